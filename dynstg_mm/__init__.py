@@ -1,0 +1,20 @@
+"""DynSTG-Mamba for MMAction2: recognising gait disorders from skeletons (arXiv 2503.13156).
+
+Importing this package mends what keeps MMAction2 1.2 from running on today's Python stack (`compat`) and registers into
+`mmaction.registry`, so that a config needs only `custom_imports = dict(imports='dynstg_mm')`:
+
+backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block that stands alone or behind any other backbone
+data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, PDWalkDataset, AtaxiaDataset
+transforms  FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, CenterSkeleton, ScaleByLegLength, GaitFeatures
+metric      GaitMetric
+
+Letters of the shapes, the same everywhere: b batch (clips x persons), t frames, v w joints, c channels, k adjacency
+subsets, p movement phases, d inner channels, n state size.
+"""
+from . import compat
+
+compat.apply()  # before anything of MMAction2 is imported
+
+from . import datasets, evaluation, models  # noqa: E402,F401
+
+__version__ = '0.1.0'

@@ -1,0 +1,96 @@
+"""What tools/train.py and tools/test.py share: MMAction2's options, the config, and errors that fit on a line."""
+import contextlib
+import os
+import os.path as osp
+import pickle
+import sys
+
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.runner import Runner
+
+from mmaction.registry import RUNNERS
+
+# What a wrong file, option or config raises. Anything else is a defect, and keeps its traceback.
+USER_ERRORS = (OSError, ValueError, KeyError, TypeError, AssertionError, ImportError, pickle.UnpicklingError)
+
+
+def add_common_arguments(parser):
+    """Options that training and testing share with MMAction2's tools."""
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction,
+        help='override settings of the config, as xxx=yyy pairs; a list is key="[a,b]" or key=a,b. A top-level `fold=K` '
+        'is handed to every data set that has one')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def load_config(args, merge_args):
+    """Config of the file, with the options merged in; `--cfg-options` win.
+
+    Args:
+        args (Namespace): Parsed options, `config`, `work_dir`, `cfg_options`, `launcher`, `local_rank` among them.
+        merge_args (callable): Merges the tool's own options into the config.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    if not osp.isfile(args.config):
+        raise FileNotFoundError(f'{args.config}: no such config file.')
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
+    merge_args(cfg)
+    if args.cfg_options:
+        cfg.merge_from_dict(args.cfg_options)
+        if 'fold' in args.cfg_options:
+            _set_fold(cfg, args.cfg_options['fold'])
+    return cfg
+
+
+def _set_fold(cfg, fold):
+    """Give every data set of the config that has a `fold` this one."""
+    def visit(node):
+        if isinstance(node, (list, tuple)):
+            return sum(map(visit, node))
+        if not isinstance(node, (dict, ConfigDict)):
+            return 0
+        found = 'fold' in node and 'type' in node
+        if found:
+            node['fold'] = fold
+        return found + sum(map(visit, node.values()))
+
+    loaders = [cfg.get(f'{part}_dataloader') for part in ('train', 'val', 'test')]
+    if not visit(loaders):
+        raise ValueError('--cfg-options fold: no data set of this config has folds.')
+
+
+def build_runner(cfg):
+    """Runner of the config."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+@contextlib.contextmanager
+def one_line_errors():
+    """End with one clear line where a file, an option or a config is wrong; DYNSTG_TRACEBACK=1 shows where.
+
+    Errors out of code that has no business raising them keep their traceback: those are defects.
+    """
+    try:
+        yield
+    except USER_ERRORS as error:
+        if os.environ.get('DYNSTG_TRACEBACK') == '1' or not _is_users(error):
+            raise
+        message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        sys.exit('error: ' + ' '.join(message.split()))
+
+
+def _is_users(error):
+    """Whether the error speaks of the user's input: raised by us, by a config or a registry, or by the file system."""
+    if isinstance(error, OSError):
+        return True
+    tail = error.__traceback__
+    while tail.tb_next is not None:
+        tail = tail.tb_next
+    origin = tail.tb_frame.f_globals.get('__name__', '')
+    return origin.startswith(('dynstg_mm', '__main__', 'mmengine.config', 'mmengine.registry', 'mmengine.runner'))

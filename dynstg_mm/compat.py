@@ -1,0 +1,252 @@
+"""What it takes to run MMAction2 1.2 on today's Python stack.
+
+`apply()` runs once, when `dynstg_mm` is imported. Every mend is one function below: its docstring names the upstream
+issue and the condition under which it does nothing, so that a repaired MMAction2, MMEngine or fork stays as it is.
+One defect needs no code: `importlib_metadata`, which MMAction2 imports without declaring it, is a requirement of ours.
+"""
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import io
+import os
+import pickle
+import re
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .fileio import atomic_open
+
+MMCV_HINT = ('MMAction2 needs mmcv or mmcv-lite, and this Python has neither. Type:  pip install "mmcv-lite>=2.0.0,<2.2.0"'
+             '  (no compiler needed; mmcv itself only where its CUDA operators are wanted, never both)')
+
+
+def apply():
+    """Apply every mend that this environment needs; repeating it changes nothing."""
+    require_mmcv()
+    _package_lookup_without_pkg_resources()
+    _stand_in_for_missing_drn()
+    _import_mmaction_with_newer_mmcv()
+    _load_checkpoints_by_allow_list()
+    _write_files_whole()
+    _distribute_on_cpu()
+
+
+def require_mmcv():
+    """Say what to type where mmcv is missing, and warn where mmcv and mmcv-lite overwrite each other's files.
+
+    Does nothing when exactly one of them is installed.
+    """
+    if importlib.util.find_spec('mmcv') is None:
+        raise ImportError(MMCV_HINT)
+    installed = {name for name in ('mmcv', 'mmcv-lite') if _distribution(name)}
+    if len(installed) == 2:
+        warnings.warn('mmcv and mmcv-lite are both installed and overwrite each other\'s files. Keep one:  pip uninstall '
+                      'mmcv mmcv-lite  and install one of them again.')
+    # mmcv-lite warns of an operator that no skeleton model uses, on every import and in every worker.
+    warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
+
+
+def _distribution(name):
+    try:
+        return importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _package_lookup_without_pkg_resources():
+    """`mmaction::` inheritance and `is_installed` use pkg_resources, gone in setuptools 82 (open-mmlab/mmengine#1676).
+
+    Does nothing when MMEngine finds its own folder.
+    """
+    import mmengine
+    from mmengine.utils import package_utils
+    home = Path(mmengine.__file__).parent
+    try:
+        works = package_utils.is_installed('mmengine') and Path(package_utils.get_installed_path('mmengine')) == home
+    except Exception:  # whatever a broken lookup raises, it is broken
+        works = False
+    if works:
+        return
+
+    def is_installed(package):
+        """Whether `package` is an installed distribution or an importable module."""
+        return _distribution(package) is not None or _module_folder(package) is not None
+
+    def get_installed_path(package):
+        """Folder of the module that the distribution or module `package` brings."""
+        folder = _module_folder(package) or _module_folder(package2module(package))
+        if folder is None:
+            raise importlib.metadata.PackageNotFoundError(package)
+        return folder
+
+    def package2module(package):
+        """Name of the first top-level module of the distribution `package`."""
+        names = (importlib.metadata.distribution(package).read_text('top_level.txt') or '').split()
+        if not names:
+            raise ValueError(f'can not infer the module name of {package}')
+        return names[0]
+
+    for function in (is_installed, get_installed_path, package2module):
+        _rebind(getattr(package_utils, function.__name__), function)
+
+
+def _module_folder(name):
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    return os.path.dirname(spec.origin) if spec and spec.origin else None
+
+
+def _rebind(old, new):
+    """Put `new` in the place of `old` in every mm module that has imported it by name."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(('mmengine', 'mmcv', 'mmaction')) and vars(module).get(old.__name__) is old:
+            setattr(module, old.__name__, new)
+
+
+def _stand_in_for_missing_drn():
+    """The wheel lacks `mmaction.models.localizers.drn`, so `mmaction.models` fails (open-mmlab/mmaction2#2714).
+
+    Does nothing when the folder is there.
+    """
+    spec = importlib.util.find_spec('mmaction')
+    if spec is None:
+        raise ImportError('MMAction2 is not installed. Type:  pip install mmaction2==1.2.0')
+    name = 'mmaction.models.localizers.drn'
+    if name in sys.modules or (Path(spec.origin).parent / 'models' / 'localizers' / 'drn').is_dir():
+        return
+
+    class DRN:
+        """Says why the temporal localizer DRN cannot be built."""
+
+        def __init__(self, *args, **kwargs):
+            raise ImportError('DRN is missing from the MMAction2 1.2.0 wheel (open-mmlab/mmaction2#2714).')
+
+    package, module = types.ModuleType(name), types.ModuleType(f'{name}.drn')
+    package.__path__ = []
+    module.DRN = DRN
+    sys.modules.update({name: package, f'{name}.drn': module})
+
+
+def _import_mmaction_with_newer_mmcv():
+    """MMAction2 1.2 refuses mmcv 2.2 and later, whose parts it uses are unchanged (open-mmlab/mmaction2#2709).
+
+    Does nothing when MMAction2 accepts the mmcv that is there.
+    """
+    import mmcv
+    try:
+        import mmaction  # noqa: F401
+        return
+    except AssertionError:
+        if not mmcv.__version__.startswith('2.'):
+            raise
+    found = mmcv.__version__
+    mmcv.__version__ = '2.1.0'
+    try:
+        importlib.import_module('mmaction')
+    finally:
+        mmcv.__version__ = found
+
+
+def _checkpoint_types():
+    """What a checkpoint of MMEngine holds besides tensors and plain containers: log histories and numpy scalars."""
+    from mmengine.logging import HistoryBuffer
+    core = np._core if hasattr(np, '_core') else np.core
+    reconstruct, scalar = core.multiarray._reconstruct, core.multiarray.scalar
+    dtypes = {type(np.dtype(code)) for code in '?bBhHiIlLqQefdFD'}
+    # A checkpoint from numpy 1 names numpy.core, one from numpy 2 numpy._core.
+    named = [(function, f'numpy.{path}.multiarray.{function.__name__}')
+             for function in (reconstruct, scalar) for path in ('core', '_core')]
+    return [HistoryBuffer, np.ndarray, np.dtype, *dtypes, *named, (_history_statistic, 'builtins.getattr')]
+
+
+def _history_statistic(owner, name):
+    """Stands in for the `getattr` by which a HistoryBuffer pickles its statistics; it reaches nothing else."""
+    from mmengine.logging import HistoryBuffer
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise pickle.UnpicklingError(f'{name} of {owner!r}')
+    return getattr(HistoryBuffer, name)
+
+
+def _load_checkpoints_by_allow_list():
+    """torch 2.6 and later load nothing but tensors unless told, so resuming and testing fail (open-mmlab/mmengine#1655).
+
+    MMEngine's main branch answers with `weights_only=False`, which runs whatever a checkpoint asks for. Here local and
+    downloaded checkpoints are loaded with `weights_only=True` and the list above. This mend is never off.
+    """
+    from mmengine.runner import checkpoint
+    torch.serialization.add_safe_globals(_checkpoint_types())
+
+    def load_from_local(filename, map_location):
+        """Load a local checkpoint, refusing anything beyond tensors, plain containers, log histories and scalars."""
+        filename = os.path.expanduser(filename)
+        if not os.path.isfile(filename):
+            raise FileNotFoundError(f'{filename}: no such checkpoint.')
+        try:
+            return torch.load(filename, map_location=map_location, weights_only=True)
+        except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
+            found = re.search(r'Unsupported \w+: (.+?)\.? (was not|Please)', str(error))
+            reason = f'it asks for {found[1]}' if found else str(error).split('\n')[0]
+            raise pickle.UnpicklingError(f'{filename}: not loaded; a checkpoint is a whole file of tensors, plain '
+                                         f'containers and logs, and {reason}. Nothing was executed.') from None
+
+    checkpoint.CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
+    if not isinstance(checkpoint.load_url, functools.partial):
+        checkpoint.load_url = functools.partial(torch.hub.load_state_dict_from_url, weights_only=True)
+
+
+def _write_files_whole():
+    """MMEngine writes checkpoints and `last_checkpoint` in place, so a killed run leaves half a file (no issue upstream).
+
+    Does nothing when the local backend has been replaced already, by us or by the user.
+    """
+    from mmengine.fileio import LocalBackend, register_backend
+    from mmengine.fileio.backends import registry_utils
+    from mmengine.hooks import checkpoint_hook
+    if registry_utils.backends['local'] is not LocalBackend:
+        return
+
+    class AtomicLocalBackend(LocalBackend):
+        """LocalBackend whose files are replaced whole or not at all."""
+
+        def put(self, obj, filepath):
+            os.makedirs(os.path.dirname(os.path.abspath(filepath)), exist_ok=True)
+            with atomic_open(filepath, 'wb') as file:
+                file.write(obj.getvalue() if isinstance(obj, io.BytesIO) else obj)
+
+        def put_text(self, obj, filepath, encoding='utf-8'):
+            self.put(obj.encode(encoding), filepath)
+
+    register_backend('local', AtomicLocalBackend, force=True, prefixes='')
+    checkpoint_hook.open = atomic_open  # the hook's only use of open() is to write last_checkpoint
+
+
+def _distribute_on_cpu():
+    """MMEngine asks for a CUDA device in every distributed run (no issue upstream); without one, gloo on the CPU serves.
+
+    Does nothing when torch sees an accelerator.
+    """
+    from mmengine.device import get_device
+    from mmengine.dist import utils
+    from mmengine.model import MMDistributedDataParallel
+    if get_device() != 'cpu' or hasattr(MMDistributedDataParallel, 'on_cpu'):
+        return
+
+    def _init_dist_pytorch(backend, init_backend='torch', **kwargs):
+        torch.distributed.init_process_group(backend='gloo', **kwargs)
+
+    initialise = MMDistributedDataParallel.__init__
+
+    @functools.wraps(initialise)
+    def on_cpu(self, module, *args, device_ids=None, **kwargs):
+        initialise(self, module, *args, **kwargs)
+
+    utils._init_dist_pytorch = _init_dist_pytorch
+    MMDistributedDataParallel.__init__ = MMDistributedDataParallel.on_cpu = on_cpu

@@ -1,0 +1,3 @@
+from .gait_metric import GaitMetric
+
+__all__ = ['GaitMetric']

@@ -1,0 +1,5 @@
+from .df_stgnn import DFSTGNN
+from .dynstg_mamba import DynSTGMamba
+from .stg_mamba import STGMamba
+
+__all__ = ['DFSTGNN', 'DynSTGMamba', 'STGMamba']

@@ -1,0 +1,74 @@
+"""Graphs over joints: mixing, movement phases, dynamic relations and limbs.
+
+All tensors are channels last, (b, t, v, c), so that channel products are plain matrix products without a copy.
+"""
+import torch
+
+
+def mix_joints(x, adjacency):
+    """Propagate features along a graph: `y[w] = sum_v A[v, w] x[v]`.
+
+    Shape:
+        x: (b, t, v, c). adjacency: (v, w) or, one a frame, (b, t, v, w). Result: (b, t, w, c).
+    """
+    return torch.matmul(adjacency.transpose(-1, -2), x)
+
+
+def phase_features(x, phases):
+    """Mean of the features over the frames of each movement phase (method, DF-STGNN 3).
+
+    Shape:
+        x: (b, t, v, c). phases: (b, t, p), a soft assignment. Result: (b, p, v, c).
+    """
+    weight = phases / phases.sum(1, keepdim=True).clamp_min(1e-6)
+    return torch.einsum('btp,btvc->bpvc', weight, x)
+
+
+def relation(query, key):
+    r"""Relation between joints in each phase, :math:`R_p = \tanh(q_p k_p^T / \sqrt{c'})` (method, DF-STGNN 3).
+
+    Shape:
+        query, key: (b, p, v, c'). Result: (b, p, v, w).
+    """
+    return torch.tanh(torch.matmul(query, key.transpose(-1, -2)) * query.shape[-1]**-0.5)
+
+
+def frame_relation(relations, phases):
+    r"""Relation of each frame, :math:`\sum_p \pi_{t,p} R_p`: rank p in time, never t x t (method, DF-STGNN 3).
+
+    Shape:
+        relations: (b, p, v, w). phases: (b, t, p). Result: (b, t, v, w).
+    """
+    return torch.einsum('btp,bpvw->btvw', phases, relations)
+
+
+def phase_balance(phases):
+    """How unevenly the phases are used: 0 when all are used alike, p - 1 when one takes every frame.
+
+    Shape:
+        phases: (b, t, p). Result: scalar.
+    """
+    usage = phases.mean((0, 1))
+    return phases.shape[-1] * usage.square().sum() - 1
+
+
+def limb_graph(layout):
+    """The small graph above the joints: limbs that touch are linked, and the body, the last node, is linked to all.
+
+    Args:
+        layout (dict): From `skeletons.get_layout`.
+
+    Returns:
+        tuple[Tensor, Tensor]: `pool` (l, v), the mean over a limb's joints, and `adjacency` (l, l), columns summing to 1.
+    """
+    limbs = [set(joints) for joints in layout['limbs'].values()]
+    limbs.append(set(range(layout['num_node'])))
+    pool = torch.zeros(len(limbs), layout['num_node'])
+    for index, joints in enumerate(limbs):
+        pool[index, sorted(joints)] = 1 / len(joints)
+    adjacency = torch.eye(len(limbs))
+    for a, first in enumerate(limbs):
+        for b, second in enumerate(limbs):
+            if any((i in first and j in second) or (j in first and i in second) for i, j in layout['inward']):
+                adjacency[a, b] = 1
+    return pool, adjacency / adjacency.sum(0)

@@ -1,0 +1,156 @@
+"""Skeleton layouts as data.
+
+A layout is a dict that MMAction2's `Graph` takes as it is (`num_node`, `inward`, `center`), and that says more:
+
+joints   names, in the order of the keypoint array
+inward   edges (child, parent), towards the centre
+center   the joint that a skeleton is centred on
+left     left joints; right: their mirror images, in the same order
+legs     (hip, knee, ankle) of each leg; their length is the unit of size
+feet     (heel, toe) of each foot; they tell where a person faces who does not move
+limbs    name -> joints; the middle level of the hierarchy joint, limb, body
+
+The last five may be missing from a layout of the user's own, as long as nothing that needs them is asked for; limbs
+are then the branches that hang off the centre.
+"""
+
+LAYOUTS = {
+    # OpenPose, 25 joints
+    'body_25': dict(
+        num_node=25,
+        joints=('nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow',
+                'left_wrist', 'mid_hip', 'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee',
+                'left_ankle', 'right_eye', 'left_eye', 'right_ear', 'left_ear', 'left_big_toe', 'left_small_toe',
+                'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel'),
+        inward=[(0, 1), (1, 8), (2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6), (9, 8), (10, 9), (11, 10), (12, 8),
+                (13, 12), (14, 13), (15, 0), (16, 0), (17, 15), (18, 16), (19, 14), (20, 19), (21, 14), (22, 11),
+                (23, 22), (24, 11)],
+        center=8,
+        left=[5, 6, 7, 12, 13, 14, 16, 18, 19, 20, 21],
+        right=[2, 3, 4, 9, 10, 11, 15, 17, 22, 23, 24],
+        legs=[(9, 10, 11), (12, 13, 14)],
+        feet=[(24, 22), (21, 19)],
+        limbs=dict(head=[0, 15, 16, 17, 18], trunk=[1, 8], right_arm=[2, 3, 4], left_arm=[5, 6, 7],
+                   right_leg=[9, 10, 11, 22, 23, 24], left_leg=[12, 13, 14, 19, 20, 21])),
+    # MMAction2's three, with its own order, edges and centres
+    'coco': dict(
+        num_node=17,
+        joints=('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder',
+                'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist', 'left_hip', 'right_hip', 'left_knee',
+                'right_knee', 'left_ankle', 'right_ankle'),
+        inward=[(15, 13), (13, 11), (16, 14), (14, 12), (11, 5), (12, 6), (9, 7), (7, 5), (10, 8), (8, 6), (5, 0),
+                (6, 0), (1, 0), (3, 1), (2, 0), (4, 2)],
+        center=0,
+        left=[1, 3, 5, 7, 9, 11, 13, 15],
+        right=[2, 4, 6, 8, 10, 12, 14, 16],
+        legs=[(11, 13, 15), (12, 14, 16)],
+        limbs=dict(head=[0, 1, 2, 3, 4], left_arm=[5, 7, 9], right_arm=[6, 8, 10], left_leg=[11, 13, 15],
+                   right_leg=[12, 14, 16])),
+    'openpose': dict(
+        num_node=18,
+        joints=('nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow',
+                'left_wrist', 'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle',
+                'right_eye', 'left_eye', 'right_ear', 'left_ear'),
+        inward=[(4, 3), (3, 2), (7, 6), (6, 5), (13, 12), (12, 11), (10, 9), (9, 8), (11, 5), (8, 2), (5, 1), (2, 1),
+                (0, 1), (15, 0), (14, 0), (17, 15), (16, 14)],
+        center=1,
+        left=[5, 6, 7, 11, 12, 13, 15, 17],
+        right=[2, 3, 4, 8, 9, 10, 14, 16],
+        legs=[(8, 9, 10), (11, 12, 13)],
+        limbs=dict(head=[0, 14, 15, 16, 17], trunk=[1], right_arm=[2, 3, 4], left_arm=[5, 6, 7],
+                   right_leg=[8, 9, 10], left_leg=[11, 12, 13])),
+    'nturgb+d': dict(
+        num_node=25,
+        joints=('spine_base', 'spine_mid', 'neck', 'head', 'left_shoulder', 'left_elbow', 'left_wrist', 'left_hand',
+                'right_shoulder', 'right_elbow', 'right_wrist', 'right_hand', 'left_hip', 'left_knee', 'left_ankle',
+                'left_foot', 'right_hip', 'right_knee', 'right_ankle', 'right_foot', 'spine_shoulder',
+                'left_hand_tip', 'left_thumb', 'right_hand_tip', 'right_thumb'),
+        inward=[(0, 1), (1, 20), (2, 20), (3, 2), (4, 20), (5, 4), (6, 5), (7, 6), (8, 20), (9, 8), (10, 9), (11, 10),
+                (12, 0), (13, 12), (14, 13), (15, 14), (16, 0), (17, 16), (18, 17), (19, 18), (21, 7), (22, 7),
+                (23, 11), (24, 11)],
+        center=20,
+        left=[4, 5, 6, 7, 12, 13, 14, 15, 21, 22],
+        right=[8, 9, 10, 11, 16, 17, 18, 19, 23, 24],
+        legs=[(12, 13, 14), (16, 17, 18)],
+        feet=[(14, 15), (18, 19)],
+        limbs=dict(head=[2, 3], trunk=[0, 1, 20], left_arm=[4, 5, 6, 7, 21, 22], right_arm=[8, 9, 10, 11, 23, 24],
+                   left_leg=[12, 13, 14, 15], right_leg=[16, 17, 18, 19])),
+}
+
+
+def get_layout(layout):
+    """Return the layout of that name, or check and complete a layout of the user's own.
+
+    Args:
+        layout (str | dict): A key of `LAYOUTS`, or a dict with at least `num_node`, `inward` and `center`.
+
+    Returns:
+        dict: The layout, with `joints` and `limbs` filled in where they were missing.
+
+    Raises:
+        ValueError: The name is unknown, a key is missing, or a joint index is out of range. The message says which.
+    """
+    if isinstance(layout, str):
+        if layout not in LAYOUTS:
+            raise ValueError(f'layout: unknown name {layout!r}; known are {", ".join(LAYOUTS)}, or pass a dict with '
+                             'num_node, inward and center.')
+        return LAYOUTS[layout]
+    missing = [key for key in ('num_node', 'inward', 'center') if key not in layout]
+    if missing:
+        raise ValueError(f'layout: {", ".join(missing)} missing; a layout is a dict with num_node, inward and center.')
+    count = layout['num_node']
+    used = {'inward': [joint for edge in layout['inward'] for joint in edge], 'center': [layout['center']],
+            'left': layout.get('left', []), 'right': layout.get('right', []),
+            'legs': [joint for leg in layout.get('legs', []) for joint in leg],
+            'feet': [joint for foot in layout.get('feet', []) for joint in foot],
+            'limbs': [joint for limb in layout.get('limbs', {}).values() for joint in limb]}
+    for key, joints in used.items():
+        wrong = [joint for joint in joints if not 0 <= joint < count]
+        if wrong:
+            raise ValueError(f'layout: {key} names joint {wrong[0]}, and there are {count} (0 to {count - 1}).')
+    if len(used['left']) != len(used['right']):
+        raise ValueError(f'layout: left has {len(used["left"])} joints and right {len(used["right"])}; they are pairs.')
+    complete = dict(layout)
+    complete.setdefault('joints', tuple(f'joint_{index}' for index in range(count)))
+    complete.setdefault('limbs', _branches(count, layout['inward'], layout['center']))
+    if len(complete['joints']) != count:
+        raise ValueError(f'layout: joints has {len(complete["joints"])} names for {count} joints.')
+    return complete
+
+
+def _branches(count, edges, center):
+    """Joints that stay connected once the centre is taken out, as limbs; the centre is a limb of its own."""
+    neighbours = {joint: set() for joint in range(count)}
+    for a, b in edges:
+        neighbours[a].add(b)
+        neighbours[b].add(a)
+    limbs, seen = {'center': [center]}, {center}
+    for start in range(count):
+        if start in seen:
+            continue
+        branch, stack = [], [start]
+        seen.add(start)
+        while stack:
+            joint = stack.pop()
+            branch.append(joint)
+            new = neighbours[joint] - seen
+            seen |= new
+            stack.extend(new)
+        limbs[f'branch_{len(limbs)}'] = sorted(branch)
+    return limbs
+
+
+def mirror_order(layout):
+    """Index array that swaps left and right: `keypoint[..., mirror_order(layout), :]`."""
+    order = list(range(layout['num_node']))
+    for left, right in zip(layout.get('left', []), layout.get('right', [])):
+        order[left], order[right] = right, left
+    return order
+
+
+def parents(layout):
+    """Parent of every joint on the way to the centre; the centre, and a joint without an edge, is its own."""
+    parent = list(range(layout['num_node']))
+    for child, towards_center in layout['inward']:
+        parent[child] = towards_center
+    return parent

@@ -1,0 +1,35 @@
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+MMCV = 'mmcv-lite>=2.0.0,<2.2.0'  # MMAction2 1.2 is made for mmcv below 2.2.0
+
+setup(
+    name='dynstg_mm',
+    version=re.search(r"__version__ = '(.+)'", (here / 'dynstg_mm/__init__.py').read_text())[1],
+    description='DynSTG-Mamba for MMAction2: recognising gait disorders from skeletons',
+    long_description=(here / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['dynstg_mm', 'dynstg_mm.*']),
+    python_requires='>=3.10,<3.14',
+    install_requires=[
+        'torch>=2.6',
+        'mmaction2>=1.2.0,<2',
+        'mmengine>=0.10.7,<1',
+        'importlib_metadata',  # imported by MMAction2, which does not declare it
+        'einops',
+        'matplotlib',
+        'numpy',
+        'scikit-learn',
+        'scipy>=1.15',
+    ],
+    # mmcv and mmcv-lite overwrite each other's files, so neither is a requirement: take the extra if you have none.
+    extras_require={
+        'mmcv-lite': [MMCV],
+        'mamba': ['mamba-ssm'],
+        'tests': [MMCV, 'pytest'],
+    },
+)
