@@ -22,6 +22,7 @@ setup(
         'importlib_metadata',  # imported by MMAction2, which does not declare it
         'einops',
         'matplotlib',
+        'numba',  # the selective scan on the CPU
         'numpy',
         'scikit-learn',
         'scipy>=1.15',

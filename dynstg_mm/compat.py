@@ -4,6 +4,7 @@
 issue and the condition under which it does nothing, so that a repaired MMAction2, MMEngine or fork stays as it is.
 One defect needs no code: `importlib_metadata`, which MMAction2 imports without declaring it, is a requirement of ours.
 """
+import contextlib
 import functools
 import importlib
 import importlib.metadata
@@ -22,16 +23,17 @@ import torch
 
 from .fileio import atomic_open
 
-MMCV_HINT = ('MMAction2 needs mmcv or mmcv-lite, and this Python has neither. Type:  pip install "mmcv-lite>=2.0.0,<2.2.0"'
-             '  (no compiler needed; mmcv itself only where its CUDA operators are wanted, never both)')
+MMCV_HINT = ('MMAction2 needs mmcv or mmcv-lite, and this Python has neither. Type:  '
+             'pip install "mmcv-lite>=2.0.0,<2.2.0"  (no compiler needed; mmcv itself only where its CUDA operators '
+             'are wanted, never both)')
 
 
 def apply():
     """Apply every mend that this environment needs; repeating it changes nothing."""
     require_mmcv()
     _package_lookup_without_pkg_resources()
-    _stand_in_for_missing_drn()
     _import_mmaction_with_newer_mmcv()
+    _stand_in_for_missing_drn()
     _load_checkpoints_by_allow_list()
     _write_files_whole()
     _distribute_on_cpu()
@@ -46,8 +48,8 @@ def require_mmcv():
         raise ImportError(MMCV_HINT)
     installed = {name for name in ('mmcv', 'mmcv-lite') if _distribution(name)}
     if len(installed) == 2:
-        warnings.warn('mmcv and mmcv-lite are both installed and overwrite each other\'s files. Keep one:  pip uninstall '
-                      'mmcv mmcv-lite  and install one of them again.')
+        warnings.warn('mmcv and mmcv-lite are both installed and overwrite each other\'s files. Keep one:  '
+                      'pip uninstall mmcv mmcv-lite  and install one of them again.')
     # mmcv-lite warns of an operator that no skeleton model uses, on every import and in every worker.
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 
@@ -62,13 +64,16 @@ def _distribution(name):
 def _package_lookup_without_pkg_resources():
     """`mmaction::` inheritance and `is_installed` use pkg_resources, gone in setuptools 82 (open-mmlab/mmengine#1676).
 
-    Does nothing when MMEngine finds its own folder.
+    Does nothing when MMEngine finds its own folder without a warning (older setuptools warn on every call).
     """
     import mmengine
     from mmengine.utils import package_utils
-    home = Path(mmengine.__file__).parent
+    home = os.path.dirname(mmengine.__file__)
     try:
-        works = package_utils.is_installed('mmengine') and Path(package_utils.get_installed_path('mmengine')) == home
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            found = package_utils.is_installed('mmengine') and package_utils.get_installed_path('mmengine')
+            works = found and os.path.samefile(found, home)
     except Exception:  # whatever a broken lookup raises, it is broken
         works = False
     if works:
@@ -114,20 +119,23 @@ def _rebind(old, new):
 def _stand_in_for_missing_drn():
     """The wheel lacks `mmaction.models.localizers.drn`, so `mmaction.models` fails (open-mmlab/mmaction2#2714).
 
-    Does nothing when the folder is there.
+    The main branch has it, but there it imports torchvision, which MMAction2 does not declare. Does nothing when both
+    the folder and torchvision are there.
     """
-    spec = importlib.util.find_spec('mmaction')
-    if spec is None:
-        raise ImportError('MMAction2 is not installed. Type:  pip install mmaction2==1.2.0')
+    import mmaction
+    from mmaction.registry import MODELS
     name = 'mmaction.models.localizers.drn'
-    if name in sys.modules or (Path(spec.origin).parent / 'models' / 'localizers' / 'drn').is_dir():
+    missing = [] if (Path(mmaction.__file__).parent / 'models' / 'localizers' / 'drn').is_dir() else [name]
+    missing += [] if importlib.util.find_spec('torchvision') else ['torchvision']
+    if name in sys.modules or not missing:
         return
 
+    @MODELS.register_module()
     class DRN:
         """Says why the temporal localizer DRN cannot be built."""
 
         def __init__(self, *args, **kwargs):
-            raise ImportError('DRN is missing from the MMAction2 1.2.0 wheel (open-mmlab/mmaction2#2714).')
+            raise ImportError(f'DRN needs {" and ".join(missing)}, not found here (open-mmlab/mmaction2#2714).')
 
     package, module = types.ModuleType(name), types.ModuleType(f'{name}.drn')
     package.__path__ = []
@@ -141,6 +149,8 @@ def _import_mmaction_with_newer_mmcv():
     Does nothing when MMAction2 accepts the mmcv that is there.
     """
     import mmcv
+    if importlib.util.find_spec('mmaction') is None:
+        raise ImportError('MMAction2 is not installed. Type:  pip install mmaction2==1.2.0')
     try:
         import mmaction  # noqa: F401
         return
@@ -158,8 +168,7 @@ def _import_mmaction_with_newer_mmcv():
 def _checkpoint_types():
     """What a checkpoint of MMEngine holds besides tensors and plain containers: log histories and numpy scalars."""
     from mmengine.logging import HistoryBuffer
-    core = np._core if hasattr(np, '_core') else np.core
-    reconstruct, scalar = core.multiarray._reconstruct, core.multiarray.scalar
+    reconstruct, scalar = np.zeros(1).__reduce__()[0], np.float64().__reduce__()[0]
     dtypes = {type(np.dtype(code)) for code in '?bBhHiIlLqQefdFD'}
     # A checkpoint from numpy 1 names numpy.core, one from numpy 2 numpy._core.
     named = [(function, f'numpy.{path}.multiarray.{function.__name__}')
@@ -171,12 +180,12 @@ def _history_statistic(owner, name):
     """Stands in for the `getattr` by which a HistoryBuffer pickles its statistics; it reaches nothing else."""
     from mmengine.logging import HistoryBuffer
     if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
-        raise pickle.UnpicklingError(f'{name} of {owner!r}')
+        raise pickle.UnpicklingError(f'it asks for {name} of {owner!r}')
     return getattr(HistoryBuffer, name)
 
 
 def _load_checkpoints_by_allow_list():
-    """torch 2.6 and later load nothing but tensors unless told, so resuming and testing fail (open-mmlab/mmengine#1655).
+    """torch 2.6 and later load only tensors unless told, so resuming and testing fail (open-mmlab/mmengine#1655).
 
     MMEngine's main branch answers with `weights_only=False`, which runs whatever a checkpoint asks for. Here local and
     downloaded checkpoints are loaded with `weights_only=True` and the list above. This mend is never off.
@@ -189,21 +198,39 @@ def _load_checkpoints_by_allow_list():
         filename = os.path.expanduser(filename)
         if not os.path.isfile(filename):
             raise FileNotFoundError(f'{filename}: no such checkpoint.')
-        try:
+        with _refusal_in_one_line(filename):
             return torch.load(filename, map_location=map_location, weights_only=True)
-        except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            found = re.search(r'Unsupported \w+: (.+?)\.? (was not|Please)', str(error))
-            reason = f'it asks for {found[1]}' if found else str(error).split('\n')[0]
-            raise pickle.UnpicklingError(f'{filename}: not loaded; a checkpoint is a whole file of tensors, plain '
-                                         f'containers and logs, and {reason}. Nothing was executed.') from None
+
+    def load_url(url, **kwargs):
+        """Download a checkpoint and load it in the same way."""
+        with _refusal_in_one_line(url):
+            return torch.hub.load_state_dict_from_url(url, weights_only=True, **kwargs)
 
     checkpoint.CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
-    if not isinstance(checkpoint.load_url, functools.partial):
-        checkpoint.load_url = functools.partial(torch.hub.load_state_dict_from_url, weights_only=True)
+    checkpoint.load_url = load_url
+
+
+@contextlib.contextmanager
+def _refusal_in_one_line(source):
+    """Name the checkpoint that was refused and the reason, without torch's advice to try `weights_only=False`."""
+    try:
+        yield
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # a damaged checkpoint can make the unpickler raise anything
+        found = re.search(r'GLOBAL (\S+)', str(error))
+        if found:
+            reason = f'it asks for {found[1]}'
+        elif isinstance(error, (pickle.UnpicklingError, RuntimeError)):
+            reason = re.split(r'\.? In PyTorch 2|\n', str(error).split('Unpickler error:')[-1].strip())[0]
+        else:
+            reason = f'it is damaged ({type(error).__name__})'
+        raise pickle.UnpicklingError(f'{source}: not loaded; a checkpoint is a whole file of tensors, plain containers '
+                                     f'and logs, and {reason}. Nothing was executed.') from None
 
 
 def _write_files_whole():
-    """MMEngine writes checkpoints and `last_checkpoint` in place, so a killed run leaves half a file (no issue upstream).
+    """MMEngine writes checkpoints and `last_checkpoint` in place, so a killed run leaves half a file (no issue there).
 
     Does nothing when the local backend has been replaced already, by us or by the user.
     """
@@ -229,7 +256,7 @@ def _write_files_whole():
 
 
 def _distribute_on_cpu():
-    """MMEngine asks for a CUDA device in every distributed run (no issue upstream); without one, gloo on the CPU serves.
+    """MMEngine asks for CUDA in every distributed run (no issue upstream); without a device, gloo on the CPU serves.
 
     Does nothing when torch sees an accelerator.
     """

@@ -1,14 +1,13 @@
 """The metric that gait papers report, per clip and per person."""
 import json
 
-import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from mmaction.registry import METRICS
 
 from ..fileio import atomic_open
-from .statistics import by_subject, class_scores, classification_scores
+from .statistics import by_subject, class_scores, classification_scores, truth_and_guess
 
 
 @METRICS.register_module()
@@ -46,10 +45,10 @@ class GaitMetric(BaseMetric):
         if len(classes) != num_classes:
             raise ValueError(f'the head scores {num_classes} classes, and the data set has {len(classes)} '
                              f'({", ".join(classes)}); set model.cls_head.num_classes.')
-        labels, predicted = _truth_and_guess(results)
+        labels, predicted = truth_and_guess(results)
         metrics = classification_scores(labels, predicted, num_classes)
         if all(clip['subject'] is not None for clip in results):
-            scores = classification_scores(*_truth_and_guess(by_subject(results)), num_classes)
+            scores = classification_scores(*truth_and_guess(by_subject(results)), num_classes)
             metrics.update({f'subject_{name}': value for name, value in scores.items()})
         columns, confusion = class_scores(labels, predicted, num_classes)
         for name, values in zip(('precision', 'recall', 'f1'), columns):
@@ -59,10 +58,6 @@ class GaitMetric(BaseMetric):
             with atomic_open(self.out_file) as file:
                 json.dump(dict(classes=list(classes), clips=results), file)
         return metrics
-
-
-def _truth_and_guess(clips):
-    return np.array([clip['label'] for clip in clips]), np.array([np.argmax(clip['score']) for clip in clips])
 
 
 def class_table(classes, columns, confusion):

@@ -33,6 +33,11 @@ def class_scores(labels, predicted, num_classes):
     return columns, confusion_matrix(labels, predicted, labels=classes)
 
 
+def truth_and_guess(clips):
+    """True and predicted classes of clips with `label` and `score` (C,), as arrays (N,)."""
+    return np.array([clip['label'] for clip in clips]), np.array([np.argmax(clip['score']) for clip in clips])
+
+
 def by_subject(clips):
     """Average the clips of each subject: a subject's score is the mean over the clips.
 
@@ -63,20 +68,15 @@ def subject_interval(clips, num_classes, *, resamples=2000, level=0.95, seed=0):
     subjects = sorted({clip['subject'] for clip in clips})
     number = {subject: index for index, subject in enumerate(subjects)}
     owner = np.array([number[clip['subject']] for clip in clips])
-    labels = np.array([clip['label'] for clip in clips])
-    predicted = np.array([np.argmax(clip['score']) for clip in clips])
+    labels, predicted = truth_and_guess(clips)
 
     def statistic(drawn):
-        weight = np.bincount(drawn.astype(int), minlength=len(subjects))[owner]
-        scores = _weighted_scores(labels, predicted, weight, num_classes)
+        times = np.bincount(drawn.astype(int), minlength=len(subjects))[owner]
+        members = np.repeat(np.arange(len(labels)), times)
+        scores = classification_scores(labels[members], predicted[members], num_classes)
         return np.array([scores[name] for name in SCORES])
 
     result = bootstrap((np.arange(len(subjects)),), statistic, n_resamples=resamples, vectorized=False,
                        confidence_level=level, method='percentile', rng=np.random.default_rng(seed))
     low, high = result.confidence_interval
     return {name: (float(low[index]), float(high[index])) for index, name in enumerate(SCORES)}
-
-
-def _weighted_scores(labels, predicted, weight, num_classes):
-    drawn = np.repeat(np.arange(len(labels)), weight)
-    return classification_scores(labels[drawn], predicted[drawn], num_classes)

@@ -50,7 +50,8 @@ class GraphSelectiveScan(nn.Module):
         u = F.silu(mix(u))
         step, B, C = self.select(u).split([self.rank, self.state_size, self.state_size], -1)
         step = mix(self.step(step))
-        u, step, B, C = (rearrange(value, 'b t v c -> (b v) c t') for value in (u, step, B, C))
+        # stored channels last, seen as (b, d, t)
+        u, step, B, C = (rearrange(value, 'b t v c -> (b v) t c').transpose(1, 2) for value in (u, step, B, C))
         y = selective_scan(u, step, -torch.exp(self.A_log.float()), B, C, self.D.float(),
                            delta_bias=self.step_bias.float(), delta_softplus=True)
         return rearrange(y, '(b v) d t -> b t v d', v=v)

@@ -2,10 +2,10 @@
 import torch
 import torch.nn.functional as F
 
-from .scan_torch import LinearRecurrence
+BACKENDS = ('auto', 'numba', 'torch', 'ref')
 
 
-def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False):
+def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, backend='auto'):
     r"""State-space scan whose step, input and output matrices depend on the input.
 
     .. math:: h_t = e^{\Delta_t A} h_{t-1} + \Delta_t B_t u_t, \qquad y_t = C_t h_t + D u_t, \qquad out_t = y_t\, silu(z_t)
@@ -23,23 +23,41 @@ def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_sof
         z (Tensor, optional): Gate, (b, d, t).
         delta_bias (Tensor, optional): Added to the step, (d,).
         delta_softplus (bool): Apply softplus to the step.
+        backend (str): 'numba' (compiled, CPU), 'torch' (anywhere), 'ref' (`selective_scan_ref`), or 'auto', which is
+            'numba' on the CPU and 'torch' elsewhere.
 
     Returns:
         Tensor: (b, d, t).
 
     Raises:
-        ValueError: An argument's shape or device does not fit; the message names it.
+        ValueError: An argument's shape or device does not fit, or there is no such backend; the message names it.
     """
+    if backend not in BACKENDS:
+        raise ValueError(f'backend: {backend!r}; expected one of {", ".join(BACKENDS)}.')
+    if backend == 'ref':
+        return selective_scan_ref(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
     _check(u, delta, A, B, C, D, z, delta_bias)
     kind = u.dtype
     u, delta, A, B, C = (value.float() if value.dtype != torch.float64 else value for value in (u, delta, A, B, C))
     step = _step(delta, delta_bias, delta_softplus)
-    # Time first, then state: every operation then runs over contiguous channels.
+    scan = _scan_numba if backend == 'numba' or (backend == 'auto' and u.device.type == 'cpu') else _scan_torch
+    y = scan(u, step, A, B, C)
+    return _output(y, u, D, z).to(kind)
+
+
+def _scan_torch(u, step, A, B, C):
+    """Time first, then state: every operation runs over contiguous channels."""
+    from .scan_torch import LinearRecurrence
     frames, inputs = step.permute(2, 0, 1)[:, None], (step * u).permute(2, 0, 1)[:, None]  # (t, 1, b, d)
     decay = torch.exp(frames * A.T[:, None])  # (t, n, b, d)
     h = LinearRecurrence.apply(decay, inputs * B.permute(2, 1, 0)[..., None])
-    y = (h * C.permute(2, 1, 0)[..., None]).sum(1).permute(1, 2, 0)
-    return _output(y, u, D, z).to(kind)
+    return (h * C.permute(2, 1, 0)[..., None]).sum(1).permute(1, 2, 0)
+
+
+def _scan_numba(u, step, A, B, C):
+    from .scan_numba import NumbaScan
+    u, step, B, C = (value.transpose(1, 2) for value in (u, step, B, C))
+    return NumbaScan.apply(u, step, A.T, B, C).transpose(1, 2)
 
 
 def selective_scan_ref(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False):

@@ -1,4 +1,4 @@
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=30, val_interval=1)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=30, val_interval=10)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=True, begin=0, end=3, convert_to_iter_based=True),
     dict(type='CosineAnnealingLR', eta_min=0, T_max=27, by_epoch=True, begin=3, end=30, convert_to_iter_based=True)

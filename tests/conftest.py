@@ -1,0 +1,59 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dynstg_mm  # noqa: F401
+from dynstg_mm.fileio import dump_pickle, load_pickle
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / 'data/synthetic_gait/synthetic_gait.pkl'
+
+
+@pytest.fixture(autouse=True)
+def mmaction_scope():
+    """Types in configs are looked up in MMAction2's registries, as `default_scope` does it in a run."""
+    from mmengine.registry import DefaultScope
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        import mmaction.datasets  # noqa: F401
+        import mmaction.models  # noqa: F401
+        yield
+
+
+@pytest.fixture(scope='session')
+def sample():
+    return load_pickle(SAMPLE)
+
+
+@pytest.fixture
+def annotation_file(sample, tmp_path):
+    """Write the first clips of each class as an annotation file, after `change` has had its way with them."""
+
+    def write(change=lambda data: None, name='gait.pkl'):
+        clips = [dict(clip) for clip in sample['annotations'] if clip['frame_dir'][-4:-2] in ('00', '01')]
+        for clip in clips:
+            clip['keypoint'] = clip['keypoint'].astype(np.float32)
+        data = dict(annotations=clips, split=dict(
+            train=[clip['frame_dir'] for clip in clips if '_00_' in clip['frame_dir']],
+            test=[clip['frame_dir'] for clip in clips if '_01_' in clip['frame_dir']]))
+        change(data)
+        path = tmp_path / name
+        dump_pickle(data, path)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def run_tool(tmp_path):
+    """Run a script of the project in a process of its own; returns the finished process, output as text."""
+
+    def run(*arguments, **options):
+        environment = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT))
+        return subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, env=environment, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240, **options)
+
+    return run

@@ -1,0 +1,43 @@
+import torch
+
+from dynstg_mm.ops.graph import frame_relation, limb_graph, mix_joints, phase_balance, phase_features, relation
+from dynstg_mm.skeletons import LAYOUTS
+
+
+def test_mixing_follows_the_direction_of_the_edges():
+    adjacency = torch.zeros(3, 3)
+    adjacency[0, 2] = 1  # from joint 0 into joint 2
+    x = torch.arange(6.).view(1, 1, 3, 2)
+    assert mix_joints(x, adjacency).squeeze().tolist() == [[0, 0], [0, 0], [0, 1]]
+    per_frame = adjacency.expand(1, 1, 3, 3)
+    torch.testing.assert_close(mix_joints(x, per_frame), mix_joints(x, adjacency))
+
+
+def test_phase_features_are_means_over_the_frames_of_a_phase():
+    x = torch.randn(2, 6, 3, 4)
+    phases = torch.eye(2)[torch.tensor([0, 0, 1, 1, 1, 0])].expand(2, 6, 2)
+    h = phase_features(x, phases)
+    torch.testing.assert_close(h[:, 0], x[:, [0, 1, 5]].mean(1))
+    torch.testing.assert_close(h[:, 1], x[:, [2, 3, 4]].mean(1))
+
+
+def test_frame_relation_is_the_relation_of_its_phase():
+    r = relation(torch.randn(2, 2, 3, 4), torch.randn(2, 2, 3, 4))
+    phases = torch.eye(2)[torch.tensor([1, 0])].expand(2, 2, 2)
+    torch.testing.assert_close(frame_relation(r, phases), r.flip(1))
+    assert r.abs().max() < 1
+
+
+def test_balance_is_zero_for_even_and_greatest_for_one_phase():
+    even, one = torch.full((2, 8, 4), 0.25), torch.eye(4)[torch.zeros(2, 8, dtype=int)]
+    assert phase_balance(even).abs() < 1e-6 and (phase_balance(one) - 3).abs() < 1e-6
+
+
+def test_limb_graph_links_limbs_that_touch_and_the_body():
+    layout = LAYOUTS['body_25']
+    pool, adjacency = limb_graph(layout)
+    names = list(layout['limbs'])
+    assert torch.allclose(pool.sum(1), torch.ones(7)) and torch.allclose(adjacency.sum(0), torch.ones(7))
+    assert adjacency[names.index('trunk'), names.index('left_leg')] > 0
+    assert adjacency[names.index('left_leg'), names.index('right_leg')] == 0
+    assert (adjacency[-1] > 0).all()

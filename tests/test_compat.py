@@ -1,0 +1,119 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mmengine
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.fileio import get_file_backend
+from mmengine.logging import HistoryBuffer
+from mmengine.runner import CheckpointLoader, save_checkpoint
+from mmengine.utils import get_installed_path, is_installed, package_utils
+
+from dynstg_mm import compat
+
+
+def python(code, **environment):
+    return subprocess.run([sys.executable, '-c', code], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          env={**os.environ, **environment})
+
+
+def test_mmaction_models_import_in_a_fresh_process():
+    done = python('import dynstg_mm, mmaction.models, mmaction.datasets; print(mmaction.models.STGCN)')
+    assert done.returncode == 0 and 'STGCN' in done.stdout
+
+
+def test_missing_mmcv_says_what_to_type():
+    done = python('import importlib.util as u; find = u.find_spec\n'
+                  'u.find_spec = lambda name, *rest: None if name == "mmcv" else find(name, *rest)\n'
+                  'import dynstg_mm')
+    assert 'pip install "mmcv-lite>=2.0.0,<2.2.0"' in done.stdout.splitlines()[-1]
+
+
+def test_packages_are_found_without_pkg_resources():
+    assert Path(get_installed_path('mmaction2')).name == 'mmaction'
+    assert Path(get_installed_path('mmengine')) == Path(mmengine.__file__).parent
+    assert is_installed('mmaction2') and is_installed('torch') and not is_installed('no_such_package')
+
+
+def test_working_package_lookup_is_left_alone(monkeypatch):
+    def works(package):
+        return str(Path(mmengine.__file__).parent)
+
+    monkeypatch.setattr(package_utils, 'get_installed_path', works)
+    compat._package_lookup_without_pkg_resources()
+    assert package_utils.get_installed_path is works
+
+
+def test_mmaction_config_is_inherited(tmp_path):
+    path = tmp_path / 'child.py'
+    path.write_text("_base_ = 'mmaction::skeleton/stgcn/stgcn_8xb16-joint-u100-80e_ntu60-xsub-keypoint-2d.py'\n")
+    assert Config.fromfile(path).model.backbone.type == 'STGCN'
+
+
+def test_drn_says_why_it_is_missing():
+    from mmaction.models.localizers import DRN
+    if 'dynstg_mm' not in DRN.__module__:
+        pytest.skip('this MMAction2 has its own DRN')
+    with pytest.raises(ImportError, match='2714'):
+        DRN()
+
+
+def test_own_drn_is_left_alone(tmp_path):
+    (tmp_path / 'mmaction/models/localizers/drn').mkdir(parents=True)
+    (tmp_path / 'mmaction/__init__.py').write_text('')
+    done = python('import importlib.util, sys\n'
+                  f'spec = importlib.util.spec_from_file_location("dynstg_mm", {str(Path(compat.__file__).parent)!r}'
+                  '+ "/fileio.py", submodule_search_locations='
+                  f'[{str(Path(compat.__file__).parent)!r}])\n'
+                  'sys.modules["dynstg_mm"] = importlib.util.module_from_spec(spec)\n'
+                  'from dynstg_mm import compat\n'
+                  'compat._stand_in_for_missing_drn()\n'
+                  'print("mmaction.models.localizers.drn" in sys.modules)', PYTHONPATH=str(tmp_path))
+    assert done.stdout.strip().endswith('False')
+
+
+def test_checkpoint_with_logs_and_scalars_loads(tmp_path):
+    history = HistoryBuffer()
+    history.update(0.5)
+    path = str(tmp_path / 'epoch_1.pth')
+    save_checkpoint(dict(state_dict=dict(w=torch.ones(2)), message_hub=dict(log_scalars=dict(loss=history)),
+                         meta=dict(best=np.float64(0.25), count=np.int64(3), epoch=1)), path)
+    back = CheckpointLoader.load_checkpoint(path, map_location='cpu')
+    assert back['message_hub']['log_scalars']['loss'].current() == 0.5
+    assert back['meta']['best'] == 0.25 and back['meta']['count'] == 3
+
+
+@pytest.mark.parametrize('call', [(os.system, ('touch {}',)), (getattr, (HistoryBuffer, '__init__'))])
+def test_hostile_checkpoint_is_refused_and_not_executed(tmp_path, call):
+    touched = tmp_path / 'touched'
+
+    class Hostile:
+
+        def __reduce__(self):
+            function, arguments = call
+            return function, tuple(a.format(touched) if isinstance(a, str) else a for a in arguments)
+
+    path = tmp_path / 'hostile.pth'
+    torch.save(dict(state_dict={}, meta=Hostile()), path)
+    with pytest.raises(Exception, match='hostile.pth: not loaded'):
+        CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
+    assert not touched.exists()
+
+
+def test_checkpoints_are_written_whole(tmp_path):
+    path = tmp_path / 'sub' / 'epoch_1.pth'
+    backend = get_file_backend(str(path))
+    backend.put(b'whole', str(path))
+    with pytest.raises(TypeError):
+        backend.put('not bytes', str(path))
+    assert path.read_bytes() == b'whole' and len(list(path.parent.iterdir())) == 1
+
+
+def test_applying_twice_changes_nothing():
+    before = package_utils.is_installed, get_file_backend('x').__class__
+    compat.apply()
+    assert (package_utils.is_installed, get_file_backend('x').__class__) == before

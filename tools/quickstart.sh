@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Train the small DynSTG-Mamba on the synthetic sample, test it, and show the result: everything on a fresh machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+CONFIG=configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_synthetic-gait-keypoint-2d.py
+OUT=work_dirs/quickstart
+
+echo 'Installing into .venv ...'
+bash tools/make_venv.sh
+export PATH="$PWD/.venv/bin:$PATH"
+rm -rf "$OUT"
+mkdir -p "$OUT"
+
+run() {  # show the lines that tell of progress; the whole log stays in $OUT
+    if ! python "$@" 2>&1 | tee -a "$OUT/quickstart.log" | sed -nu 's/.* - INFO - \(Epoch([a-z]*)\)/\1/p; /^error/p'; then
+        tail -n 20 "$OUT/quickstart.log" >&2
+        exit 1
+    fi
+}
+echo 'Training on the synthetic sample ...'
+run tools/train.py "$CONFIG" --work-dir "$OUT"
+run tools/test.py "$CONFIG" "$OUT/epoch_30.pth" --work-dir "$OUT"
+python tools/analysis_tools/report.py small="$OUT" --out "$OUT/report"
