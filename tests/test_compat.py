@@ -63,17 +63,18 @@ def test_drn_says_why_it_is_missing():
 
 
 def test_own_drn_is_left_alone(tmp_path):
-    (tmp_path / 'mmaction/models/localizers/drn').mkdir(parents=True)
-    (tmp_path / 'mmaction/__init__.py').write_text('')
-    done = python('import importlib.util, sys\n'
-                  f'spec = importlib.util.spec_from_file_location("dynstg_mm", {str(Path(compat.__file__).parent)!r}'
-                  '+ "/fileio.py", submodule_search_locations='
-                  f'[{str(Path(compat.__file__).parent)!r}])\n'
-                  'sys.modules["dynstg_mm"] = importlib.util.module_from_spec(spec)\n'
+    for package in ('mmaction/models/localizers/drn', 'torchvision'):
+        (tmp_path / package).mkdir(parents=True)
+    for file in ('mmaction/__init__.py', 'torchvision/__init__.py'):
+        (tmp_path / file).write_text('')
+    (tmp_path / 'mmaction/registry.py').write_text('MODELS = None')
+    done = python('import sys, types\n'
+                  'sys.modules["dynstg_mm"] = package = types.ModuleType("dynstg_mm")\n'
+                  f'package.__path__ = [{str(Path(compat.__file__).parent)!r}]\n'
                   'from dynstg_mm import compat\n'
                   'compat._stand_in_for_missing_drn()\n'
                   'print("mmaction.models.localizers.drn" in sys.modules)', PYTHONPATH=str(tmp_path))
-    assert done.stdout.strip().endswith('False')
+    assert done.stdout.strip().endswith('False'), done.stdout
 
 
 def test_checkpoint_with_logs_and_scalars_loads(tmp_path):

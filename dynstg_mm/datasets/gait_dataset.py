@@ -30,7 +30,8 @@ class GaitDataset(PoseDataset):
         pipeline (list[dict]): Transforms.
         split (str): Name of the split, or with `fold` the name before `_fold`.
         fold (int, optional): Fold number; the part is then `test` in test mode and `train` otherwise.
-        layout (str | dict, optional): Skeleton layout whose number of joints every clip must have.
+        layout (str | dict, optional): Skeleton layout. Every clip must have its number of joints, and the transforms that
+            need a layout take it from here.
         metainfo (dict, optional): `classes`, where the class has none or a user's own are meant.
         **kwargs: Passed to `PoseDataset`.
 
@@ -43,7 +44,7 @@ class GaitDataset(PoseDataset):
     METAINFO = dict(classes=None)
 
     def __init__(self, ann_file, pipeline, split=None, *, fold=None, layout=None, test_mode=False, **kwargs):
-        self.num_joints = get_layout(layout)['num_node'] if layout is not None else None
+        self.layout = get_layout(layout) if layout is not None else None
         if 'skeleton' in (kwargs.get('data_prefix') or {}):
             raise ValueError('data_prefix: skeleton is not read by GaitDataset; its clips are all in ann_file.')
         if fold is not None:
@@ -72,6 +73,10 @@ class GaitDataset(PoseDataset):
         for name in chosen:
             self._check_clip(name, clips[name])
         return [dict(clips[name]) for name in chosen]
+
+    def get_data_info(self, idx):
+        """Annotation of a clip, with the layout for the transforms."""
+        return dict(super().get_data_info(idx), layout=self.layout)
 
     def _fail(self, message):
         raise AnnotationError(f'{self.ann_file}: {message}')
@@ -116,8 +121,8 @@ class GaitDataset(PoseDataset):
         persons, frames, joints, channels = keypoint.shape
         if not persons or not frames:
             fail('keypoint', f'{persons} persons in {frames} frames; expected at least one of each.')
-        if self.num_joints is not None and joints != self.num_joints:
-            fail('keypoint', f'{joints} joints; the layout has {self.num_joints}.')
+        if self.layout is not None and joints != self.layout['num_node']:
+            fail('keypoint', f'{joints} joints; the layout has {self.layout["num_node"]}.')
         if channels not in (2, 3):
             fail('keypoint', f'{channels} coordinates; expected 2 or 3 (scores belong into keypoint_score).')
         if not np.isfinite(keypoint).all():

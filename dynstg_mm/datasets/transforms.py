@@ -2,7 +2,8 @@
 
 All work on MMAction2's results dict: `keypoint` (M, T, V, C) with C = 2 (pixels) or 3 (any unit of length),
 `keypoint_score` (M, T, V), `rate` in frames per second, and after `SampleWindows` and `PoseDecode` on `num_clips` windows
-that follow each other along T.
+that follow each other along T. Those that need the skeleton layout take it from `GaitDataset`, or with another data set from
+their own option `layout` (a name or a dict).
 """
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -22,6 +23,20 @@ def _fail(results, field, message):
     raise ClipError(f'clip {results.get("frame_dir", "?")}: {field}: {message}')
 
 
+class _LayoutTransform(BaseTransform):
+    """A transform that needs the skeleton layout."""
+
+    def __init__(self, layout=None):
+        self.own_layout = get_layout(layout) if layout is not None else None
+
+    def layout(self, results):
+        """The transform's own layout, or the data set's."""
+        layout = self.own_layout or results.get('layout')
+        if layout is None:
+            raise ValueError(f'layout: missing; give the data set one, or {type(self).__name__} itself.')
+        return layout
+
+
 def _windows(results):
     """View of the keypoints as windows, shape (M, windows, T, V, C), to be changed in place."""
     keypoint = results['keypoint'] = np.ascontiguousarray(results['keypoint'])
@@ -30,7 +45,7 @@ def _windows(results):
 
 
 @TRANSFORMS.register_module()
-class FillMissingJoints(BaseTransform):
+class FillMissingJoints(_LayoutTransform):
     """Cut the frames before the person appears and after they leave, and interpolate lost joints in between.
 
     A joint counts as lost where its score is below `score_thr`, a coordinate is not finite, or all are 0. The centre is
@@ -38,7 +53,7 @@ class FillMissingJoints(BaseTransform):
     body; both are held at the ends. A joint never seen in the clip is put on its parent.
 
     Args:
-        layout (str | dict): The skeleton layout.
+        layout (str | dict, optional): In place of the data set's.
         score_thr (float): Lowest score of a joint that counts as seen, in [0, 1].
         min_joints (float): Share of joints that must be seen for the person to count as present.
         keep_score (bool): Keep the score as a feature for `FormatGCNInput`. Off by default: it tells about the camera
@@ -48,9 +63,8 @@ class FillMissingJoints(BaseTransform):
         ClipError: No frame shows a person.
     """
 
-    def __init__(self, layout, *, score_thr=0.05, min_joints=0.5, keep_score=False):
-        layout = get_layout(layout)
-        self.parents, self.center = parents(layout), layout['center']
+    def __init__(self, layout=None, *, score_thr=0.05, min_joints=0.5, keep_score=False):
+        super().__init__(layout)
         self.score_thr = score_thr
         self.min_joints = min_joints
         self.keep_score = keep_score
@@ -67,35 +81,37 @@ class FillMissingJoints(BaseTransform):
         part = slice(present[0], present[-1] + 1)
         keypoint, seen = keypoint[:, part].copy(), seen[:, part]
         for person in range(len(keypoint)):
-            self._fill(keypoint[person], seen[person])
+            _fill(keypoint[person], seen[person], self.layout(results))
         results.update(keypoint=keypoint, total_frames=keypoint.shape[1])
         results.pop('keypoint_score', None)
         if self.keep_score and score is not None:
             results['keypoint_score'] = np.asarray(score, dtype=np.float32)[:, part]
         return results
 
-    def _fill(self, keypoint, seen):
-        """Fill one person's joints in place; keypoint (T, V, C), seen (T, V)."""
-        center = keypoint[:, self.center]
-        if seen[:, self.center].any():
-            _interpolate(center, seen[:, self.center])
-        else:  # the middle of what is seen stands in for a centre that never is
-            center[:] = (keypoint * seen[..., None]).sum(1) / np.maximum(seen.sum(1), 1)[:, None]
-            _interpolate(center, seen.any(1))
-        path = center.copy()
-        keypoint -= path[:, None]
-        never = []
-        for joint in range(keypoint.shape[1]):
-            if seen[:, joint].any():
-                _interpolate(keypoint[:, joint], seen[:, joint])
-            else:
-                never.append(joint)
-        for joint in never:
-            ancestor = joint
-            while ancestor in never and ancestor != self.parents[ancestor]:
-                ancestor = self.parents[ancestor]
-            keypoint[:, joint] = 0 if ancestor in never else keypoint[:, ancestor]
-        keypoint += path[:, None]
+
+def _fill(keypoint, seen, layout):
+    """Fill one person's joints in place; keypoint (T, V, C), seen (T, V)."""
+    parent, center_joint = parents(layout), layout['center']
+    center = keypoint[:, center_joint]
+    if seen[:, center_joint].any():
+        _interpolate(center, seen[:, center_joint])
+    else:  # the middle of what is seen stands in for a centre that never is
+        center[:] = (keypoint * seen[..., None]).sum(1) / np.maximum(seen.sum(1), 1)[:, None]
+        _interpolate(center, seen.any(1))
+    path = center.copy()
+    keypoint -= path[:, None]
+    never = []
+    for joint in range(keypoint.shape[1]):
+        if seen[:, joint].any():
+            _interpolate(keypoint[:, joint], seen[:, joint])
+        else:
+            never.append(joint)
+    for joint in never:
+        ancestor = joint
+        while ancestor in never and ancestor != parent[ancestor]:
+            ancestor = parent[ancestor]
+        keypoint[:, joint] = 0 if ancestor in never else keypoint[:, ancestor]
+    keypoint += path[:, None]
 
 
 def _interpolate(track, seen):
@@ -190,37 +206,36 @@ class SampleWindows(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class MirrorDirection(BaseTransform):
+class MirrorDirection(_LayoutTransform):
     """Mirror windows in which the person walks towards smaller x, so that everyone walks one way.
 
     The direction comes from the data: the displacement of the centre, or, for someone who hardly moves, where the toes
     point. Mirroring negates x and swaps left and right joints, as filming from the other side would.
 
     Args:
-        layout (str | dict): The skeleton layout; `left` and `right` are needed.
+        layout (str | dict, optional): In place of the data set's; `left` and `right` are needed.
         min_travel (float): Displacement, in leg lengths, above which it tells the direction.
     """
 
-    def __init__(self, layout, *, min_travel=0.25):
-        self.layout = get_layout(layout)
-        self.order = mirror_order(self.layout)
+    def __init__(self, layout=None, *, min_travel=0.25):
+        super().__init__(layout)
         self.min_travel = min_travel
 
     def transform(self, results):
-        windows = _windows(results)
+        layout, windows = self.layout(results), _windows(results)
         for person, window in np.ndindex(windows.shape[:2]):
             one = windows[person, window]
-            if self._backwards(one):
-                one[:] = one[:, self.order]
+            if self._backwards(one, layout):
+                one[:] = one[:, mirror_order(layout)]
                 one[..., 0] *= -1
         return results
 
-    def _backwards(self, window):
+    def _backwards(self, window, layout):
         x = window[..., 0]
-        travel = x[-1, self.layout['center']] - x[0, self.layout['center']]
-        if abs(travel) > self.min_travel * leg_length(window, self.layout):
+        travel = x[-1, layout['center']] - x[0, layout['center']]
+        if abs(travel) > self.min_travel * leg_length(window, layout):
             return travel < 0
-        return sum((x[:, toe] - x[:, heel]).mean() for heel, toe in self.layout.get('feet', [])) < 0
+        return sum((x[:, toe] - x[:, heel]).mean() for heel, toe in layout.get('feet', [])) < 0
 
 
 def leg_length(window, layout):
@@ -241,41 +256,35 @@ def leg_length(window, layout):
 
 
 @TRANSFORMS.register_module()
-class CenterSkeleton(BaseTransform):
+class CenterSkeleton(_LayoutTransform):
     """Put the origin on the layout's centre joint, in every frame.
 
     Args:
-        layout (str | dict): The skeleton layout.
+        layout (str | dict, optional): In place of the data set's.
     """
 
-    def __init__(self, layout):
-        self.center = get_layout(layout)['center']
-
     def transform(self, results):
-        keypoint = results['keypoint']
-        results['keypoint'] = keypoint - keypoint[:, :, self.center:self.center + 1]
+        keypoint, center = results['keypoint'], self.layout(results)['center']
+        results['keypoint'] = keypoint - keypoint[:, :, center:center + 1]
         return results
 
 
 @TRANSFORMS.register_module()
-class ScaleByLegLength(BaseTransform):
+class ScaleByLegLength(_LayoutTransform):
     """Divide every window by the person's leg length, so that neither height nor distance from the camera is left.
 
     Args:
-        layout (str | dict): The skeleton layout; `legs` is needed.
+        layout (str | dict, optional): In place of the data set's; `legs` is needed.
 
     Raises:
         ClipError: The legs have no length, so that there is nothing to scale by.
     """
 
-    def __init__(self, layout):
-        self.layout = get_layout(layout)
-
     def transform(self, results):
-        windows = _windows(results)
+        layout, windows = self.layout(results), _windows(results)
         for person, window in np.ndindex(windows.shape[:2]):
             one = windows[person, window]
-            length = leg_length(one, self.layout)
+            length = leg_length(one, layout)
             if length > 0:
                 one /= length
             elif person == 0:  # further persons may be padding
@@ -284,29 +293,29 @@ class ScaleByLegLength(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class GaitFeatures(BaseTransform):
+class GaitFeatures(_LayoutTransform):
     """Stack the features of each window along the channels; it follows `FormatGCNInput`.
 
     Names are those of MMAction2's `GenSkeFeat`, here for any layout: `j` joints, `b` bones (joint minus parent), `jm` and
     `bm` their change per second (central differences inside the window).
 
     Args:
-        layout (str | dict): The skeleton layout.
+        layout (str | dict, optional): In place of the data set's.
         feats (list[str]): Any of 'j', 'b', 'jm', 'bm', in the order of the channels.
         rate (float): Frames per second, which turns differences into change per second.
     """
 
-    def __init__(self, layout, feats=('j',), *, rate=25.):
+    def __init__(self, layout=None, feats=('j', ), *, rate=25.):
+        super().__init__(layout)
         unknown = set(feats) - {'j', 'b', 'jm', 'bm'}
         if unknown or not feats:
             raise ValueError(f'feats: {sorted(unknown)} unknown; choose from j, b, jm, bm.')
-        self.parents = parents(get_layout(layout))
         self.feats = tuple(feats)
         self.rate = rate
 
     def transform(self, results):
         joint = results['keypoint']  # (windows, M, T, V, C)
-        sources = dict(j=joint, b=joint - joint[..., self.parents, :])
+        sources = dict(j=joint, b=joint - joint[..., parents(self.layout(results)), :])
         stack = [sources[name] if name in sources else np.gradient(sources[name[0]], 1 / self.rate, axis=2)
                  for name in self.feats]
         results['keypoint'] = np.concatenate(stack, axis=-1).astype(np.float32)

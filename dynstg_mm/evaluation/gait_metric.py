@@ -7,7 +7,7 @@ from mmengine.logging import MMLogger
 from mmaction.registry import METRICS
 
 from ..fileio import atomic_open
-from .statistics import by_subject, class_scores, classification_scores, truth_and_guess
+from .statistics import by_subject, class_scores, classification_scores, confusion_of
 
 
 @METRICS.register_module()
@@ -45,27 +45,27 @@ class GaitMetric(BaseMetric):
         if len(classes) != num_classes:
             raise ValueError(f'the head scores {num_classes} classes, and the data set has {len(classes)} '
                              f'({", ".join(classes)}); set model.cls_head.num_classes.')
-        labels, predicted = truth_and_guess(results)
-        metrics = classification_scores(labels, predicted, num_classes)
+        confusion = confusion_of(results, num_classes)
+        metrics = classification_scores(confusion)
         if all(clip['subject'] is not None for clip in results):
-            scores = classification_scores(*truth_and_guess(by_subject(results)), num_classes)
+            scores = classification_scores(confusion_of(by_subject(results), num_classes))
             metrics.update({f'subject_{name}': value for name, value in scores.items()})
-        columns, confusion = class_scores(labels, predicted, num_classes)
-        for name, values in zip(('precision', 'recall', 'f1'), columns):
+        for name, values in class_scores(confusion).items():
             metrics.update({f'{name}_{label}': float(value) for label, value in zip(classes, values)})
-        MMLogger.get_current_instance().info('\n' + class_table(classes, columns, confusion))
+        MMLogger.get_current_instance().info('\n' + class_table(classes, confusion))
         if self.out_file is not None:
             with atomic_open(self.out_file) as file:
                 json.dump(dict(classes=list(classes), clips=results), file)
         return metrics
 
 
-def class_table(classes, columns, confusion):
+def class_table(classes, confusion):
     """The scores of every class and its confusions, as text."""
-    width = max(map(len, classes)) + 2
-    lines = ['class'.ljust(width) + 'clips  precision  recall    f1   predicted as ' + ', '.join(classes)]
+    width = max(5, *map(len, classes)) + 2
+    lines = ['class'.ljust(width) + 'clips  precision  recall     f1   predicted as ' + ', '.join(classes)]
+    scores = class_scores(confusion)
     for index, name in enumerate(classes):
-        precision, recall, f1, clips = (column[index] for column in columns)
-        lines.append(name.ljust(width) + f'{clips:5d}  {precision:9.3f}  {recall:6.3f} {f1:5.3f}   '
+        precision, recall, f1 = (scores[key][index] for key in ('precision', 'recall', 'f1'))
+        lines.append(f'{name:{width}}{confusion[index].sum():5d}  {precision:9.3f}  {recall:6.3f}  {f1:5.3f}   '
                      + ' '.join(f'{count:4d}' for count in confusion[index]))
     return '\n'.join(lines)

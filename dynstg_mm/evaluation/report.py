@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ..fileio import load_pickle
-from .statistics import SCORES, by_subject, class_scores, classification_scores, subject_interval, truth_and_guess
+from .statistics import SCORES, by_subject, classification_scores, confusion_of, subject_interval
 
 
 class ReportError(ValueError):
@@ -96,12 +96,13 @@ def result_rows(name, classes, folds, costs=()):
     for unit in ('clip', 'subject'):
         parts = folds if unit == 'clip' else [by_subject(fold) for fold in folds]
         pooled = [clip for part in parts for clip in part]
-        scores = _scores(pooled, len(classes))
+        scores = classification_scores(confusion_of(pooled, len(classes)))
+        spreads = [classification_scores(confusion_of(part, len(classes))) for part in parts]
         interval = subject_interval(pooled, len(classes))
         cells = [name, unit, str(len(pooled))]
         for score in SCORES[:3]:
             low, high = interval[score]
-            spread = [_scores(part, len(classes))[score] for part in parts]
+            spread = [part[score] for part in spreads]
             cells.append(f'{scores[score]:.3f} [{low:.3f}, {high:.3f}]')
             if score != 'macro_recall':
                 cells.append(f'{np.mean(spread):.3f} ± {np.std(spread):.3f}')
@@ -118,10 +119,6 @@ HEADER = ['model', 'per', 'n', 'accuracy [95 %]', 'over folds', 'macro-F1 [95 %]
           'parameters', 'CPU min a fold']
 
 
-def _scores(clips, num_classes):
-    return classification_scores(*truth_and_guess(clips), num_classes)
-
-
 def markdown(rows):
     """A Markdown table of rows of cells, the first of which is the header."""
     widths = [max(map(len, column)) for column in zip(*rows)]
@@ -135,11 +132,9 @@ def confusion_picture(path, name, classes, folds):
     import matplotlib
     matplotlib.use('Agg')
     from sklearn.metrics import ConfusionMatrixDisplay
-    clips = [clip for fold in folds for clip in fold]
-    labels, predicted = truth_and_guess(clips)
-    _, confusion = class_scores(labels, predicted, len(classes))
+    confusion = confusion_of([clip for fold in folds for clip in fold], len(classes))
     display = ConfusionMatrixDisplay(confusion, display_labels=classes).plot(cmap='Blues', xticks_rotation=30)
-    display.ax_.set_title(f'{name}: {(labels == predicted).mean():.1%} of {len(clips)} clips')
+    display.ax_.set_title(f'{name}: {np.trace(confusion) / confusion.sum():.1%} of {confusion.sum()} clips')
     display.figure_.tight_layout()
     display.figure_.savefig(path, dpi=120)
     matplotlib.pyplot.close(display.figure_)

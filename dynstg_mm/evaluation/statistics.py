@@ -1,41 +1,45 @@
 """Scores of a classification and their intervals, with the person as the unit."""
 import numpy as np
 from scipy.stats import bootstrap
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix
 
 SCORES = ('accuracy', 'macro_f1', 'macro_recall', 'macro_precision')
 
 
-def classification_scores(labels, predicted, num_classes):
-    """Accuracy, and F1, recall and precision averaged over the classes.
-
-    A class without any clip in `labels` does not count into the averages.
+def confusion_of(clips, num_classes):
+    """Confusion matrix of clips.
 
     Args:
-        labels (array): True classes, shape (N,).
-        predicted (array): Predicted classes, shape (N,).
-        num_classes (int): Number of classes.
+        clips (list[dict]): With `label` and `score` (C,).
+        num_classes (int): C.
+
+    Returns:
+        ndarray: (C, C), rows are the truth.
+    """
+    labels, predicted = [clip['label'] for clip in clips], [int(np.argmax(clip['score'])) for clip in clips]
+    return confusion_matrix(labels, predicted, labels=np.arange(num_classes))
+
+
+def class_scores(confusion):
+    """Precision, recall and F1 of every class, each (C,); 0 where a class was never predicted or never there."""
+    hits, actual, guessed = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    return dict(precision=hits / np.maximum(guessed, 1), recall=hits / np.maximum(actual, 1),
+                f1=2 * hits / np.maximum(actual + guessed, 1))
+
+
+def classification_scores(confusion):
+    """Accuracy, and precision, recall and F1 averaged over the classes that have clips.
+
+    Args:
+        confusion (ndarray): (C, C), rows are the truth.
 
     Returns:
         dict[str, float]: The keys of `SCORES`, in [0, 1].
     """
-    present = np.intersect1d(np.arange(num_classes), labels)
-    precision, recall, f1, _ = precision_recall_fscore_support(labels, predicted, labels=present, average='macro',
-                                                               zero_division=0)
-    return dict(accuracy=float(accuracy_score(labels, predicted)), macro_f1=float(f1), macro_recall=float(recall),
-                macro_precision=float(precision))
-
-
-def class_scores(labels, predicted, num_classes):
-    """Precision, recall, F1 and number of clips of every class, and the confusion matrix (rows are the truth)."""
-    classes = np.arange(num_classes)
-    columns = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)
-    return columns, confusion_matrix(labels, predicted, labels=classes)
-
-
-def truth_and_guess(clips):
-    """True and predicted classes of clips with `label` and `score` (C,), as arrays (N,)."""
-    return np.array([clip['label'] for clip in clips]), np.array([np.argmax(clip['score']) for clip in clips])
+    there = confusion.sum(1) > 0
+    scores = dict(accuracy=np.trace(confusion) / confusion.sum())
+    scores.update((f'macro_{name}', values[there].mean()) for name, values in class_scores(confusion).items())
+    return {name: float(scores[name]) for name in SCORES}
 
 
 def by_subject(clips):
@@ -47,12 +51,9 @@ def by_subject(clips):
     Returns:
         list[dict]: One entry a subject, with the same keys.
     """
-    subjects = {}
-    for clip in clips:
-        subjects.setdefault(clip['subject'], []).append(clip)
     return [dict(subject=subject, label=members[0]['label'],
                  score=np.mean([clip['score'] for clip in members], axis=0).tolist())
-            for subject, members in subjects.items()]
+            for subject, members in _members(clips).items()]
 
 
 def subject_interval(clips, num_classes, *, resamples=2000, level=0.95, seed=0):
@@ -60,23 +61,24 @@ def subject_interval(clips, num_classes, *, resamples=2000, level=0.95, seed=0):
 
     Args:
         clips (list[dict]): With `subject`, `label`, `score` (C,).
-        num_classes (int): Number of classes.
+        num_classes (int): C.
 
     Returns:
         dict[str, tuple[float, float]]: Score name -> lower and upper end.
     """
-    subjects = sorted({clip['subject'] for clip in clips})
-    number = {subject: index for index, subject in enumerate(subjects)}
-    owner = np.array([number[clip['subject']] for clip in clips])
-    labels, predicted = truth_and_guess(clips)
+    confusions = np.array([confusion_of(members, num_classes) for members in _members(clips).values()])
 
     def statistic(drawn):
-        times = np.bincount(drawn.astype(int), minlength=len(subjects))[owner]
-        members = np.repeat(np.arange(len(labels)), times)
-        scores = classification_scores(labels[members], predicted[members], num_classes)
-        return np.array([scores[name] for name in SCORES])
+        return list(classification_scores(confusions[drawn].sum(0)).values())
 
-    result = bootstrap((np.arange(len(subjects)),), statistic, n_resamples=resamples, vectorized=False,
+    result = bootstrap((np.arange(len(confusions)),), statistic, n_resamples=resamples, vectorized=False,
                        confidence_level=level, method='percentile', rng=np.random.default_rng(seed))
     low, high = result.confidence_interval
     return {name: (float(low[index]), float(high[index])) for index, name in enumerate(SCORES)}
+
+
+def _members(clips):
+    subjects = {}
+    for clip in clips:
+        subjects.setdefault(clip['subject'], []).append(clip)
+    return subjects

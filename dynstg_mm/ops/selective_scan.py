@@ -1,8 +1,10 @@
 """The selective scan of Mamba (Gu and Dao 2023, arXiv 2312.00752, section 3.2)."""
+import functools
+
 import torch
 import torch.nn.functional as F
 
-BACKENDS = ('auto', 'numba', 'torch', 'ref')
+BACKENDS = ('auto', 'mamba', 'numba', 'torch', 'ref')
 
 
 def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, backend='auto'):
@@ -23,8 +25,8 @@ def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_sof
         z (Tensor, optional): Gate, (b, d, t).
         delta_bias (Tensor, optional): Added to the step, (d,).
         delta_softplus (bool): Apply softplus to the step.
-        backend (str): 'numba' (compiled, CPU), 'torch' (anywhere), 'ref' (`selective_scan_ref`), or 'auto', which is
-            'numba' on the CPU and 'torch' elsewhere.
+        backend (str): 'mamba' (mamba-ssm's CUDA kernel), 'numba' (compiled, CPU), 'torch' (anywhere), 'ref'
+            (`selective_scan_ref`), or 'auto': 'numba' on the CPU, 'mamba' on a GPU where its kernel runs, else 'torch'.
 
     Returns:
         Tensor: (b, d, t).
@@ -40,9 +42,32 @@ def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_sof
     kind = u.dtype
     u, delta, A, B, C = (value.float() if value.dtype != torch.float64 else value for value in (u, delta, A, B, C))
     step = _step(delta, delta_bias, delta_softplus)
-    scan = _scan_numba if backend == 'numba' or (backend == 'auto' and u.device.type == 'cpu') else _scan_torch
-    y = scan(u, step, A, B, C)
+    if backend == 'auto':
+        backend = _best(u.device)
+    y = dict(mamba=_scan_mamba, numba=_scan_numba, torch=_scan_torch)[backend](u, step, A, B, C)
     return _output(y, u, D, z).to(kind)
+
+
+def _best(device):
+    if device.type == 'cpu':
+        return 'numba'
+    return 'mamba' if device.type == 'cuda' and _mamba_runs() else 'torch'
+
+
+@functools.cache
+def _mamba_runs():
+    """Whether mamba-ssm's CUDA kernel is really there: recent versions import without it and fail on call."""
+    try:
+        one = torch.ones(1, 1, 1, device='cuda')
+        _scan_mamba(one, one, -one[0], one, one)
+        return True
+    except Exception:  # whatever a missing or broken kernel raises, it does not run
+        return False
+
+
+def _scan_mamba(u, step, A, B, C):
+    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+    return selective_scan_fn(u.contiguous(), step.contiguous(), A, B.contiguous(), C.contiguous())
 
 
 def _scan_torch(u, step, A, B, C):

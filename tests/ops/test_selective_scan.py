@@ -69,8 +69,8 @@ def test_result_has_the_type_of_the_input():
 @pytest.mark.parametrize('index, name', list(enumerate(NAMES))[1:])
 def test_wrong_shape_names_the_argument(index, name):
     values = arguments()
-    values[index] = values[index][..., :-1]
-    with pytest.raises(ValueError, match=f'^(A|{name}|delta): shape'):
+    values[index] = values[index][:-1]
+    with pytest.raises(ValueError, match=f'^{name}: shape'):
         selective_scan(*values)
 
 

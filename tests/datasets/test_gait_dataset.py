@@ -1,0 +1,150 @@
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from dynstg_mm.datasets import AnnotationError
+from dynstg_mm.datasets.folds import subject_folds
+from mmaction.registry import DATASETS
+
+
+def build(path, type='SyntheticGaitDataset', split='train', **options):
+    return DATASETS.build(dict(type=type, ann_file=path, split=split, pipeline=[], **options))
+
+
+def first(data):
+    """The first clip of the split `train`."""
+    return next(clip for clip in data['annotations'] if clip['frame_dir'] == data['split']['train'][0])
+
+
+def change(field, value):
+    def apply(data):
+        first(data)[field] = value(first(data)) if callable(value) else value
+    return apply
+
+
+def test_clips_come_with_their_fields(annotation_file):
+    dataset = build(annotation_file(), layout='body_25')
+    assert len(dataset) == 8 and dataset.metainfo['classes'][3] == 'osteoarthritis'
+    clip = dataset[0]
+    assert clip['keypoint'].shape[2:] == (25, 2) and clip['rate'] in (25, 30) and clip['subject']
+
+
+@pytest.mark.parametrize('type, classes', [
+    ('KOANMDataset', ('NM', 'KOA')), ('KOAPDNMDataset', ('NM', 'KOA', 'PD')), ('KOAStageDataset', ('EL', 'MD', 'SV')),
+    ('PDWalkDataset', ('Healthy', 'PD')), ('AtaxiaDataset', ('Control', 'Ataxia'))])
+def test_named_data_sets_carry_their_classes(annotation_file, type, classes):
+    def two_classes(data):
+        for clip in data['annotations']:
+            clip['label'] %= 2
+    assert build(annotation_file(two_classes), type=type).metainfo['classes'] == classes
+
+
+def test_own_classes_through_metainfo(annotation_file):
+    dataset = build(annotation_file(), type='GaitDataset', metainfo=dict(classes=('a', 'b', 'c', 'd')))
+    assert dataset.metainfo['classes'] == ('a', 'b', 'c', 'd')
+
+
+def test_stock_pose_dataset_reads_the_same_file(annotation_file):
+    path = annotation_file()
+    stock, ours = build(path, type='PoseDataset'), build(path)
+    assert len(stock) == len(ours)
+    for a, b in zip(stock, ours):
+        assert a['label'] == b['label'] and (a['keypoint'] == b['keypoint']).all()
+
+
+@pytest.mark.parametrize('break_it, message', [
+    (change('keypoint', lambda clip: clip['keypoint'][:, :0]), 'keypoint: 1 persons in 0 frames'),
+    (change('keypoint', lambda clip: clip['keypoint'][:, :, :17]), 'keypoint: 17 joints; the layout has 25'),
+    (change('keypoint', lambda clip: clip['keypoint'][0]), 'keypoint: an array of float32 of shape'),
+    (change('keypoint', lambda clip: clip['keypoint'].astype(object)), 'keypoint: an array of object'),
+    (change('keypoint', lambda clip: clip['keypoint'].tolist()), 'keypoint: list; expected an array'),
+    (change('keypoint', lambda clip: clip['keypoint'] * np.nan), 'keypoint: NaN or infinite in frame 0'),
+    (change('keypoint', lambda clip: np.concatenate([clip['keypoint']] * 2, -1)), 'keypoint: 4 coordinates'),
+    (change('keypoint_score', lambda clip: clip['keypoint_score'][:, 1:]), 'keypoint_score: an array of'),
+    (change('total_frames', 3), 'total_frames: 3; keypoint has'),
+    (change('rate', None), 'rate: None; expected the frames per second'),
+    (change('rate', 0), 'rate: 0; expected'),
+    (change('label', 4), r'label: 4; there are 4 classes \(normal, parkinson'),
+    (change('label', -1), 'label: -1; expected a class number'),
+    (change('label', 'normal'), "label: 'normal'; expected a class number"),
+    (change('subject', None), 'subject: missing; expected who walks'),
+])
+def test_wrong_clip_is_named_with_its_field(annotation_file, break_it, message):
+    path = annotation_file(break_it)
+    with pytest.raises(AnnotationError, match=f'gait.pkl: clip synthetic_normal_00_0: {message}'):
+        build(path, layout='body_25')
+
+
+@pytest.mark.parametrize('break_it, message', [
+    (lambda data: data.pop('annotations'), 'annotations: missing'),
+    (lambda data: data['annotations'].append(dict()), 'annotation 16: frame_dir: missing'),
+    (lambda data: data['annotations'].append(dict(data['annotations'][0])), 'frame_dir: stands there twice'),
+    (lambda data: data['split'].pop('train'), 'split train: not in the file; it has test'),
+    (lambda data: data['split'].update(train=[]), 'split train: empty'),
+    (lambda data: data['split']['train'].append('nobody'), 'split train: names clip nobody'),
+])
+def test_wrong_file_is_named(annotation_file, break_it, message):
+    with pytest.raises(AnnotationError, match=f'gait.pkl: .*{message}'):
+        build(annotation_file(break_it))
+
+
+@pytest.mark.parametrize('prefix', ['', 'task_fold0_'])
+@pytest.mark.parametrize('loaded', ['train', 'test'])
+def test_subject_on_both_sides_is_an_error(annotation_file, prefix, loaded):
+    def leak(data):
+        shared = first(data)['frame_dir']
+        data['split'] = {prefix + name: members for name, members in data['split'].items()}
+        data['split'][prefix + 'train'].remove(shared)
+        data['split'][prefix + 'test'].append(shared)  # the subject's other clip stays in training
+
+    with pytest.raises(AnnotationError, match='synthetic_normal_00 stands in both .*train and .*test'):
+        build(annotation_file(leak), split=prefix + loaded)
+
+
+def test_fold_picks_the_part(annotation_file):
+    def folds(data):
+        data['split'] = {f'task_fold3_{name}': members for name, members in data['split'].items()}
+
+    path = annotation_file(folds)
+    assert build(path, split='task', fold=3)[0]['subject'].endswith('00')
+    assert build(path, split='task', fold=3, test_mode=True)[0]['subject'].endswith('01')
+    with pytest.raises(AnnotationError, match='split task_fold4_train: not in the file'):
+        build(path, split='task', fold=4)
+
+
+def test_hostile_file_is_refused_and_not_executed(tmp_path):
+    class Hostile:
+
+        def __reduce__(self):
+            return os.system, (f'touch {tmp_path}/touched', )
+
+    path = tmp_path / 'hostile.pkl'
+    path.write_bytes(pickle.dumps(dict(split=dict(train=['a']), annotations=[Hostile()])))
+    with pytest.raises(pickle.UnpicklingError, match='hostile.pkl: refused: it names posix.system'):
+        build(str(path))
+    assert not (tmp_path / 'touched').exists()
+
+
+def test_folds_hold_every_subject_out_once_and_keep_the_classes():
+    clips = [dict(frame_dir=f's{subject}_{walk}', subject=f's{subject}', label=int(subject >= 20))
+             for subject in range(30) for walk in range(2)]
+    splits = subject_folds(clips, 'task')
+    assert splits == subject_folds(clips, 'task')
+    tested = [name for fold in range(5) for name in splits[f'task_fold{fold}_test']]
+    assert sorted(tested) == sorted(clip['frame_dir'] for clip in clips)
+    label = {clip['frame_dir']: clip['label'] for clip in clips}
+    for fold in range(5):
+        train, test = splits[f'task_fold{fold}_train'], splits[f'task_fold{fold}_test']
+        assert not {name.split('_')[0] for name in train} & {name.split('_')[0] for name in test}
+        assert sum(label[name] for name in test) == 4 and len(test) == 12
+
+
+@pytest.mark.parametrize('clips, message', [
+    ([dict(frame_dir='a', subject='s', label=0), dict(frame_dir='b', subject='s', label=1)], 'one class a subject'),
+    ([dict(frame_dir=str(i), subject=str(i), label=int(i > 3)) for i in range(20)], 'task: 4 subjects of label 0'),
+])
+def test_folds_that_cannot_be_made_are_refused(clips, message):
+    with pytest.raises(ValueError, match=message):
+        subject_folds(clips, 'task')

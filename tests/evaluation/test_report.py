@@ -1,0 +1,65 @@
+import json
+
+import numpy as np
+import pytest
+
+from dynstg_mm.evaluation.report import ReportError, metadata_control, read_folds
+from dynstg_mm.fileio import dump_pickle
+
+from ..conftest import ROOT
+
+REPORT = ROOT / 'tools/analysis_tools/report.py'
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Two folds of 20 people each, and the annotation file: the class decides the rate, the scores are mostly right."""
+    rng, annotations = np.random.default_rng(0), []
+    for fold in range(2):
+        clips = []
+        for person in range(20):
+            name, label = f'p{fold}_{person}', person % 2
+            sure = 0.9 if rng.random() < 0.8 else 0.1
+            clips.append(dict(clip=name, subject=name, label=label, score=[1 - sure, sure] if label else [sure, 1 - sure]))
+            annotations.append(dict(frame_dir=name, label=label, rate=50. if label else 30., total_frames=90,
+                                    img_shape=(1080, 1920), keypoint=np.ones((1, 90, 25, 2), np.float32)))
+        folder = tmp_path / 'model' / f'fold{fold}'
+        folder.mkdir(parents=True)
+        (folder / 'predictions.json').write_text(json.dumps(dict(classes=['NM', 'KOA'], clips=clips)))
+        (folder / 'train_summary.json').write_text(json.dumps(dict(parameters=1234, cpu_seconds=90)))
+    dump_pickle(dict(split={}, annotations=annotations), tmp_path / 'data.pkl')
+    return tmp_path
+
+
+def test_table_picture_and_control(results, run_tool):
+    done = run_tool(REPORT, f'small={results}/model', '--ann-file', results / 'data.pkl', '--out', results / 'report')
+    assert done.returncode == 0, done.stdout
+    table = (results / 'report/results.md').read_text()
+    assert '| small' in table and '1,234' in table and ' 1.5 ' in table and '| subject' in table
+    assert (results / 'report/confusion_small.png').stat().st_size > 5000
+    control = next(line for line in table.splitlines() if line.startswith('| metadata only'))
+    assert '1.000 [1.000, 1.000]' in control  # the rate gives the class away, and the table says so
+
+
+def test_control_learns_from_the_other_folds_only(results):
+    _, folds, _ = read_folds(results / 'model')
+    for clip in folds[0]:
+        clip['label'] = 1 - clip['label']  # the second fold's forest learns this, and is wrong on every clip
+    control = metadata_control(str(results / 'data.pkl'), folds)
+    assert all(np.argmax(clip['score']) != clip['label'] for fold in control for clip in fold)
+
+
+@pytest.mark.parametrize('break_it, message', [
+    (lambda path: (path / 'model/fold0/predictions.json').write_text('{'), 'not written by GaitMetric'),
+    (lambda path: (path / 'model/fold1/predictions.json').write_text(
+        (path / 'model/fold0/predictions.json').read_text()), 'a clip was tested twice'),
+])
+def test_wrong_results_are_named(results, break_it, message):
+    break_it(results)
+    with pytest.raises(ReportError, match=message):
+        read_folds(results / 'model')
+
+
+def test_missing_folder_is_one_line(results, run_tool):
+    done = run_tool(REPORT, f'x={results}/nowhere', '--out', results / 'report')
+    assert done.returncode == 1 and done.stdout.splitlines()[-1].startswith('error: ') and 'nowhere' in done.stdout

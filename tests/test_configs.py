@@ -1,0 +1,47 @@
+"""Every config builds, and takes a training step and a test on the sample."""
+import pytest
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from .conftest import ROOT
+
+CONFIGS = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if not path.parent.name.startswith('_'))
+
+
+@pytest.fixture
+def folds_file(annotation_file):
+    """The sample's clips as a data set of two classes and one fold, for configs of data that is not shipped."""
+
+    def change(data):
+        data['split'] = {f'koa_nm_fold0_{part}': names for part, names in data['split'].items()}
+        for clip in data['annotations']:
+            clip['label'] %= 2
+
+    return annotation_file(change, 'folds.pkl')
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_config_trains_and_tests(path, tmp_path, folds_file, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = Config.fromfile(path)
+    shrunk = dict(work_dir=str(tmp_path), **{'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 4,
+                                             'train_dataloader.dataset.indices': 4})
+    for part in ('train', 'val', 'test'):
+        if config.get(f'{part}_dataloader') is None:
+            continue
+        shrunk[f'{part}_dataloader.dataset.indices'] = 4
+        if 'fold' in config[f'{part}_dataloader'].dataset:
+            shrunk[f'{part}_dataloader.dataset.ann_file'] = folds_file
+    config.merge_from_dict(shrunk)
+    runner = Runner.from_cfg(config)
+    runner.train()
+    assert runner.iter == 1 and (tmp_path / 'epoch_1.pth').is_file()
+    metrics = runner.test()
+    assert 0 <= metrics['gait/macro_f1'] <= 1 and 0 <= metrics['gait/subject_accuracy'] <= 1
+
+
+def test_there_is_a_config_of_every_model_on_every_data_set():
+    names = {path.stem for path in CONFIGS}
+    for model in ('dynstg-mamba-small', 'dynstg-mamba-large', 'stgcn', 'stgcnpp', 'aagcn'):
+        for data in ('synthetic-gait', 'koa-nm'):
+            assert f'{model}_1xb16-joint-w64-30e_{data}-keypoint-2d' in names

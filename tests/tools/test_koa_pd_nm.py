@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from dynstg_mm.fileio import load_pickle
+from mmaction.registry import DATASETS
+
+from ..conftest import ROOT
+
+CONVERT = ROOT / 'tools/data/koa_pd_nm/convert.py'
+NAMES = ['Nose', 'Neck', 'RShoulder', 'RElbow', 'RWrist', 'LShoulder', 'LElbow', 'LWrist', 'MidHip', 'RHip', 'RKnee',
+         'RAnkle', 'LHip', 'LKnee', 'LAnkle', 'REye', 'LEye', 'REar', 'LEar', 'LBigToe', 'LSmallToe', 'LHeel', 'RBigToe',
+         'RSmallToe', 'RHeel']
+
+
+def write(folder, name, seed, frames=40, fps=50., **changes):
+    keypoints = np.random.default_rng(seed).random((frames, 25, 3), dtype=np.float32) if frames else np.zeros(0)
+    path = folder / f'{name}_keypoints.npz'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **{**dict(keypoints=keypoints, joint_names=np.array(NAMES), fps=np.float64(fps)), **changes})
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five subjects of each group and stage, two passes each, as the source lays them out; one clip is empty."""
+    raw, seed = tmp_path / 'raw files', 0
+    for group, stages in (('NM', [None]), ('KOA', ['EL', 'MD', 'SV']), ('PD', ['ML'])):
+        for stage in stages:
+            for subject in range(1, 6):
+                for walk in (1, 2):
+                    seed += 1
+                    stem = f'{subject:03d}_{group}_{walk:02d}' + (f'_{stage}' if stage else '')
+                    write(raw / group / (stage or group), stem, seed, fps=30. if group == 'NM' else 50.)
+    write(raw / 'NM/NM', '006_NM_01', 0, frames=0, fps=0.)
+    return raw
+
+
+def test_folder_becomes_an_annotation_file(folder, tmp_path, run_tool):
+    out = tmp_path / 'koa.pkl'
+    done = run_tool(CONVERT, folder, '--out', out)
+    assert done.returncode == 0, done.stdout
+    assert '006_NM_01_keypoints.npz: no frames; left out' in done.stdout and '50 clips, 30 splits' in done.stdout
+    data = load_pickle(out)
+    clip = next(clip for clip in data['annotations'] if clip['frame_dir'] == 'KOA_SV_002_02')
+    assert (clip['subject'], clip['group'], clip['stage'], clip['pass'], clip['rate']) == (
+        'KOA_SV_002', 'KOA', 'SV', 2, 50.)
+    assert len({clip['subject'] for clip in data['annotations']}) == 25  # ids start again in every stage
+    for task, type, sizes in (('koa_nm', 'KOANMDataset', {10, 30}), ('three_class', 'KOAPDNMDataset', {10, 30}),
+                              ('koa_stage', 'KOAStageDataset', {10})):
+        tested = []
+        for fold in range(5):
+            for stock in (False, True):  # the stock PoseDataset reads the same labels
+                options = dict(type='PoseDataset', split=f'{task}_fold{fold}_test') if stock else dict(
+                    type=type, split=task, fold=fold, test_mode=True, layout='body_25')
+                dataset = DATASETS.build(dict(ann_file=str(out), pipeline=[], **options))
+                labels = [clip['label'] for clip in dataset]
+            tested += labels
+        assert set(np.bincount(tested)) == sizes
+
+
+@pytest.mark.parametrize('break_it, message', [
+    (lambda path: path.write_bytes(path.read_bytes()[:100]), 'not a readable .npz'),
+    (lambda path: path.write_bytes(b''), 'not a readable .npz'),
+    (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 17, 3))), 'keypoints: shape (9, 17, 3)'),
+    (lambda path: write(path.parent, '001_NM_01', 0, joint_names=np.array(NAMES[::-1])), 'joint_names'),
+    (lambda path: write(path.parent, '001_NM_01', 0, fps=np.float64(0)), 'fps: 0'),
+    (lambda path: write(path.parent, '001_NM_01', 0, fps=np.array([{}], dtype=object)), 'not a readable .npz'),
+    (lambda path: path.rename(path.with_name('somebody_keypoints.npz')), 'name; expected'),
+])
+def test_wrong_file_is_one_line_and_the_old_result_stays(folder, tmp_path, run_tool, break_it, message):
+    out = tmp_path / 'koa.pkl'
+    out.write_bytes(b'old')
+    break_it(folder / 'NM/NM/001_NM_01_keypoints.npz')
+    done = run_tool(CONVERT, folder, '--out', out)
+    last = done.stdout.strip().splitlines()[-1]
+    assert done.returncode == 1 and last.startswith('error: ') and message in last, done.stdout
+    assert out.read_bytes() == b'old'
+
+
+def test_missing_folder_is_one_line(tmp_path, run_tool):
+    done = run_tool(CONVERT, tmp_path / 'nowhere')
+    assert done.returncode == 1 and 'nowhere: no such folder' in done.stdout.splitlines()[-1]

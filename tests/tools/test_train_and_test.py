@@ -1,0 +1,166 @@
+"""tools/train.py and tools/test.py in processes of their own, as a user runs them."""
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from dynstg_mm.fileio import dump_pickle
+
+from ..conftest import ROOT
+
+CONFIG = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_synthetic-gait-keypoint-2d.py'
+KOA_CONFIG = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py'
+TINY = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'model.cls_head.in_channels=8',
+        'train_dataloader.dataset.indices=16', 'train_dataloader.batch_size=4', 'val_dataloader.dataset.indices=4',
+        'test_dataloader.dataset.indices=4']
+
+
+def train(*arguments, options=(), **rest):
+    return ['tools/train.py', CONFIG, *arguments, '--cfg-options', *TINY, *options]
+
+
+def test_train_resume_test(tmp_path, run_tool):
+    work = tmp_path / 'work'
+    done = run_tool(*train('--work-dir', work, '--seed', 3, options=['train_cfg.max_epochs=2']))
+    assert done.returncode == 0, done.stdout
+    assert 'eta:' in done.stdout and '"seed": 3' in done.stdout.replace("'", '"') or 'seed: 3' in done.stdout
+    summary = json.loads((work / 'train_summary.json').read_text())
+    assert summary['epochs'] == 2 and 0 < summary['parameters'] < 20000
+    done = run_tool(*train('--work-dir', work, '--resume', options=['train_cfg.max_epochs=3']))
+    assert done.returncode == 0 and 'resumed epoch: 2' in done.stdout, done.stdout
+    assert 'Epoch(train)   [3]' in done.stdout or 'Epoch(train) [3]' in done.stdout
+    done = run_tool('tools/test.py', CONFIG, work / 'epoch_3.pth', '--work-dir', work, '--dump', work / 'dump.pkl',
+                    '--cfg-options', *TINY)
+    assert done.returncode == 0, done.stdout
+    assert 'gait/macro_f1' in done.stdout and 'predicted as normal' in done.stdout
+    assert len(json.loads((work / 'predictions.json').read_text())['clips']) == 4
+    assert (work / 'dump.pkl').stat().st_size > 0
+
+
+def test_killed_run_goes_on(tmp_path, run_tool):
+    work = tmp_path / 'work'
+    command = train('--work-dir', work, options=['train_cfg.max_epochs=500', 'default_hooks.logger.interval=1'])
+    process = subprocess.Popen([sys.executable, *map(str, command)], cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True,
+                               env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT)))
+    for line in process.stdout:
+        if 'Epoch(train)' in line and '[3][2/4]' in line.replace(' ', ''):  # in the middle of the third epoch
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    assert process.returncode == -signal.SIGKILL
+    checkpoints = sorted(path.name for path in work.glob('*.pth'))
+    assert checkpoints and (work / 'last_checkpoint').read_text().endswith('.pth')
+    for name in checkpoints:
+        torch.load(work / name, weights_only=True)  # whole, and nothing but what the allow-list admits
+    resumed = int(checkpoints[-1][len('epoch_'):-len('.pth')])
+    done = run_tool(*train('--work-dir', work, '--resume', options=[f'train_cfg.max_epochs={resumed + 1}']))
+    assert done.returncode == 0 and f'resumed epoch: {resumed}' in done.stdout, done.stdout
+    assert (work / f'epoch_{resumed + 1}.pth').is_file() and not list(work.rglob('*.part'))
+
+
+@pytest.mark.parametrize('processes', [2])
+def test_two_processes_on_the_cpu(tmp_path, processes):
+    environment = dict(os.environ, OMP_NUM_THREADS='1', PORT='29711',
+                       PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}')
+    options = ['--work-dir', tmp_path, '--cfg-options', *TINY, 'train_cfg.max_epochs=1']
+    done = subprocess.run(['bash', 'tools/dist_train.sh', CONFIG, str(processes), *map(str, options)], cwd=ROOT,
+                          env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    assert '[1][2/2]' in done.stdout  # 16 clips, batches of 4, shared by two
+    done = subprocess.run(['bash', 'tools/dist_test.sh', CONFIG, tmp_path / 'epoch_1.pth', str(processes), *map(str, [
+        '--work-dir', tmp_path, '--cfg-options', *TINY])], cwd=ROOT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    clips = json.loads((tmp_path / 'predictions.json').read_text())['clips']
+    assert len({clip['clip'] for clip in clips}) == 4
+
+
+def ntu_file(path, clips=4):
+    """A file in the format of MMAction2's NTU60 keypoints."""
+    rng = np.random.default_rng(0)
+    annotations = [dict(frame_dir=f'clip{index}', label=index, img_shape=(1080, 1920), original_shape=(1080, 1920),
+                        total_frames=30, keypoint=rng.random((2, 30, 17, 2)).astype(np.float16) * 1000,
+                        keypoint_score=rng.random((2, 30, 17)).astype(np.float16)) for index in range(clips)]
+    names = [clip['frame_dir'] for clip in annotations]
+    dump_pickle(dict(split=dict(xsub_train=names, xsub_val=names), annotations=annotations), path)
+
+
+def test_config_of_mmaction_trains_unchanged(tmp_path, run_tool):
+    import mmaction
+    name = 'skeleton/stgcn/stgcn_8xb16-joint-u100-80e_ntu60-xsub-keypoint-2d.py'
+    config = os.path.join(os.path.dirname(mmaction.__file__), '.mim/configs', name)
+    ntu_file(tmp_path / 'ntu.pkl')
+    options = [f'{part}_dataloader.{key}' for part in ('train', 'val', 'test')
+               for key in ('num_workers=0', 'persistent_workers=False')]
+    options += [f'train_dataloader.dataset.dataset.ann_file={tmp_path}/ntu.pkl', 'train_dataloader.dataset.times=1',
+                f'val_dataloader.dataset.ann_file={tmp_path}/ntu.pkl', 'train_dataloader.batch_size=2',
+                f'test_dataloader.dataset.ann_file={tmp_path}/ntu.pkl', 'train_cfg.max_epochs=1']
+    done = run_tool('tools/train.py', config, '--work-dir', tmp_path / 'work', '--cfg-options', *options)
+    assert done.returncode == 0 and 'acc/top1' in done.stdout, done.stdout
+    assert (tmp_path / 'work/epoch_1.pth').is_file()
+
+
+def broken(sample, change):
+    data = dict(split={name: list(members) for name, members in sample['split'].items()},
+                annotations=[dict(clip) for clip in sample['annotations']])
+    change(data)
+    return data
+
+
+@pytest.mark.parametrize('change, options, message', [
+    (lambda data: data['annotations'][0].update(keypoint=np.zeros((1, 0, 25, 2))), [],
+     'clip synthetic_normal_00_0: keypoint: 1 persons in 0 frames'),
+    (lambda data: data['annotations'][0].update(keypoint=np.ones((1, 90, 17, 2)), keypoint_score=None), [],
+     'clip synthetic_normal_00_0: keypoint: 17 joints; the layout has 25'),
+    (lambda data: data['annotations'][0].update(label=9), [], 'clip synthetic_normal_00_0: label: 9; there are 4 classes'),
+    (lambda data: data['split'].pop('train'), [], 'split train: not in the file; it has test, val'),
+    (lambda data: None, ['train_dataloader.dataset.ann_file=/nowhere/gait.pkl'], '/nowhere/gait.pkl: no such file'),
+    (lambda data: None, ['fold=2'], 'no data set of this config has folds'),
+    (lambda data: None, ['model.backbone.size=huge'], "size: 'huge'; expected one of large, small"),
+    (lambda data: None, ['model.backbone.type=Nothing'], 'Nothing is not in the mmaction::model registry'),
+])
+def test_wrong_input_is_one_clear_line(sample, tmp_path, run_tool, change, options, message):
+    path = tmp_path / 'broken.pkl'
+    dump_pickle(broken(sample, change), path)
+    options = [f'train_dataloader.dataset.ann_file={path}', *options]
+    done = run_tool('tools/train.py', CONFIG, '--work-dir', tmp_path / 'work', '--cfg-options', *options)
+    last = done.stdout.strip().splitlines()[-1]
+    assert done.returncode == 1 and last.startswith('error: ') and message in last, done.stdout[-3000:]
+    assert 'Traceback' not in done.stdout
+
+
+def test_wrong_paths_and_hostile_files_are_one_clear_line(tmp_path, run_tool):
+    class Hostile:
+
+        def __reduce__(self):
+            return os.system, (f'touch {tmp_path}/touched', )
+
+    (tmp_path / 'hostile.pkl').write_bytes(pickle.dumps(dict(split={}, annotations=[Hostile()])))
+    torch.save(dict(state_dict={}, meta=Hostile()), tmp_path / 'hostile.pth')
+    (tmp_path / 'short.pth').write_bytes((tmp_path / 'hostile.pth').read_bytes()[:100])
+    work = ['--work-dir', tmp_path / 'work']
+    for command, message in [
+        (['tools/train.py', 'configs/nowhere.py'], 'configs/nowhere.py: no such config file'),
+        (['tools/train.py', CONFIG, '--amp', *work], '--amp: needs a GPU'),
+        (['tools/test.py', CONFIG, tmp_path / 'nowhere.pth', *work], 'nowhere.pth: no such checkpoint'),
+        (['tools/test.py', CONFIG, tmp_path / 'hostile.pth', *work], 'hostile.pth: not loaded'),
+        (['tools/test.py', CONFIG, tmp_path / 'short.pth', *work], 'short.pth: not loaded'),
+        (['tools/train.py', CONFIG, *work, '--cfg-options', f'train_dataloader.dataset.ann_file={tmp_path}/hostile.pkl'],
+         'hostile.pkl: refused: it names posix.system'),
+        (['tools/train.py', KOA_CONFIG, *work, '--cfg-options', 'train_dataloader.dataset.ann_file=no.pkl', 'fold=7'],
+         'no.pkl: no such file'),
+    ]:
+        if '--amp' in command and torch.cuda.is_available():
+            continue
+        done = run_tool(*command)
+        last = done.stdout.strip().splitlines()[-1]
+        assert done.returncode == 1 and last.startswith('error: ') and message in last, done.stdout[-3000:]
+        assert 'Traceback' not in done.stdout
+    assert not (tmp_path / 'touched').exists()
