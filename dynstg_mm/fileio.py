@@ -1,7 +1,9 @@
 """Files that are read without running anything and written whole or not at all."""
 import contextlib
+import glob
 import os
 import pickle
+import socket
 from pathlib import Path
 
 # What an annotation file may name beside the plain containers that pickle builds without a name.
@@ -61,11 +63,15 @@ def load_pickle(path):
 def atomic_open(path, mode='w', **kwargs):
     """Open `path` for writing so that it is replaced when the block ends well, and left as it was otherwise.
 
-    The new content goes to a hidden file beside it, always of the same name, so that the run after a killed one
-    overwrites what that left behind.
+    The new content goes to a hidden file beside it, one a process, since the ranks of a distributed run may write the same
+    file; what a killed process left behind is cleared away by the next one.
     """
     path = Path(path)
-    partial = path.with_name(f'.{path.name}.part')
+    host = socket.gethostname()
+    for left_over in path.parent.glob(glob.escape(f'.{path.name}.{host}.') + '*.part'):
+        if not _alive(int(left_over.suffixes[-2][1:])):
+            left_over.unlink(missing_ok=True)
+    partial = path.with_name(f'.{path.name}.{host}.{os.getpid()}.part')
     try:
         with open(partial, mode, **kwargs) as file:
             yield file
@@ -75,6 +81,16 @@ def atomic_open(path, mode='w', **kwargs):
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def _alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def dump_pickle(data, path):

@@ -1,4 +1,5 @@
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -55,5 +56,21 @@ def run_tool(tmp_path):
         environment = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT))
         return subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, env=environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240, **options)
+
+    return run
+
+
+@pytest.fixture
+def error_of(monkeypatch):
+    """Run a script of the project in this process, which must end with one line of error; returns that line."""
+
+    def run(script, *arguments):
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(sys, 'argv', [str(script), *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(str(ROOT / script), run_name='__main__')
+        line = stopped.value.code
+        assert isinstance(line, str) and line.startswith('error: ') and '\n' not in line
+        return line
 
     return run

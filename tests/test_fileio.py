@@ -1,5 +1,7 @@
 import os
 import pickle
+import socket
+import subprocess
 
 import numpy as np
 import pytest
@@ -69,3 +71,14 @@ def test_file_is_replaced_whole_or_not_at_all(tmp_path):
             raise RuntimeError
     assert load_pickle(path) == [1]
     assert [entry.name for entry in tmp_path.iterdir()] == ['out.pkl']
+
+
+def test_two_processes_write_the_same_file_and_a_dead_one_is_cleared_away(tmp_path):
+    path = tmp_path / 'out.txt'
+    dead = subprocess.Popen(['true'])
+    dead.wait()
+    (tmp_path / f'.out.txt.{socket.gethostname()}.{dead.pid}.part').write_text('half')
+    (tmp_path / f'.out.txt.{socket.gethostname()}.1.part').write_text('process 1 is alive')
+    with atomic_open(path) as file:
+        file.write('whole')
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [f'.out.txt.{socket.gethostname()}.1.part', 'out.txt']

@@ -60,6 +60,5 @@ def test_wrong_results_are_named(results, break_it, message):
         read_folds(results / 'model')
 
 
-def test_missing_folder_is_one_line(results, run_tool):
-    done = run_tool(REPORT, f'x={results}/nowhere', '--out', results / 'report')
-    assert done.returncode == 1 and done.stdout.splitlines()[-1].startswith('error: ') and 'nowhere' in done.stdout
+def test_missing_folder_is_one_line(results, error_of):
+    assert 'nowhere: no predictions.json' in error_of(REPORT, f'x={results}/nowhere', '--out', results / 'report')

@@ -1,4 +1,4 @@
 model = dict(
     type='RecognizerGCN',
-    backbone=dict(type='AAGCN', graph_cfg=dict(mode='spatial')),
+    backbone=dict(type='AAGCN', num_person=1, graph_cfg=dict(mode='spatial')),
     cls_head=dict(type='GCNHead', in_channels=256))
