@@ -10,6 +10,8 @@ from mmengine.runner import Runner
 
 from mmaction.registry import RUNNERS
 
+from .datasets import AnnotationError, ClipError
+
 # What a wrong file, option or config raises. Anything else is a defect, and keeps its traceback.
 USER_ERRORS = (OSError, ValueError, KeyError, TypeError, AssertionError, ImportError, pickle.UnpicklingError)
 
@@ -82,12 +84,14 @@ def one_line_errors():
         if os.environ.get('DYNSTG_TRACEBACK') == '1' or not _is_users(error):
             raise
         message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        if 'Original Traceback' in message:  # out of a worker of the data loader, whose last line is the message
+            message = message.strip().splitlines()[-1].partition(': ')[2]
         sys.exit('error: ' + ' '.join(message.split()))
 
 
 def _is_users(error):
     """Whether the error speaks of the user's input: raised by us, by a config or a registry, or by the file system."""
-    if isinstance(error, OSError):
+    if isinstance(error, (OSError, AnnotationError, ClipError)):
         return True
     tail = error.__traceback__
     while tail.tb_next is not None:

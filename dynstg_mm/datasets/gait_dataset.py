@@ -1,13 +1,14 @@
 """Gait clips in MMAction2's annotation format, checked before a model sees them."""
+import re
+
 import numpy as np
+from mmengine.logging import MMLogger
 
 from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
 
 from ..fileio import load_pickle
 from ..skeletons import get_layout
-
-PARTS = ('train', 'val', 'test')
 
 
 class AnnotationError(ValueError):
@@ -22,8 +23,8 @@ class GaitDataset(PoseDataset):
     fields `frame_dir`, `label`, `total_frames`, `img_shape`, `keypoint` (M, T, V, C), `keypoint_score` (M, T, V), and
     `subject` (str) and `rate` (frames per second). It is read without running anything in it.
 
-    Splits that belong together are named `<name>_train`, `<name>_val`, `<name>_test`, those of a fold
-    `<name>_fold<k>_train` and so on. A subject who stands in more than one of them is an error.
+    Splits that differ only in the word train, val or test belong together, such as `train` and `test`, or
+    `<name>_fold<k>_train` and `<name>_fold<k>_test`. A subject who stands in more than one of them is an error.
 
     Args:
         ann_file (str): The annotation file (.pkl).
@@ -95,12 +96,14 @@ class GaitDataset(PoseDataset):
 
     def _check_subjects(self, splits, clips):
         """No subject on two sides of the split this one belongs to."""
-        prefix, _, part = self.split.rpartition('_')
-        if part not in PARTS and self.split not in PARTS:
+        family = _family(self.split)
+        if family is None:
+            MMLogger.get_current_instance().warning(
+                f'split {self.split}: neither train, val nor test is in its name, so that nobody can tell which other '
+                'split it must not share a subject with.')
             return
-        siblings = [f'{prefix}_{other}' if prefix else other for other in PARTS]
         where = {}
-        for sibling in (name for name in siblings if name in splits):
+        for sibling in (name for name in splits if _family(name) == family):
             for name in self._members(splits, sibling, clips):
                 subject = clips[name].get('subject')
                 if subject is None:
@@ -141,6 +144,12 @@ class GaitDataset(PoseDataset):
             fail('label', f'{label!r}; expected a class number from 0.')
         if classes is not None and label >= len(classes):
             fail('label', f'{label}; there are {len(classes)} classes ({", ".join(classes)}), numbered from 0.')
+
+
+def _family(split):
+    """Name of a split without the word for its part: `a_fold0_train` and `a_fold0_test` are both `a_fold0_*`."""
+    words = list(re.finditer('train|val|test', split))
+    return split[:words[-1].start()] + '*' + split[words[-1].end():] if words else None
 
 
 def _describe(value):

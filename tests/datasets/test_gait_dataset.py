@@ -90,17 +90,18 @@ def test_wrong_file_is_named(annotation_file, break_it, message):
         build(annotation_file(break_it))
 
 
-@pytest.mark.parametrize('prefix', ['', 'task_fold0_'])
+@pytest.mark.parametrize('prefix, suffix', [('', ''), ('task_fold0_', ''), ('', '1')])
 @pytest.mark.parametrize('loaded', ['train', 'test'])
-def test_subject_on_both_sides_is_an_error(annotation_file, prefix, loaded):
+def test_subject_on_both_sides_is_an_error(annotation_file, prefix, suffix, loaded):
     def leak(data):
         shared = first(data)['frame_dir']
-        data['split'] = {prefix + name: members for name, members in data['split'].items()}
-        data['split'][prefix + 'train'].remove(shared)
-        data['split'][prefix + 'test'].append(shared)  # the subject's other clip stays in training
+        data['split']['train'].remove(shared)
+        data['split']['test'].append(shared)  # the subject's other clip stays in training
+        data['split'] = {prefix + name + suffix: members for name, members in data['split'].items()}
+        data['split']['other_train'] = [shared]  # of another task, where the same person may well train
 
-    with pytest.raises(AnnotationError, match='synthetic_normal_00 stands in both .*train and .*test'):
-        build(annotation_file(leak), split=prefix + loaded)
+    with pytest.raises(AnnotationError, match='synthetic_normal_00 stands in both .*train.* and .*test'):
+        build(annotation_file(leak), split=prefix + loaded + suffix)
 
 
 def test_fold_picks_the_part(annotation_file):
