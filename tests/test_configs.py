@@ -1,7 +1,10 @@
 """Every config builds, and takes a training step and a test on the sample."""
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+
+from mmaction.registry import MODELS
 
 from .conftest import ROOT
 
@@ -32,6 +35,10 @@ def test_config_trains_and_tests(path, tmp_path, folds_file, monkeypatch):
         shrunk[f'{part}_dataloader.dataset.indices'] = 4
         if 'fold' in config[f'{part}_dataloader'].dataset:
             shrunk[f'{part}_dataloader.dataset.ann_file'] = folds_file
+    if config.model.type == 'CGRKD':
+        shrunk['model.teacher_ckpt'] = str(tmp_path / 'teacher.pth')
+        torch.save(dict(state_dict=MODELS.build(Config.fromfile(config.model.teacher).model).state_dict()),
+                   tmp_path / 'teacher.pth')
     config.merge_from_dict(shrunk)
     runner = Runner.from_cfg(config)
     runner.train()
@@ -42,6 +49,6 @@ def test_config_trains_and_tests(path, tmp_path, folds_file, monkeypatch):
 
 def test_there_is_a_config_of_every_model_on_every_data_set():
     names = {path.stem for path in CONFIGS}
-    for model in ('dynstg-mamba-small', 'dynstg-mamba-large', 'stgcn', 'stgcnpp', 'aagcn'):
+    for model in ('dynstg-mamba-small', 'dynstg-mamba-large', 'cgrkd-large-to-small', 'stgcn', 'stgcnpp', 'aagcn'):
         for data in ('synthetic-gait', 'koa-nm'):
             assert f'{model}_1xb16-joint-w64-30e_{data}-keypoint-2d' in names

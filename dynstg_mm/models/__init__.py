@@ -1,5 +1,6 @@
+from .cgrkd import CGRKD
 from .df_stgnn import DFSTGNN
 from .dynstg_mamba import DynSTGMamba
 from .stg_mamba import STGMamba
 
-__all__ = ['DFSTGNN', 'DynSTGMamba', 'STGMamba']
+__all__ = ['CGRKD', 'DFSTGNN', 'DynSTGMamba', 'STGMamba']

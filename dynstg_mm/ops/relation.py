@@ -1,0 +1,40 @@
+"""Relations between the nodes of skeleton graphs, for distillation (method, CGRKD; after CIRKD, Yang 2022)."""
+import torch
+import torch.nn.functional as F
+
+
+def graph_nodes(x, pool, frames):
+    """Joint, frame and limb nodes of the last feature maps, L2-normalised.
+
+    Args:
+        x (Tensor): Feature maps, (b, c, t, v).
+        pool (Tensor): Mean over a limb's joints, (l, v), from `ops.graph.limb_graph`.
+        frames (int): t', the number of frame nodes; t is averaged to it.
+
+    Returns:
+        dict[str, Tensor]: `joint` (b, v, c), `frame` (b, t', c), `limb` (b, l, c).
+    """
+    joint = x.mean(2).transpose(1, 2)
+    frame = F.adaptive_avg_pool1d(x.mean(3), frames).transpose(1, 2)
+    nodes = dict(joint=joint, frame=frame, limb=torch.matmul(pool.to(x.dtype), joint))
+    return {name: F.normalize(value, dim=-1) for name, value in nodes.items()}
+
+
+def relation_loss(student, teacher, student_to, teacher_to, temperature):
+    r"""KL from the teacher's to the student's relations, :math:`S = softmax(Z Z'^T / \tau)`, averaged over rows.
+
+    One matrix product holds all pairs; a row's softmax runs over the nodes of one graph.
+
+    Args:
+        student, teacher (Tensor): Nodes, (b, n, c_s) and (b, n, c_t).
+        student_to, teacher_to (Tensor): What they are compared with, (g, m, c_s) and (g, m, c_t).
+        temperature (float): Tau.
+
+    Returns:
+        Tensor: Scalar, not negative, 0 where both see the same relations.
+    """
+    def logits(nodes, others):
+        return torch.einsum('bnc,gmc->bngm', nodes, others) / temperature
+
+    return F.kl_div(logits(student, student_to).log_softmax(-1), logits(teacher, teacher_to).log_softmax(-1),
+                    reduction='none', log_target=True).sum(-1).mean()
