@@ -22,7 +22,9 @@ class Walker:
 
     height: float
     cycle: float  # seconds a stride
-    hip: float  # range of hip flexion
+    hip: float  # amplitude of hip flexion
+    hip_rest: float  # hip flexion that the amplitude is around
+    knee_rest: np.ndarray  # knee flexion that never goes away, left and right
     knee_swing: np.ndarray  # peak knee flexion in swing, left and right
     knee_load: np.ndarray  # knee flexion under load, left and right
     ankle: float  # scale of the ankle's curve
@@ -31,6 +33,7 @@ class Walker:
     lean: float  # of the trunk, forwards
     width: float  # of the base of support, as a share of the height
     sway: float  # sideways, in metres
+    wobble: float  # of the trunk, forwards and backwards, out of step with the gait
     limp: float  # share of the stride by which the affected leg's stance is shorter
     timing: float  # variation of the stride time, as a share
     reach: float  # variation of the joint ranges from stride to stride, as a share
@@ -48,34 +51,38 @@ def draw_walker(disorder, rng):
         return mean * np.exp(spread * rng.standard_normal())
 
     w = Walker(
-        height=around(1.68, 0.05), cycle=around(1.14, 0.09), hip=around(np.radians(20), 0.13),
+        height=around(1.68, 0.05), cycle=around(1.14, 0.09), hip=around(np.radians(20), 0.08),
+        hip_rest=np.radians(8 + 2.5 * rng.standard_normal()),
+        knee_rest=np.radians(np.maximum(6 + 2 * rng.standard_normal() + 2 * rng.standard_normal(2), 0)),
         knee_swing=np.radians(56) * np.exp(0.09 * rng.standard_normal() + 0.04 * rng.standard_normal(2)),
         knee_load=np.radians(14) * np.exp(0.25 * rng.standard_normal() + 0.1 * rng.standard_normal(2)),
-        ankle=around(1, 0.15), arm=np.radians(20) * np.exp(0.35 * rng.standard_normal() + 0.2 * rng.standard_normal(2)),
-        elbow=np.radians(28 + 12 * rng.standard_normal()), lean=np.radians(6 + 6 * rng.standard_normal()),
-        width=around(0.07, 0.2), sway=around(0.02, 0.3), limp=0.012 * rng.standard_normal(),
+        ankle=around(1, 0.15), arm=np.radians(20) * np.exp(0.2 * rng.standard_normal() + 0.12 * rng.standard_normal(2)),
+        elbow=np.radians(30 + 13 * rng.standard_normal()), lean=np.radians(6 + 6 * rng.standard_normal()),
+        width=around(0.07, 0.2), sway=around(0.02, 0.3),
+        wobble=around(np.radians(1), 0.3), limp=0.012 * rng.standard_normal(),
         timing=around(0.018, 0.3), reach=around(0.03, 0.3),
         proportions={part: around(1, 0.04) for part in ('thigh', 'shank', 'trunk', 'upper_arm', 'forearm', 'neck')})
-    severity, side = rng.uniform(0.3, 1), rng.integers(2)
+    severity, side = rng.uniform(0.5, 1), rng.integers(2)
     if disorder == 'parkinson':  # short steps, little arm swing (worse on one side), stoop
-        w.hip *= 1 - 0.4 * severity
-        w.knee_swing *= 1 - 0.2 * severity
-        w.arm *= 1 - 0.55 * severity
+        w.hip *= 1 - 0.45 * severity
+        w.knee_swing *= 1 - 0.1 * severity
+        w.arm *= 1 - 0.75 * severity
         w.arm[side] *= 1 - 0.4 * severity
-        w.lean += np.radians(7) * severity
-        w.elbow += np.radians(12) * severity
+        w.lean += np.radians(5) * severity
+        w.elbow += np.radians(8) * severity
     elif disorder == 'ataxia':  # wide base, irregular timing and reach, sway
         w.width *= 1 + 1.2 * severity
         w.sway *= 1 + 1.5 * severity
-        w.timing += 0.09 * severity
-        w.reach += 0.2 * severity
+        w.wobble += np.radians(5) * severity
+        w.timing += 0.2 * severity
+        w.reach += 0.4 * severity
         w.cycle *= 1 + 0.1 * severity
-    elif disorder == 'osteoarthritis':  # one knee stiff and spared of load
-        w.knee_swing[side] *= 1 - 0.38 * severity
+    elif disorder == 'osteoarthritis':  # one knee stiff, never straight, and spared of load
+        w.knee_swing[side] *= 1 - 0.6 * severity
+        w.knee_rest[side] += np.radians(6) * severity
         w.knee_load[side] *= 1 - 0.7 * severity
         w.limp += (0.07 if side == 0 else -0.07) * severity
         w.cycle *= 1 + 0.08 * severity
-        w.hip *= 1 - 0.08 * severity
     return w
 
 
@@ -113,8 +120,8 @@ def walk(walker, seconds, rng):
         phase = (stride + 0.5 * side) % 1
         phase = phase + sign * walker.limp * np.sin(2 * np.pi * phase)
         phases.append(phase)
-        hip = np.radians(8) + walker.hip * scale * np.cos(2 * np.pi * phase)
-        knee = (np.radians(4) + walker.knee_load[side] * _bump(phase, 0.14, 0.08)
+        hip = walker.hip_rest + walker.hip * scale * np.cos(2 * np.pi * phase)
+        knee = (walker.knee_rest[side] + walker.knee_load[side] * _bump(phase, 0.14, 0.08)
                 + walker.knee_swing[side] * scale * _bump(phase, 0.72, 0.12))
         ankle = walker.ankle * np.radians(10 * _bump(phase, 0.45, 0.14) - 17 * _bump(phase, 0.63, 0.07)
                                           - 5 * _bump(phase, 0.06, 0.05))
@@ -132,7 +139,9 @@ def walk(walker, seconds, rng):
             joint[f'{name}_{part}'] = joint[f'{name}_ankle'] + _point(
                 x * np.cos(sole) - y * np.sin(sole), x * np.sin(sole) + y * np.cos(sole), sign * out * walker.height,
                 frames)
-    _upper_body(joint, walker, length, stride, scale)
+    moments = np.arange(frames) / FINE
+    unrest = sum(np.sin(2 * np.pi * (rate * moments + rng.random())) for rate in rng.uniform(0.6, 2.2, 3)) / 1.7
+    _upper_body(joint, walker, length, stride, scale, walker.wobble * unrest)
     path = _path(joint, np.stack(phases))
     path[:, 2] = walker.sway * np.sin(2 * np.pi * stride)
     return np.stack([joint[name] for name in JOINTS], 1) + path[:, None]
@@ -142,9 +151,9 @@ def _point(x, y, z, frames):
     return np.stack([np.broadcast_to(value, frames) for value in (x, y, z)], -1).astype(float)
 
 
-def _upper_body(joint, walker, length, stride, scale):
+def _upper_body(joint, walker, length, stride, scale, wobble):
     frames = len(stride)
-    lean = walker.lean + np.radians(1.5) * np.cos(4 * np.pi * stride)
+    lean = walker.lean + wobble + np.radians(1.5) * np.cos(4 * np.pi * stride)
     along = _point(np.sin(lean), np.cos(lean), 0, frames)
     joint['mid_hip'] = _point(0, 0, 0, frames)
     joint['neck'] = along * length['trunk']

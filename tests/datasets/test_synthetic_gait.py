@@ -78,7 +78,7 @@ def test_neither_pose_nor_metadata_alone_give_the_class_away(sample):
 
     (poses, metadata, labels), (test_poses, test_metadata, truth) = part('train'), part('test')
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)).fit(poses, labels)
-    assert f1_score(truth, linear.predict(test_poses), average='macro') < 0.72
+    assert f1_score(truth, linear.predict(test_poses), average='macro') < 0.62
     forest = RandomForestClassifier(200, random_state=0).fit(metadata, labels)
     assert np.mean(forest.predict(test_metadata) == truth) < 0.4  # chance is 0.25
     assert len(CLASSES) == 4 and np.bincount(truth).tolist() == [14] * 4
