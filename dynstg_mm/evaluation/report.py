@@ -105,7 +105,7 @@ def result_rows(name, classes, folds, costs=()):
             spread = [part[score] for part in spreads]
             cells.append(f'{scores[score]:.3f} [{low:.3f}, {high:.3f}]')
             if score != 'macro_recall':
-                cells.append(f'{np.mean(spread):.3f} ± {np.std(spread):.3f}')
+                cells.append(f'{np.mean(spread):.3f} ± {np.std(spread):.3f}' if len(spread) > 1 else '')
         if costs and unit == 'clip':
             minutes = np.mean([cost['cpu_seconds'] for cost in costs]) / 60
             cells += [f'{costs[0]["parameters"]:,}', f'{minutes:.1f}']
