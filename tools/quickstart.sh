@@ -2,7 +2,7 @@
 # Train the small DynSTG-Mamba on the synthetic sample, test it, and show the result: everything on a fresh machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-CONFIG=configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_synthetic-gait-keypoint-2d.py
+CONFIG=configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py
 OUT=work_dirs/quickstart
 
 echo 'Installing into .venv ...'
@@ -21,5 +21,5 @@ run() {  # show the lines that tell of progress; the whole log stays in $OUT
 }
 echo 'Training on the synthetic sample ...'
 run tools/train.py "$CONFIG" --work-dir "$OUT"
-run tools/test.py "$CONFIG" "$OUT/epoch_30.pth" --work-dir "$OUT"
+run tools/test.py "$CONFIG" "$OUT/epoch_20.pth" --work-dir "$OUT"
 python tools/analysis_tools/report.py small="$OUT" --out "$OUT/report"

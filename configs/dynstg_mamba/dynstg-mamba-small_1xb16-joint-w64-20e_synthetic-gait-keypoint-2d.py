@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/default_runtime.py', '../_base_/schedules/adamw_30e.py', '../_base_/models/dynstg_mamba.py',
+    '../_base_/default_runtime.py', '../_base_/schedules/adamw_20e.py', '../_base_/models/dynstg_mamba.py',
     '../_base_/datasets/synthetic_gait.py'
 ]
 

@@ -1,5 +1,5 @@
 _base_ = [
-    '../_base_/default_runtime.py', '../_base_/schedules/sgd_30e.py', '../_base_/models/stgcnpp.py',
+    '../_base_/default_runtime.py', '../_base_/schedules/sgd_20e.py', '../_base_/models/stgcn.py',
     '../_base_/datasets/synthetic_gait.py'
 ]
 
