@@ -13,6 +13,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, save_checkpoint
 from mmengine.utils import get_installed_path, is_installed, package_utils
 
+import mmaction
 from dynstg_mm import compat
 
 
@@ -49,6 +50,8 @@ def test_working_package_lookup_is_left_alone(monkeypatch):
 
 
 def test_mmaction_config_is_inherited(tmp_path):
+    if not (Path(mmaction.__file__).parent / '.mim').is_dir():
+        pytest.skip('this MMAction2 is a bare checkout, without the configs that an installation brings')
     path = tmp_path / 'child.py'
     path.write_text("_base_ = 'mmaction::skeleton/stgcn/stgcn_8xb16-joint-u100-80e_ntu60-xsub-keypoint-2d.py'\n")
     assert Config.fromfile(path).model.backbone.type == 'STGCN'
