@@ -13,8 +13,9 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, save_checkpoint
 from mmengine.utils import get_installed_path, is_installed, package_utils
 
-import mmaction
 from dynstg_mm import compat
+
+import mmaction  # after compat, which lets it import beside any mmcv
 
 
 def python(code, **environment):
