@@ -10,7 +10,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import dynstg_mm  # noqa: F401
 from dynstg_mm.evaluation.report import (HEADER, ReportError, confusion_picture, markdown, metadata_control, read_folds,
                                          result_rows)
 from dynstg_mm.fileio import atomic_open

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-import dynstg_mm  # noqa: F401
 from dynstg_mm.datasets.folds import subject_folds
 from dynstg_mm.fileio import dump_pickle
 from dynstg_mm.skeletons import get_layout

@@ -4,7 +4,6 @@
 """
 import argparse
 
-import dynstg_mm  # noqa: F401
 from dynstg_mm.datasets.synthetic_gait import synthetic_gait
 from dynstg_mm.fileio import dump_pickle
 
