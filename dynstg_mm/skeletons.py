@@ -154,3 +154,19 @@ def parents(layout):
     for child, towards_center in layout['inward']:
         parent[child] = towards_center
     return parent
+
+
+def depth_first(layout):
+    """Joints in depth-first order from the centre along the skeleton, those without a way to it at the end."""
+    children = {joint: [] for joint in range(layout['num_node'])}
+    for child, towards_center in layout['inward']:
+        children[towards_center].append(child)
+    order = []
+    for start in (layout['center'], *range(layout['num_node'])):
+        stack = [start]
+        while stack:
+            joint = stack.pop()
+            if joint not in order:
+                order.append(joint)
+                stack.extend(sorted(children[joint], reverse=True))
+    return order

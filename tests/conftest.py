@@ -6,6 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+if not torch.cuda.is_available():  # then our GPU kernel is tested in Triton's interpreter, chosen before its import
+    os.environ.setdefault('TRITON_INTERPRET', '1')
 
 import dynstg_mm  # noqa: F401
 from dynstg_mm.fileio import dump_pickle, load_pickle

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from dynstg_mm.skeletons import LAYOUTS, get_layout, mirror_order, parents
+from dynstg_mm.skeletons import LAYOUTS, depth_first, get_layout, mirror_order, parents
 from mmaction.models.utils import Graph
 
 ROOT = Path(__file__).parents[1]
@@ -62,3 +62,13 @@ def test_own_layout_gets_limbs_and_parents():
 def test_wrong_layout_is_named(layout, message):
     with pytest.raises(ValueError, match=message):
         get_layout(layout)
+
+
+@pytest.mark.parametrize('name', LAYOUTS)
+def test_depth_first_order_reaches_every_joint_behind_its_parent(name):
+    layout = LAYOUTS[name]
+    order, parent = depth_first(layout), parents(layout)
+    assert sorted(order) == list(range(layout['num_node'])) and order[0] == layout['center']
+    assert all(order.index(parent[joint]) < order.index(joint) for joint in order[1:] if parent[joint] != joint)
+    knee, ankle = layout['legs'][0][1:]
+    assert order.index(ankle) == order.index(knee) + 1

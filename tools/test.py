@@ -2,7 +2,7 @@
 import argparse
 import os.path as osp
 
-from dynstg_mm.cli import add_common_arguments, build_runner, load_config, one_line_errors
+from dynstg_mm.cli import add_common_arguments, build_runner, keep_freed_memory, load_config, one_line_errors
 
 
 def parse_args():
@@ -43,6 +43,7 @@ def merge_args(cfg, args):
 
 def main():
     args = parse_args()
+    keep_freed_memory()
     with one_line_errors():
         if not osp.isfile(args.checkpoint) and '://' not in args.checkpoint:
             raise FileNotFoundError(f'{args.checkpoint}: no such checkpoint.')

@@ -5,7 +5,7 @@ import os
 import os.path as osp
 import time
 
-from dynstg_mm.cli import add_common_arguments, build_runner, load_config, one_line_errors
+from dynstg_mm.cli import add_common_arguments, build_runner, keep_freed_memory, load_config, one_line_errors
 from dynstg_mm.fileio import atomic_open
 
 
@@ -78,6 +78,7 @@ def write_summary(runner, started):
 
 def main():
     args = parse_args()
+    keep_freed_memory()
     with one_line_errors():
         cfg = load_config(args, lambda cfg: merge_args(cfg, args))
         started = time.time()

@@ -33,74 +33,97 @@ class MovementPhases(nn.Module):
         return self.score(x.mean(2)).softmax(-1)
 
 
-class DynamicAdjacency(nn.Module):
-    r"""The adjacency of every frame, :math:`A_t = A_0 + \alpha \sum_p \pi_{t,p} R_p` with :math:`A_0 = (1-g) A + g F`.
+class PhaseRelation(nn.Module):
+    r"""How joints relate in each phase of the movement, :math:`R_p = \tanh(q_p k_p^T / \sqrt{c'})`.
 
-    F is a learned filter that starts at A, g a learned gate per subset, alpha a weight per subset that starts at 0: an
-    untrained layer is exactly the plain graph. Source: method, DF-STGNN 1 and 3; filter and gate after STG-Mamba
-    (Li 2024, arXiv 2403.12418), which fixes the gate at 0.1, where ours starts.
+    Query and key come from the features of the phase. Source: method, DF-STGNN 3.
 
     Args:
         in_channels (int): c.
+        relation_channels (int): c'.
+
+    Shape:
+        x: (b, t, v, c), phases: (b, t, p). Result: (b, p, v, w).
+    """
+
+    def __init__(self, in_channels, relation_channels=8):
+        super().__init__()
+        self.query_key = nn.Linear(in_channels, 2 * relation_channels)
+
+    def forward(self, x, phases):
+        return relation(*self.query_key(phase_features(x, phases)).chunk(2, -1))
+
+
+class StaticAdjacency(nn.Module):
+    r"""The static part of the adjacency, :math:`A_0 = (1-g) A + g F`: F a learned filter that starts at A, g a gate.
+
+    Source: method, DF-STGNN 1; after STG-Mamba (Li 2024, arXiv 2403.12418), which fixes the gate at 0.1, where ours, one a
+    subset, starts.
+
+    Args:
         adjacency (Tensor): A, the layout's normalised subsets, (k, v, v).
-        relation_channels (int): c', width of query and key.
-        dynamic (bool): Off leaves the static part.
         learn_filter (bool): Off leaves A itself.
 
     Shape:
-        x: (b, t, v, c), phases: (b, t, p). Result: static part (k, v, v), dynamic part (b, t, v, v) or None; the
-        adjacency of subset k in frame t is `static[k] + alpha[k] * dynamic[:, t]`.
+        Result: (k, v, v).
     """
 
-    def __init__(self, in_channels, adjacency, *, relation_channels=8, dynamic=True, learn_filter=True):
+    def __init__(self, adjacency, learn_filter=True):
         super().__init__()
-        subsets = adjacency.shape[0]
         self.register_buffer('adjacency', adjacency.clone())
         self.filter = nn.Parameter(adjacency.clone()) if learn_filter else None
-        self.gate = nn.Parameter(torch.full((subsets, 1, 1), -2.2)) if learn_filter else None  # sigmoid(-2.2) = 0.1
-        self.alpha = nn.Parameter(torch.zeros(subsets)) if dynamic else None
-        self.query_key = nn.Linear(in_channels, 2 * relation_channels) if dynamic else None
+        self.gate = nn.Parameter(torch.full((len(adjacency), 1, 1), -2.2)) if learn_filter else None  # sigmoid: 0.1
 
-    def forward(self, x, phases):
-        static = self.adjacency
-        if self.filter is not None:
-            static = torch.lerp(static, self.filter, self.gate.sigmoid())
-        if self.alpha is None:
-            return static, None
-        query, key = self.query_key(phase_features(x, phases)).chunk(2, -1)
-        return static, frame_relation(relation(query, key), phases)
+    def forward(self):
+        return self.adjacency if self.filter is None else torch.lerp(self.adjacency, self.filter, self.gate.sigmoid())
 
 
 class DynamicGraphConv(nn.Module):
-    r"""Graph convolution with a dynamic adjacency, :math:`y = \sum_k W_k (A_t[k]^T x)`.
+    r"""Graph convolution whose adjacency follows the phase, :math:`y_t = \sum_k W_k (A_t[k]^T x_t)`.
+
+    .. math:: A_t[k] = A_0[k] + \alpha_k \sum_p \pi_{t,p} R_p
+
+    Alpha starts at 0: an untrained layer is exactly the static graph convolution. Source: method, DF-STGNN 1 and 3.
 
     Args:
         in_channels (int): c.
         out_channels (int): c_out.
-        adjacency (Tensor): (k, v, v).
-        relation_channels, dynamic, learn_filter: See `DynamicAdjacency`.
+        adjacency (Tensor): A, (k, v, v).
+        dynamic (bool): Off leaves the static part.
+        learn_filter (bool): See `StaticAdjacency`.
 
     Shape:
-        x: (b, t, v, c), phases: (b, t, p). Result: (b, t, v, c_out).
+        x: (b, t, v, c), phases: (b, t, p), relations: (b, p, v, w) or None. Result: (b, t, v, c_out).
     """
 
-    def __init__(self, in_channels, out_channels, adjacency, *, relation_channels=8, dynamic=True, learn_filter=True):
+    def __init__(self, in_channels, out_channels, adjacency, *, dynamic=True, learn_filter=True):
         super().__init__()
-        self.graph = DynamicAdjacency(in_channels, adjacency, relation_channels=relation_channels, dynamic=dynamic,
-                                      learn_filter=learn_filter)
+        self.static = StaticAdjacency(adjacency, learn_filter)
+        self.alpha = nn.Parameter(torch.zeros(len(adjacency))) if dynamic else None
         self.project = nn.Linear(len(adjacency) * in_channels, out_channels)
 
-    def forward(self, x, phases):
-        static, dynamic = self.graph(x, phases)
-        parts = [mix_joints(x, subset) for subset in static]
-        if dynamic is not None:
-            related = mix_joints(x, dynamic.to(x.dtype))
-            parts = [part + weight * related for part, weight in zip(parts, self.graph.alpha)]
-        return self.project(torch.cat(parts, -1))
+    def forward(self, x, phases=None, relations=None):
+        static, channels = self.static(), x.shape[-1]
+        # one product mixes all subsets: rows run over joints, then subsets, so that the result is seen as (..., k c)
+        mixed = mix_joints(x, static.permute(1, 2, 0).flatten(1))
+        y = self.project(mixed.view(*x.shape[:3], -1))
+        if self.alpha is None:
+            return y
+        # the subsets share the dynamic part, so their weights are added up instead
+        weight = (self.project.weight.unflatten(1, (-1, channels)) * self.alpha[:, None]).sum(1)
+        related = mix_joints(x, frame_relation(relations, phases))
+        return torch.addmm(y.flatten(0, 2), related.flatten(0, 2), weight.T.to(y.dtype)).view(y.shape)
+
+    def adjacency(self, phases, relations):
+        """The whole adjacency of every frame, for reading and plotting, (b, t, k, v, v)."""
+        static = self.static().expand(*phases.shape[:2], -1, -1, -1)
+        if self.alpha is None:
+            return static
+        return static + self.alpha[:, None, None] * frame_relation(relations, phases)[:, :, None]
 
 
 class LimbConv(nn.Module):
-    """The hierarchy: joints pool to limbs and body, a graph convolution runs there, its result returns to the joints.
+    """The hierarchy: joints pool to limbs and body, a graph convolution runs there, its result is added to the joints.
 
     A joint receives its limb's result and the body's. Source: method, DF-STGNN 5.
 
@@ -110,16 +133,15 @@ class LimbConv(nn.Module):
         adjacency (Tensor): (l, l).
 
     Shape:
-        x: (b, t, v, c). Result: the same.
+        x: (b, t, v, c). Result: the same, x included.
     """
 
     def __init__(self, channels, pool, adjacency):
         super().__init__()
-        self.register_buffer('pool', pool.clone())
-        self.register_buffer('adjacency', adjacency.clone())
+        self.register_buffer('to_limbs', pool.T @ adjacency)  # (v, l): pooled, then mixed over the limbs
+        self.register_buffer('to_joints', (pool > 0).float())  # (l, v)
         self.project = nn.Linear(channels, channels)
 
     def forward(self, x):
-        limbs = self.project(mix_joints(torch.matmul(self.pool, x), self.adjacency))
-        members = (self.pool > 0).to(x.dtype)
-        return torch.matmul(members.T, limbs)
+        limbs = self.project(mix_joints(x, self.to_limbs))
+        return mix_joints(limbs, self.to_joints, add_to=x)

@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..ops.temporal_filter import temporal_filter
+
 
 class PhaseTemporalConv(nn.Module):
     r"""Depthwise temporal filter mixed per frame from one kernel a phase, then a product over channels.
@@ -29,25 +31,17 @@ class PhaseTemporalConv(nn.Module):
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f'kernel_size: {kernel_size}; expected an odd number.')
-        self.dilations, self.stride = tuple(dilations), stride
+        reach = range(-(kernel_size // 2), kernel_size // 2 + 1)
+        self.offsets = tuple(tuple(tap * dilation for tap in reach) for dilation in dilations)
+        self.stride = stride
         self.kernel = nn.Parameter(torch.empty(num_phases, kernel_size, channels))
         bound = math.sqrt(3 / kernel_size)
         nn.init.uniform_(self.kernel, -bound, bound)
         self.project = nn.Linear(channels, channels)
 
     def forward(self, x, phases):
-        taps, channels = self.kernel.shape[1:]
-        kernel = torch.einsum('btp,pjc->jbtc', phases[:, ::self.stride], self.kernel.to(x.dtype))[:, :, :, None]
-        sizes = [channels // len(self.dilations)] * len(self.dilations)
-        sizes[0] += channels - sum(sizes)
-        frames = kernel.shape[2]
-        branches = []
-        for dilation, part, weight in zip(self.dilations, x.split(sizes, -1), kernel.split(sizes, -1)):
-            reach = dilation * (taps // 2)
-            padded = F.pad(part, (0, 0, 0, 0, reach, reach))
-            span = (frames - 1) * self.stride + 1
-            branch = 0
-            for tap in range(taps):
-                branch = branch + weight[tap] * padded[:, tap * dilation:tap * dilation + span:self.stride]
-            branches.append(branch)
-        return self.project(torch.cat(branches, -1))
+        if len(self.kernel) == 1:
+            kernel = self.kernel[0]
+        else:
+            kernel = F.linear(phases[:, ::self.stride], self.kernel.flatten(1).T).unflatten(2, self.kernel.shape[1:])
+        return self.project(temporal_filter(x, kernel, self.offsets, self.stride))

@@ -8,7 +8,7 @@ from torch import nn
 from mmaction.models.utils import Graph
 from mmaction.registry import MODELS
 
-from ..layers import DynamicGraphConv, LimbConv, MovementPhases, PhaseTemporalConv
+from ..layers import DynamicGraphConv, LimbConv, MovementPhases, PhaseRelation, PhaseTemporalConv, recompute
 from ..layers.graph_conv import BatchNorm
 from ..ops.graph import limb_graph, phase_balance
 from ..skeletons import get_layout
@@ -52,37 +52,56 @@ class DFSTGNNLayer(nn.Module):
         limbs (tuple[Tensor, Tensor], optional): Of `limb_graph`; None leaves the hierarchy out.
         stride (int): Temporal stride.
         num_phases (int): p; 1 switches the phases off.
+        phase_filter (bool): Mix the temporal filter by phase; off is one filter for all frames.
         dynamic (bool): Dynamic part of the adjacency.
         learn_filter (bool): Learned filter and gate.
+        kernel_size, dilations: See `PhaseTemporalConv`.
         dropout (float): After the temporal filter.
+        with_cp (bool): Compute graph and temporal convolution again in the backward pass in place of keeping what is
+            inside them: half of the memory.
 
     Shape:
-        x: (b, t, v, c). Result: (b, ceil(t / stride), v, c_out) and the phases (b, t, p).
+        x: (b, t, v, c). Result: (b, ceil(t / stride), v, c_out), its phases (b, ceil(t / stride), p), and the relations
+        (b, p, v, v) or None.
     """
 
-    def __init__(self, in_channels, out_channels, adjacency, *, limbs=None, stride=1, num_phases=4, dynamic=True,
-                 learn_filter=True, kernel_size=5, dilations=(1, 2), dropout=0.):
+    def __init__(self, in_channels, out_channels, adjacency, *, limbs=None, stride=1, num_phases=4, phase_filter=True,
+                 dynamic=True, learn_filter=True, kernel_size=5, dilations=(1, 2), dropout=0.,
+                 with_cp=True):
         super().__init__()
-        self.stride = stride
+        self.stride, self.with_cp = stride, with_cp
         self.phases = MovementPhases(in_channels, num_phases)
+        self.relation = PhaseRelation(in_channels) if dynamic else None
         self.graph_conv = DynamicGraphConv(in_channels, out_channels, adjacency, dynamic=dynamic,
                                            learn_filter=learn_filter)
         self.limb_conv = LimbConv(out_channels, *limbs) if limbs is not None else None
         self.graph_norm = BatchNorm(out_channels)
-        self.temporal_conv = PhaseTemporalConv(out_channels, num_phases=num_phases, kernel_size=kernel_size,
-                                               dilations=dilations, stride=stride)
+        self.temporal_conv = PhaseTemporalConv(out_channels, num_phases=num_phases if phase_filter else 1,
+                                               kernel_size=kernel_size, dilations=dilations, stride=stride)
         self.temporal_norm = BatchNorm(out_channels)
         self.dropout = nn.Dropout(dropout)
         self.shortcut = nn.Linear(in_channels, out_channels) if in_channels != out_channels else nn.Identity()
 
     def forward(self, x):
-        phases = self.phases(x)
-        y = self.graph_conv(x, phases)
+        phases, relations = self.read(x)
+        y = recompute(self.graph_conv, x, phases, relations, enabled=self.with_cp)
         if self.limb_conv is not None:
-            y = y + self.limb_conv(y)
-        y = F.relu(self.graph_norm(y))
-        y = self.dropout(self.temporal_norm(self.temporal_conv(y, phases)))
-        return F.relu(y + self.shortcut(x[:, ::self.stride])), phases
+            y = self.limb_conv(y)
+        y = F.relu(self.graph_norm(y), inplace=True)
+        y = recompute(self.temporal_conv, y, phases, enabled=self.with_cp)
+        y = self.dropout(self.temporal_norm(y))
+        y = F.relu(y + self.shortcut(x[:, ::self.stride]), inplace=True)
+        return y, phases[:, ::self.stride], relations
+
+    def read(self, x):
+        """Phases (b, t, p) of x, and how joints relate in each, (b, p, v, v)."""
+        phases = self.phases(x)
+        return phases, None if self.relation is None else self.relation(x, phases)
+
+    def filters(self, x):
+        """What the dynamic filter makes of x: `phases` (b, t, p) and `adjacency` (b, t, k, v, v)."""
+        phases, relations = self.read(x)
+        return dict(phases=phases, adjacency=self.graph_conv.adjacency(phases, relations))
 
 
 @MODELS.register_module()
@@ -95,12 +114,14 @@ class DFSTGNN(BaseModule):
         base_channels (list[int]): Width of each stage; t halves from one stage to the next.
         depths (list[int]): Layers of each stage.
         num_phases (int): Movement phases, p; 1 switches them off.
+        phase_filter (bool): Mix the temporal filters by phase; off is one filter for all frames.
         dynamic (bool): Dynamic part of the adjacency.
         learn_filter (bool): Learned filter and gate of the adjacency's static part.
         hierarchy (bool): Limbs and body as part of the graph.
         kernel_size (int): Taps of the temporal filter.
         dilations (tuple[int]): Its branches.
         dropout (float): In every layer.
+        with_cp (bool): Compute the inside of the layers again in the backward pass in place of keeping it.
         balance_weight (float): Weight of the load-balance term that keeps the phases in use; the term is trained
             with any head, and logged as `phase_balance`.
         init_cfg (dict, optional): Of MMEngine.
@@ -109,15 +130,15 @@ class DFSTGNN(BaseModule):
         x: (N, M, T, V, C). Result: (N, M, C', T', V).
     """
 
-    def __init__(self, graph_cfg, in_channels=2, base_channels=(24, 48, 96), depths=(2, 2, 2), num_phases=4,
-                 dynamic=True, learn_filter=True, hierarchy=True, kernel_size=5, dilations=(1, 2), dropout=0.,
-                 balance_weight=0.01, init_cfg=None):
+    def __init__(self, graph_cfg, in_channels=2, base_channels=(16, 32, 64), depths=(1, 1, 1), num_phases=4,
+                 phase_filter=True, dynamic=True, learn_filter=True, hierarchy=True, kernel_size=5, dilations=(1, 2), dropout=0.,
+                 with_cp=True, balance_weight=0.01, init_cfg=None):
         super().__init__(init_cfg=init_cfg)
         if len(base_channels) != len(depths):
             raise ValueError(f'depths: {len(depths)} numbers; base_channels has {len(base_channels)} stages.')
         layout, adjacency = build_graph(**graph_cfg)
         self.adjacency_shape = adjacency.shape
-        self.in_channels, self.balance_weight = in_channels, balance_weight
+        self.in_channels, self.balance_weight, self.with_cp, self.dynamic = in_channels, balance_weight, with_cp, dynamic
         self.data_bn = nn.BatchNorm1d(in_channels * layout['num_node'])
         limbs = limb_graph(layout) if hierarchy else None
         self.stages = nn.ModuleList()
@@ -127,35 +148,62 @@ class DFSTGNN(BaseModule):
             for index in range(depth):
                 stride = 2 if stage > 0 and index == 0 else 1
                 layers.append(DFSTGNNLayer(
-                    channels, width, adjacency, limbs=limbs, stride=stride, num_phases=num_phases, dynamic=dynamic,
-                    learn_filter=learn_filter, kernel_size=kernel_size, dilations=dilations, dropout=dropout))
+                    channels, width, adjacency, limbs=limbs, stride=stride, num_phases=num_phases, phase_filter=phase_filter,
+                    dynamic=dynamic, learn_filter=learn_filter, kernel_size=kernel_size, dilations=dilations, dropout=dropout,
+                    with_cp=with_cp))
                 channels = width
-            end = self.build_stage_end(width, adjacency)
+            end = self.build_stage_end(width, layout, adjacency)
             if end is not None:
                 layers.append(end)
             self.stages.append(layers)
 
-    def build_stage_end(self, channels, adjacency):
-        """Module (b, t, v, c) -> the same that ends a stage; DF-STGNN alone has none."""
+    def build_stage_end(self, channels, layout, adjacency):
+        """Module that ends a stage, called with x (b, t, v, c), phases and relations; DF-STGNN alone has none."""
         return None
 
     def forward(self, x):
-        n, m, t, v, c = x.shape
+        persons, x, used = x.shape[1], self._normalise(x), []
+        for layer in self._layers():
+            if isinstance(layer, DFSTGNNLayer):
+                x, phases, relations = layer(x)
+                used.append(phases)
+            else:
+                x = layer(x, phases, relations)
+        if self.training and self.balance_weight and used[0].shape[-1] > 1:
+            x = self._balance(x, used)
+        return x.permute(0, 3, 1, 2).unflatten(0, (-1, persons))
+
+    @torch.no_grad()
+    def filters(self, x):
+        """What the dynamic filters make of a clip, layer by layer, for reading and plotting.
+
+        Args:
+            x (Tensor): (N, M, T, V, C).
+
+        Returns:
+            list[dict]: Of every layer, `phases` (N M, t, p) and `adjacency` (N M, t, k, V, V); t halves from one stage to
+            the next.
+        """
+        x, found = self._normalise(x), []
+        for layer in self._layers():
+            if isinstance(layer, DFSTGNNLayer):
+                found.append(layer.filters(x))
+                x, phases, relations = layer(x)
+            else:
+                found.append(dict(phases=phases, adjacency=layer.adjacency(x, phases, relations)))
+                x = layer(x, phases, relations)
+        return found
+
+    def _normalise(self, x):
+        """(N, M, T, V, C) -> (b, t, v, c), every joint's channels normalised over batch and time."""
+        v, c = x.shape[3:]
         if (v, c) != (self.adjacency_shape[-1], self.in_channels):
             raise ValueError(f'input: {v} joints and {c} channels; the backbone was built for '
                              f'{self.adjacency_shape[-1]} joints and {self.in_channels} channels.')
-        x = self.data_bn(x.reshape(n * m, t, v * c).transpose(1, 2)).transpose(1, 2).reshape(n * m, t, v, c)
-        phases = []
-        for layer in (layer for stage in self.stages for layer in stage):
-            if isinstance(layer, DFSTGNNLayer):
-                x, pi = layer(x)
-                phases.append(pi)
-            else:
-                x = layer(x)
-        if self.training and self.balance_weight and phases[0].shape[-1] > 1:
-            x = self._balance(x, phases)
-        x = x.permute(0, 3, 1, 2)
-        return x.reshape(n, m, *x.shape[1:])
+        return self.data_bn(x.flatten(0, 2).flatten(1)).view(-1, *x.shape[2:])
+
+    def _layers(self):
+        return (layer for stage in self.stages for layer in stage)
 
     def _balance(self, x, phases):
         balance = sum(map(phase_balance, phases)) / len(phases)

@@ -2,13 +2,15 @@
 from mmaction.registry import MODELS
 
 from ..layers import STGMambaBlock
+from ..skeletons import depth_first
 from .df_stgnn import DFSTGNN
 
 SIZES = {
     # the teacher
-    'large': dict(base_channels=(64, 128, 192), depths=(2, 2, 2)),
-    # the student: at most 0.15 M parameters
-    'small': dict(base_channels=(24, 48, 72), depths=(2, 1, 1)),
+    'large': dict(base_channels=(64, 128, 192), depths=(2, 2, 2), expand=1),
+    # the student, at most 0.15 M parameters: narrow where there are many frames, and each direction of a block scans 16,
+    # 32, 64 channels, whole vector registers
+    'small': dict(base_channels=(16, 32, 64), depths=(1, 1, 1), expand=2),
 }
 
 
@@ -18,19 +20,26 @@ class DynSTGMamba(DFSTGNN):
 
     Args:
         graph_cfg (dict): `layout` and `mode`.
-        size (str, optional): 'large' or 'small'; it sets `base_channels` and `depths` where they are not given.
-        mamba (dict, optional): Options of `STGMambaBlock`; None gives its defaults, False leaves the blocks out.
+        size (str): 'large' or 'small'; it sets `base_channels`, `depths` and the blocks' `expand` where they are not
+            given.
+        mamba (dict | bool): Options of `STGMambaBlock`; False leaves the blocks out.
         **kwargs: See `DFSTGNN`.
 
     Shape:
         x: (N, M, T, V, C). Result: (N, M, C', T', V), with T' = T / 4 and C' the width of the last stage.
     """
 
-    def __init__(self, graph_cfg, size='small', mamba=None, **kwargs):
+    def __init__(self, graph_cfg, size='small', mamba=True, **kwargs):
         if size not in SIZES:
             raise ValueError(f'size: {size!r}; expected one of {", ".join(SIZES)}.')
-        self.mamba = mamba
-        super().__init__(graph_cfg, **{**SIZES[size], **kwargs})
+        options = dict(SIZES[size])
+        expand = options.pop('expand')
+        self.mamba = mamba and {'expand': expand, **(mamba if isinstance(mamba, dict) else {})}
+        super().__init__(graph_cfg, **{**options, **kwargs})
 
-    def build_stage_end(self, channels, adjacency):
-        return None if self.mamba is False else STGMambaBlock(channels, adjacency, **(self.mamba or {}))
+    def build_stage_end(self, channels, layout, adjacency):
+        if not self.mamba:
+            return None
+        options = dict(self.mamba, dynamic=self.dynamic and self.mamba.get('dynamic', True))
+        return STGMambaBlock(channels, adjacency, num_phases=None, joint_order=depth_first(layout), with_cp=self.with_cp,
+                             **options)

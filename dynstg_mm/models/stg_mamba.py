@@ -6,6 +6,7 @@ from torch import nn
 from mmaction.registry import MODELS
 
 from ..layers import STGMambaBlock
+from ..skeletons import depth_first
 from .df_stgnn import build_graph
 
 
@@ -28,10 +29,11 @@ class STGMamba(BaseModule):
 
     def __init__(self, graph_cfg, channels, in_channels=2, depth=1, backbone=None, init_cfg=None, **kwargs):
         super().__init__(init_cfg=init_cfg)
-        _, adjacency = build_graph(**graph_cfg)
+        layout, adjacency = build_graph(**graph_cfg)
         self.backbone = MODELS.build(backbone) if backbone is not None else None
         self.lift = nn.Linear(in_channels, channels) if backbone is None else None
-        self.blocks = nn.Sequential(*(STGMambaBlock(channels, adjacency, **kwargs) for _ in range(depth)))
+        self.blocks = nn.Sequential(*(STGMambaBlock(channels, adjacency, joint_order=depth_first(layout), **kwargs)
+                                      for _ in range(depth)))
         self.channels = channels
 
     def forward(self, x):
@@ -43,3 +45,24 @@ class STGMamba(BaseModule):
             if x.shape[-1] != self.channels:
                 raise ValueError(f'channels: {self.channels}; the backbone returns {x.shape[-1]}.')
         return rearrange(self.blocks(x), '(n m) t v c -> n m c t v', m=persons).contiguous()
+
+    def step(self, frame, states=None):
+        """One frame of the streaming form, for live recordings: alone, and with `bidirectional=False`.
+
+        Args:
+            frame (Tensor): (N, M, V, C).
+            states (list, optional): What the last call returned; None at the first frame.
+
+        Returns:
+            tuple[Tensor, list]: (N, M, channels, 1, V), what `forward` gives for this frame, and the states to carry.
+
+        Raises:
+            ValueError: There is a backbone in front, or the blocks are bidirectional: both need the whole clip.
+        """
+        if self.backbone is not None:
+            raise ValueError('step: the backbone in front needs the whole clip; build STGMamba without `backbone`.')
+        x, carried = self.lift(frame.flatten(0, 1)), []
+        for block, state in zip(self.blocks, states or [None] * len(self.blocks)):
+            x, state = block.step(x, state)
+            carried.append(state)
+        return rearrange(x, '(n m) v c -> n m c 1 v', m=frame.shape[1]), carried

@@ -5,13 +5,21 @@ All tensors are channels last, (b, t, v, c), so that channel products are plain 
 import torch
 
 
-def mix_joints(x, adjacency):
+def mix_joints(x, adjacency, add_to=None):
     """Propagate features along a graph: `y[w] = sum_v A[v, w] x[v]`.
 
+    Args:
+        add_to (Tensor, optional): What the result is added to.
+
     Shape:
-        x: (b, t, v, c). adjacency: (v, w) or, one a frame, (b, t, v, w). Result: (b, t, w, c).
+        x: (b, t, v, c). adjacency: (v, w) or, one a frame, (b, t, v, w). Result, add_to: (b, t, w, c).
     """
-    return torch.matmul(adjacency.transpose(-1, -2), x)
+    frames = x.flatten(0, 1)
+    # expanded, not copied: a product with strides per batch reads one matrix again and again
+    matrix = adjacency.flatten(0, -3) if adjacency.dim() == 4 else adjacency.expand(len(frames), -1, -1)
+    matrix = matrix.transpose(1, 2).to(x.dtype)
+    y = torch.bmm(matrix, frames) if add_to is None else torch.baddbmm(add_to.flatten(0, 1), matrix, frames)
+    return y.view(*x.shape[:2], *y.shape[1:])
 
 
 def phase_features(x, phases):
@@ -20,8 +28,8 @@ def phase_features(x, phases):
     Shape:
         x: (b, t, v, c). phases: (b, t, p), a soft assignment. Result: (b, p, v, c).
     """
-    weight = phases / phases.sum(1, keepdim=True).clamp_min(1e-6)
-    return torch.einsum('btp,btvc->bpvc', weight, x)
+    total = torch.bmm(phases.transpose(1, 2).to(x.dtype), x.flatten(2))
+    return (total / phases.sum(1).clamp_min(1e-6)[..., None]).unflatten(2, x.shape[2:])
 
 
 def relation(query, key):
@@ -30,7 +38,7 @@ def relation(query, key):
     Shape:
         query, key: (b, p, v, c'). Result: (b, p, v, w).
     """
-    return torch.tanh(torch.matmul(query, key.transpose(-1, -2)) * query.shape[-1]**-0.5)
+    return torch.tanh(torch.matmul(query * query.shape[-1]**-0.5, key.transpose(-1, -2)))
 
 
 def frame_relation(relations, phases):
@@ -39,7 +47,7 @@ def frame_relation(relations, phases):
     Shape:
         relations: (b, p, v, w). phases: (b, t, p). Result: (b, t, v, w).
     """
-    return torch.einsum('btp,bpvw->btvw', phases, relations)
+    return torch.bmm(phases.to(relations.dtype), relations.flatten(2)).unflatten(2, relations.shape[2:])
 
 
 def phase_balance(phases):

@@ -1,100 +1,166 @@
 """The selective scan of Mamba (Gu and Dao 2023, arXiv 2312.00752, section 3.2)."""
 import functools
+import os
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 
-BACKENDS = ('auto', 'mamba', 'numba', 'torch', 'ref')
+BACKENDS = ('auto', 'mamba', 'triton', 'numba', 'torch', 'ref')
 
 
-def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, backend='auto'):
+def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, *, reverse=False,
+                   backend='auto'):
     r"""State-space scan whose step, input and output matrices depend on the input.
 
     .. math:: h_t = e^{\Delta_t A} h_{t-1} + \Delta_t B_t u_t, \qquad y_t = C_t h_t + D u_t, \qquad out_t = y_t\, silu(z_t)
 
-    Argument order and meaning are those of state-spaces/mamba. Computed in float32 whatever the input's type; the result
-    has the type of `u`.
+    Argument order and meaning are those of state-spaces/mamba, and so are groups: with B and C of shape (b, g, n, t), each
+    of g equal blocks of channels has its own. Added are joints, v sequences side by side in one clip, and the direction.
+    The state is float32 whatever the input's type; the result has the type of `u`. Nothing is copied for the kernels
+    'numba' and 'triton' where the arguments are seen as (b, v, d, t) and stored as (b, t, v, d).
 
     Args:
-        u (Tensor): Input, (b, d, t).
-        delta (Tensor): Step, (b, d, t).
+        u (Tensor): Input, (b, d, t) or (b, v, d, t).
+        delta (Tensor): Step, as `u`.
         A (Tensor): State matrix (its diagonal), (d, n), negative.
-        B (Tensor): Input matrix, (b, n, t).
-        C (Tensor): Output matrix, (b, n, t).
+        B (Tensor): Input matrix, (b, n, t) or (b, g, n, t); with joints (b, v, n, t) or (b, v, g, n, t).
+        C (Tensor): Output matrix, as `B`.
         D (Tensor, optional): Skip weight, (d,).
-        z (Tensor, optional): Gate, (b, d, t).
+        z (Tensor, optional): Gate, as `u`.
         delta_bias (Tensor, optional): Added to the step, (d,).
         delta_softplus (bool): Apply softplus to the step.
-        backend (str): 'mamba' (mamba-ssm's CUDA kernel), 'numba' (compiled, CPU), 'torch' (anywhere), 'ref'
-            (`selective_scan_ref`), or 'auto': 'numba' on the CPU, 'mamba' on a GPU where its kernel runs, else 'torch'.
+        reverse (bool | tuple[bool]): Scan from the last frame to the first; one for each group, or one for all.
+        backend (str): 'mamba' (mamba-ssm's CUDA kernel), 'triton' (ours, GPU), 'numba' (compiled, CPU, float32),
+            'torch' (anywhere), 'ref' (`selective_scan_ref`), or 'auto': 'numba' on the CPU, on a GPU the first of
+            'mamba' and 'triton' that runs there, else 'torch'.
 
     Returns:
-        Tensor: (b, d, t).
+        Tensor: As `u`.
 
     Raises:
         ValueError: An argument's shape or device does not fit, or there is no such backend; the message names it.
     """
     if backend not in BACKENDS:
         raise ValueError(f'backend: {backend!r}; expected one of {", ".join(BACKENDS)}.')
-    if backend == 'ref':
-        return selective_scan_ref(u, delta, A, B, C, D, z, delta_bias, delta_softplus)
-    _check(u, delta, A, B, C, D, z, delta_bias)
+    reverse = _check(u, delta, A, B, C, D, z, delta_bias, reverse)
+    if backend == 'auto':
+        backend = _best(u)
+    if backend == 'numba' and (u.device.type != 'cpu' or u.dtype == torch.float64):
+        raise ValueError(f'backend: numba computes in float32 on the CPU; u is {u.dtype} on {u.device}.')
+    if backend == 'triton' and u.device.type == 'cpu' and os.environ.get('TRITON_INTERPRET') != '1':
+        raise ValueError('backend: triton needs a GPU; u is on cpu. (TRITON_INTERPRET=1 runs it there, slowly.)')
+    options = D, z, delta_bias, delta_softplus
+    if backend in ('numba', 'triton'):
+        return _scan_compiled(u, delta, A, B, C, *options, reverse, backend)
+    scan = dict(mamba=_scan_mamba, torch=_scan_torch, ref=_scan_ref)[backend]
+    return _scan_by_group(scan, u, delta, A, B, C, *options, reverse)
+
+
+def selective_scan_ref(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, *, reverse=False):
+    """The truth that `selective_scan` is tested against: the equation, one frame after the other, in the input's type."""
+    return selective_scan(u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse=reverse, backend='ref')
+
+
+def _scan_ref(u, delta, A, B, C, D, z, bias, softplus):
+    step = _step(delta, bias, softplus)
+    h = u.new_zeros(*u.shape[:-1], A.shape[1])
+    y = []
+    for t in range(u.shape[-1]):
+        h = torch.exp(step[..., t, None] * A) * h + (step[..., t] * u[..., t])[..., None] * B[..., None, :, t]
+        y.append((h * C[..., None, :, t]).sum(-1))
+    return _output(torch.stack(y, -1), u, D, z)
+
+
+def _scan_torch(u, delta, A, B, C, D, z, bias, softplus):
+    """Time first, then state: every operation runs over contiguous channels."""
+    from .scan_torch import LinearRecurrence
     kind = u.dtype
     u, delta, A, B, C = (value.float() if value.dtype != torch.float64 else value for value in (u, delta, A, B, C))
-    step = _step(delta, delta_bias, delta_softplus)
-    if backend == 'auto':
-        backend = _best(u.device)
-    y = dict(mamba=_scan_mamba, numba=_scan_numba, torch=_scan_torch)[backend](u, step, A, B, C)
-    return _output(y, u, D, z).to(kind)
+    step = _step(delta, bias, softplus)
+    frames, inputs = (rearrange(value, 'b v d t -> t 1 b v d') for value in (step, step * u))
+    decay = torch.exp(frames * rearrange(A, 'd n -> n 1 1 d'))
+    B, C = (rearrange(value, 'b v n t -> t n b v 1') for value in (B, C))
+    h = LinearRecurrence.apply(decay, inputs * B)
+    return _output(rearrange((h * C).sum(1), 't b v d -> b v d t'), u, D, z).to(kind)
 
 
-def _best(device):
-    if device.type == 'cpu':
+def _scan_mamba(u, delta, A, B, C, D, z, bias, softplus):
+    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+    joints = u.shape[1]
+    u, delta, B, C, z = (value if value is None else rearrange(value, 'b v c t -> (b v) c t').to(u.dtype).contiguous()
+                         for value in (u, delta, B, C, z))
+    A, D, bias = (value if value is None else value.float() for value in (A, D, bias))
+    return rearrange(selective_scan_fn(u, delta, A, B, C, D, z, bias, softplus), '(b v) d t -> b v d t', v=joints)
+
+
+def _scan_by_group(scan, u, delta, A, B, C, D, z, bias, softplus, reverse):
+    """For scans that know neither groups nor directions: one call a group, on flipped time where it runs backwards."""
+    flat = u.dim() == 3
+    u, delta, B, C, z = (value if value is None or not flat else value[:, None] for value in (u, delta, B, C, z))
+    if B.dim() == 4:
+        B, C = B[:, :, None], C[:, :, None]
+    groups = B.shape[2]
+    parts = []
+    for group, backwards in enumerate(reverse):
+        def turn(value):
+            return value.flip(-1) if backwards and value is not None else value
+
+        def pick(value, dim):
+            return value if value is None else value.chunk(groups, dim)[group]
+
+        part = scan(turn(pick(u, 2)), turn(pick(delta, 2)), pick(A, 0), turn(B[:, :, group]), turn(C[:, :, group]),
+                    pick(D, 0), turn(pick(z, 2)), pick(bias, 0), softplus)
+        parts.append(turn(part))
+    y = torch.cat(parts, 2) if groups > 1 else parts[0]
+    return y[:, 0] if flat else y
+
+
+def _scan_compiled(u, delta, A, B, C, D, z, bias, softplus, reverse, backend):
+    """Kernels that know groups and directions, and read (b, t, v, d) where it lies."""
+    flat, kind = u.dim() == 3, u.dtype
+    u, delta, B, C, z = (value if value is None or not flat else value[:, None] for value in (u, delta, B, C, z))
+    u, delta, z = (value if value is None else value.permute(0, 3, 1, 2) for value in (u, delta, z))
+    B, C = (value.permute(0, 4, 1, 2, 3) if value.dim() == 5 else value.permute(0, 3, 1, 2)[:, :, :, None]
+            for value in (B, C))
+    if backend == 'numba':
+        from .scan_numba import NumbaScan
+        u, delta, A, B, C, D, bias, z = (value if value is None else value.float()
+                                         for value in (u, delta, A, B, C, D, bias, z))
+        y = NumbaScan.apply(u, delta, A, B, C, D, bias, z, softplus, reverse, torch.is_grad_enabled()).to(kind)
+    else:
+        from .scan_triton import TritonScan
+        step = delta if bias is None else delta + bias
+        y = TritonScan.apply(u, F.softplus(step) if softplus else step, A, B, C, D, z, reverse)
+    y = y.permute(0, 2, 3, 1)
+    return y[:, 0] if flat else y
+
+
+def _best(u):
+    if u.device.type == 'cpu' and u.dtype != torch.float64:
         return 'numba'
-    return 'mamba' if device.type == 'cuda' and _mamba_runs() else 'torch'
+    if u.device.type == 'cuda':
+        return next((backend for backend in ('mamba', 'triton') if runs(backend, u.device.type)), 'torch')
+    return 'torch'
 
 
 @functools.cache
-def _mamba_runs():
-    """Whether mamba-ssm's CUDA kernel is really there: recent versions import without it and fail on call."""
+def runs(backend, device):
+    """Whether a backend really runs on a device: recent versions of mamba-ssm import without a kernel and fail on call.
+
+    Args:
+        backend (str): See `selective_scan`.
+        device (str): Such as 'cpu' or 'cuda'.
+
+    Returns:
+        bool: What a trial with two frames, forward and backward, has shown.
+    """
     try:
-        one = torch.ones(1, 1, 1, device='cuda')
-        _scan_mamba(one, one, -one[0], one, one)
+        one = torch.ones(1, 1, 2, device=device, requires_grad=True)
+        selective_scan(one, one, -one[0, :, :1], one, one, backend=backend).sum().backward()
         return True
     except Exception:  # whatever a missing or broken kernel raises, it does not run
         return False
-
-
-def _scan_mamba(u, step, A, B, C):
-    from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
-    return selective_scan_fn(u.contiguous(), step.contiguous(), A, B.contiguous(), C.contiguous())
-
-
-def _scan_torch(u, step, A, B, C):
-    """Time first, then state: every operation runs over contiguous channels."""
-    from .scan_torch import LinearRecurrence
-    frames, inputs = step.permute(2, 0, 1)[:, None], (step * u).permute(2, 0, 1)[:, None]  # (t, 1, b, d)
-    decay = torch.exp(frames * A.T[:, None])  # (t, n, b, d)
-    h = LinearRecurrence.apply(decay, inputs * B.permute(2, 1, 0)[..., None])
-    return (h * C.permute(2, 1, 0)[..., None]).sum(1).permute(1, 2, 0)
-
-
-def _scan_numba(u, step, A, B, C):
-    from .scan_numba import NumbaScan
-    u, step, B, C = (value.transpose(1, 2) for value in (u, step, B, C))
-    return NumbaScan.apply(u, step, A.T, B, C).transpose(1, 2)
-
-
-def selective_scan_ref(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False):
-    """The truth that `selective_scan` is tested against: the equation, one frame after the other, in the input's type."""
-    _check(u, delta, A, B, C, D, z, delta_bias)
-    step = _step(delta, delta_bias, delta_softplus)
-    h = u.new_zeros(u.shape[0], u.shape[1], A.shape[1])
-    y = []
-    for t in range(u.shape[2]):
-        h = torch.exp(step[:, :, t, None] * A) * h + (step[:, :, t] * u[:, :, t])[..., None] * B[:, None, :, t]
-        y.append((h * C[:, None, :, t]).sum(-1))
-    return _output(torch.stack(y, -1), u, D, z)
 
 
 def _step(delta, delta_bias, delta_softplus):
@@ -109,19 +175,29 @@ def _output(y, u, D, z):
     return y if z is None else y * F.silu(z.to(y.dtype))
 
 
-def _check(u, delta, A, B, C, D, z, delta_bias):
-    if u.dim() != 3 or not u.shape[2]:
-        raise ValueError(f'u: shape {tuple(u.shape)}; expected (b, d, t) with t of at least 1.')
+def _check(u, delta, A, B, C, D, z, delta_bias, reverse):
+    """Raise on what does not fit; returns `reverse` as one bool a group."""
+    if u.dim() not in (3, 4) or not u.shape[-1]:
+        raise ValueError(f'u: shape {tuple(u.shape)}; expected (b, d, t) or (b, v, d, t) with t of at least 1.')
     if A.dim() != 2:
         raise ValueError(f'A: shape {tuple(A.shape)}; expected (d, n).')
-    (b, d, t), n = u.shape, A.shape[1]
-    expected = dict(delta=(delta, (b, d, t)), A=(A, (d, n)), B=(B, (b, n, t)), C=(C, (b, n, t)), D=(D, (d,)),
-                    z=(z, (b, d, t)), delta_bias=(delta_bias, (d,)))
+    (*clips, d, t), n = u.shape, A.shape[1]
+    groups = (B.shape[-3], ) if B.dim() == u.dim() + 1 else ()
+    if groups and d % groups[0]:
+        raise ValueError(f'B: {groups[0]} groups; u has {d} channels, which do not divide by that.')
+    per_state = (*clips, *groups, n, t)
+    expected = dict(delta=(delta, u.shape), A=(A, (d, n)), B=(B, per_state), C=(C, per_state), D=(D, (d,)),
+                    z=(z, u.shape), delta_bias=(delta_bias, (d,)))
     for name, (value, shape) in expected.items():
         if value is None:
             continue
-        if tuple(value.shape) != shape:
-            raise ValueError(f'{name}: shape {tuple(value.shape)}; expected {shape}, as u is {tuple(u.shape)} and A '
-                             f'{tuple(A.shape)}.')
+        if tuple(value.shape) != tuple(shape):
+            raise ValueError(f'{name}: shape {tuple(value.shape)}; expected {tuple(shape)}, as u is {tuple(u.shape)} '
+                             f'and A {tuple(A.shape)}.')
         if value.device != u.device:
             raise ValueError(f'{name}: on {value.device}; u is on {u.device}.')
+    count = groups[0] if groups else 1
+    reverse = (reverse, ) * count if isinstance(reverse, bool) else tuple(reverse)
+    if len(reverse) != count:
+        raise ValueError(f'reverse: {len(reverse)} directions; B has {count} groups.')
+    return reverse

@@ -1,3 +1,4 @@
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -14,14 +15,14 @@ def block(adjacency=ADJACENCY, **options):
 
 def plain_mamba(module, x):
     """One direction of Mamba on (b, t, c), written out from its paper with the block's own weights."""
-    way = module.directions[0]
     u, z = module.in_project(module.norm(x)).chunk(2, -1)
-    taps = len(way.kernel)
-    u = F.conv1d(F.pad(u.transpose(1, 2), (taps - 1, 0)), way.kernel.T[:, None], way.kernel_bias, groups=u.shape[-1])
+    taps = len(module.kernel)
+    u = F.conv1d(F.pad(u.transpose(1, 2), (taps - 1, 0)), module.kernel.T[:, None], module.kernel_bias,
+                 groups=u.shape[-1])
     u = F.silu(u)
-    step, B, C = way.select(u.transpose(1, 2)).split([way.rank, way.state_size, way.state_size], -1)
-    y = selective_scan_ref(u, way.step(step).transpose(1, 2), -way.A_log.exp(), B.transpose(1, 2), C.transpose(1, 2),
-                           way.D, z.transpose(1, 2), way.step_bias, delta_softplus=True)
+    step, B, C = module.select(u.transpose(1, 2)).split([module.rank, module.state_size, module.state_size], -1)
+    y = selective_scan_ref(u, module.step_size(step).transpose(1, 2), -module.A_log.exp(), B.transpose(1, 2),
+                           C.transpose(1, 2), module.D, z.transpose(1, 2), module.step_bias, delta_softplus=True)
     return x + module.out_project(y.transpose(1, 2))
 
 
@@ -42,20 +43,106 @@ def test_causal_form_hears_nothing_of_later_frames():
     assert (both(later)[:, :7] - both(x)[:, :7]).abs().max() > 1e-4
 
 
+def test_backward_channels_are_the_forward_ones_on_flipped_time():
+    module = block(dynamic=False)
+    half = len(module.D) // 2
+    with torch.no_grad():  # both halves alike, none hears the other
+        for value in (module.kernel, module.kernel_bias, module.step_size.weight.T, module.A_log.T, module.D,
+                      module.step_bias, module.in_project.weight.T[:, :2 * half], module.in_project.weight.T[:, 2 * half:],
+                      module.out_project.weight):
+            value[..., half:2 * half] = value[..., :half]
+        module.select.weight.zero_()
+        module.select.weight[module.rank:] = 0.1
+    x = torch.randn(2, 9, 5, 6)
+    torch.testing.assert_close(module(x.flip(1)).flip(1), module(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('scan', ['temporal', 'spatio-temporal'])
+def test_streaming_gives_what_the_whole_clip_gives(scan):
+    module = block(bidirectional=False, scan=scan, joint_order=[3, 0, 4, 1, 2])
+    x, state, frames = torch.randn(2, 12, 5, 6), None, []
+    for t in range(12):
+        frame, state = module.step(x[:, t], state)
+        frames.append(frame)
+    torch.testing.assert_close(torch.stack(frames, 1), module(x), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match='bidirectional=False'):
+        block().step(x[:, 0])
+
+
+def test_spatio_temporal_scan_is_one_sequence_through_joints_and_frames():
+    order = [3, 0, 4, 1, 2]
+    module = block(torch.eye(5)[None], bidirectional=False, kernel_size=1, scan='spatio-temporal', joint_order=order)
+    x = torch.randn(2, 7, 5, 6)
+    expected = plain_mamba(module, x[:, :, order].flatten(1, 2)).view(2, 7, 5, 6)
+    torch.testing.assert_close(module(x)[:, :, order], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('bidirectional', [True, False])
+def test_permuting_joints_and_graph_permutes_the_output(bidirectional):
+    module, order = block(bidirectional=bidirectional), torch.tensor([3, 0, 4, 1, 2])
+    if bidirectional:
+        torch.nn.init.constant_(module.alpha, 0.7)
+    x = torch.randn(2, 7, 5, 6)
+    expected = module(x)[:, :, order]
+    with torch.no_grad():
+        for matrix in (module.static.adjacency, module.static.filter):
+            matrix.copy_(matrix[:, order][:, :, order].clone())
+    torch.testing.assert_close(module(x[:, :, order]), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_step_listens_to_the_neighbours_only_where_it_is_asked_to():
     x = torch.randn(1, 6, 5, 6)
     moved = x.clone()
     moved[:, :, 0] += torch.randn(6)
     for graph_selective, heard in ((True, True), (False, False)):
-        module = block(graph_selective=graph_selective, dynamic=False)
+        module = block(graph_selective=graph_selective, graph_conv=False, dynamic=False)
+        for part in (module.select, module.step_size):
+            torch.nn.init.normal_(part.weight)
         assert ((module(moved) - module(x))[:, :, 3].abs().max() > 1e-5) == heard
 
 
-def test_every_parameter_gets_a_gradient():
-    module = block().train()
+@pytest.mark.parametrize('options', [dict(), dict(with_cp=False), dict(scan='spatio-temporal')])
+def test_every_parameter_gets_a_gradient(options):
+    module = block(**options).train()
     with torch.no_grad():
-        module.graph.alpha.fill_(0.5)
-        module.graph.filter += 0.1
+        module.alpha.fill_(0.5)
+        module.static.filter += 0.1
     module(torch.randn(2, 9, 5, 6)).square().sum().backward()
     for name, value in module.named_parameters():
         assert value.grad is not None and value.grad.abs().max() > 0, name
+
+
+def test_phases_and_relations_may_come_from_outside():
+    own, given = block(), block(num_phases=None)
+    given.load_state_dict({name: value for name, value in own.state_dict().items() if name in given.state_dict()})
+    for module in (own, given):
+        torch.nn.init.constant_(module.alpha, 0.7)
+    x = torch.randn(2, 9, 5, 6)
+    phases = own.phases(own.norm(x))
+    torch.testing.assert_close(given(x, phases, own.relation(own.norm(x), phases)), own(x))
+    assert own.adjacency(x).shape == (2, 9, 1, 5, 5)
+
+
+def test_computing_again_changes_nothing():
+    x, gradients = torch.randn(2, 9, 5, 6), []
+    for with_cp in (True, False):
+        module = block(with_cp=with_cp)
+        module(x).square().sum().backward()
+        gradients.append([value.grad for value in module.parameters()])
+    torch.testing.assert_close(*gradients)
+
+
+def test_switches_take_their_parts_out():
+    names = {name for name, _ in block(graph_conv=False, graph_selective=False).named_parameters()}
+    assert not any(name.startswith(('static', 'alpha', 'relation')) for name in names) and 'kernel' in names
+    assert not any('filter' in name or 'alpha' in name
+                   for name, _ in block(dynamic=False, learn_filter=False).named_parameters())
+
+
+@pytest.mark.parametrize('options, message', [
+    (dict(scan='spatial'), "scan: 'spatial'; expected one of temporal, spatio-temporal"),
+    (dict(joint_order=[0, 1, 1, 2, 3]), 'joint_order: .* every one of 5 joints once'),
+])
+def test_wrong_options_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        block(**options)

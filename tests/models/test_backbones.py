@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from mmengine.runner import autocast
 
-from dynstg_mm.skeletons import LAYOUTS
-from mmaction.registry import MODELS
+from dynstg_mm.skeletons import LAYOUTS, get_layout
+from mmaction.registry import MODELS, TRANSFORMS
 
 BODY = dict(layout='body_25')
 
@@ -14,15 +15,17 @@ def build(**config):
 
 
 @pytest.mark.parametrize('config, channels', [
-    (dict(type='DynSTGMamba', size='small'), 72),
+    (dict(type='DynSTGMamba', size='small'), 64),
     (dict(type='DynSTGMamba', size='large'), 192),
     (dict(type='DFSTGNN', base_channels=(16, 24), depths=(1, 1)), 24),
     (dict(type='STGMamba', channels=12, depth=2), 12),
 ])
-@pytest.mark.parametrize('layout, persons, frames, in_channels', [('body_25', 1, 16, 2), ('coco', 2, 9, 4)])
+@pytest.mark.parametrize('layout, persons, frames, in_channels', [
+    ('body_25', 1, 16, 2), ('coco', 2, 9, 4), ('openpose', 3, 8, 6),
+    (dict(num_node=4, inward=[(1, 0), (2, 1), (3, 1)], center=0), 1, 11, 3)])
 def test_shape_is_what_heads_expect(config, channels, layout, persons, frames, in_channels):
     backbone = build(**config, graph_cfg=dict(layout=layout), in_channels=in_channels)
-    joints = LAYOUTS[layout]['num_node']
+    joints = get_layout(layout)['num_node']
     out = backbone(torch.randn(2, persons, frames, joints, in_channels))
     halvings = {'DynSTGMamba': 2, 'DFSTGNN': 1}.get(config['type'], 0)
     for _ in range(halvings):
@@ -84,23 +87,93 @@ def test_balance_is_trained_whatever_the_head():
     assert all(score.bias.grad[0] > 0 for score in scores)  # the phase that takes all is pushed down
 
 
-def test_switches_take_their_parts_out():
-    full = build(type='DynSTGMamba', graph_cfg=BODY)
-    bare = build(type='DynSTGMamba', graph_cfg=BODY, mamba=False, num_phases=1, dynamic=False, learn_filter=False,
-                 hierarchy=False)
-    assert any('directions' in name for name, _ in full.named_parameters())
-    assert not any(part in name for name, _ in bare.named_parameters()
-                   for part in ('directions', 'alpha', 'filter', 'gate', 'limb_conv'))
-    assert bare(torch.randn(2, 1, 8, 25, 2)).shape == full(torch.randn(2, 1, 8, 25, 2)).shape
-
-
-def test_bfloat16_autocast_on_the_cpu():
+def test_four_thousand_frames():
     backbone = build(type='DynSTGMamba', graph_cfg=BODY).eval()
-    x = torch.randn(2, 1, 16, 25, 2)
+    with torch.no_grad():
+        out = backbone(torch.randn(1, 1, 4096, 25, 2))
+    assert out.shape == (1, 1, 64, 1024, 25) and out.isfinite().all()
+
+
+def test_centred_clip_keeps_its_scores_wherever_it_was():
+    backbone = build(type='DynSTGMamba', graph_cfg=BODY).eval()
+    head = build(type='GCNHead', num_classes=3, in_channels=64).eval()
+
+    def scores(keypoint):
+        results = dict(keypoint=keypoint, keypoint_score=np.ones(keypoint.shape[:3]), layout=get_layout('body_25'))
+        centred = TRANSFORMS.build(dict(type='CenterSkeleton')).transform(results)['keypoint']
+        return head(backbone(torch.tensor(centred, dtype=torch.float32)[None]))
+
+    keypoint = np.random.default_rng(0).normal(size=(1, 16, 25, 2))
+    torch.testing.assert_close(scores(keypoint + [300, 200]), scores(keypoint), rtol=1e-4, atol=1e-5)
+
+
+PARTS = [
+    (dict(mamba=False), 'in_project'), (dict(dynamic=False), 'graph_conv.alpha'), (dict(num_phases=1), None),
+    (dict(phase_filter=False), None), (dict(learn_filter=False), 'graph_conv.static.gate'),
+    (dict(hierarchy=False), 'limb_conv'), (dict(mamba=dict(dynamic=False)), 'alpha'),
+    (dict(mamba=dict(graph_conv=False, graph_selective=False)), 'static.filter'), (dict(mamba=dict(kernel_size=1)), None),
+    (dict(mamba=dict(graph_selective=False)), None), (dict(mamba=dict(graph_conv=False)), None),
+    (dict(mamba=dict(bidirectional=False)), None), (dict(mamba=dict(scan='spatio-temporal')), None),
+]
+
+
+@pytest.mark.parametrize('switch, part', PARTS, ids=lambda value: str(value))
+def test_switch_takes_its_part_out(switch, part):
+    full, bare = (build(type='DynSTGMamba', graph_cfg=BODY, **options) for options in (dict(), switch))
+    with torch.no_grad():  # as if trained, and alike in all that both have
+        for value in full.parameters():
+            value += 0.2 * torch.randn_like(value)
+    shapes = {name: value.shape for name, value in bare.state_dict().items()}
+    bare.load_state_dict({name: value for name, value in full.state_dict().items() if shapes.get(name) == value.shape},
+                         strict=False)
+    count = [sum(part in name for name, _ in model.named_parameters()) if part else 0 for model in (full, bare)]
+    assert not part or count[1] < count[0]
+    x = torch.randn(2, 1, 8, 25, 2)
+    assert bare(x).shape == full(x).shape
+    assert (bare.eval()(x) - full.eval()(x)).abs().max() > 1e-3
+
+
+def test_filters_can_be_read():
+    backbone = build(type='DynSTGMamba', graph_cfg=BODY).eval()
+    found = backbone.filters(torch.randn(2, 3, 16, 25, 2))
+    assert [layer['phases'].shape[1] for layer in found] == [16, 16, 16, 8, 8, 4]
+    for layer in found:
+        b, t, p = layer['phases'].shape
+        assert b == 6 and layer['adjacency'].shape[:2] == (b, t) and layer['adjacency'].shape[3:] == (25, 25)
+        torch.testing.assert_close(layer['phases'].sum(-1), torch.ones(b, t))
+    # untrained, every layer is the plain graph
+    torch.testing.assert_close(found[0]['adjacency'][0, 0], backbone.stages[0][0].graph_conv.static.adjacency)
+
+
+def test_streaming_backbone():
+    backbone = build(type='STGMamba', graph_cfg=BODY, channels=12, depth=2, bidirectional=False).eval()
+    x, states, frames = torch.randn(2, 2, 9, 25, 2), None, []
+    for t in range(9):
+        frame, states = backbone.step(x[:, :, t], states)
+        frames.append(frame)
+    torch.testing.assert_close(torch.cat(frames, 3), backbone(x), rtol=1e-4, atol=1e-5)
+    behind = build(type='STGMamba', graph_cfg=BODY, channels=64, backbone=dict(type='DynSTGMamba', graph_cfg=BODY))
+    with pytest.raises(ValueError, match='the backbone in front needs the whole clip'):
+        behind.step(x[:, :, 0])
+
+
+GPU = torch.cuda.is_available()
+
+
+@pytest.mark.parametrize('kind', [torch.bfloat16, torch.float16] if GPU else [torch.bfloat16])
+def test_autocast(kind):
+    device = 'cuda' if GPU else 'cpu'
+    backbone = build(type='DynSTGMamba', graph_cfg=BODY).eval().to(device)
+    for name, value in backbone.named_parameters():
+        if name.endswith('alpha'):
+            torch.nn.init.constant_(value, 0.3)
+    x = torch.randn(2, 1, 16, 25, 2, device=device)
     expected = backbone(x)
-    with autocast(device_type='cpu', dtype=torch.bfloat16):
+    with autocast(device_type=device, dtype=kind):
         out = backbone(x).float()
+        backbone.train()(x).float().square().mean().backward()
     assert (out - expected).abs().max() < 0.1 * expected.abs().max()
+    assert all(value.grad.isfinite().all() for value in backbone.parameters())
 
 
 @pytest.mark.parametrize('config, message', [

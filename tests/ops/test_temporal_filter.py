@@ -1,0 +1,76 @@
+import pytest
+import torch
+
+from dynstg_mm.ops import temporal_filter, temporal_filter_ref
+
+BRANCHES = ((-1, 0, 1), (-4, 0, 4), (-2, -1, 0))
+
+
+def run(filtered, x, kernel, offsets, stride=1, bias=None, silu=False):
+    values = [value.clone().requires_grad_() for value in (x, kernel, bias) if value is not None]
+    y = filtered(*values[:2], offsets, stride, *values[2:], silu=silu)
+    (y * torch.linspace(-1, 1, y.numel(), dtype=y.dtype).view(y.shape)).sum().backward()
+    return y.detach(), *(value.grad for value in values)
+
+
+@pytest.mark.parametrize('frames, stride', [(1, 1), (9, 1), (9, 2), (64, 2)])
+@pytest.mark.parametrize('per_frame', [True, False])
+def test_outputs_and_gradients_match_the_reference(frames, stride, per_frame):
+    x = torch.randn(3, frames, 5, 8)
+    kernel = torch.randn(3, -(-frames // stride), 3, 8) if per_frame else torch.randn(3, 8)
+    for fast, plain in zip(run(temporal_filter, x, kernel, BRANCHES, stride),
+                           run(temporal_filter_ref, x, kernel, BRANCHES, stride)):
+        torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-4)
+
+
+def test_bias_and_silu():
+    x, kernel, bias = torch.randn(3, 9, 5, 8), torch.randn(3, 8), torch.randn(8)
+    for fast, plain in zip(run(temporal_filter, x, kernel, BRANCHES, 2, bias, True),
+                           run(temporal_filter_ref, x, kernel, BRANCHES, 2, bias, True)):
+        torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-4)
+    expected = torch.nn.functional.silu(temporal_filter_ref(x, kernel, BRANCHES) + bias)
+    torch.testing.assert_close(temporal_filter_ref(x, kernel, BRANCHES, 1, bias, True), expected)
+
+
+def test_reference_is_a_convolution():
+    x, kernel = torch.randn(2, 10, 3, 4), torch.randn(3, 4)
+    expected = torch.nn.functional.conv1d(x.permute(0, 2, 3, 1).reshape(6, 4, 10), kernel.T[:, None], padding=2,
+                                          dilation=2, groups=4)
+    out = temporal_filter_ref(x, kernel, ((-2, 0, 2), ))
+    torch.testing.assert_close(out, expected.view(2, 3, 4, 10).permute(0, 3, 1, 2), rtol=1e-4, atol=1e-5)
+
+
+def test_threads_share_the_work():
+    x, kernel = torch.randn(5, 64, 25, 32), torch.randn(3, 32)
+    threads = torch.get_num_threads()
+    results = []
+    try:
+        for number in (1, 3):
+            torch.set_num_threads(number)
+            results.append(run(temporal_filter, x, kernel, BRANCHES))
+    finally:
+        torch.set_num_threads(threads)
+    for one, three in zip(*results):
+        torch.testing.assert_close(three, one, rtol=1e-3, atol=1e-3)
+
+
+def test_types():
+    x, kernel = torch.randn(2, 10, 3, 4), torch.randn(3, 4)
+    assert temporal_filter(x.double(), kernel, BRANCHES).dtype == torch.float64
+    assert temporal_filter(x.bfloat16(), kernel, BRANCHES).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize('shape', [(2, 4), (3, 5), (2, 9, 3, 4)])
+def test_wrong_kernel_is_named(shape):
+    with pytest.raises(ValueError, match='kernel: shape'):
+        temporal_filter(torch.randn(2, 10, 3, 4), torch.randn(shape), BRANCHES)
+
+
+def test_wrong_bias_is_named():
+    with pytest.raises(ValueError, match='bias: shape'):
+        temporal_filter(torch.randn(2, 10, 3, 4), torch.randn(3, 4), BRANCHES, bias=torch.zeros(3))
+
+
+def test_wrong_backend_is_named():
+    with pytest.raises(ValueError, match='backend'):
+        temporal_filter(torch.randn(2, 10, 3, 4), torch.randn(3, 4), BRANCHES, backend='triton')
