@@ -22,7 +22,7 @@ setup(
         'importlib_metadata',  # imported by MMAction2, which does not declare it
         'einops',
         'matplotlib',
-        'numba',  # the selective scan on the CPU
+        'numba',  # the compiled kernels on the CPU
         'numpy',
         'scikit-learn',
         'scipy>=1.15',
@@ -31,6 +31,6 @@ setup(
     extras_require={
         'mmcv-lite': [MMCV],
         'mamba': ['mamba-ssm'],
-        'tests': [MMCV, 'pytest'],
+        'tests': [MMCV, 'pytest', 'triton; sys_platform == "linux"'],  # triton's interpreter runs our GPU kernel
     },
 )

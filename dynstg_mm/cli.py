@@ -35,20 +35,30 @@ def load_config(args, merge_args):
         merge_args (callable): Merges the tool's own options into the config.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    if not osp.isfile(args.config):
-        raise FileNotFoundError(f'{args.config}: no such config file.')
-    cfg = Config.fromfile(args.config)
+    cfg = read_config(args.config)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
     merge_args(cfg)
-    if args.cfg_options:
-        cfg.merge_from_dict(args.cfg_options)
-        if 'fold' in args.cfg_options:
-            _set_fold(cfg, args.cfg_options['fold'])
+    return merge_cfg_options(cfg, args.cfg_options)
+
+
+def merge_cfg_options(cfg, options):
+    """Merge what `--cfg-options` gave, which may be None, into the config, a top-level `fold` into its data sets."""
+    if options:
+        cfg.merge_from_dict(options)
+        if 'fold' in options:
+            _set_fold(cfg, options['fold'])
     return cfg
+
+
+def read_config(path):
+    """Config of the file; FileNotFoundError where there is none."""
+    if not osp.isfile(path):
+        raise FileNotFoundError(f'{path}: no such config file.')
+    return Config.fromfile(path)
 
 
 def _set_fold(cfg, fold):

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Make .venv with the versions that were tried, and this package in it; done already, it does nothing.
+# Make .venv with the versions that were tried, and this package in it:  bash tools/make_venv.sh [tests]
+# With `tests`, what the tests need besides. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -7,12 +8,16 @@ if ! "$PYTHON" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (
     echo "error: $("$PYTHON" --version) found; Python 3.10 to 3.13 is needed. Name one:  PYTHON=python3.11 bash $0" >&2
     exit 1
 fi
-# Written last, so that an interrupted installation is made again.
-DONE=.venv/installed-requirements.txt
-if ! cmp -s tools/requirements.txt "$DONE"; then
+PIP=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
+# Copied into .venv last, so that an interrupted installation is made again.
+if ! cmp -s tools/requirements.txt .venv/requirements.txt; then
     rm -rf .venv
     "$PYTHON" -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement tools/requirements.txt
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
-    cp tools/requirements.txt "$DONE"
+    $PIP --requirement tools/requirements.txt
+    $PIP --editable .
+    cp tools/requirements.txt .venv
+fi
+if [ "${1-}" = tests ] && ! cmp -s tools/requirements_tests.txt .venv/requirements_tests.txt; then
+    $PIP --requirement tools/requirements_tests.txt
+    cp tools/requirements_tests.txt .venv
 fi

@@ -8,8 +8,6 @@ OUT=work_dirs/quickstart
 echo 'Installing into .venv ...'
 bash tools/make_venv.sh
 export PATH="$PWD/.venv/bin:$PATH"
-# glibc hands every freed tensor back to the system, and fresh pages cost a third of a training step: keep the memory.
-export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=268435456
 rm -rf "$OUT"
 mkdir -p "$OUT"
 

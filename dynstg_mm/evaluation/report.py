@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ..fileio import load_pickle
-from .statistics import SCORES, by_subject, classification_scores, confusion_of, subject_interval
+from .statistics import (SCORES, by_subject, classification_scores, confusion_of, paired_difference,
+                         subject_interval)
 
 
 class ReportError(ValueError):
@@ -84,6 +85,26 @@ def _metadata(clip):
     height, width = clip.get('img_shape', (0, 0))
     return [clip['rate'], clip['total_frames'], clip['total_frames'] / clip['rate'], lost.mean(),
             lost.all((0, 2)).mean(), height, width]
+
+
+def difference_rows(results, baseline):
+    """Every model's difference to one of them, by clip, with intervals that draw subjects.
+
+    Args:
+        results (dict[str, tuple]): Name -> what `read_folds` returned.
+        baseline (str): The name of one.
+
+    Returns:
+        list[list[str]]: Cells, the header first.
+    """
+    rows = [['model', *(f'{score} - {baseline} [95 %]' for score in ('accuracy', 'macro-F1', 'log-loss'))]]
+    pooled = {name: [clip for fold in folds for clip in fold] for name, (_, folds, _) in results.items()}
+    for name in results:
+        if name != baseline:
+            found = paired_difference(pooled[name], pooled[baseline], len(results[baseline][0]))
+            rows.append([name] + ['{:+.3f} [{:+.3f}, {:+.3f}]'.format(*found[score])
+                                  for score in ('accuracy', 'macro_f1', 'log_loss')])
+    return rows
 
 
 def result_rows(name, classes, folds, costs=()):

@@ -77,6 +77,43 @@ def subject_interval(clips, num_classes, *, resamples=2000, level=0.95, seed=0):
     return {name: (float(low[index]), float(high[index])) for index, name in enumerate(SCORES)}
 
 
+def paired_difference(clips, baseline, num_classes, *, resamples=2000, level=0.95, seed=0):
+    """What one model's scores differ from another's, with the interval of the difference, drawing subjects as above.
+
+    Each draw takes the same subjects for both, so that what is hard for both does not widen the interval.
+
+    Args:
+        clips, baseline (list[dict]): Of the two models, with `clip`, `subject`, `label`, `score` (C,), of the same clips.
+        num_classes (int): C.
+
+    Returns:
+        dict[str, tuple[float, float, float]]: Difference, lower and upper end, for every score and for `log_loss`, the
+        mean of -log of the score of the true class, which also hears how sure a model is.
+
+    Raises:
+        ValueError: The clips are not the same.
+    """
+    pairs = [_members(part) for part in (clips, baseline)]
+    known = [{(clip['clip'], clip['label']) for clip in part} for part in (clips, baseline)]
+    if known[0] != known[1]:
+        raise ValueError(f'{len(known[0] ^ known[1])} clips are not in both results; a difference needs the same clips.')
+    subjects = sorted(pairs[0])
+    confusions = np.array([[confusion_of(members[subject], num_classes) for subject in subjects] for members in pairs])
+    losses = np.array([[sum(-np.log(max(clip['score'][clip['label']], 1e-12)) for clip in members[subject])
+                        for subject in subjects] for members in pairs])
+
+    def statistic(drawn):
+        totals, sums = confusions[:, drawn].sum(1), losses[:, drawn].sum(1)
+        rows = [[*classification_scores(total).values(), loss / total.sum()] for total, loss in zip(totals, sums)]
+        return np.subtract(*rows)
+
+    result = bootstrap((np.arange(len(subjects)),), statistic, n_resamples=resamples, vectorized=False,
+                       confidence_level=level, method='percentile', rng=np.random.default_rng(seed))
+    ends = result.confidence_interval
+    found = zip((*SCORES, 'log_loss'), statistic(np.arange(len(subjects))), ends.low, ends.high)
+    return {name: (float(value), float(low), float(high)) for name, value, low, high in found}
+
+
 def _members(clips):
     subjects = {}
     for clip in clips:

@@ -137,7 +137,7 @@ class DFSTGNN(BaseModule):
         if len(base_channels) != len(depths):
             raise ValueError(f'depths: {len(depths)} numbers; base_channels has {len(base_channels)} stages.')
         layout, adjacency = build_graph(**graph_cfg)
-        self.adjacency_shape = adjacency.shape
+        self.layout = layout
         self.in_channels, self.balance_weight, self.with_cp, self.dynamic = in_channels, balance_weight, with_cp, dynamic
         self.data_bn = nn.BatchNorm1d(in_channels * layout['num_node'])
         limbs = limb_graph(layout) if hierarchy else None
@@ -197,9 +197,10 @@ class DFSTGNN(BaseModule):
     def _normalise(self, x):
         """(N, M, T, V, C) -> (b, t, v, c), every joint's channels normalised over batch and time."""
         v, c = x.shape[3:]
-        if (v, c) != (self.adjacency_shape[-1], self.in_channels):
+        joints = self.layout['num_node']
+        if (v, c) != (joints, self.in_channels):
             raise ValueError(f'input: {v} joints and {c} channels; the backbone was built for '
-                             f'{self.adjacency_shape[-1]} joints and {self.in_channels} channels.')
+                             f'{joints} joints and {self.in_channels} channels.')
         return self.data_bn(x.flatten(0, 2).flatten(1)).view(-1, *x.shape[2:])
 
     def _layers(self):

@@ -49,6 +49,32 @@ def test_control_learns_from_the_other_folds_only(results):
     assert all(np.argmax(clip['score']) != clip['label'] for fold in control for clip in fold)
 
 
+def test_difference_to_a_baseline_is_paired_by_subject(results, run_tool):
+    worse = results / 'worse/fold0'
+    worse.mkdir(parents=True)
+    _, folds, _ = read_folds(results / 'model')
+    clips = [dict(clip, score=clip['score'][::-1] if clip['clip'].endswith('_3') else clip['score'])
+             for fold in folds for clip in fold]
+    (worse / 'predictions.json').write_text(json.dumps(dict(classes=['NM', 'KOA'], clips=clips)))
+    done = run_tool(REPORT, f'good={results}/model', f'worse={results}/worse', '--baseline', 'good', '--out',
+                    results / 'report')
+    assert done.returncode == 0, done.stdout
+    line = [line for line in (results / 'report/results.md').read_text().splitlines() if line.startswith('| worse')][-1]
+    both = [clip for clip in clips if clip['clip'].endswith('_3')]
+    change = sum(-1 if np.argmax(clip['score']) != clip['label'] else 1 for clip in both) / len(clips)
+    assert f'{change:+.3f} [' in line and '-' in line
+
+
+def test_difference_needs_the_same_clips(results, error_of):
+    other = results / 'other/fold0'
+    other.mkdir(parents=True)
+    (other / 'predictions.json').write_text((results / 'model/fold0/predictions.json').read_text())
+    assert 'compares the same clips' in error_of(REPORT, f'a={results}/model', f'b={results}/other', '--baseline', 'a',
+                                                 '--out', results / 'report')
+    assert "--baseline: 'c'; expected one of a" in error_of(REPORT, f'a={results}/model', '--baseline', 'c', '--out',
+                                                            results / 'report')
+
+
 @pytest.mark.parametrize('break_it, message', [
     (lambda path: (path / 'model/fold0/predictions.json').write_text('{'), 'not written by GaitMetric'),
     (lambda path: (path / 'model/fold1/predictions.json').write_text(

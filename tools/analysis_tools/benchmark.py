@@ -255,7 +255,7 @@ def measure_scan(bench, args):
         for name in backends:
             faster = np.median(np.array(times['ref']) / np.array(times[name]))
             rows.append([f'({size.replace(",", ", ")})', name, spread(times[name], 1e3, 'ms'), f'{faster:.1f}',
-                         f'{memory[name] / 2**20:.0f} MB, x {memory[name] / memory["ref"]:.3f}'])
+                         f'{memory[name] / 2**20:.0f} MB, x {memory[name] / max(memory["ref"], 1):.3f}'])
     return rows, results
 
 

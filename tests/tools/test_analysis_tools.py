@@ -1,0 +1,63 @@
+"""The tools that measure and show, run as a user runs them."""
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmaction.registry import MODELS
+
+from ..conftest import ROOT
+
+CONFIG = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+TINY = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'model.cls_head.in_channels=8']
+
+
+def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_tool):
+    done = run_tool('tools/analysis_tools/benchmark.py', '--models', 'dynstg-mamba-small', 'stgcn', '--growth-models',
+                    'dynstg-mamba-small', '--layouts', 'coco', '--frames', 8, '--batch-size', 2, '--growth-frames', 8, 16,
+                    '--rounds', 1, '--scans', '2,4,8,2', '--out', tmp_path)
+    assert done.returncode == 0, done.stdout
+    table = (tmp_path / 'benchmark.md').read_text()
+    assert '| model (coco)' in table and '| t = 16' in table and '(2, 4, 8, 2)' in table and 'torch ' in table
+    results = json.loads((tmp_path / 'benchmark.json').read_text())
+    small, stgcn = (results['models_coco'][name] for name in ('dynstg-mamba-small', 'stgcn'))
+    assert stgcn['parameters'] > 3e6 and stgcn['multiply_adds'] > 10 * small['multiply_adds'] > 0
+    assert all(len(cost[key]) == 1 and cost[key][0] > 0 for cost in (small, stgcn) for key in ('latency', 'step'))
+    assert stgcn['memory'] > 0 and set(results['scan']['2,4,8,2']) >= {'ref', 'torch', 'numba'}
+    assert (tmp_path / 'growth.png').stat().st_size > 5000
+
+
+def test_benchmark_names_a_wrong_layout(run_tool):
+    done = run_tool('tools/analysis_tools/benchmark.py', '--parts', 'models', '--layouts', 'body25')
+    assert done.returncode == 1 and "error: layout: unknown name 'body25'" in done.stdout.replace('\r', '\n')
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    config = Config.fromfile(CONFIG)
+    config.merge_from_dict({'model.backbone.base_channels': [8, 8], 'model.backbone.depths': [1, 1],
+                            'model.cls_head.in_channels': 8})
+    path = tmp_path / 'model.pth'
+    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), path)
+    return path
+
+
+def test_filters_are_plotted_and_kept(tmp_path, checkpoint, run_tool, sample):
+    clip = sample['split']['test'][3]
+    done = run_tool('tools/analysis_tools/plot_filters.py', CONFIG, checkpoint, '--clip', clip, '--out', tmp_path / 'out',
+                    '--cfg-options', *TINY)
+    assert done.returncode == 0 and clip in done.stdout, done.stdout
+    found = np.load(tmp_path / 'out/filters.npz')
+    assert found['phases_layer_0'].shape == (64, 4) and found['adjacency_layer_3'].shape == (32, 1, 25, 25)
+    assert (tmp_path / 'out/filters.png').stat().st_size > 20000
+
+
+def test_filters_name_what_is_wrong(tmp_path, checkpoint, error_of):
+    tool, out = 'tools/analysis_tools/plot_filters.py', ('--out', tmp_path)
+    assert "--clip: 'nobody' is not in the test split" in error_of(tool, CONFIG, checkpoint, '--clip', 'nobody', *out,
+                                                                   '--cfg-options', *TINY)
+    stgcn = ROOT / 'configs/stgcn/stgcn_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+    assert 'STGCN has no dynamic filters' in error_of(tool, stgcn, checkpoint, *out)
+    assert 'no such config' in error_of(tool, tmp_path / 'none.py', checkpoint, *out)
