@@ -21,8 +21,8 @@ def add_common_arguments(parser):
     """Options that training and testing share with MMAction2's tools."""
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction,
-        help='override settings of the config, as xxx=yyy pairs; a list is key="[a,b]" or key=a,b. A top-level `fold=K` '
-        'is handed to every data set that has one')
+        help='override settings of the config, as xxx=yyy pairs; a list is key="[a,b]" or key=a,b. A top-level '
+        '`fold=K` is handed to every data set that has one')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
 

@@ -56,15 +56,16 @@ def load_pickle(path):
         raise
     except Exception as error:  # a damaged pickle can make the unpickler raise anything
         reason = str(error).split('\n')[0]
-        raise pickle.UnpicklingError(f'{path}: not a complete pickle file ({type(error).__name__}: {reason}).') from None
+        kind = type(error).__name__
+        raise pickle.UnpicklingError(f'{path}: not a complete pickle file ({kind}: {reason}).') from None
 
 
 @contextlib.contextmanager
 def atomic_open(path, mode='w', **kwargs):
     """Open `path` for writing so that it is replaced when the block ends well, and left as it was otherwise.
 
-    The new content goes to a hidden file beside it, one a process, since the ranks of a distributed run may write the same
-    file; what a killed process left behind is cleared away by the next one.
+    The new content goes to a hidden file beside it, one a process, since the ranks of a distributed run may write the
+    same file; what a killed process left behind is cleared away by the next one.
     """
     path = Path(path)
     host = socket.gethostname()

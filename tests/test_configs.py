@@ -49,6 +49,7 @@ def test_config_trains_and_tests(path, tmp_path, folds_file, monkeypatch):
 
 def test_there_is_a_config_of_every_model_on_every_data_set():
     names = {path.stem for path in CONFIGS}
-    for model in ('dynstg-mamba-small', 'dynstg-mamba-large', 'df-stgnn', 'cgrkd-large-to-small', 'stgcn', 'stgcnpp', 'aagcn'):
+    for model in ('dynstg-mamba-small', 'dynstg-mamba-large', 'df-stgnn', 'cgrkd-large-to-small', 'stgcn', 'stgcnpp',
+                  'aagcn'):
         for data in ('20e_synthetic-gait', '30e_koa-nm'):
             assert f'{model}_1xb16-joint-w64-{data}-keypoint-2d' in names

@@ -9,7 +9,7 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='test config file path')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--work-dir', help='the directory for logs, metrics and predictions.json (every clip\'s scores)')
+    parser.add_argument('--work-dir', help="the directory for logs, metrics and predictions.json (every clip's scores)")
     parser.add_argument('--dump', help='dump predictions to a pickle file for offline evaluation')
     parser.add_argument('--show-dir', help='directory where the visualization images will be saved')
     parser.add_argument('--show', action='store_true', help='display the prediction results in a window')

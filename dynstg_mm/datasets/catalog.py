@@ -1,4 +1,5 @@
-"""The data sets that the project knows by name; each carries its classes, and `data/README.md` says where it comes from."""
+"""The data sets that the project knows by name; each carries its classes, and `data/README.md` says where it comes
+from."""
 from mmaction.registry import DATASETS
 
 from .gait_dataset import GaitDataset

@@ -31,8 +31,8 @@ class GaitDataset(PoseDataset):
         pipeline (list[dict]): Transforms.
         split (str): Name of the split, or with `fold` the name before `_fold`.
         fold (int, optional): Fold number; the part is then `test` in test mode and `train` otherwise.
-        layout (str | dict, optional): Skeleton layout. Every clip must have its number of joints, and the transforms that
-            need a layout take it from here.
+        layout (str | dict, optional): Skeleton layout. Every clip must have its number of joints, and the transforms
+            that need a layout take it from here.
         metainfo (dict, optional): `classes`, where the class has none or a user's own are meant.
         **kwargs: Passed to `PoseDataset`.
 

@@ -1,8 +1,9 @@
 """Synthetic walkers: BODY_25 keypoints computed from joint-angle curves, of normal gait and of three disorders.
 
 Nothing here is a recording of a person. The curves are smooth textbook shapes (after Winter 2009 and Perry 2010) whose
-sizes differ from walker to walker; the disorders change them in the ways that clinicians describe, each by a severity that
-differs from walker to walker too. Lengths are metres, angles radians, x points forward, y up, z to the walker's left.
+sizes differ from walker to walker; the disorders change them in the ways that clinicians describe, each by a severity
+that differs from walker to walker too. Lengths are metres, angles radians, x points forward, y up, z to the walker's
+left.
 """
 from dataclasses import dataclass, field
 
@@ -18,7 +19,8 @@ FINE = 120  # frames per second of the motion before the camera sees it
 
 @dataclass
 class Walker:
-    """What makes one person's walk; every field has the same distribution in every class but for the disorder's effect."""
+    """What makes one person's walk; every field has the same distribution in every class but for the disorder's
+    effect."""
 
     height: float
     cycle: float  # seconds a stride
@@ -175,7 +177,8 @@ def _upper_body(joint, walker, length, stride, scale, wobble):
 
 
 def _path(joint, phases):
-    """Where the pelvis goes: the leg in stance stands on the ground and does not slip, first on its heel, then its toes."""
+    """Where the pelvis goes: the leg in stance stands on the ground and does not slip, first on its heel, then its
+    toes."""
     weight = np.exp(4 * np.cos(2 * np.pi * (phases - 0.28)))  # (2, frames)
     weight /= weight.sum(0)
     late = 1 / (1 + np.exp(-30 * (phases % 1 - 0.3)))

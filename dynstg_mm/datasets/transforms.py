@@ -1,9 +1,9 @@
 """Transforms that make gait clips comparable: what gives a class away without the gait is taken out here.
 
 All work on MMAction2's results dict: `keypoint` (M, T, V, C) with C = 2 (pixels) or 3 (any unit of length),
-`keypoint_score` (M, T, V), `rate` in frames per second, and after `SampleWindows` and `PoseDecode` on `num_clips` windows
-that follow each other along T. Those that need the skeleton layout take it from `GaitDataset`, or with another data set from
-their own option `layout` (a name or a dict).
+`keypoint_score` (M, T, V), `rate` in frames per second, and after `SampleWindows` and `PoseDecode` on `num_clips`
+windows that follow each other along T. Those that need the skeleton layout take it from `GaitDataset`, or with another
+data set from their own option `layout` (a name or a dict).
 """
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -170,8 +170,8 @@ class ResampleRate(BaseTransform):
 class SampleWindows(BaseTransform):
     """Choose windows of one duration at the clip's real rate, for `PoseDecode` to cut out.
 
-    One random window in training; in test mode `num_clips` windows spread evenly from the first frame to the last. Frames
-    are never skipped or stretched, so that the cadence stays what it was.
+    One random window in training; in test mode `num_clips` windows spread evenly from the first frame to the last.
+    Frames are never skipped or stretched, so that the cadence stays what it was.
 
     Args:
         duration (float): Length of a window in seconds.
@@ -246,7 +246,8 @@ def leg_length(window, layout):
         layout (dict): With `legs`.
     """
     if not layout.get('legs'):
-        raise ValueError('layout: legs missing; MirrorDirection and ScaleByLegLength need (hip, knee, ankle) of each leg.')
+        raise ValueError('layout: legs missing; MirrorDirection and ScaleByLegLength need (hip, knee, ankle) of each '
+                         'leg.')
     lengths = []
     for hip, knee, ankle in layout['legs']:
         thigh = np.linalg.norm(window[:, hip] - window[:, knee], axis=-1)
@@ -296,8 +297,8 @@ class ScaleByLegLength(_LayoutTransform):
 class GaitFeatures(_LayoutTransform):
     """Stack the features of each window along the channels; it follows `FormatGCNInput`.
 
-    Names are those of MMAction2's `GenSkeFeat`, here for any layout: `j` joints, `b` bones (joint minus parent), `jm` and
-    `bm` their change per second (central differences inside the window).
+    Names are those of MMAction2's `GenSkeFeat`, here for any layout: `j` joints, `b` bones (joint minus parent), `jm`
+    and `bm` their change per second (central differences inside the window).
 
     Args:
         layout (str | dict, optional): In place of the data set's.

@@ -83,7 +83,8 @@ def paired_difference(clips, baseline, num_classes, *, resamples=2000, level=0.9
     Each draw takes the same subjects for both, so that what is hard for both does not widen the interval.
 
     Args:
-        clips, baseline (list[dict]): Of the two models, with `clip`, `subject`, `label`, `score` (C,), of the same clips.
+        clips, baseline (list[dict]): Of the two models, with `clip`, `subject`, `label`, `score` (C,), of the same
+            clips.
         num_classes (int): C.
 
     Returns:
@@ -96,7 +97,8 @@ def paired_difference(clips, baseline, num_classes, *, resamples=2000, level=0.9
     pairs = [_members(part) for part in (clips, baseline)]
     known = [{(clip['clip'], clip['label']) for clip in part} for part in (clips, baseline)]
     if known[0] != known[1]:
-        raise ValueError(f'{len(known[0] ^ known[1])} clips are not in both results; a difference needs the same clips.')
+        missing = len(known[0] ^ known[1])
+        raise ValueError(f'{missing} clips are not in both results; a difference needs the same clips.')
     subjects = sorted(pairs[0])
     confusions = np.array([[confusion_of(members[subject], num_classes) for subject in subjects] for members in pairs])
     losses = np.array([[sum(-np.log(max(clip['score'][clip['label']], 1e-12)) for clip in members[subject])

@@ -57,8 +57,8 @@ class PhaseRelation(nn.Module):
 class StaticAdjacency(nn.Module):
     r"""The static part of the adjacency, :math:`A_0 = (1-g) A + g F`: F a learned filter that starts at A, g a gate.
 
-    Source: method, DF-STGNN 1; after STG-Mamba (Li 2024, arXiv 2403.12418), which fixes the gate at 0.1, where ours, one a
-    subset, starts.
+    Source: method, DF-STGNN 1; after STG-Mamba (Li 2024, arXiv 2403.12418), which fixes the gate at 0.1, where ours,
+    one a subset, starts.
 
     Args:
         adjacency (Tensor): A, the layout's normalised subsets, (k, v, v).

@@ -4,7 +4,8 @@ from torch.utils.checkpoint import checkpoint
 
 
 def recompute(function, *inputs, enabled=True):
-    """Call `function`, which draws no random numbers and updates nothing; its inside is computed again for the gradient.
+    """Call `function`, which draws no random numbers and updates nothing; its inside is computed again for the
+    gradient.
 
     Args:
         function (callable): Of tensors.

@@ -15,14 +15,15 @@ SCANS = ('temporal', 'spatio-temporal')
 
 
 class STGMambaBlock(nn.Module):
-    r"""Residual block: norm, in-projection to u and gate z, graph convolution, temporal convolution, scan, out-projection.
+    r"""Residual block: norm, in-projection to u and gate z, graph convolution, temporal convolution, scan,
+    out-projection.
 
     .. math::
         \Delta_{t,v} = softplus\Big(\sum_w \hat A_{t,wv} (W u)_{t,w} + bias\Big)
 
-    The step is mixed over joints before softplus, so that it stays positive whatever the sign of the adjacency. With the
-    identity as adjacency it is plain Mamba, joint by joint. Source: method, STG-Mamba (our reading of arXiv 2503.13156);
-    roots: Li 2024, arXiv 2403.12418; scan and initial values of Mamba, arXiv 2312.00752.
+    The step is mixed over joints before softplus, so that it stays positive whatever the sign of the adjacency. With
+    the identity as adjacency it is plain Mamba, joint by joint. Source: method, STG-Mamba (our reading of arXiv
+    2503.13156); roots: Li 2024, arXiv 2403.12418; scan and initial values of Mamba, arXiv 2312.00752.
 
     Our choices: the graph convolution comes before the temporal one, which then runs together with its SiLU; with both
     directions of time, each takes half of the inner channels, so that hearing the future costs no more than the past
@@ -142,7 +143,8 @@ class STGMambaBlock(nn.Module):
         return frame + self.out_project(y)[:, 0], (recent[:, 1:], h)
 
     def adjacency(self, x, phases=None, relations=None):
-        """The adjacency of every frame of x, for reading and plotting, (b, t, 1, v, v), or None where nothing is mixed."""
+        """The adjacency of every frame of x, for reading and plotting, (b, t, 1, v, v), or None where nothing is
+        mixed."""
         found = self._adjacency(self.norm(x), phases, relations)
         return found if found is None else found.expand(*x.shape[:2], -1, -1)[:, :, None]
 

@@ -25,8 +25,8 @@ class CGRKD(RecognizerGCN):
     .. math:: L = L_{cls} + a L_{logit} + b L_{batch} + c L_{memory}
 
     The student is this recognizer itself: its weights carry the names of a plain `RecognizerGCN`, which loads them. The
-    teacher is frozen, in eval mode, and neither in the optimizer nor in the checkpoint. Source: method, CGRKD (our reading
-    of arXiv 2503.13156); relations after CIRKD (Yang 2022, arXiv 2204.06986), logits after Hinton 2015.
+    teacher is frozen, in eval mode, and neither in the optimizer nor in the checkpoint. Source: method, CGRKD (our
+    reading of arXiv 2503.13156); relations after CIRKD (Yang 2022, arXiv 2204.06986), logits after Hinton 2015.
 
     Args:
         teacher (dict | str): Model config, or path of a config file that has one.

@@ -131,14 +131,15 @@ class DFSTGNN(BaseModule):
     """
 
     def __init__(self, graph_cfg, in_channels=2, base_channels=(16, 32, 64), depths=(1, 1, 1), num_phases=4,
-                 phase_filter=True, dynamic=True, learn_filter=True, hierarchy=True, kernel_size=5, dilations=(1, 2), dropout=0.,
-                 with_cp=True, balance_weight=0.01, init_cfg=None):
+                 phase_filter=True, dynamic=True, learn_filter=True, hierarchy=True, kernel_size=5, dilations=(1, 2),
+                 dropout=0., with_cp=True, balance_weight=0.01, init_cfg=None):
         super().__init__(init_cfg=init_cfg)
         if len(base_channels) != len(depths):
             raise ValueError(f'depths: {len(depths)} numbers; base_channels has {len(base_channels)} stages.')
         layout, adjacency = build_graph(**graph_cfg)
         self.layout = layout
-        self.in_channels, self.balance_weight, self.with_cp, self.dynamic = in_channels, balance_weight, with_cp, dynamic
+        self.in_channels, self.balance_weight, self.with_cp = in_channels, balance_weight, with_cp
+        self.dynamic = dynamic
         self.data_bn = nn.BatchNorm1d(in_channels * layout['num_node'])
         limbs = limb_graph(layout) if hierarchy else None
         self.stages = nn.ModuleList()
@@ -148,9 +149,9 @@ class DFSTGNN(BaseModule):
             for index in range(depth):
                 stride = 2 if stage > 0 and index == 0 else 1
                 layers.append(DFSTGNNLayer(
-                    channels, width, adjacency, limbs=limbs, stride=stride, num_phases=num_phases, phase_filter=phase_filter,
-                    dynamic=dynamic, learn_filter=learn_filter, kernel_size=kernel_size, dilations=dilations, dropout=dropout,
-                    with_cp=with_cp))
+                    channels, width, adjacency, limbs=limbs, stride=stride, num_phases=num_phases,
+                    phase_filter=phase_filter, dynamic=dynamic, learn_filter=learn_filter, kernel_size=kernel_size,
+                    dilations=dilations, dropout=dropout, with_cp=with_cp))
                 channels = width
             end = self.build_stage_end(width, layout, adjacency)
             if end is not None:
@@ -181,8 +182,8 @@ class DFSTGNN(BaseModule):
             x (Tensor): (N, M, T, V, C).
 
         Returns:
-            list[dict]: Of every layer, `phases` (N M, t, p) and `adjacency` (N M, t, k, V, V); t halves from one stage to
-            the next.
+            list[dict]: Of every layer, `phases` (N M, t, p) and `adjacency` (N M, t, k, V, V); t halves from one stage
+            to the next.
         """
         x, found = self._normalise(x), []
         for layer in self._layers():

@@ -8,8 +8,8 @@ from .df_stgnn import DFSTGNN
 SIZES = {
     # the teacher
     'large': dict(base_channels=(64, 128, 192), depths=(2, 2, 2), expand=1),
-    # the student, at most 0.15 M parameters: narrow where there are many frames, and each direction of a block scans 16,
-    # 32, 64 channels, whole vector registers
+    # the student, at most 0.15 M parameters: narrow where there are many frames, and each direction of a block scans
+    # 16, 32, 64 channels, whole vector registers
     'small': dict(base_channels=(16, 32, 64), depths=(1, 1, 1), expand=2),
 }
 
@@ -41,5 +41,5 @@ class DynSTGMamba(DFSTGNN):
         if not self.mamba:
             return None
         options = dict(self.mamba, dynamic=self.dynamic and self.mamba.get('dynamic', True))
-        return STGMambaBlock(channels, adjacency, num_phases=None, joint_order=depth_first(layout), with_cp=self.with_cp,
-                             **options)
+        return STGMambaBlock(channels, adjacency, num_phases=None, joint_order=depth_first(layout),
+                             with_cp=self.with_cp, **options)

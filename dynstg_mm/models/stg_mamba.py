@@ -12,7 +12,8 @@ from .df_stgnn import build_graph
 
 @MODELS.register_module()
 class STGMamba(BaseModule):
-    """STG-Mamba blocks, alone or behind another backbone: `dict(type='STGMamba', backbone=dict(type='STGCN', ...), ...)`.
+    """STG-Mamba blocks, alone or behind another backbone: `dict(type='STGMamba', backbone=dict(type='STGCN', ...),
+    ...)`.
 
     Args:
         graph_cfg (dict): `layout` and `mode`.

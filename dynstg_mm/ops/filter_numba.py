@@ -1,9 +1,9 @@
 """Depthwise temporal filters whose kernel changes from frame to frame, compiled for the CPU by Numba.
 
-A frame is one long row, joints and channels together, (v c): short loops over the channels of one joint would cost more in
-being started than in what they do. Weights are repeated for every joint, and branches with other offsets count as taps of
-their own whose weights are 0 outside their channels. Bias and SiLU run on the row at hand, and the backward pass computes
-the row again in place of keeping it.
+A frame is one long row, joints and channels together, (v c): short loops over the channels of one joint would cost more
+in being started than in what they do. Weights are repeated for every joint, and branches with other offsets count as
+taps of their own whose weights are 0 outside their channels. Bias and SiLU run on the row at hand, and the backward
+pass computes the row again in place of keeping it.
 """
 import functools
 

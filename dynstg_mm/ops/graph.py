@@ -67,7 +67,8 @@ def limb_graph(layout):
         layout (dict): From `skeletons.get_layout`.
 
     Returns:
-        tuple[Tensor, Tensor]: `pool` (l, v), the mean over a limb's joints, and `adjacency` (l, l), columns summing to 1.
+        tuple[Tensor, Tensor]: `pool` (l, v), the mean over a limb's joints, and `adjacency` (l, l), columns summing to
+        1.
     """
     limbs = [set(joints) for joints in layout['limbs'].values()]
     limbs.append(set(range(layout['num_node'])))

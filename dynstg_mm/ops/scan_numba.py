@@ -1,10 +1,10 @@
 """The selective scan compiled for the CPU by Numba: states are recomputed in the backward pass, never stored.
 
-Everything is channels last, (b, t, v, d), and read where it lies: a sequence is one joint's frames. Its state is kept as
-(n, d), so that the inner loops run over contiguous channels and become vector instructions, the exponential included.
-The forward pass keeps the state at every `CHUNK`-th frame; the backward pass rebuilds one chunk of states at a time, so
-its memory grows with d n t / CHUNK a sequence in place of d n t. Softplus, skip and gate run on the row of channels at
-hand, where they cost no memory at all.
+Everything is channels last, (b, t, v, d), and read where it lies: a sequence is one joint's frames. Its state is kept
+as (n, d), so that the inner loops run over contiguous channels and become vector instructions, the exponential
+included. The forward pass keeps the state at every `CHUNK`-th frame; the backward pass rebuilds one chunk of states at
+a time, so its memory grows with d n t / CHUNK a sequence in place of d n t. Softplus, skip and gate run on the row of
+channels at hand, where they cost no memory at all.
 """
 import numba
 import numpy as np
@@ -100,7 +100,8 @@ def _forward(u, delta, A, B, C, D, bias, z, softplus, gated, reverse, block, fir
                     for d in range(width):
                         out[d] = skip[d] * x[d]
                     for n in range(states):
-                        state, a, from_input, to_output = h[v - start, n], A[n, low:high], B[b, t, v, g, n], C[b, t, v, g, n]
+                        state, a = h[v - start, n], A[n, low:high]
+                        from_input, to_output = B[b, t, v, g, n], C[b, t, v, g, n]
                         for d in range(width):
                             value = _exp(step[d] * a[d]) * state[d] + step[d] * x[d] * from_input
                             state[d] = value
@@ -112,8 +113,8 @@ def _forward(u, delta, A, B, C, D, bias, z, softplus, gated, reverse, block, fir
 
 
 @numba.njit(**OPTIONS)
-def _backward(u, delta, A, B, C, D, bias, z, softplus, gated, reverse, block, first, last, kept, grad, du, ddelta, dA, dB,
-              dC, dD, dbias, dz):
+def _backward(u, delta, A, B, C, D, bias, z, softplus, gated, reverse, block, first, last, kept, grad, du, ddelta, dA,
+              dB, dC, dD, dbias, dz):
     frames, joints = u.shape[1:3]
     blocks, states, groups = -(-joints // block), A.shape[0], len(reverse)
     width = A.shape[1] // groups

@@ -13,12 +13,13 @@ def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_sof
                    backend='auto'):
     r"""State-space scan whose step, input and output matrices depend on the input.
 
-    .. math:: h_t = e^{\Delta_t A} h_{t-1} + \Delta_t B_t u_t, \qquad y_t = C_t h_t + D u_t, \qquad out_t = y_t\, silu(z_t)
+    .. math::
+        h_t = e^{\Delta_t A} h_{t-1} + \Delta_t B_t u_t, \qquad y_t = C_t h_t + D u_t, \qquad out_t = y_t\, silu(z_t)
 
-    Argument order and meaning are those of state-spaces/mamba, and so are groups: with B and C of shape (b, g, n, t), each
-    of g equal blocks of channels has its own. Added are joints, v sequences side by side in one clip, and the direction.
-    The state is float32 whatever the input's type; the result has the type of `u`. Nothing is copied for the kernels
-    'numba' and 'triton' where the arguments are seen as (b, v, d, t) and stored as (b, t, v, d).
+    Argument order and meaning are those of state-spaces/mamba, and so are groups: with B and C of shape (b, g, n, t),
+    each of g equal blocks of channels has its own. Added are joints, v sequences side by side in one clip, and the
+    direction. The state is float32 whatever the input's type; the result has the type of `u`. Nothing is copied for the
+    kernels 'numba' and 'triton' where the arguments are seen as (b, v, d, t) and stored as (b, t, v, d).
 
     Args:
         u (Tensor): Input, (b, d, t) or (b, v, d, t).
@@ -58,7 +59,8 @@ def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_sof
 
 
 def selective_scan_ref(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, *, reverse=False):
-    """The truth that `selective_scan` is tested against: the equation, one frame after the other, in the input's type."""
+    """The truth that `selective_scan` is tested against: the equation, one frame after the other, in the input's
+    type."""
     return selective_scan(u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse=reverse, backend='ref')
 
 

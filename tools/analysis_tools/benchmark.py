@@ -1,12 +1,12 @@
 """What the models cost beside MMAction2's, and the selective scan beside its reference, all measured in one run.
 
     python tools/analysis_tools/benchmark.py --out work_dirs/benchmark
-    python tools/analysis_tools/benchmark.py --parts models --models dynstg-mamba-small stgcn --device cuda --dtype bfloat16
+    python tools/analysis_tools/benchmark.py --parts models --models stgcn dynstg-mamba-small --dtype bfloat16
 
-Models take turns, round by round, so that what else the machine does hits all alike; a time is the median over the rounds
-with half the distance of its quartiles, a ratio the median over the rounds of the ratio to the first model named by
---baseline. Multiply-adds count matrix products, convolutions, temporal filters and scans of one window. Peak memory is
-what a training step needs beyond the model at rest, on the CPU as the system sees it, in a process of its own.
+Models take turns, round by round, so that what else the machine does hits all alike; a time is the median over the
+rounds with half the distance of its quartiles, a ratio the median over the rounds of the ratio to the model named by
+--baseline. Multiply-adds count matrix products, convolutions, temporal filters and scans of one window. Peak memory
+is what a training step needs beyond the model at rest, on the CPU as the system sees it, in a process of its own.
 """
 import argparse
 import itertools
@@ -43,12 +43,13 @@ MODEL_CONFIGS = {  # file of configs/_base_/models, and what differs from it
     'stgcnpp': ('stgcnpp', dict()),
     'aagcn': ('aagcn', dict()),
 }
+PARTS = ('models', 'growth', 'scan')
 SCANS = ('272,64,64,4', '400,32,100,4', '272,128,100,16')
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--parts', nargs='+', choices=['models', 'growth', 'scan'], default=['models', 'growth', 'scan'])
+    parser.add_argument('--parts', nargs='+', choices=PARTS, default=PARTS)
     parser.add_argument('--models', nargs='+', choices=list(MODEL_CONFIGS), default=list(MODEL_CONFIGS))
     parser.add_argument('--baseline', choices=list(MODEL_CONFIGS), default='stgcn', help='what ratios are taken to')
     parser.add_argument('--layouts', nargs='+', default=['body_25', 'coco'], help='names of skeleton layouts')
@@ -98,7 +99,8 @@ class Bench:
         model.train()
         with self.autocast():
             scores = model.cls_head(model.backbone(x))
-        torch.nn.functional.cross_entropy(scores.float(), torch.zeros(len(x), dtype=torch.long, device=x.device)).backward()
+        labels = torch.zeros(len(x), dtype=torch.long, device=x.device)
+        torch.nn.functional.cross_entropy(scores.float(), labels).backward()
         model.zero_grad()
 
     def autocast(self):
@@ -185,7 +187,8 @@ def measure_models(bench, args, layout):
         progress(f'{layout}: round {turn} of {args.rounds}')
         for name, model in models.items():
             found = dict(latency=bench.seconds(bench.infer, model, one, repeats=10),
-                         throughput=bench.seconds(bench.infer, model, many), step=bench.seconds(bench.train, model, many))
+                         throughput=bench.seconds(bench.infer, model, many),
+                         step=bench.seconds(bench.train, model, many))
             for key, value in found.items():
                 times[name][key] += [value] * (turn > 0)  # the first round compiles and warms up
     results = {}
@@ -195,8 +198,8 @@ def measure_models(bench, args, layout):
             parameters=sum(value.numel() for value in model.parameters()), multiply_adds=multiply_adds(model, one),
             memory=peak_memory(bench, args, f'train:{name}:{layout}'), **times[name])
     base = results.get(args.baseline)
-    rows = [[f'model ({layout})', 'parameters', 'multiply-adds', 'latency, batch 1', f'throughput, batch {args.batch_size}',
-             'training step', 'peak memory of a step']]
+    rows = [[f'model ({layout})', 'parameters', 'multiply-adds', 'latency, batch 1',
+             f'throughput, batch {args.batch_size}', 'training step', 'peak memory of a step']]
     for name, cost in results.items():
         rows.append([
             name, f'{cost["parameters"]:,}' + ratio(cost, base, 'parameters'),
@@ -283,7 +286,8 @@ def machine(args):
         device = f'{name}, {args.threads} of {os.cpu_count()} cores'
     else:
         device = torch.cuda.get_device_name(args.device)
-    return f'{device}; {args.dtype}, torch {torch.__version__}, Python {platform.python_version()}, {args.rounds} rounds'
+    python = platform.python_version()
+    return f'{device}; {args.dtype}, torch {torch.__version__}, Python {python}, {args.rounds} rounds'
 
 
 def growth_picture(path, times):

@@ -2,8 +2,8 @@
 
     python tools/analysis_tools/plot_filters.py CONFIG CHECKPOINT --clip NAME --out work_dirs/filters
 
-Writes filters.png, and filters.npz with `phases_<layer>` (t, p) and `adjacency_<layer>` (t, k, v, v) of the clip's first
-window.
+Writes filters.png, and filters.npz with `phases_<layer>` (t, p) and `adjacency_<layer>` (t, k, v, v) of the clip's
+first window.
 """
 import argparse
 from pathlib import Path
@@ -75,7 +75,8 @@ def plot(args):
         found[f'layer_{index}'] = {key: None if value is None else value[0].numpy() for key, value in layer.items()}
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    arrays = {f'{key}_{name}': value for name, layer in found.items() for key, value in layer.items() if value is not None}
+    arrays = {f'{key}_{name}': value for name, layer in found.items() for key, value in layer.items()
+              if value is not None}
     with atomic_open(out / 'filters.npz', 'wb') as file:
         np.savez_compressed(file, **arrays)
     with atomic_open(out / 'filters.png', 'wb') as file:

@@ -4,8 +4,8 @@
         --ann-file data/koa_pd_nm/koa_pd_nm.pkl --out work_dirs/koa_nm/report
 
 A folder holds the predictions.json of tools/test.py, or one folder a fold that does. Scores are pooled over the folds,
-with the 95 % bootstrap interval that resamples subjects, and the mean and standard deviation over folds beside them. With
---baseline, a second table gives every model's difference to that one, and the interval of the difference.
+with the 95 % bootstrap interval that resamples subjects, and the mean and standard deviation over folds beside them.
+With --baseline, a second table gives every model's difference to that one, and the interval of the difference.
 """
 import argparse
 import sys

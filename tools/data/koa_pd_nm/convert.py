@@ -3,8 +3,8 @@
     python tools/data/koa_pd_nm/convert.py FOLDER --out data/koa_pd_nm/koa_pd_nm.pkl
 
 The file holds every walk with its subject, group, stage, pass and rate, and 5 folds by subject of three tasks: `koa_nm`
-(NM 0, KOA 1), `three_class` (NM 0, KOA 1, PD 2) and `koa_stage` (EL 0, MD 1, SV 2). A KOA walk stands there twice, since
-MMAction2 knows one label a clip: by its group, and as `stage/<name>` by its stage; the keypoints are shared.
+(NM 0, KOA 1), `three_class` (NM 0, KOA 1, PD 2) and `koa_stage` (EL 0, MD 1, SV 2). A KOA walk stands there twice,
+since MMAction2 knows one label a clip: by its group, and as `stage/<name>` by its stage; the keypoints are shared.
 """
 import argparse
 import hashlib
