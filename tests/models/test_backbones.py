@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.runner import autocast
+from torch.utils.flop_counter import FlopCounterMode
 
 from dynstg_mm.skeletons import LAYOUTS, get_layout
 from mmaction.registry import MODELS, TRANSFORMS
@@ -92,6 +93,17 @@ def test_four_thousand_frames():
     with torch.no_grad():
         out = backbone(torch.randn(1, 1, 4096, 25, 2))
     assert out.shape == (1, 1, 64, 1024, 25) and out.isfinite().all()
+
+
+@pytest.mark.parametrize('mamba', [True, dict(scan='spatio-temporal'), dict(bidirectional=False)])
+def test_products_grow_as_the_clip_does(mamba):
+    backbone = build(type='DynSTGMamba', graph_cfg=BODY, mamba=mamba).eval()
+    products = []
+    for frames in (64, 1024):
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            backbone(torch.randn(1, 1, frames, 25, 2))
+        products.append(counter.get_total_flops())
+    assert 15.5 < products[1] / products[0] <= 16
 
 
 def test_centred_clip_keeps_its_scores_wherever_it_was():

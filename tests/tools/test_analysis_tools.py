@@ -29,9 +29,13 @@ def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_t
     assert (tmp_path / 'growth.png').stat().st_size > 5000
 
 
-def test_benchmark_names_a_wrong_layout(run_tool):
-    done = run_tool('tools/analysis_tools/benchmark.py', '--parts', 'models', '--layouts', 'body25')
-    assert done.returncode == 1 and "error: layout: unknown name 'body25'" in done.stdout.replace('\r', '\n')
+@pytest.mark.parametrize('options, message', [
+    (['--parts', 'models', '--layouts', 'body25'], "layout: unknown name 'body25'"),
+    pytest.param(['--device', 'cuda'], '--device: cuda; torch sees no GPU',
+                 marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')),
+])
+def test_benchmark_names_a_wrong_option(error_of, options, message):
+    assert message in error_of('tools/analysis_tools/benchmark.py', *options)
 
 
 @pytest.fixture

@@ -47,6 +47,14 @@ PARTS = ('models', 'growth', 'scan')
 SCANS = ('272,64,64,4', '400,32,100,4', '272,128,100,16')
 
 
+def scan_size(text):
+    """'b,d,l,n', four positive numbers."""
+    numbers = [int(part) if part.strip().isdigit() else 0 for part in text.split(',')]
+    if len(numbers) != 4 or not all(numbers):
+        raise argparse.ArgumentTypeError(f'{text!r}; expected four positive numbers b,d,l,n, such as {SCANS[0]}')
+    return ','.join(map(str, numbers))
+
+
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--parts', nargs='+', choices=PARTS, default=PARTS)
@@ -59,7 +67,7 @@ def parse_args():
     parser.add_argument('--growth-models', nargs='+', choices=list(MODEL_CONFIGS),
                         default=['dynstg-mamba-large', 'dynstg-mamba-small', 'stgcn'])
     parser.add_argument('--growth-batch-size', type=int, default=2)
-    parser.add_argument('--scans', nargs='+', default=SCANS, metavar='B,D,L,N', help='sizes of the scan')
+    parser.add_argument('--scans', nargs='+', type=scan_size, default=SCANS, metavar='B,D,L,N', help='sizes of the scan')
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32',
@@ -74,6 +82,8 @@ class Bench:
     """Builds, runs and times models as the options say."""
 
     def __init__(self, args):
+        if args.device.startswith('cuda') and not torch.cuda.is_available():
+            raise ValueError(f'--device: {args.device}; torch sees no GPU here.')
         self.device, self.kind = torch.device(args.device), getattr(torch, args.dtype)
 
     def build(self, name, layout):
@@ -313,12 +323,12 @@ def main():
     args = parse_args()
     torch.set_num_threads(args.threads)
     register_all_modules()
-    bench = Bench(args)
-    if args.memory_of:
-        print(memory_task(bench, args, args.memory_of))
-        return
     with one_line_errors():
-        benchmark(bench, args)
+        bench = Bench(args)
+        if args.memory_of:
+            print(memory_task(bench, args, args.memory_of))
+        else:
+            benchmark(bench, args)
 
 
 def benchmark(bench, args):
