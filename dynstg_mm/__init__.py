@@ -5,8 +5,10 @@ Importing this package mends what keeps MMAction2 1.2 from running on today's Py
 
 backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block that stands alone or behind any other backbone
 data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, PDWalkDataset, AtaxiaDataset
-transforms  FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, CenterSkeleton, ScaleByLegLength, GaitFeatures
+transforms  FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, CenterSkeleton, ScaleByLegLength,
+            GaitFeatures
 metric      GaitMetric
+recognizer  CGRKD, a teacher that trains a student
 
 Letters of the shapes, the same everywhere: b batch (clips x persons), t frames, v w joints, c channels, k adjacency
 subsets, p movement phases, d inner channels, n state size.

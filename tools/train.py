@@ -52,6 +52,7 @@ def merge_args(cfg, args):
 
 
 def use_amp(cfg):
+    import torch
     from mmengine.device import get_device
     if get_device() == 'cpu':
         raise ValueError('--amp: needs a GPU; train without it on the CPU.')
@@ -59,7 +60,9 @@ def use_amp(cfg):
     if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ValueError(f'--amp: does not go with the optimizer wrapper {kind}.')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if torch.cuda.is_available() and torch.cuda.is_bf16_supported():  # needs no loss scaling
+        cfg.optim_wrapper.setdefault('dtype', 'bfloat16')
+    cfg.optim_wrapper.setdefault('loss_scale', 1. if cfg.optim_wrapper.get('dtype') == 'bfloat16' else 'dynamic')
 
 
 def write_summary(runner, started):

@@ -30,17 +30,22 @@ def read_folds(folder):
     for path in paths:
         try:
             content = json.loads(path.read_text())
-            clips = content['clips']
+            clips, found = content['clips'], content['classes']
         except (ValueError, KeyError, TypeError) as error:
             raise ReportError(f'{path}: not written by GaitMetric ({type(error).__name__}: {error}).') from None
-        if classes not in (None, content['classes']):
-            raise ReportError(f'{path}: classes {content["classes"]}; the others have {classes}.')
-        classes = content['classes']
+        if classes not in (None, found):
+            raise ReportError(f'{path}: classes {found}; the others have {classes}.')
+        nameless = [clip['clip'] for clip in clips if clip.get('subject') is None]
+        if nameless:
+            raise ReportError(f'{path}: clip {nameless[0]}: no subject; intervals are by subject.')
+        classes = found
         folds.append(clips)
         summary = path.with_name('train_summary.json')
         if summary.is_file():
             costs.append(json.loads(summary.read_text()))
     seen = [clip['clip'] for clips in folds for clip in clips]
+    if len({clip['subject'] for clips in folds for clip in clips}) < 2:
+        raise ReportError(f'{folder}: clips of one subject; an interval by subject needs at least two.')
     if len(seen) != len(set(seen)):
         raise ReportError(f'{folder}: a clip was tested twice; expected folds whose test parts do not overlap.')
     return classes, folds, costs

@@ -5,11 +5,15 @@ from torch import nn
 from ..ops.graph import frame_relation, mix_joints, phase_features, relation
 
 
-class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of the last axis, (..., c)."""
+class BatchNorm(nn.Module):
+    """Batch normalisation of the last axis, (..., c); the norm inside is one that MMEngine's `sync_bn` can convert."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(channels)
 
     def forward(self, x):
-        return super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
+        return self.norm(x.reshape(-1, x.shape[-1])).view(x.shape)
 
 
 class MovementPhases(nn.Module):
@@ -19,7 +23,7 @@ class MovementPhases(nn.Module):
 
     Args:
         in_channels (int): c.
-        num_phases (int): p.
+        num_phases (int): p; with 1 there is nothing to learn, and every frame has it.
 
     Shape:
         x: (b, t, v, c). Result: (b, t, p), non-negative, summing to 1 over p.
@@ -27,9 +31,11 @@ class MovementPhases(nn.Module):
 
     def __init__(self, in_channels, num_phases=4):
         super().__init__()
-        self.score = nn.Linear(in_channels, num_phases)
+        self.score = nn.Linear(in_channels, num_phases) if num_phases > 1 else None
 
     def forward(self, x):
+        if self.score is None:
+            return x.new_ones(*x.shape[:2], 1)
         return self.score(x.mean(2)).softmax(-1)
 
 
@@ -83,7 +89,8 @@ class DynamicGraphConv(nn.Module):
 
     .. math:: A_t[k] = A_0[k] + \alpha_k \sum_p \pi_{t,p} R_p
 
-    Alpha starts at 0: an untrained layer is exactly the static graph convolution. Source: method, DF-STGNN 1 and 3.
+    Alpha starts at 0: an untrained layer is exactly the static graph convolution. Source: method, DF-STGNN 1 and 3. Our
+    choice: an alpha for each subset, since the way inward and the way outward may need the phase more or less.
 
     Args:
         in_channels (int): c.
@@ -125,7 +132,8 @@ class DynamicGraphConv(nn.Module):
 class LimbConv(nn.Module):
     """The hierarchy: joints pool to limbs and body, a graph convolution runs there, its result is added to the joints.
 
-    A joint receives its limb's result and the body's. Source: method, DF-STGNN 5.
+    A joint receives its limb's result and the body's. Source: method, DF-STGNN 5. Our choice: the body is a node that
+    every limb with an edge is linked to, so that one step carries a change from any limb to any other.
 
     Args:
         channels (int): c.

@@ -25,7 +25,8 @@ class STGMambaBlock(nn.Module):
     the identity as adjacency it is plain Mamba, joint by joint. Source: method, STG-Mamba (our reading of arXiv
     2503.13156); roots: Li 2024, arXiv 2403.12418; scan and initial values of Mamba, arXiv 2312.00752.
 
-    Our choices: the graph convolution comes before the temporal one, which then runs together with its SiLU; with both
+    Our choices: the adjacency is summed over the subsets and normalised by columns, so that mixing a step is a mean over
+    neighbours; the graph convolution has no weights of its own, as in-projection and scan have; it comes before the temporal one, which then runs together with its SiLU; with both
     directions of time, each takes half of the inner channels, so that hearing the future costs no more than the past
     alone; without, the graph is static, so that no frame hears of a later one.
 
@@ -117,7 +118,7 @@ class STGMambaBlock(nn.Module):
         Returns:
             tuple[Tensor, tuple[Tensor, Tensor]]: The result (b, v, c) and the state to carry: the last inputs of the
             temporal convolution (b, j - 1, v, d), and the scan's state (b, v, d, n), with one v for a
-            spatio-temporal scan. Its size does not grow with time.
+            spatio-temporal scan. Its size does not grow with time, and no gradient goes through it.
 
         Raises:
             ValueError: The block is bidirectional, which needs the whole clip.
@@ -140,7 +141,7 @@ class STGMambaBlock(nn.Module):
             h = torch.exp(step[:, i, ..., None] * A) * h + (step * u)[:, i, ..., None] * B[:, i, :, None]
             y.append((h * C[:, i, :, None]).sum(-1))
         y = self._from_sequences(torch.stack(y, 1) + self.D * u, 1) * F.silu(z)
-        return frame + self.out_project(y)[:, 0], (recent[:, 1:], h)
+        return frame + self.out_project(y.to(z.dtype))[:, 0], (recent[:, 1:].detach(), h.detach())
 
     def adjacency(self, x, phases=None, relations=None):
         """The adjacency of every frame of x, for reading and plotting, (b, t, 1, v, v), or None where nothing is
@@ -158,6 +159,8 @@ class STGMambaBlock(nn.Module):
         if self.phases is not None:
             phases = self.phases(x)
             relations = self.relation(x, phases)
+        elif phases is None or relations is None:
+            raise ValueError('phases, relations: None; a dynamic block built with num_phases=None is handed both.')
         return static + frame_relation(self.alpha * relations, phases)
 
     def _project(self, x, adjacency):

@@ -70,6 +70,8 @@ class DFSTGNNLayer(nn.Module):
                  with_cp=True):
         super().__init__()
         self.stride, self.with_cp = stride, with_cp
+        if not (dynamic or phase_filter):
+            num_phases = 1  # nothing reads them
         self.phases = MovementPhases(in_channels, num_phases)
         self.relation = PhaseRelation(in_channels) if dynamic else None
         self.graph_conv = DynamicGraphConv(in_channels, out_channels, adjacency, dynamic=dynamic,
@@ -123,7 +125,8 @@ class DFSTGNN(BaseModule):
         dropout (float): In every layer.
         with_cp (bool): Compute the inside of the layers again in the backward pass in place of keeping it.
         balance_weight (float): Weight of the load-balance term that keeps the phases in use; the term is trained
-            with any head, and logged as `phase_balance`.
+            with any head, and logged as `phase_balance`. A loss scaler or gradient accumulation does not reach it: with
+            float16 it counts for less, with `accumulative_counts` for as many times more.
         init_cfg (dict, optional): Of MMEngine.
 
     Shape:
@@ -176,15 +179,20 @@ class DFSTGNN(BaseModule):
 
     @torch.no_grad()
     def filters(self, x):
-        """What the dynamic filters make of a clip, layer by layer, for reading and plotting.
+        """What the dynamic filters make of a clip, layer by layer, for reading and plotting, in eval mode.
 
         Args:
             x (Tensor): (N, M, T, V, C).
 
         Returns:
-            list[dict]: Of every layer, `phases` (N M, t, p) and `adjacency` (N M, t, k, V, V); t halves from one stage
-            to the next.
+            list[dict]: Of every layer, `phases` (N M, t, p) and `adjacency` (N M, t, k, V, V), which is None where a
+            block mixes nothing; t halves from one stage to the next.
+
+        Raises:
+            ValueError: The backbone is in training mode, where looking would change its statistics.
         """
+        if self.training:
+            raise ValueError('filters: the backbone is in training mode; call eval() first.')
         x, found = self._normalise(x), []
         for layer in self._layers():
             if isinstance(layer, DFSTGNNLayer):

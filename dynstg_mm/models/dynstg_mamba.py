@@ -16,7 +16,10 @@ SIZES = {
 
 @MODELS.register_module()
 class DynSTGMamba(DFSTGNN):
-    """Dynamic spatio-temporal graph Mamba (arXiv 2503.13156).
+    """Dynamic spatio-temporal graph Mamba (arXiv 2503.13156): stages of DF-STGNN layers, each ended by an STG-Mamba block.
+
+    Our choice: a block takes phases and relations from its stage's last layer, which has just found them, in place of
+    finding its own (`mamba=dict(num_phases=4)` lets it).
 
     Args:
         graph_cfg (dict): `layout` and `mode`.
@@ -26,7 +29,7 @@ class DynSTGMamba(DFSTGNN):
         **kwargs: See `DFSTGNN`.
 
     Shape:
-        x: (N, M, T, V, C). Result: (N, M, C', T', V), with T' = T / 4 and C' the width of the last stage.
+        x: (N, M, T, V, C). Result: (N, M, C', T', V), with T' = ceil(T / 4) and C' the width of the last stage.
     """
 
     def __init__(self, graph_cfg, size='small', mamba=True, **kwargs):
@@ -34,12 +37,13 @@ class DynSTGMamba(DFSTGNN):
             raise ValueError(f'size: {size!r}; expected one of {", ".join(SIZES)}.')
         options = dict(SIZES[size])
         expand = options.pop('expand')
-        self.mamba = mamba and {'expand': expand, **(mamba if isinstance(mamba, dict) else {})}
+        self.mamba = None if mamba is False else {'expand': expand, **(mamba if isinstance(mamba, dict) else {})}
         super().__init__(graph_cfg, **{**options, **kwargs})
 
     def build_stage_end(self, channels, layout, adjacency):
-        if not self.mamba:
+        if self.mamba is None:
             return None
-        options = dict(self.mamba, dynamic=self.dynamic and self.mamba.get('dynamic', True))
-        return STGMambaBlock(channels, adjacency, num_phases=None, joint_order=depth_first(layout),
-                             with_cp=self.with_cp, **options)
+        given = dict(num_phases=None, joint_order=depth_first(layout), with_cp=self.with_cp, dynamic=True)
+        options = {**given, **self.mamba}
+        options['dynamic'] &= self.dynamic
+        return STGMambaBlock(channels, adjacency, **options)

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import torch
 
+# Numba's cache looks at this file alone: whoever changes _sigmoid or OPTIONS changes a line here, too.
 from .scan_numba import OPTIONS, _sigmoid, f32
 from .threads import max_parts, share_out
 
@@ -59,11 +60,11 @@ def _forward(x, kernel, bias, silu, taps, places, bounds, stride, first, last, y
     rows, shift = np.empty((len(taps), size), f32), np.empty(size, f32)
     shift[:len(bias)] = bias
     _repeat(shift, len(bias))
-    _weight_rows(kernel[0, 0], places, bounds, rows)
+    per_frame = kernel.shape[1] > 1 or len(kernel) > 1
     for item in range(first, last):
         b, t = item // frames, item % frames
-        if kernel.shape[1] > 1 or len(kernel) > 1:
-            _weight_rows(kernel[b, t], places, bounds, rows)
+        if per_frame or item == first:
+            _weight_rows(kernel[b % len(kernel), t % kernel.shape[1]], places, bounds, rows)
         out = y[b, t]
         _filtered(x[b], rows, taps, t * stride, shift, out)
         if silu:
@@ -79,14 +80,14 @@ def _backward(x, kernel, bias, silu, taps, places, bounds, stride, first, last, 
     shift, out, dout, dshift = np.empty((4, size), f32)
     shift[:channels] = bias
     _repeat(shift, channels)
-    _weight_rows(kernel[0, 0], places, bounds, rows)
     for b in range(first, last):
         dx[b] = 0
         dshift[:] = 0
         drows[:] = 0
         for t in range(frames):
+            if per_frame or (t == 0 and b == first):
+                _weight_rows(kernel[b % len(kernel), t % kernel.shape[1]], places, bounds, rows)
             if per_frame:
-                _weight_rows(kernel[b, t], places, bounds, rows)
                 drows[:, :channels] = 0
             dout[:] = grad[b, t]
             if silu:

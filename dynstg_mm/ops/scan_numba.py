@@ -35,7 +35,7 @@ def _exp(x):
 
     2^k by the exponent's bits times a polynomial on [-ln 2 / 2, ln 2 / 2] (Cephes, expf).
     """
-    x = x if x > f32(-87) else f32(-87)
+    x = f32(-87) if x < f32(-87) else x  # a NaN stays one
     k = np.floor(x * f32(1.44269504) + f32(0.5))
     r = x - k * f32(0.693359375) + k * f32(2.12194440e-4)
     p = f32(1.9875691500e-4)

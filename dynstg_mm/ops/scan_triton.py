@@ -152,16 +152,17 @@ class TritonScan(torch.autograd.Function):
 
     Shape:
         u, step, z: (b, t, v, d). A: (d, n). B, C: (b, t, v, g, n), one for each group of d / g channels. D: (d,).
-        reverse: g bools (at most 63), true where the group is scanned from the last frame to the first.
+        reverse: g bools (at most 63), true where the group is scanned from the last frame to the first. keep_states:
+        bool, needed for a backward pass.
         Result: (b, t, v, d).
     """
 
     @staticmethod
-    def forward(ctx, u, step, A, B, C, D, z, reverse):
+    def forward(ctx, u, step, A, B, C, D, z, reverse, keep_states):
         inputs = [value if value is None else value.contiguous() for value in (u, step, A, B, C, D, z)]
         items, sizes, options = _plan(u, B, reverse)
         out, kept, real = torch.empty_like(inputs[0]), None, _real(u)
-        if any(ctx.needs_input_grad):
+        if keep_states:
             b, t, v, _ = u.shape
             kept = u.new_empty(b * v, triton.cdiv(t, CHUNK), *A.shape, dtype=real)
             ctx.save_for_backward(*inputs, kept)
@@ -189,7 +190,7 @@ class TritonScan(torch.autograd.Function):
                              du, dstep, dA, dB, dC, dD, dz, *sizes, items, **options)
         dB, dC = (x.squeeze(4) if blocks == 1 else x.sum(4) for x in (dB, dC))
         dD = D if D is None else dD.sum(0).to(D.dtype)
-        return du, dstep, dA.sum(0).to(A.dtype), dB.to(B.dtype), dC.to(C.dtype), dD, dz, None
+        return du, dstep, dA.sum(0).to(A.dtype), dB.to(B.dtype), dC.to(C.dtype), dD, dz, None, None
 
 
 def _real(u):

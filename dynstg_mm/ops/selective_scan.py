@@ -1,6 +1,7 @@
 """The selective scan of Mamba (Gu and Dao 2023, arXiv 2312.00752, section 3.2)."""
 import functools
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +19,12 @@ def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_sof
 
     Argument order and meaning are those of state-spaces/mamba, and so are groups: with B and C of shape (b, g, n, t),
     each of g equal blocks of channels has its own. Added are joints, v sequences side by side in one clip, and the
-    direction. The state is float32 whatever the input's type; the result has the type of `u`. Nothing is copied for the
+    direction. The state is float32 at least, but in 'ref'; the result has the type of `u`. Nothing is copied for the
     kernels 'numba' and 'triton' where the arguments are seen as (b, v, d, t) and stored as (b, t, v, d).
 
     Args:
         u (Tensor): Input, (b, d, t) or (b, v, d, t).
-        delta (Tensor): Step, as `u`.
+        delta (Tensor): Step, as `u`; with its bias, and after softplus, not negative.
         A (Tensor): State matrix (its diagonal), (d, n), negative.
         B (Tensor): Input matrix, (b, n, t) or (b, g, n, t); with joints (b, v, n, t) or (b, v, g, n, t).
         C (Tensor): Output matrix, as `B`.
@@ -71,7 +72,7 @@ def _scan_ref(u, delta, A, B, C, D, z, bias, softplus):
     for t in range(u.shape[-1]):
         h = torch.exp(step[..., t, None] * A) * h + (step[..., t] * u[..., t])[..., None] * B[..., None, :, t]
         y.append((h * C[..., None, :, t]).sum(-1))
-    return _output(torch.stack(y, -1), u, D, z)
+    return _output(torch.stack(y, -1), u, D, z).to(u.dtype)
 
 
 def _scan_torch(u, delta, A, B, C, D, z, bias, softplus):
@@ -133,7 +134,8 @@ def _scan_compiled(u, delta, A, B, C, D, z, bias, softplus, reverse, backend):
     else:
         from .scan_triton import TritonScan
         step = delta if bias is None else delta + bias
-        y = TritonScan.apply(u, F.softplus(step) if softplus else step, A, B, C, D, z, reverse)
+        y = TritonScan.apply(u, F.softplus(step) if softplus else step, A, B, C, D, z, reverse,
+                             torch.is_grad_enabled())
     y = y.permute(0, 2, 3, 1)
     return y[:, 0] if flat else y
 
@@ -142,7 +144,8 @@ def _best(u):
     if u.device.type == 'cpu' and u.dtype != torch.float64:
         return 'numba'
     if u.device.type == 'cuda':
-        return next((backend for backend in ('mamba', 'triton') if runs(backend, u.device.type)), 'torch')
+        kernels = ('triton', ) if u.dtype == torch.float64 else ('mamba', 'triton')
+        return next((backend for backend in kernels if runs(backend, u.device.type)), 'torch')
     return 'torch'
 
 
@@ -157,12 +160,13 @@ def runs(backend, device):
     Returns:
         bool: What a trial with two frames, forward and backward, has shown.
     """
-    try:
+    def trial():
         one = torch.ones(1, 1, 2, device=device, requires_grad=True)
         selective_scan(one, one, -one[0, :, :1], one, one, backend=backend).sum().backward()
-        return True
-    except Exception:  # whatever a missing or broken kernel raises, it does not run
-        return False
+
+    # in a thread of its own, where neither no_grad nor a checkpoint's hooks of the caller are in force
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(trial).exception() is None  # whatever a missing or broken kernel raises, it does not run
 
 
 def _step(delta, delta_bias, delta_softplus):

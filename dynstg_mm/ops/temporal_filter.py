@@ -23,25 +23,28 @@ def temporal_filter(x, kernel, offsets, stride=1, bias=None, silu=False, *, back
         Tensor: (b, t', v, c).
 
     Raises:
-        ValueError: The shape of kernel or bias does not fit, or there is no such backend; the message names it.
+        ValueError: A shape or device does not fit, or there is no such backend; the message names it.
     """
-    _check(x, kernel, offsets, stride, bias)
+    compiled = x.device.type == 'cpu' and x.dtype != torch.float64
     if backend == 'auto':
-        backend = 'numba' if x.device.type == 'cpu' and x.dtype != torch.float64 else 'ref'
+        backend = 'numba' if compiled else 'ref'
     if backend == 'ref':
         return temporal_filter_ref(x, kernel, offsets, stride, bias, silu)
     if backend != 'numba':
         raise ValueError(f'backend: {backend!r}; expected one of auto, numba, ref.')
+    if not compiled:
+        raise ValueError(f'backend: numba computes in float32 on the CPU; x is {x.dtype} on {x.device}.')
+    offsets = _check(x, kernel, offsets, stride, bias)
     from .filter_numba import NumbaFilter
     kernel = kernel[None, None] if kernel.dim() == 2 else kernel
     bounds = np.cumsum([0, *branch_sizes(x.shape[-1], len(offsets))])
     bias = bias if bias is None else bias.float()
-    return NumbaFilter.apply(x.float(), kernel.float(), bias, silu, tuple(offsets), bounds, stride).to(x.dtype)
+    return NumbaFilter.apply(x.float(), kernel.float(), bias, silu, offsets, bounds, stride).to(x.dtype)
 
 
 def temporal_filter_ref(x, kernel, offsets, stride=1, bias=None, silu=False):
     """The truth that `temporal_filter` is tested against: shifted clips, weighted and added."""
-    _check(x, kernel, offsets, stride, bias)
+    offsets = _check(x, kernel, offsets, stride, bias)
     sizes = branch_sizes(x.shape[-1], len(offsets))
     span = (-(-x.shape[1] // stride) - 1) * stride + 1
     kernel = kernel.to(x.dtype)
@@ -63,6 +66,12 @@ def branch_sizes(channels, branches):
 
 
 def _check(x, kernel, offsets, stride, bias):
+    """Raise on what does not fit; returns the offsets as tuples."""
+    if x.dim() != 4 or not x.shape[1]:
+        raise ValueError(f'x: shape {tuple(x.shape)}; expected (b, t, v, c) with t of at least 1.')
+    offsets = tuple(map(tuple, offsets))
+    if len(set(map(len, offsets))) != 1:
+        raise ValueError(f'offsets: {offsets}; expected as many taps in every branch.')
     taps, (b, t, _, c) = len(offsets[0]), x.shape
     expected = [(taps, c), (b, -(-t // stride), taps, c)]
     if tuple(kernel.shape) not in expected:
@@ -70,3 +79,7 @@ def _check(x, kernel, offsets, stride, bias):
                          f'{tuple(x.shape)} and there are {taps} taps.')
     if bias is not None and tuple(bias.shape) != (c, ):
         raise ValueError(f'bias: shape {tuple(bias.shape)}; expected {(c, )}.')
+    for name, value in (('kernel', kernel), ('bias', bias)):
+        if value is not None and value.device != x.device:
+            raise ValueError(f'{name}: on {value.device}; x is on {x.device}.')
+    return offsets

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+WORTH_A_THREAD = 1_000_000  # operations; with fewer, handing them over costs more than it saves
+
 
 @functools.cache
 def _pool(threads):
@@ -12,7 +14,8 @@ def _pool(threads):
     return ThreadPoolExecutor(threads)
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
 
 
 def max_parts(total):
@@ -26,9 +29,9 @@ def share_out(kernel, total, cost):
     Args:
         kernel (callable): Takes the number of the part, its first item, and the item behind its last.
         total (int): Number of items.
-        cost (int): Operations in all; below a million a part, another thread costs more than it saves.
+        cost (int): Operations in all.
     """
-    parts = min(max_parts(total), 1 + cost // 1_000_000)
+    parts = min(max_parts(total), 1 + cost // WORTH_A_THREAD)
     bounds = [total * part // parts for part in range(parts + 1)]
     jobs = list(zip(range(parts), bounds, bounds[1:]))
     waiting = [_pool(parts - 1).submit(kernel, *job) for job in jobs[1:]]

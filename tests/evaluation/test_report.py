@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dynstg_mm.evaluation.report import ReportError, metadata_control, read_folds
+from dynstg_mm.evaluation.statistics import paired_difference
 from dynstg_mm.fileio import dump_pickle
 
 from ..conftest import ROOT
@@ -62,7 +63,19 @@ def test_difference_to_a_baseline_is_paired_by_subject(results, run_tool):
     line = [line for line in (results / 'report/results.md').read_text().splitlines() if line.startswith('| worse')][-1]
     both = [clip for clip in clips if clip['clip'].endswith('_3')]
     change = sum(-1 if np.argmax(clip['score']) != clip['label'] else 1 for clip in both) / len(clips)
-    assert f'{change:+.3f} [' in line and '-' in line
+    assert f'{change:+.3f} [' in line
+
+
+def test_difference_of_a_model_to_itself_is_exactly_none(results):
+    _, folds, _ = read_folds(results / 'model')
+    clips = [clip for fold in folds for clip in fold]
+    assert set(paired_difference(clips, clips, 2).values()) == {(0., 0., 0.)}  # unpaired, it would have an interval
+    surer = [dict(clip, score=[1 - clip['label'], clip['label']]) for clip in clips]
+    found = paired_difference(surer, clips, 2)['log_loss']
+    expected = np.mean([np.log(clip['score'][clip['label']]) for clip in clips])
+    assert found[0] == pytest.approx(expected) and found[1] < expected < found[2] <= 0
+    with pytest.raises(ValueError, match='1 clips are not in both'):
+        paired_difference(clips[1:], clips, 2)
 
 
 def test_difference_needs_the_same_clips(results, error_of):

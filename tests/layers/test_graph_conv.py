@@ -1,6 +1,7 @@
 import torch
 
 from dynstg_mm.layers import DynamicGraphConv, LimbConv, MovementPhases, PhaseRelation
+from dynstg_mm.layers.graph_conv import BatchNorm
 from dynstg_mm.ops.graph import limb_graph
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -97,3 +98,11 @@ def test_limbs_return_to_their_joints():
     out = (conv(x) - x)[0, 0, :, 0]
     arm, leg = layout['limbs']['left_arm'][0], layout['limbs']['left_leg'][0]
     assert out[arm] > out[leg] > 0  # the leg hears of the arm through the body only
+
+
+def test_norm_is_of_the_last_axis_and_survives_sync_bn():
+    norm = BatchNorm(6)
+    x = torch.randn(2, 7, 5, 6) * 3 + 1
+    torch.testing.assert_close(norm(x).mean((0, 1, 2)), torch.zeros(6), rtol=0, atol=1e-5)
+    assert isinstance(torch.nn.SyncBatchNorm.convert_sync_batchnorm(norm).norm, torch.nn.SyncBatchNorm)
+    assert isinstance(norm, BatchNorm)

@@ -69,6 +69,14 @@ def test_streaming_gives_what_the_whole_clip_gives(scan):
         block().step(x[:, 0])
 
 
+def test_streaming_in_half_precision_and_without_a_growing_graph():
+    module = block(bidirectional=False).bfloat16()
+    frame, state = torch.randn(2, 5, 6).bfloat16(), None
+    for _ in range(3):
+        out, state = module.step(frame, state)
+    assert out.dtype == torch.bfloat16 and not any(value.requires_grad for value in state)
+
+
 def test_spatio_temporal_scan_is_one_sequence_through_joints_and_frames():
     order = [3, 0, 4, 1, 2]
     module = block(torch.eye(5)[None], bidirectional=False, kernel_size=1, scan='spatio-temporal', joint_order=order)
@@ -121,6 +129,11 @@ def test_phases_and_relations_may_come_from_outside():
     phases = own.phases(own.norm(x))
     torch.testing.assert_close(given(x, phases, own.relation(own.norm(x), phases)), own(x))
     assert own.adjacency(x).shape == (2, 9, 1, 5, 5)
+
+
+def test_dynamic_block_without_phases_is_named():
+    with pytest.raises(ValueError, match='phases, relations: None'):
+        block(num_phases=None)(torch.randn(2, 9, 5, 6))
 
 
 def test_computing_again_changes_nothing():

@@ -4,6 +4,7 @@ import torch
 from mmengine.runner import autocast
 from torch.utils.flop_counter import FlopCounterMode
 
+from dynstg_mm.layers import PhaseTemporalConv, STGMambaBlock
 from dynstg_mm.skeletons import LAYOUTS, get_layout
 from mmaction.registry import MODELS, TRANSFORMS
 
@@ -61,6 +62,9 @@ def test_stg_mamba_stands_behind_the_backbones_of_mmaction(backbone, channels):
 
 def test_clip_does_not_depend_on_its_batch():
     backbone = build(type='DynSTGMamba', graph_cfg=BODY).eval()
+    for name, value in backbone.named_parameters():
+        if name.endswith('alpha'):
+            torch.nn.init.constant_(value, 0.5)
     x = torch.randn(4, 1, 16, 25, 2)
     torch.testing.assert_close(backbone(x)[:1], backbone(x[:1]), rtol=1e-4, atol=1e-5)
 
@@ -119,30 +123,81 @@ def test_centred_clip_keeps_its_scores_wherever_it_was():
     torch.testing.assert_close(scores(keypoint + [300, 200]), scores(keypoint), rtol=1e-4, atol=1e-5)
 
 
+def layers(model, kind):
+    return [module for module in model.modules() if isinstance(module, kind)]
+
+
 PARTS = [
-    (dict(mamba=False), 'in_project'), (dict(dynamic=False), 'graph_conv.alpha'), (dict(num_phases=1), None),
-    (dict(phase_filter=False), None), (dict(learn_filter=False), 'graph_conv.static.gate'),
-    (dict(hierarchy=False), 'limb_conv'), (dict(mamba=dict(dynamic=False)), 'alpha'),
-    (dict(mamba=dict(graph_conv=False, graph_selective=False)), 'static.filter'), (dict(mamba=dict(kernel_size=1)), None),
-    (dict(mamba=dict(graph_selective=False)), None), (dict(mamba=dict(graph_conv=False)), None),
-    (dict(mamba=dict(bidirectional=False)), None), (dict(mamba=dict(scan='spatio-temporal')), None),
+    (dict(mamba=False), lambda model: not layers(model, STGMambaBlock)),
+    (dict(num_phases=1), lambda model: all(layer['phases'].shape[-1] == 1 for layer in read(model))),
+    (dict(phase_filter=False), lambda model: all(len(part.kernel) == 1 for part in layers(model, PhaseTemporalConv))),
+    (dict(dynamic=False), lambda model: not named(model, 'alpha')),
+    (dict(learn_filter=False), lambda model: not named(model, 'graph_conv.static')),
+    (dict(hierarchy=False), lambda model: not named(model, 'limb_conv')),
+    (dict(with_cp=False), lambda model: not any(getattr(part, 'with_cp', False) for part in model.modules())),
+    (dict(dropout=0.3), lambda model: {part.p for part in layers(model, torch.nn.Dropout)} == {0., 0.3}),
+    (dict(kernel_size=3, dilations=(1, 2, 4)), lambda model: layers(model, PhaseTemporalConv)[0].offsets == (
+        (-1, 0, 1), (-2, 0, 2), (-4, 0, 4))),
+    (dict(mamba=dict(dynamic=False)), lambda model: all(part.alpha is None for part in layers(model, STGMambaBlock))),
+    (dict(mamba=dict(learn_filter=False)), lambda model: len(named(model, 'static.filter')) == 3),
+    (dict(mamba=dict(graph_conv=False, graph_selective=False)), lambda model: len(named(model, 'static.filter')) == 3),
+    (dict(mamba=dict(graph_conv=False)), lambda model: not layers(model, STGMambaBlock)[0].graph_conv),
+    (dict(mamba=dict(graph_selective=False)), lambda model: not layers(model, STGMambaBlock)[0].graph_selective),
+    (dict(mamba=dict(kernel_size=1)), lambda model: layers(model, STGMambaBlock)[0].offsets == ((0, ), (0, ))),
+    (dict(mamba=dict(bidirectional=False)), lambda model: layers(model, STGMambaBlock)[0].groups == 1),
+    (dict(mamba=dict(scan='spatio-temporal')), lambda model: layers(model, STGMambaBlock)[0].scan != 'temporal'),
+    (dict(mamba=dict(expand=1, state_size=16)), lambda model: layers(model, STGMambaBlock)[0].A_log.shape == (16, 16)),
+    (dict(mamba=dict(num_phases=2)), lambda model: len(named(model, 'phases.score.weight')) == 6),
 ]
 
 
-@pytest.mark.parametrize('switch, part', PARTS, ids=lambda value: str(value))
-def test_switch_takes_its_part_out(switch, part):
-    full, bare = (build(type='DynSTGMamba', graph_cfg=BODY, **options) for options in (dict(), switch))
-    with torch.no_grad():  # as if trained, and alike in all that both have
+def named(model, part):
+    return [name for name, _ in model.named_parameters() if part in name]
+
+
+def read(model):
+    return model.eval().filters(torch.randn(1, 1, 8, 25, 2))
+
+
+@pytest.mark.parametrize('switch, is_out', PARTS, ids=[str(switch) for switch, _ in PARTS])
+def test_switch_takes_its_part_out(switch, is_out):
+    full, bare = (build(type='DynSTGMamba', graph_cfg=BODY, **options) for options in (dict(mamba=dict()), switch))
+    assert is_out(bare) and not is_out(full)
+    x = torch.randn(2, 1, 8, 25, 2)
+    full, out = full.train()(x), bare.train()(x)
+    assert out.shape == full.shape
+    out.square().sum().backward()
+    assert all(value.grad is not None for value in bare.parameters())  # as distributed training asks
+
+
+@pytest.mark.parametrize('switch', [dict(graph_conv=False), dict(graph_selective=False), dict(scan='spatio-temporal')])
+def test_switch_without_weights_changes_the_result(switch):
+    full, bare = (build(type='DynSTGMamba', graph_cfg=BODY, mamba=options).eval() for options in (dict(), switch))
+    with torch.no_grad():  # as if trained
         for value in full.parameters():
             value += 0.2 * torch.randn_like(value)
-    shapes = {name: value.shape for name, value in bare.state_dict().items()}
-    bare.load_state_dict({name: value for name, value in full.state_dict().items() if shapes.get(name) == value.shape},
-                         strict=False)
-    count = [sum(part in name for name, _ in model.named_parameters()) if part else 0 for model in (full, bare)]
-    assert not part or count[1] < count[0]
+    bare.load_state_dict(full.state_dict())
     x = torch.randn(2, 1, 8, 25, 2)
-    assert bare(x).shape == full(x).shape
-    assert (bare.eval()(x) - full.eval()(x)).abs().max() > 1e-3
+    assert (bare(x) - full(x)).abs().max() > 1e-3
+
+
+def test_permuting_joints_and_graph_permutes_the_output():
+    order = [2, 0, 3, 1]  # joint i of the second skeleton is order[i] of the first
+    place = [order.index(joint) for joint in range(4)]
+    edges, limbs = [(1, 0), (2, 1), (3, 1)], dict(head=[0, 1], arm=[2], leg=[3])
+    one = dict(num_node=4, inward=edges, center=0, limbs=limbs)
+    two = dict(num_node=4, inward=[(place[i], place[j]) for i, j in edges], center=place[0],
+               limbs={name: [place[joint] for joint in joints] for name, joints in limbs.items()})
+    first, second = (build(type='DynSTGMamba', graph_cfg=dict(layout=layout)).eval() for layout in (one, two))
+    for name, value in first.state_dict().items():
+        if name.endswith('alpha'):
+            value.fill_(0.5)
+        elif not any(part in name for part in ('data_bn', 'adjacency', 'filter', 'to_limbs', 'to_joints')):
+            second.state_dict()[name].copy_(value)
+    second.load_state_dict({name: first.state_dict()[name] for name in second.state_dict() if name.endswith('alpha')},
+                           strict=False)
+    x = torch.randn(2, 1, 16, 4, 2)
+    torch.testing.assert_close(second(x[:, :, :, order]), first(x)[..., order], rtol=1e-4, atol=1e-5)
 
 
 def test_filters_can_be_read():
@@ -153,6 +208,8 @@ def test_filters_can_be_read():
         b, t, p = layer['phases'].shape
         assert b == 6 and layer['adjacency'].shape[:2] == (b, t) and layer['adjacency'].shape[3:] == (25, 25)
         torch.testing.assert_close(layer['phases'].sum(-1), torch.ones(b, t))
+    with pytest.raises(ValueError, match='call eval'):
+        backbone.train().filters(torch.randn(1, 1, 16, 25, 2))
     # untrained, every layer is the plain graph
     torch.testing.assert_close(found[0]['adjacency'][0, 0], backbone.stages[0][0].graph_conv.static.adjacency)
 

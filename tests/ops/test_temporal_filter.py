@@ -40,18 +40,22 @@ def test_reference_is_a_convolution():
     torch.testing.assert_close(out, expected.view(2, 3, 4, 10).permute(0, 3, 1, 2), rtol=1e-4, atol=1e-5)
 
 
-def test_threads_share_the_work():
-    x, kernel = torch.randn(5, 64, 25, 32), torch.randn(3, 32)
-    threads = torch.get_num_threads()
-    results = []
-    try:
-        for number in (1, 3):
-            torch.set_num_threads(number)
-            results.append(run(temporal_filter, x, kernel, BRANCHES))
-    finally:
-        torch.set_num_threads(threads)
-    for one, three in zip(*results):
-        torch.testing.assert_close(three, one, rtol=1e-3, atol=1e-3)
+@pytest.mark.parametrize('shape', [(3, 8), (5, 16, 3, 8)])
+def test_threads_share_the_work(three_threads, shape):
+    x, kernel = torch.randn(5, 16, 25, 8), torch.randn(shape)
+    one = run(temporal_filter, x, kernel, BRANCHES)
+    parts = three_threads()
+    for few, many in zip(one, run(temporal_filter, x, kernel, BRANCHES)):
+        torch.testing.assert_close(many, few, rtol=1e-4, atol=1e-4)
+    assert parts == [3] * 4
+
+
+@pytest.mark.parametrize('clips, frames', [(0, 9), (2, 1)])
+def test_few_or_no_clips(clips, frames):
+    x = torch.randn(clips, frames, 3, 8, requires_grad=True)
+    y = temporal_filter(x, torch.randn(clips, frames, 3, 8), BRANCHES)
+    y.sum().backward()
+    assert y.shape == x.shape == x.grad.shape
 
 
 def test_types():
@@ -69,6 +73,17 @@ def test_wrong_kernel_is_named(shape):
 def test_wrong_bias_is_named():
     with pytest.raises(ValueError, match='bias: shape'):
         temporal_filter(torch.randn(2, 10, 3, 4), torch.randn(3, 4), BRANCHES, bias=torch.zeros(3))
+
+
+def test_wrong_input_is_named():
+    with pytest.raises(ValueError, match='x: shape'):
+        temporal_filter(torch.randn(10, 3, 4), torch.randn(3, 4), BRANCHES)
+    with pytest.raises(ValueError, match='as many taps in every branch'):
+        temporal_filter(torch.randn(2, 10, 3, 4), torch.randn(3, 4), ((0, 1, 2), (0, 1)))
+    with pytest.raises(ValueError, match='kernel: on meta'):
+        temporal_filter(torch.randn(2, 10, 3, 4), torch.randn(3, 4, device='meta'), BRANCHES)
+    with pytest.raises(ValueError, match='backend: numba computes in float32'):
+        temporal_filter(torch.randn(2, 10, 3, 4).double(), torch.randn(3, 4), BRANCHES, backend='numba')
 
 
 def test_wrong_backend_is_named():

@@ -25,7 +25,8 @@ def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_t
     small, stgcn = (results['models_coco'][name] for name in ('dynstg-mamba-small', 'stgcn'))
     assert stgcn['parameters'] > 3e6 and stgcn['multiply_adds'] > 10 * small['multiply_adds'] > 0
     assert all(len(cost[key]) == 1 and cost[key][0] > 0 for cost in (small, stgcn) for key in ('latency', 'step'))
-    assert stgcn['memory'] > 0 and set(results['scan']['2,4,8,2']) >= {'ref', 'torch', 'numba'}
+    assert stgcn['memory'] > 4 * stgcn['parameters']  # the gradients alone
+    assert set(results['scan']['2,4,8,2']) >= {'ref', 'torch', 'numba'}
     assert (tmp_path / 'growth.png').stat().st_size > 5000
 
 

@@ -85,6 +85,8 @@ class Bench:
         if args.device.startswith('cuda') and not torch.cuda.is_available():
             raise ValueError(f'--device: {args.device}; torch sees no GPU here.')
         self.device, self.kind = torch.device(args.device), getattr(torch, args.dtype)
+        if self.device.type == 'cuda':
+            torch.cuda.set_device(self.device)
 
     def build(self, name, layout):
         """Recognizer of that name for a layout: four classes, x, y and confidence."""
@@ -135,10 +137,18 @@ class Bench:
             before = torch.cuda.memory_allocated()
             call()
             return torch.cuda.max_memory_allocated() - before
-        unit = 1 if sys.platform == 'darwin' else 1024
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = resident_peak()
         call()
-        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit
+        return resident_peak() - before
+
+
+def resident_peak():
+    """Bytes of memory that this process has ever held at once."""
+    try:  # of the program that runs now; getrusage would still know the process that started it
+        status = Path('/proc/self/status').read_text()
+        return int(status.split('VmHWM:')[1].split()[0]) * 1024
+    except (OSError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)
 
 
 def memory_task(bench, args, task):

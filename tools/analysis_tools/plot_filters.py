@@ -68,7 +68,10 @@ def plot(args):
     model = MODELS.build(config.model).eval()
     if not hasattr(model.backbone, 'filters'):
         raise ValueError(f'{args.config}: the backbone {type(model.backbone).__name__} has no dynamic filters to show.')
-    load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
+    try:
+        load_checkpoint(model, args.checkpoint, map_location='cpu', strict=True)
+    except RuntimeError as error:
+        raise ValueError(f'{args.checkpoint}: not of the model in {args.config} ({error})') from None
     window, clip = find_clip(DATASETS.build(config.test_dataloader.dataset), args.clip)
     found = {}
     for index, layer in enumerate(model.backbone.filters(window)):

@@ -35,10 +35,14 @@ def report(args):
     for result in args.results:
         name, _, folder = result.rpartition('=')
         name = name or Path(folder).name
+        if name in models:
+            raise ReportError(f'{result}: the name {name} is taken; call one of the two otherwise.')
         classes, folds, costs = models[name] = read_folds(folder)
         tested = {(clip['clip'], clip['label']) for fold in folds for clip in fold}
         if first is None:
             first = tested, folds, classes
+        elif classes != first[2]:
+            raise ReportError(f'{folder}: classes {classes}; the first model has {first[2]}.')
         elif tested != first[0]:
             raise ReportError(f'{folder}: other clips than the first model\'s; a table compares the same clips.')
         rows += result_rows(name, classes, folds, costs)
