@@ -25,10 +25,11 @@ class STGMambaBlock(nn.Module):
     the identity as adjacency it is plain Mamba, joint by joint. Source: method, STG-Mamba (our reading of arXiv
     2503.13156); roots: Li 2024, arXiv 2403.12418; scan and initial values of Mamba, arXiv 2312.00752.
 
-    Our choices: the adjacency is summed over the subsets and normalised by columns, so that mixing a step is a mean over
-    neighbours; the graph convolution has no weights of its own, as in-projection and scan have; it comes before the temporal one, which then runs together with its SiLU; with both
-    directions of time, each takes half of the inner channels, so that hearing the future costs no more than the past
-    alone; without, the graph is static, so that no frame hears of a later one.
+    Our choices: the adjacency is summed over the subsets and normalised by columns, so that mixing a step is a mean
+    over neighbours; the graph convolution has no weights of its own, as in-projection and scan have; it comes before
+    the temporal one, which then runs together with its SiLU; with both directions of time, each takes half of the inner
+    channels, so that hearing the future costs no more than the past alone; without, the graph is static, so that no
+    frame hears of a later one.
 
     Args:
         channels (int): c.

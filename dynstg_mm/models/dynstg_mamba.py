@@ -16,7 +16,8 @@ SIZES = {
 
 @MODELS.register_module()
 class DynSTGMamba(DFSTGNN):
-    """Dynamic spatio-temporal graph Mamba (arXiv 2503.13156): stages of DF-STGNN layers, each ended by an STG-Mamba block.
+    """Dynamic spatio-temporal graph Mamba (arXiv 2503.13156): stages of DF-STGNN layers, each ended by an STG-Mamba
+    block.
 
     Our choice: a block takes phases and relations from its stage's last layer, which has just found them, in place of
     finding its own (`mamba=dict(num_phases=4)` lets it).

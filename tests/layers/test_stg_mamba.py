@@ -48,8 +48,8 @@ def test_backward_channels_are_the_forward_ones_on_flipped_time():
     half = len(module.D) // 2
     with torch.no_grad():  # both halves alike, none hears the other
         for value in (module.kernel, module.kernel_bias, module.step_size.weight.T, module.A_log.T, module.D,
-                      module.step_bias, module.in_project.weight.T[:, :2 * half], module.in_project.weight.T[:, 2 * half:],
-                      module.out_project.weight):
+                      module.step_bias, module.in_project.weight.T[:, :2 * half],
+                      module.in_project.weight.T[:, 2 * half:], module.out_project.weight):
             value[..., half:2 * half] = value[..., :half]
         module.select.weight.zero_()
         module.select.weight[module.rank:] = 0.1

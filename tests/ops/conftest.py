@@ -6,7 +6,8 @@ from dynstg_mm.ops import threads
 
 @pytest.fixture
 def three_threads(monkeypatch):
-    """Call it, and kernels share out any work among three threads; it returns the list that their parts are noted in."""
+    """Call it, and kernels share out any work among three threads; it returns the list that their parts are noted
+    in."""
     before, parts = torch.get_num_threads(), []
     executor = threads._pool
 

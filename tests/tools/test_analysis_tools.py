@@ -15,8 +15,8 @@ TINY = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'mo
 
 
 def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_tool):
-    done = run_tool('tools/analysis_tools/benchmark.py', '--models', 'dynstg-mamba-small', 'stgcn', '--growth-models',
-                    'dynstg-mamba-small', '--layouts', 'coco', '--frames', 8, '--batch-size', 2, '--growth-frames', 8, 16,
+    done = run_tool('tools/analysis_tools/benchmark.py', '--models', 'dynstg-mamba-small', 'stgcn', '--layouts', 'coco',
+                    '--growth-models', 'dynstg-mamba-small', '--growth-frames', 8, 16, '--frames', 8, '--batch-size', 2,
                     '--rounds', 1, '--scans', '2,4,8,2', '--out', tmp_path)
     assert done.returncode == 0, done.stdout
     table = (tmp_path / 'benchmark.md').read_text()
@@ -51,8 +51,8 @@ def checkpoint(tmp_path):
 
 def test_filters_are_plotted_and_kept(tmp_path, checkpoint, run_tool, sample):
     clip = sample['split']['test'][3]
-    done = run_tool('tools/analysis_tools/plot_filters.py', CONFIG, checkpoint, '--clip', clip, '--out', tmp_path / 'out',
-                    '--cfg-options', *TINY)
+    done = run_tool('tools/analysis_tools/plot_filters.py', CONFIG, checkpoint, '--clip', clip, '--out',
+                    tmp_path / 'out', '--cfg-options', *TINY)
     assert done.returncode == 0 and clip in done.stdout, done.stdout
     found = np.load(tmp_path / 'out/filters.npz')
     assert found['phases_layer_0'].shape == (64, 4) and found['adjacency_layer_3'].shape == (32, 1, 25, 25)

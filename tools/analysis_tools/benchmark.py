@@ -67,7 +67,8 @@ def parse_args():
     parser.add_argument('--growth-models', nargs='+', choices=list(MODEL_CONFIGS),
                         default=['dynstg-mamba-large', 'dynstg-mamba-small', 'stgcn'])
     parser.add_argument('--growth-batch-size', type=int, default=2)
-    parser.add_argument('--scans', nargs='+', type=scan_size, default=SCANS, metavar='B,D,L,N', help='sizes of the scan')
+    parser.add_argument('--scans', nargs='+', type=scan_size, default=SCANS, metavar='B,D,L,N',
+                        help='sizes of the scan')
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32',
