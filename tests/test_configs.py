@@ -27,12 +27,12 @@ def folds_file(annotation_file):
 def test_config_trains_and_tests(path, tmp_path, folds_file, monkeypatch):
     monkeypatch.chdir(ROOT)
     config = Config.fromfile(path)
-    shrunk = dict(work_dir=str(tmp_path), **{'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 4,
-                                             'train_dataloader.dataset.indices': 4})
+    shrunk = dict(work_dir=str(tmp_path), **{'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 2,
+                                             'train_dataloader.dataset.indices': 2})
     for part in ('train', 'val', 'test'):
         if config.get(f'{part}_dataloader') is None:
             continue
-        shrunk[f'{part}_dataloader.dataset.indices'] = 4
+        shrunk[f'{part}_dataloader.dataset.indices'] = 2
         if 'fold' in config[f'{part}_dataloader'].dataset:
             shrunk[f'{part}_dataloader.dataset.ann_file'] = folds_file
     if config.model.type == 'CGRKD':

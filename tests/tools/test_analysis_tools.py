@@ -16,8 +16,8 @@ TINY = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'mo
 
 def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_tool):
     done = run_tool('tools/analysis_tools/benchmark.py', '--models', 'dynstg-mamba-small', 'stgcn', '--layouts', 'coco',
-                    '--growth-models', 'dynstg-mamba-small', '--growth-frames', 8, 16, '--frames', 8, '--batch-size', 2,
-                    '--rounds', 1, '--scans', '2,4,8,2', '--out', tmp_path)
+                    '--growth-models', 'dynstg-mamba-small', '--growth-frames', 8, 16, '--frames', 32, '--batch-size', 4,
+                    '--rounds', 1, '--scans', '2,4,8,2', '--backends', 'numba', '--out', tmp_path)
     assert done.returncode == 0, done.stdout
     table = (tmp_path / 'benchmark.md').read_text()
     assert '| model (coco)' in table and '| t = 16' in table and '(2, 4, 8, 2)' in table and 'torch ' in table
@@ -25,8 +25,8 @@ def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_t
     small, stgcn = (results['models_coco'][name] for name in ('dynstg-mamba-small', 'stgcn'))
     assert stgcn['parameters'] > 3e6 and stgcn['multiply_adds'] > 10 * small['multiply_adds'] > 0
     assert all(len(cost[key]) == 1 and cost[key][0] > 0 for cost in (small, stgcn) for key in ('latency', 'step'))
-    assert stgcn['memory'] > 4 * stgcn['parameters']  # the gradients alone
-    assert set(results['scan']['2,4,8,2']) >= {'ref', 'torch', 'numba'}
+    assert stgcn['memory'] > 2 * small['memory'] > 0
+    assert set(results['scan']['2,4,8,2']) == {'ref', 'numba'}
     assert (tmp_path / 'growth.png').stat().st_size > 5000
 
 

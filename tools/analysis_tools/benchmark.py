@@ -44,6 +44,7 @@ MODEL_CONFIGS = {  # file of configs/_base_/models, and what differs from it
     'aagcn': ('aagcn', dict()),
 }
 PARTS = ('models', 'growth', 'scan')
+BACKENDS = ('torch', 'numba', 'triton', 'mamba')
 SCANS = ('272,64,64,4', '400,32,100,4', '272,128,100,16')
 
 
@@ -69,6 +70,8 @@ def parse_args():
     parser.add_argument('--growth-batch-size', type=int, default=2)
     parser.add_argument('--scans', nargs='+', type=scan_size, default=SCANS, metavar='B,D,L,N',
                         help='sizes of the scan')
+    parser.add_argument('--backends', nargs='+', choices=BACKENDS, default=BACKENDS,
+                        help='of the scan, beside the reference; those that do not run here are left out')
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32',
@@ -266,8 +269,8 @@ def scan(bench, backend, inputs):
 
 def measure_scan(bench, args):
     """Forward and backward of every backend that runs here, and its peak memory."""
-    backends = [name for name in ('ref', 'torch', 'numba', 'triton', 'mamba')
-                if name == 'ref' or (name == 'triton') * (bench.device.type == 'cpu') == 0 and runs(name, args.device)]
+    interpreted = 'triton' if bench.device.type == 'cpu' else None  # says nothing about speed
+    backends = ['ref'] + [name for name in args.backends if name != interpreted and runs(name, args.device)]
     rows, results = [['scan (b, d, l, n)', 'backend', 'forward + backward', 'times as fast', 'peak memory']], {}
     for size in args.scans:
         inputs, times = scan_inputs(bench, map(int, size.split(','))), {name: [] for name in backends}
