@@ -31,6 +31,6 @@ setup(
     extras_require={
         'mmcv-lite': [MMCV],
         'mamba': ['mamba-ssm'],
-        'tests': [MMCV, 'pytest', 'triton; sys_platform == "linux"'],  # triton's interpreter runs our GPU kernel
+        'tests': [MMCV, 'pytest', 'pytest-xdist', 'triton; sys_platform == "linux"'],
     },
 )

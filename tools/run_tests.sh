@@ -3,4 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash tools/make_venv.sh tests
-exec .venv/bin/python -m pytest tests "$@"
+# Two processes of one thread each; the tests of a file share a process.
+export OMP_NUM_THREADS=1
+exec .venv/bin/python -m pytest tests --numprocesses 2 --dist loadfile "$@"
