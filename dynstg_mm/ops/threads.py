@@ -1,21 +1,18 @@
-"""Threads for compiled kernels that release the interpreter lock; Numba's own take four times as long to compile."""
+"""Threads for compiled kernels that release the interpreter lock; Numba's own take four times as long to compile.
+
+A kernel runs on the very threads that torch's operations run on, where that is GNU's OpenMP, as on Linux: those wait
+for work by spinning for some milliseconds, and would take the cores from threads of our own.
+"""
+import ctypes
 import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import torch
 
-WORTH_A_THREAD = 1_000_000  # operations; with fewer, handing them over costs more than it saves
-
-
-@functools.cache
-def _pool(threads):
-    """Kept, since starting threads at every call costs more than a small kernel."""
-    return ThreadPoolExecutor(threads)
-
-
-if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+WORTH_A_THREAD = 500_000  # operations; with fewer, handing them over costs more than it saves
+_CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def max_parts(total):
@@ -32,9 +29,59 @@ def share_out(kernel, total, cost):
         cost (int): Operations in all.
     """
     parts = min(max_parts(total), 1 + cost // WORTH_A_THREAD)
+    if parts == 1:
+        return kernel(0, 0, total)
     bounds = [total * part // parts for part in range(parts + 1)]
-    jobs = list(zip(range(parts), bounds, bounds[1:]))
-    waiting = [_pool(parts - 1).submit(kernel, *job) for job in jobs[1:]]
-    kernel(*jobs[0])
-    for job in waiting:
-        job.result()
+    run = _run_on_pool if _openmp() is None else _run_on_openmp
+    run(lambda part: kernel(part, bounds[part], bounds[part + 1]), parts)
+
+
+def _run_on_openmp(job, parts):
+    failed = []
+
+    @_CALLBACK
+    def work(_):
+        try:  # the team can be smaller than asked for
+            for part in range(_openmp().omp_get_thread_num(), parts, _openmp().omp_get_num_threads()):
+                job(part)
+        except BaseException as error:
+            failed.append(error)
+
+    _openmp().GOMP_parallel(work, None, parts, 0)
+    if failed:
+        raise failed[0]
+
+
+def _run_on_pool(job, parts):
+    waiting = [_pool(parts - 1).submit(job, part) for part in range(1, parts)]
+    job(0)
+    for task in waiting:
+        task.result()
+
+
+@functools.cache
+def _openmp():
+    """GNU's OpenMP that torch has loaded, or None: another copy of it would have threads of its own."""
+    try:
+        loaded = {Path(line.split()[-1]) for line in Path('/proc/self/maps').read_text().splitlines() if '/' in line}
+    except OSError:
+        return None
+    folder = Path(torch.__file__).parents[1]
+    found = [path for path in loaded
+             if path.name.startswith('libgomp') and any(path.is_relative_to(folder / name) for name in ('torch', 'torch.libs'))]
+    if not found:
+        return None
+    library = ctypes.CDLL(str(found[0]))
+    library.GOMP_parallel.argtypes = _CALLBACK, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
+    library.GOMP_parallel.restype = None
+    return library
+
+
+@functools.cache
+def _pool(threads):
+    """Kept, since starting threads at every call costs more than a small kernel."""
+    return ThreadPoolExecutor(threads)
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
