@@ -1,19 +1,11 @@
 """Graph convolutions whose graph follows the clip and the phase of the movement."""
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ..ops.graph import frame_relation, mix_joints, phase_features, relation
-
-
-class BatchNorm(nn.Module):
-    """Batch normalisation of the last axis, (..., c); the norm inside is one that MMEngine's `sync_bn` can convert."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.norm = nn.BatchNorm1d(channels)
-
-    def forward(self, x):
-        return self.norm(x.reshape(-1, x.shape[-1])).view(x.shape)
 
 
 class MovementPhases(nn.Module):
@@ -36,11 +28,12 @@ class MovementPhases(nn.Module):
     def forward(self, x):
         if self.score is None:
             return x.new_ones(*x.shape[:2], 1)
-        return self.score(x.mean(2)).softmax(-1)
+        joints = x.shape[2]  # the mean over joints is part of the product
+        return F.linear(x.flatten(2), self.score.weight.repeat(1, joints) / joints, self.score.bias).softmax(-1)
 
 
 class PhaseRelation(nn.Module):
-    r"""How joints relate in each phase of the movement, :math:`R_p = \tanh(q_p k_p^T / \sqrt{c'})`.
+    r"""How joints relate in each frame, :math:`\sum_p \pi_{t,p} R_p` with :math:`R_p = \tanh(q_p k_p^T / \sqrt{c'})`.
 
     Query and key come from the features of the phase. Source: method, DF-STGNN 3.
 
@@ -49,7 +42,7 @@ class PhaseRelation(nn.Module):
         relation_channels (int): c'.
 
     Shape:
-        x: (b, t, v, c), phases: (b, t, p). Result: (b, p, v, w).
+        x: (b, t, v, c), phases: (b, t, p). Result: (b, t, v, w).
     """
 
     def __init__(self, in_channels, relation_channels=8):
@@ -57,7 +50,7 @@ class PhaseRelation(nn.Module):
         self.query_key = nn.Linear(in_channels, 2 * relation_channels)
 
     def forward(self, x, phases):
-        return relation(*self.query_key(phase_features(x, phases)).chunk(2, -1))
+        return frame_relation(relation(*self.query_key(phase_features(x, phases)).chunk(2, -1)), phases)
 
 
 class StaticAdjacency(nn.Module):
@@ -89,67 +82,51 @@ class DynamicGraphConv(nn.Module):
 
     .. math:: A_t[k] = A_0[k] + \alpha_k \sum_p \pi_{t,p} R_p
 
-    Alpha starts at 0: an untrained layer is exactly the static graph convolution. Source: method, DF-STGNN 1 and 3. Our
-    choice: an alpha for each subset, since the way inward and the way outward may need the phase more or less.
+    Alpha starts at 0: an untrained layer is exactly the static graph convolution. Source: method, DF-STGNN 1, 3 and 5.
+    Our choices: an alpha for each subset, since the way inward and the way outward may need the phase more or less; and
+    the hierarchy (joints pool to limbs, a graph convolution runs there, its result is added to the joints) is one more
+    subset, fixed, with weights of its own: nothing in it bends, so that its three matrices are one.
 
     Args:
         in_channels (int): c.
         out_channels (int): c_out.
         adjacency (Tensor): A, (k, v, v).
+        hierarchy (Tensor, optional): From `ops.graph.limb_hierarchy`, (v, v); None leaves it out.
         dynamic (bool): Off leaves the static part.
         learn_filter (bool): See `StaticAdjacency`.
 
     Shape:
-        x: (b, t, v, c), phases: (b, t, p), relations: (b, p, v, w) or None. Result: (b, t, v, c_out).
+        x: (b, t, v, c), relations: of each frame, (b, t, v, w), or None. Result: (b, t, v, c_out).
     """
 
-    def __init__(self, in_channels, out_channels, adjacency, *, dynamic=True, learn_filter=True):
+    def __init__(self, in_channels, out_channels, adjacency, *, hierarchy=None, dynamic=True, learn_filter=True):
         super().__init__()
         self.static = StaticAdjacency(adjacency, learn_filter)
+        self.register_buffer('hierarchy', hierarchy if hierarchy is None else hierarchy[None].clone())
         self.alpha = nn.Parameter(torch.zeros(len(adjacency))) if dynamic else None
-        self.project = nn.Linear(len(adjacency) * in_channels, out_channels)
+        subsets = len(adjacency) + (hierarchy is not None)
+        bound = 1 / math.sqrt(subsets * in_channels)
+        self.weight = nn.Parameter(torch.empty(subsets, in_channels, out_channels).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(out_channels).uniform_(-bound, bound))
 
-    def forward(self, x, phases=None, relations=None):
-        static, channels = self.static(), x.shape[-1]
+    def forward(self, x, relations=None):
+        graph = self.static()
+        if self.hierarchy is not None:
+            graph = torch.cat([graph, self.hierarchy])
         # one product mixes all subsets: rows run over joints, then subsets, so that the result is seen as (..., k c)
-        mixed = mix_joints(x, static.permute(1, 2, 0).flatten(1))
-        y = self.project(mixed.view(*x.shape[:3], -1))
-        if self.alpha is None:
-            return y
-        # the subsets share the dynamic part, so their weights are added up instead
-        weight = (self.project.weight.unflatten(1, (-1, channels)) * self.alpha[:, None]).sum(1)
-        related = mix_joints(x, frame_relation(relations, phases))
-        return torch.addmm(y.flatten(0, 2), related.flatten(0, 2), weight.T.to(y.dtype)).view(y.shape)
+        mixed = mix_joints(x, graph.permute(1, 2, 0).flatten(1)).view(-1, graph.shape[0] * x.shape[-1])
+        y = torch.addmm(self.bias, mixed, self.weight.flatten(0, 1))
+        if self.alpha is not None:  # the subsets share the dynamic part, so their weights are added up instead
+            weight = torch.mv(self.weight[:len(self.alpha)].flatten(1).T, self.alpha).view(self.weight.shape[1:])
+            y.addmm_(mix_joints(x, relations).flatten(0, 2).to(y.dtype), weight.to(y.dtype))
+        return y.view(*x.shape[:3], -1)
 
-    def adjacency(self, phases, relations):
-        """The whole adjacency of every frame, for reading and plotting, (b, t, k, v, v)."""
-        static = self.static().expand(*phases.shape[:2], -1, -1, -1)
-        if self.alpha is None:
-            return static
-        return static + self.alpha[:, None, None] * frame_relation(relations, phases)[:, :, None]
+    def adjacency(self, relations, frames):
+        """The whole adjacency of every frame, without the hierarchy, for reading and plotting, (b, t, k, v, v).
 
-
-class LimbConv(nn.Module):
-    """The hierarchy: joints pool to limbs and body, a graph convolution runs there, its result is added to the joints.
-
-    A joint receives its limb's result and the body's. Source: method, DF-STGNN 5. Our choice: the body is a node that
-    every limb with an edge is linked to, so that one step carries a change from any limb to any other.
-
-    Args:
-        channels (int): c.
-        pool (Tensor): (l, v), from `ops.graph.limb_graph`, the body last.
-        adjacency (Tensor): (l, l).
-
-    Shape:
-        x: (b, t, v, c). Result: the same, x included.
-    """
-
-    def __init__(self, channels, pool, adjacency):
-        super().__init__()
-        self.register_buffer('to_limbs', pool.T @ adjacency)  # (v, l): pooled, then mixed over the limbs
-        self.register_buffer('to_joints', (pool > 0).float())  # (l, v)
-        self.project = nn.Linear(channels, channels)
-
-    def forward(self, x):
-        limbs = self.project(mix_joints(x, self.to_limbs))
-        return mix_joints(limbs, self.to_joints, add_to=x)
+        Args:
+            relations (Tensor | None): As in `forward`.
+            frames (tuple[int, int]): b, t.
+        """
+        static = self.static().expand(*frames, -1, -1, -1)
+        return static if self.alpha is None else static + self.alpha[:, None, None] * relations[:, :, None]

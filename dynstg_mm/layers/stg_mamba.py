@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..ops.graph import frame_relation, mix_joints
+from ..ops.graph import mix_joints
 from ..ops.selective_scan import selective_scan
 from ..ops.temporal_filter import temporal_filter
 from .graph_conv import MovementPhases, PhaseRelation, StaticAdjacency
@@ -37,7 +37,7 @@ class STGMambaBlock(nn.Module):
         expand (float): d = expand * c, rounded to what the directions can share.
         state_size (int): n.
         kernel_size (int): Taps of the causal depthwise convolution; 1 switches it off.
-        num_phases (int | None): p of the dynamic adjacency; None where the caller hands over phases and relations.
+        num_phases (int | None): p of the dynamic adjacency; None where the caller hands over the relations.
         scan (str): 'temporal', each joint for itself, or 'spatio-temporal', all joints of a frame one after the other,
             then the next frame.
         joint_order (Sequence[int], optional): Of the spatio-temporal scan, such as `skeletons.depth_first`.
@@ -50,7 +50,7 @@ class STGMambaBlock(nn.Module):
         with_cp (bool): Compute the inside of the block again in the backward pass in place of keeping it.
 
     Shape:
-        x: (b, t, v, c), phases: (b, t, p), relations: (b, p, v, v). Result: as x.
+        x: (b, t, v, c), relations: of each frame, from `PhaseRelation`, (b, t, v, v). Result: as x.
     """
 
     def __init__(self, channels, adjacency, *, expand=1., state_size=4, kernel_size=4, num_phases=4, scan='temporal',
@@ -89,16 +89,16 @@ class STGMambaBlock(nn.Module):
         self.A_log = nn.Parameter(torch.log(torch.arange(1, state_size + 1.)).repeat(inner, 1))
         self.D = nn.Parameter(torch.ones(inner))
         self.out_project = nn.Linear(inner, channels, bias=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         past = tuple(range(1 - kernel_size, 1))
         self.offsets = (past, tuple(-tap for tap in past))[:groups]
 
-    def forward(self, x, phases=None, relations=None):
-        return x + self.dropout(recompute(self._branch, x, phases, relations, enabled=self.with_cp))
+    def forward(self, x, relations=None):
+        return x + self.dropout(recompute(self._branch, x, relations, enabled=self.with_cp))
 
-    def _branch(self, x, phases=None, relations=None):
+    def _branch(self, x, relations=None):
         x = self.norm(x)
-        adjacency = self._adjacency(x, phases, relations)
+        adjacency = self._adjacency(x, relations)
         u, z = self._project(x, adjacency)
         u = temporal_filter(u, self.kernel, self.offsets, 1, self.kernel_bias, True)
         delta, B, C = self._select(u, adjacency)
@@ -144,13 +144,15 @@ class STGMambaBlock(nn.Module):
         y = self._from_sequences(torch.stack(y, 1) + self.D * u, 1) * F.silu(z)
         return frame + self.out_project(y.to(z.dtype))[:, 0], (recent[:, 1:].detach(), h.detach())
 
-    def adjacency(self, x, phases=None, relations=None):
-        """The adjacency of every frame of x, for reading and plotting, (b, t, 1, v, v), or None where nothing is
-        mixed."""
-        found = self._adjacency(self.norm(x), phases, relations)
-        return found if found is None else found.expand(*x.shape[:2], -1, -1)[:, :, None]
+    def filters(self, x, phases=None, relations=None):
+        """What the block makes of x, for reading and plotting: `phases` (b, t, p), its own where it has some, else
+        those given, and `adjacency` (b, t, 1, v, v), or None where nothing is mixed."""
+        x = self.norm(x)
+        found = self._adjacency(x, relations)
+        return dict(phases=phases if self.phases is None else self.phases(x),
+                    adjacency=found if found is None else found.expand(*x.shape[:2], -1, -1)[:, :, None])
 
-    def _adjacency(self, x, phases=None, relations=None):
+    def _adjacency(self, x, relations=None):
         """(v, v) or, where it is dynamic, (b, t, v, v)."""
         if self.static is None:
             return None
@@ -158,11 +160,10 @@ class STGMambaBlock(nn.Module):
         if self.alpha is None:
             return static
         if self.phases is not None:
-            phases = self.phases(x)
-            relations = self.relation(x, phases)
-        elif phases is None or relations is None:
-            raise ValueError('phases, relations: None; a dynamic block built with num_phases=None is handed both.')
-        return static + frame_relation(self.alpha * relations, phases)
+            relations = self.relation(x, self.phases(x))
+        elif relations is None:
+            raise ValueError('relations: None; a dynamic block built with num_phases=None is handed them.')
+        return torch.addcmul(static, self.alpha, relations.to(static.dtype))
 
     def _project(self, x, adjacency):
         """u, mixed over joints, and gate, (b, t, v, d)."""

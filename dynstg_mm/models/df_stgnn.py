@@ -8,9 +8,8 @@ from torch import nn
 from mmaction.models.utils import Graph
 from mmaction.registry import MODELS
 
-from ..layers import DynamicGraphConv, LimbConv, MovementPhases, PhaseRelation, PhaseTemporalConv, recompute
-from ..layers.graph_conv import BatchNorm
-from ..ops.graph import limb_graph, phase_balance
+from ..layers import DynamicGraphConv, MovementPhases, PhaseRelation, PhaseTemporalConv, recompute
+from ..ops.graph import limb_hierarchy, phase_balance
 from ..skeletons import get_layout
 
 
@@ -49,7 +48,7 @@ class DFSTGNNLayer(nn.Module):
         in_channels (int): c.
         out_channels (int): c_out.
         adjacency (Tensor): (k, v, v).
-        limbs (tuple[Tensor, Tensor], optional): Of `limb_graph`; None leaves the hierarchy out.
+        hierarchy (Tensor, optional): Of `limb_hierarchy`; None leaves it out.
         stride (int): Temporal stride.
         num_phases (int): p; 1 switches the phases off.
         phase_filter (bool): Mix the temporal filter by phase; off is one filter for all frames.
@@ -61,11 +60,11 @@ class DFSTGNNLayer(nn.Module):
             inside them: half of the memory.
 
     Shape:
-        x: (b, t, v, c). Result: (b, ceil(t / stride), v, c_out), its phases (b, ceil(t / stride), p), and the relations
-        (b, p, v, v) or None.
+        x: (b, t, v, c). Result: (b, t', v, c_out) with t' = ceil(t / stride); of the frames that it stands for, the
+        phases (b, t', p) and the relations (b, t', v, v), or None.
     """
 
-    def __init__(self, in_channels, out_channels, adjacency, *, limbs=None, stride=1, num_phases=4, phase_filter=True,
+    def __init__(self, in_channels, out_channels, adjacency, *, hierarchy=None, stride=1, num_phases=4, phase_filter=True,
                  dynamic=True, learn_filter=True, kernel_size=5, dilations=(1, 2), dropout=0.,
                  with_cp=True):
         super().__init__()
@@ -74,36 +73,33 @@ class DFSTGNNLayer(nn.Module):
             num_phases = 1  # nothing reads them
         self.phases = MovementPhases(in_channels, num_phases)
         self.relation = PhaseRelation(in_channels) if dynamic else None
-        self.graph_conv = DynamicGraphConv(in_channels, out_channels, adjacency, dynamic=dynamic,
+        self.graph_conv = DynamicGraphConv(in_channels, out_channels, adjacency, hierarchy=hierarchy, dynamic=dynamic,
                                            learn_filter=learn_filter)
-        self.limb_conv = LimbConv(out_channels, *limbs) if limbs is not None else None
-        self.graph_norm = BatchNorm(out_channels)
+        self.graph_norm = nn.BatchNorm1d(out_channels)
         self.temporal_conv = PhaseTemporalConv(out_channels, num_phases=num_phases if phase_filter else 1,
                                                kernel_size=kernel_size, dilations=dilations, stride=stride)
-        self.temporal_norm = BatchNorm(out_channels)
-        self.dropout = nn.Dropout(dropout)
+        self.temporal_norm = nn.BatchNorm1d(out_channels)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.shortcut = nn.Linear(in_channels, out_channels) if in_channels != out_channels else nn.Identity()
 
     def forward(self, x):
         phases, relations = self.read(x)
-        y = recompute(self.graph_conv, x, phases, relations, enabled=self.with_cp)
-        if self.limb_conv is not None:
-            y = self.limb_conv(y)
-        y = F.relu(self.graph_norm(y), inplace=True)
+        y = recompute(self.graph_conv, x, relations, enabled=self.with_cp)
+        y = F.relu(self.graph_norm(y.flatten(0, 2)), inplace=True).view(y.shape)
         y = recompute(self.temporal_conv, y, phases, enabled=self.with_cp)
-        y = self.dropout(self.temporal_norm(y))
+        y = self.dropout(self.temporal_norm(y.flatten(0, 2)).view(y.shape))
         y = F.relu(y + self.shortcut(x[:, ::self.stride]), inplace=True)
-        return y, phases[:, ::self.stride], relations
+        return y, phases[:, ::self.stride], relations if relations is None else relations[:, ::self.stride]
 
     def read(self, x):
-        """Phases (b, t, p) of x, and how joints relate in each, (b, p, v, v)."""
+        """Phases (b, t, p) of x, and how joints relate in each frame, (b, t, v, v) or None."""
         phases = self.phases(x)
         return phases, None if self.relation is None else self.relation(x, phases)
 
     def filters(self, x):
         """What the dynamic filter makes of x: `phases` (b, t, p) and `adjacency` (b, t, k, v, v)."""
         phases, relations = self.read(x)
-        return dict(phases=phases, adjacency=self.graph_conv.adjacency(phases, relations))
+        return dict(phases=phases, adjacency=self.graph_conv.adjacency(relations, x.shape[:2]))
 
 
 @MODELS.register_module()
@@ -115,6 +111,9 @@ class DFSTGNN(BaseModule):
         in_channels (int): Input channels, C.
         base_channels (list[int]): Width of each stage; t halves from one stage to the next.
         depths (list[int]): Layers of each stage.
+        tubelet_size (int): Frames of a joint that are lifted together, so that all that follows runs at a fraction of the
+            rate and sees velocities from the start; 1 switches it off. Our choice, as is lifting itself: phases are
+            read from a mean over joints, in which left and right would cancel in plain coordinates.
         num_phases (int): Movement phases, p; 1 switches them off.
         phase_filter (bool): Mix the temporal filters by phase; off is one filter for all frames.
         dynamic (bool): Dynamic part of the adjacency.
@@ -133,8 +132,8 @@ class DFSTGNN(BaseModule):
         x: (N, M, T, V, C). Result: (N, M, C', T', V).
     """
 
-    def __init__(self, graph_cfg, in_channels=2, base_channels=(16, 32, 64), depths=(1, 1, 1), num_phases=4,
-                 phase_filter=True, dynamic=True, learn_filter=True, hierarchy=True, kernel_size=5, dilations=(1, 2),
+    def __init__(self, graph_cfg, in_channels=2, base_channels=(16, 32, 64), depths=(1, 1, 1), tubelet_size=2,
+                 num_phases=4, phase_filter=True, dynamic=True, learn_filter=True, hierarchy=True, kernel_size=5, dilations=(1, 2),
                  dropout=0., with_cp=True, balance_weight=0.01, init_cfg=None):
         super().__init__(init_cfg=init_cfg)
         if len(base_channels) != len(depths):
@@ -142,17 +141,18 @@ class DFSTGNN(BaseModule):
         layout, adjacency = build_graph(**graph_cfg)
         self.layout = layout
         self.in_channels, self.balance_weight, self.with_cp = in_channels, balance_weight, with_cp
-        self.dynamic = dynamic
+        self.dynamic, self.tubelet_size = dynamic, tubelet_size
         self.data_bn = nn.BatchNorm1d(in_channels * layout['num_node'])
-        limbs = limb_graph(layout) if hierarchy else None
+        self.embed = nn.Linear(tubelet_size * in_channels, base_channels[0])
+        limbs = limb_hierarchy(layout) if hierarchy else None
         self.stages = nn.ModuleList()
-        channels = in_channels
+        channels = base_channels[0]
         for stage, (width, depth) in enumerate(zip(base_channels, depths)):
             layers = nn.ModuleList()
             for index in range(depth):
                 stride = 2 if stage > 0 and index == 0 else 1
                 layers.append(DFSTGNNLayer(
-                    channels, width, adjacency, limbs=limbs, stride=stride, num_phases=num_phases,
+                    channels, width, adjacency, hierarchy=limbs, stride=stride, num_phases=num_phases,
                     phase_filter=phase_filter, dynamic=dynamic, learn_filter=learn_filter, kernel_size=kernel_size,
                     dilations=dilations, dropout=dropout, with_cp=with_cp))
                 channels = width
@@ -162,17 +162,18 @@ class DFSTGNN(BaseModule):
             self.stages.append(layers)
 
     def build_stage_end(self, channels, layout, adjacency):
-        """Module that ends a stage, called with x (b, t, v, c), phases and relations; DF-STGNN alone has none."""
+        """Module that ends a stage, called with x (b, t, v, c) and the relations of its frames (b, t, v, v); DF-STGNN
+        alone has none."""
         return None
 
     def forward(self, x):
-        persons, x, used = x.shape[1], self._normalise(x), []
+        persons, x, used = x.shape[1], self._embed(x), []
         for layer in self._layers():
             if isinstance(layer, DFSTGNNLayer):
                 x, phases, relations = layer(x)
                 used.append(phases)
             else:
-                x = layer(x, phases, relations)
+                x = layer(x, relations)
         if self.training and self.balance_weight and used[0].shape[-1] > 1:
             x = self._balance(x, used)
         return x.permute(0, 3, 1, 2).unflatten(0, (-1, persons))
@@ -193,24 +194,31 @@ class DFSTGNN(BaseModule):
         """
         if self.training:
             raise ValueError('filters: the backbone is in training mode; call eval() first.')
-        x, found = self._normalise(x), []
+        x, found = self._embed(x), []
         for layer in self._layers():
             if isinstance(layer, DFSTGNNLayer):
                 found.append(layer.filters(x))
                 x, phases, relations = layer(x)
             else:
-                found.append(dict(phases=phases, adjacency=layer.adjacency(x, phases, relations)))
-                x = layer(x, phases, relations)
+                found.append(layer.filters(x, phases, relations))
+                x = layer(x, relations)
         return found
 
-    def _normalise(self, x):
-        """(N, M, T, V, C) -> (b, t, v, c), every joint's channels normalised over batch and time."""
+    def _embed(self, x):
+        """(N, M, T, V, C) -> (b, t, v, c): channels normalised joint by joint over batch and time, `tubelet_size`
+        frames of a joint taken together, and lifted."""
         v, c = x.shape[3:]
         joints = self.layout['num_node']
         if (v, c) != (joints, self.in_channels):
             raise ValueError(f'input: {v} joints and {c} channels; the backbone was built for '
                              f'{joints} joints and {self.in_channels} channels.')
-        return self.data_bn(x.flatten(0, 2).flatten(1)).view(-1, *x.shape[2:])
+        x = self.data_bn(x.flatten(0, 2).flatten(1)).view(-1, *x.shape[2:])
+        if self.tubelet_size > 1:
+            missing = -x.shape[1] % self.tubelet_size
+            if missing:
+                x = torch.cat([x, x[:, -1:].expand(-1, missing, -1, -1)], 1)  # the last frame again
+            x = x.unflatten(1, (-1, self.tubelet_size)).transpose(2, 3).flatten(3)
+        return F.relu(self.embed(x), inplace=True)
 
     def _layers(self):
         return (layer for stage in self.stages for layer in stage)

@@ -134,27 +134,36 @@ def _places(offsets):
     return taps, places.reshape(len(offsets[0]), len(offsets))
 
 
-class NumbaFilter(torch.autograd.Function):
+def depthwise(x, kernel, bias, silu, offsets, bounds, stride):
     """`temporal_filter` of float32 tensors on the CPU.
 
     Shape:
         x: (b, t, v, c). kernel: (b, t', j, c) or (1, 1, j, c). bias: (c,) or None. offsets: (branches, j), tuples.
         bounds: (branches + 1,), the branches' channels. Result: (b, t', v, c).
     """
+    arguments = x.contiguous(), kernel.contiguous(), x.new_zeros(x.shape[-1]) if bias is None else bias
+    options = silu, *_places(offsets), bounds, stride
+    return (NumbaFilter.apply if torch.is_grad_enabled() else _run)(*arguments, options)
+
+
+def _run(x, kernel, bias, options):
+    batch, frames, joints, channels = x.shape
+    y = x.new_empty(batch, -(-frames // options[-1]), joints, channels)
+    arrays = [value.detach().numpy() for value in (x.flatten(2), kernel, bias)]
+    out = y.flatten(2).numpy()
+    share_out(lambda part, first, last: _forward(*arrays, *options, first, last, out), y.shape[0] * y.shape[1],
+              y.numel())
+    return y
+
+
+class NumbaFilter(torch.autograd.Function):
+    """`depthwise` with its gradient."""
 
     @staticmethod
-    def forward(ctx, x, kernel, bias, silu, offsets, bounds, stride):
-        ctx.biased = bias is not None
-        x, kernel, bias = x.contiguous(), kernel.contiguous(), x.new_zeros(x.shape[-1]) if bias is None else bias
-        batch, frames, joints, channels = x.shape
-        y = x.new_empty(batch, -(-frames // stride), joints, channels)
-        ctx.options = silu, *_places(offsets), bounds, stride
+    def forward(ctx, x, kernel, bias, options):
+        ctx.options = options
         ctx.save_for_backward(x, kernel, bias)
-        arrays = [value.detach().numpy() for value in (x.flatten(2), kernel, bias)]
-        out = y.flatten(2).numpy()
-        share_out(lambda part, first, last: _forward(*arrays, *ctx.options, first, last, out), y.shape[0] * y.shape[1],
-                  y.numel())
-        return y
+        return _run(x, kernel, bias, options)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -170,5 +179,4 @@ class NumbaFilter(torch.autograd.Function):
         share_out(lambda part, first, last: _backward(
             *arrays, *ctx.options, first, last, *grads, dkernel[part if shared else 0].numpy(), dbias[part].numpy()),
             len(x), 2 * dx.numel())
-        dbias = dbias.sum(0).float() if ctx.biased else None
-        return dx, dkernel.sum(0).float(), dbias, None, None, None, None
+        return dx, dkernel.sum(0).float(), dbias.sum(0).float(), None

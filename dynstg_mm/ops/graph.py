@@ -5,20 +5,16 @@ All tensors are channels last, (b, t, v, c), so that channel products are plain 
 import torch
 
 
-def mix_joints(x, adjacency, add_to=None):
+def mix_joints(x, adjacency):
     """Propagate features along a graph: `y[w] = sum_v A[v, w] x[v]`.
 
-    Args:
-        add_to (Tensor, optional): What the result is added to.
-
     Shape:
-        x: (b, t, v, c). adjacency: (v, w) or, one a frame, (b, t, v, w). Result, add_to: (b, t, w, c).
+        x: (b, t, v, c). adjacency: (v, w) or, one a frame, (b, t, v, w). Result: (b, t, w, c).
     """
     frames = x.flatten(0, 1)
     # expanded, not copied: a product with strides per batch reads one matrix again and again
-    matrix = adjacency.flatten(0, -3) if adjacency.dim() == 4 else adjacency.expand(len(frames), -1, -1)
-    matrix = matrix.transpose(1, 2).to(x.dtype)
-    y = torch.bmm(matrix, frames) if add_to is None else torch.baddbmm(add_to.flatten(0, 1), matrix, frames)
+    matrix = adjacency.flatten(0, 1) if adjacency.dim() == 4 else adjacency.expand(len(frames), -1, -1)
+    y = torch.bmm(matrix.transpose(1, 2).to(x.dtype), frames)
     return y.view(*x.shape[:2], *y.shape[1:])
 
 
@@ -28,8 +24,8 @@ def phase_features(x, phases):
     Shape:
         x: (b, t, v, c). phases: (b, t, p), a soft assignment. Result: (b, p, v, c).
     """
-    total = torch.bmm(phases.transpose(1, 2).to(x.dtype), x.flatten(2))
-    return (total / phases.sum(1).clamp_min(1e-6)[..., None]).unflatten(2, x.shape[2:])
+    share = phases / phases.sum(1, keepdim=True).clamp_min(1e-6)
+    return torch.bmm(share.transpose(1, 2).to(x.dtype), x.flatten(2)).view(len(x), -1, *x.shape[2:])
 
 
 def relation(query, key):
@@ -38,7 +34,8 @@ def relation(query, key):
     Shape:
         query, key: (b, p, v, c'). Result: (b, p, v, w).
     """
-    return torch.tanh(torch.matmul(query * query.shape[-1]**-0.5, key.transpose(-1, -2)))
+    product = torch.bmm((query * query.shape[-1]**-0.5).flatten(0, 1), key.flatten(0, 1).transpose(1, 2))
+    return torch.tanh(product).view(*query.shape[:3], -1)
 
 
 def frame_relation(relations, phases):
@@ -47,7 +44,7 @@ def frame_relation(relations, phases):
     Shape:
         relations: (b, p, v, w). phases: (b, t, p). Result: (b, t, v, w).
     """
-    return torch.bmm(phases.to(relations.dtype), relations.flatten(2)).unflatten(2, relations.shape[2:])
+    return torch.bmm(phases.to(relations.dtype), relations.flatten(2)).view(*phases.shape[:2], *relations.shape[2:])
 
 
 def phase_balance(phases):
@@ -84,3 +81,20 @@ def limb_graph(layout):
             if any((i in first and j in second) or (j in first and i in second) for i, j in layout['inward']):
                 adjacency[a, b] = 1
     return pool, adjacency / adjacency.sum(0)
+
+
+def limb_hierarchy(layout):
+    """The hierarchy as one adjacency over joints: joints pool to limbs and body, these mix along the graph of
+    `limb_graph`, and a joint receives its limb's result and the body's (method, DF-STGNN 5).
+
+    Our choice: the body is a node that every limb is linked to, so that one step carries a change from any limb to any
+    other.
+
+    Args:
+        layout (dict): From `skeletons.get_layout`.
+
+    Returns:
+        Tensor: (v, v).
+    """
+    pool, adjacency = limb_graph(layout)
+    return pool.T @ adjacency @ (pool > 0).float()

@@ -199,29 +199,42 @@ def _backward(u, delta, A, B, C, D, bias, z, softplus, gated, reverse, block, fi
                 dbias[low:high] += dshift
 
 
-class NumbaScan(torch.autograd.Function):
+def scan(u, delta, A, B, C, D, bias, z, softplus, reverse):
     """`selective_scan` of float32 tensors on the CPU, with everything that belongs to it in one kernel.
 
     Shape:
         u, delta, z: (b, t, v, d). A: (d, n). B, C: (b, t, v, g, n). D, bias: (d,). Result: (b, t, v, d).
-        softplus: bool. reverse: one bool a group. keep_states: bool, needed for a backward pass.
+        softplus: bool. reverse: one bool a group.
     """
+    if torch.is_grad_enabled():
+        return NumbaScan.apply(u, delta, A, B, C, D, bias, z, softplus, reverse)
+    return _run(False, u, delta, A, B, C, D, bias, z, softplus, reverse)[0]
+
+
+def _run(keep_states, u, delta, A, B, C, D, bias, z, softplus, reverse):
+    """Result, inputs and options as the kernels take them, and the states kept for a backward pass."""
+    nothing = u.new_zeros(u.shape[-1]) if D is None or bias is None else None
+    inputs = [value.contiguous() for value in (
+        u, delta, A.T, B, C, nothing if D is None else D, nothing if bias is None else bias, u if z is None else z)]
+    batch, frames, joints, channels = u.shape
+    width = channels // len(reverse)
+    block = min(max(1, BLOCK // width), -(-joints // 2))
+    options = softplus, z is not None, np.array(reverse), block
+    kept = u.new_empty(batch if keep_states else 0, -(-frames // CHUNK), len(reverse), joints, A.shape[1], width)
+    y = torch.empty_like(inputs[0])
+    arrays = [value.detach().numpy() for value in inputs]
+    share_out(lambda part, first, last: _forward(*arrays, *options, first, last, y.numpy(), kept.numpy()),
+              batch * -(-joints // block), u.numel() * A.shape[1])
+    return y, inputs, options, kept
+
+
+class NumbaScan(torch.autograd.Function):
+    """`scan` with its gradient."""
 
     @staticmethod
-    def forward(ctx, u, delta, A, B, C, D, bias, z, softplus, reverse, keep_states):
+    def forward(ctx, u, delta, A, B, C, D, bias, z, softplus, reverse):
         ctx.given = [value is not None for value in (D, bias, z)]
-        nothing = u.new_zeros(u.shape[-1])
-        inputs = [value.contiguous() for value in (
-            u, delta, A.T, B, C, nothing if D is None else D, nothing if bias is None else bias, u if z is None else z)]
-        batch, frames, joints, channels = u.shape
-        width = channels // len(reverse)
-        block = min(max(1, BLOCK // width), -(-joints // 2))
-        ctx.options = softplus, z is not None, np.array(reverse), block
-        kept = u.new_empty(batch if keep_states else 0, -(-frames // CHUNK), len(reverse), joints, A.shape[1], width)
-        y = torch.empty_like(inputs[0])
-        arrays = [value.detach().numpy() for value in inputs]
-        share_out(lambda part, first, last: _forward(*arrays, *ctx.options, first, last, y.numpy(), kept.numpy()),
-                  batch * -(-joints // block), u.numel() * A.shape[1])
+        y, inputs, ctx.options, kept = _run(True, u, delta, A, B, C, D, bias, z, softplus, reverse)
         ctx.save_for_backward(*inputs, kept)
         return y
 
@@ -241,4 +254,4 @@ class NumbaScan(torch.autograd.Function):
                 kept, grad, du, ddelta, dA[part], dB, dC, dD[part], dbias[part], dz))), total, 4 * u.numel() * len(A))
         dA, dD, dbias = (value.sum(0).float() for value in (dA, dD, dbias))
         dD, dbias, dz = (value if given else None for value, given in zip((dD, dbias, dz), ctx.given))
-        return du, ddelta, dA.T, dB, dC, dD, dbias, dz, None, None, None
+        return du, ddelta, dA.T, dB, dC, dD, dbias, dz, None, None

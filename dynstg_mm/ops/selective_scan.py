@@ -127,10 +127,10 @@ def _scan_compiled(u, delta, A, B, C, D, z, bias, softplus, reverse, backend):
     B, C = (value.permute(0, 4, 1, 2, 3) if value.dim() == 5 else value.permute(0, 3, 1, 2)[:, :, :, None]
             for value in (B, C))
     if backend == 'numba':
-        from .scan_numba import NumbaScan
+        from .scan_numba import scan
         u, delta, A, B, C, D, bias, z = (value if value is None else value.float()
                                          for value in (u, delta, A, B, C, D, bias, z))
-        y = NumbaScan.apply(u, delta, A, B, C, D, bias, z, softplus, reverse, torch.is_grad_enabled()).to(kind)
+        y = scan(u, delta, A, B, C, D, bias, z, softplus, reverse).to(kind)
     else:
         from .scan_triton import TritonScan
         step = delta if bias is None else delta + bias

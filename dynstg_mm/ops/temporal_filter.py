@@ -35,11 +35,11 @@ def temporal_filter(x, kernel, offsets, stride=1, bias=None, silu=False, *, back
     if not compiled:
         raise ValueError(f'backend: numba computes in float32 on the CPU; x is {x.dtype} on {x.device}.')
     offsets = _check(x, kernel, offsets, stride, bias)
-    from .filter_numba import NumbaFilter
+    from .filter_numba import depthwise
     kernel = kernel[None, None] if kernel.dim() == 2 else kernel
     bounds = np.cumsum([0, *branch_sizes(x.shape[-1], len(offsets))])
     bias = bias if bias is None else bias.float()
-    return NumbaFilter.apply(x.float(), kernel.float(), bias, silu, offsets, bounds, stride).to(x.dtype)
+    return depthwise(x.float(), kernel.float(), bias, silu, offsets, bounds, stride).to(x.dtype)
 
 
 def temporal_filter_ref(x, kernel, offsets, stride=1, bias=None, silu=False):

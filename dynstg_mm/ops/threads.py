@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-WORTH_A_THREAD = 500_000  # operations; with fewer, handing them over costs more than it saves
+WORTH_A_THREAD = 200_000  # operations; with fewer, handing them over costs more than it saves
 _CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 

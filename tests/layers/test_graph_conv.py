@@ -1,9 +1,7 @@
 import torch
 
-from dynstg_mm.layers import DynamicGraphConv, LimbConv, MovementPhases, PhaseRelation
-from dynstg_mm.layers.graph_conv import BatchNorm
-from dynstg_mm.ops.graph import limb_graph
-from dynstg_mm.skeletons import LAYOUTS
+from dynstg_mm.layers import DynamicGraphConv, MovementPhases, PhaseRelation
+from dynstg_mm.ops.graph import frame_relation, phase_features, relation
 
 
 def layer(channels=6, joints=5, **options):
@@ -13,32 +11,37 @@ def layer(channels=6, joints=5, **options):
 
 
 def clip(phases=4, seed=0):
-    """x, phases, and the relations of an untrained layer."""
+    """x, and the relations of an untrained layer."""
     torch.manual_seed(seed)
     x, phases = torch.randn(2, 7, 5, 6), torch.rand(2, 7, phases).softmax(-1)
-    return x, phases, PhaseRelation(6)(x, phases).detach()
+    return x, PhaseRelation(6)(x, phases).detach()
+
+
+def project(conv, mixed):
+    """Subsets (..., k c) -> (..., c_out) by the weights of a layer."""
+    return mixed @ conv.weight.flatten(0, 1) + conv.bias
 
 
 def test_untrained_and_ungated_layer_is_the_static_graph_convolution():
     conv, adjacency = layer()
-    x, phases, relations = clip()
+    x, relations = clip()
     with torch.no_grad():
         conv.static.filter += torch.randn_like(conv.static.filter)
         conv.static.gate.fill_(-torch.inf)  # g = 0; alpha starts at 0
     static = torch.cat([torch.einsum('btvc,vw->btwc', x, subset) for subset in adjacency], -1)
-    torch.testing.assert_close(conv(x, phases, relations), conv.project(static))
+    torch.testing.assert_close(conv(x, relations), project(conv, static))
 
 
 def test_trained_layer_convolves_with_the_adjacency_of_each_frame():
     conv, _ = layer()
-    x, phases, relations = clip()
-    before = conv(x, phases, relations)
+    x, relations = clip()
+    before = conv(x, relations)
     with torch.no_grad():
         conv.alpha.copy_(torch.tensor([0.5, -0.3, 1.]))
-    adjacency = conv.adjacency(phases, relations)
+    adjacency = conv.adjacency(relations, (2, 7))
     assert adjacency.shape == (2, 7, 3, 5, 5)
-    expected = conv.project(torch.einsum('btvc,btkvw->btwkc', x, adjacency).flatten(3))
-    torch.testing.assert_close(conv(x, phases, relations), expected, rtol=1e-4, atol=1e-5)
+    expected = project(conv, torch.einsum('btvc,btkvw->btwkc', x, adjacency).flatten(3))
+    torch.testing.assert_close(conv(x, relations), expected, rtol=1e-4, atol=1e-5)
     assert (expected - before).abs().max() > 1e-3
 
 
@@ -48,25 +51,31 @@ def test_permuting_joints_and_graph_permutes_the_output():
     with torch.no_grad():
         conv.alpha.fill_(0.7)
     x, order = clip()[0], torch.tensor([3, 0, 4, 1, 2])
-    expected = conv(x, phases_of(x), relate(x, phases_of(x)))[:, :, order]
+    expected = conv(x, relate(x, phases_of(x)))[:, :, order]
     with torch.no_grad():
         for matrix in (conv.static.adjacency, conv.static.filter):
             matrix.copy_(matrix[:, order][:, :, order].clone())
     x = x[:, :, order]
-    torch.testing.assert_close(conv(x, phases_of(x), relate(x, phases_of(x))), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(conv(x, relate(x, phases_of(x))), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_phases_are_read_from_the_mean_over_joints():
+    phases_of, x = MovementPhases(6), clip()[0]
+    torch.testing.assert_close(phases_of(x), phases_of.score(x.mean(2)).softmax(-1))
 
 
 def test_relation_follows_the_phase():
-    x, phases, _ = clip()
-    relate = PhaseRelation(6)
-    first = torch.zeros_like(phases)
-    first[:, :3, 0] = first[:, 3:, 1] = 1
-    found = relate(x, first)
+    x, relate = clip()[0], PhaseRelation(6)
+    phases = torch.zeros(2, 7, 4)
+    phases[:, :3, 0] = phases[:, 3:, 1] = 1
+    found = relate(x, phases)
     moved = x.clone()
     moved[:, 3:] = torch.randn(2, 4, 5, 6)  # frames of the second phase only
-    again = relate(moved, first)
-    torch.testing.assert_close(again[:, 0], found[:, 0])
-    assert (again[:, 1] - found[:, 1]).abs().max() > 1e-2
+    again = relate(moved, phases)
+    torch.testing.assert_close(again[:, :3], found[:, :3])
+    assert (again[:, 3:] - found[:, 3:]).abs().max() > 1e-2
+    by_phase = relation(*relate.query_key(phase_features(x, phases)).chunk(2, -1))
+    torch.testing.assert_close(found, frame_relation(by_phase, phases))
 
 
 def test_every_parameter_gets_a_gradient():
@@ -76,33 +85,19 @@ def test_every_parameter_gets_a_gradient():
         conv.alpha.fill_(0.5)
         conv.static.filter += 0.1
     x = clip()[0]
-    phases = phases_of(x)
-    conv(x, phases, relate(x, phases)).square().sum().backward()
+    conv(x, relate(x, phases_of(x))).square().sum().backward()
     for name, value in [*conv.named_parameters(), *relate.named_parameters(), *phases_of.named_parameters()]:
         assert value.grad is not None and value.grad.abs().max() > 0, name
 
 
 def test_switches_leave_their_part_out():
     conv, _ = layer(dynamic=False, learn_filter=False)
-    assert [name for name, _ in conv.named_parameters()] == ['project.weight', 'project.bias']
+    assert [name for name, _ in conv.named_parameters()] == ['weight', 'bias']
 
 
-def test_limbs_return_to_their_joints():
-    layout = LAYOUTS['body_25']
-    conv = LimbConv(2, *limb_graph(layout))
-    x = torch.zeros(1, 1, 25, 2)
-    x[:, :, layout['limbs']['left_arm']] = 1
-    with torch.no_grad():
-        conv.project.weight.copy_(torch.eye(2))
-        conv.project.bias.zero_()
-    out = (conv(x) - x)[0, 0, :, 0]
-    arm, leg = layout['limbs']['left_arm'][0], layout['limbs']['left_leg'][0]
-    assert out[arm] > out[leg] > 0  # the leg hears of the arm through the body only
-
-
-def test_norm_is_of_the_last_axis_and_survives_sync_bn():
-    norm = BatchNorm(6)
-    x = torch.randn(2, 7, 5, 6) * 3 + 1
-    torch.testing.assert_close(norm(x).mean((0, 1, 2)), torch.zeros(6), rtol=0, atol=1e-5)
-    assert isinstance(torch.nn.SyncBatchNorm.convert_sync_batchnorm(norm).norm, torch.nn.SyncBatchNorm)
-    assert isinstance(norm, BatchNorm)
+def test_hierarchy_is_one_more_subset_with_weights_of_its_own():
+    hierarchy = torch.rand(5, 5)
+    conv, adjacency = layer(hierarchy=hierarchy, dynamic=False, learn_filter=False)
+    x = clip()[0]
+    mixed = torch.cat([torch.einsum('btvc,vw->btwc', x, subset) for subset in [*adjacency, hierarchy]], -1)
+    torch.testing.assert_close(conv(x), project(conv, mixed))

@@ -120,19 +120,23 @@ def test_every_parameter_gets_a_gradient(options):
         assert value.grad is not None and value.grad.abs().max() > 0, name
 
 
-def test_phases_and_relations_may_come_from_outside():
+def test_relations_may_come_from_outside():
     own, given = block(), block(num_phases=None)
     given.load_state_dict({name: value for name, value in own.state_dict().items() if name in given.state_dict()})
     for module in (own, given):
         torch.nn.init.constant_(module.alpha, 0.7)
     x = torch.randn(2, 9, 5, 6)
     phases = own.phases(own.norm(x))
-    torch.testing.assert_close(given(x, phases, own.relation(own.norm(x), phases)), own(x))
-    assert own.adjacency(x).shape == (2, 9, 1, 5, 5)
+    relations = own.relation(own.norm(x), phases)
+    torch.testing.assert_close(given(x, relations), own(x))
+    found = own.filters(x)
+    torch.testing.assert_close(found['phases'], phases)
+    torch.testing.assert_close(found['adjacency'][:, :, 0], own.static() + 0.7 * relations)
+    assert given.filters(x, phases.flip(-1), relations)['phases'].equal(phases.flip(-1))
 
 
-def test_dynamic_block_without_phases_is_named():
-    with pytest.raises(ValueError, match='phases, relations: None'):
+def test_dynamic_block_without_relations_is_named():
+    with pytest.raises(ValueError, match='relations: None'):
         block(num_phases=None)(torch.randn(2, 9, 5, 6))
 
 

@@ -4,7 +4,7 @@ import torch
 from mmengine.runner import autocast
 from torch.utils.flop_counter import FlopCounterMode
 
-from dynstg_mm.layers import PhaseTemporalConv, STGMambaBlock
+from dynstg_mm.layers import DynamicGraphConv, PhaseTemporalConv, STGMambaBlock
 from dynstg_mm.skeletons import LAYOUTS, get_layout
 from mmaction.registry import MODELS, TRANSFORMS
 
@@ -29,7 +29,7 @@ def test_shape_is_what_heads_expect(config, channels, layout, persons, frames, i
     backbone = build(**config, graph_cfg=dict(layout=layout), in_channels=in_channels)
     joints = get_layout(layout)['num_node']
     out = backbone(torch.randn(2, persons, frames, joints, in_channels))
-    halvings = {'DynSTGMamba': 2, 'DFSTGNN': 1}.get(config['type'], 0)
+    halvings = {'DynSTGMamba': 3, 'DFSTGNN': 2}.get(config['type'], 0)
     for _ in range(halvings):
         frames = -(-frames // 2)
     assert out.shape == (2, persons, channels, frames, joints)
@@ -92,11 +92,21 @@ def test_balance_is_trained_whatever_the_head():
     assert all(score.bias.grad[0] > 0 for score in scores)  # the phase that takes all is pushed down
 
 
+def test_tubelets_hold_neighbouring_frames_and_the_last_one_is_repeated():
+    backbone = build(type='DFSTGNN', graph_cfg=BODY, tubelet_size=3).eval()
+    x = torch.randn(1, 1, 7, 25, 2)
+    filled = torch.cat([x, x[:, :, -1:], x[:, :, -1:]], 2)
+    torch.testing.assert_close(backbone(x), backbone(filled))
+    frames = backbone.data_bn(x[0, 0].flatten(1)).view(7, 25, 2)
+    expected = backbone.embed(torch.cat([*frames[3:6]], -1)).relu()
+    torch.testing.assert_close(backbone._embed(x)[0, 1], expected)
+
+
 def test_four_thousand_frames():
     backbone = build(type='DynSTGMamba', graph_cfg=BODY).eval()
     with torch.no_grad():
         out = backbone(torch.randn(1, 1, 4096, 25, 2))
-    assert out.shape == (1, 1, 64, 1024, 25) and out.isfinite().all()
+    assert out.shape == (1, 1, 64, 512, 25) and out.isfinite().all()
 
 
 @pytest.mark.parametrize('mamba', [True, dict(scan='spatio-temporal'), dict(bidirectional=False)])
@@ -133,9 +143,10 @@ PARTS = [
     (dict(phase_filter=False), lambda model: all(len(part.kernel) == 1 for part in layers(model, PhaseTemporalConv))),
     (dict(dynamic=False), lambda model: not named(model, 'alpha')),
     (dict(learn_filter=False), lambda model: not named(model, 'graph_conv.static')),
-    (dict(hierarchy=False), lambda model: not named(model, 'limb_conv')),
+    (dict(hierarchy=False), lambda model: layers(model, DynamicGraphConv)[0].hierarchy is None),
+    (dict(tubelet_size=1), lambda model: model.embed.in_features == 2),
     (dict(with_cp=False), lambda model: not any(getattr(part, 'with_cp', False) for part in model.modules())),
-    (dict(dropout=0.3), lambda model: {part.p for part in layers(model, torch.nn.Dropout)} == {0., 0.3}),
+    (dict(dropout=0.3), lambda model: [part.p for part in layers(model, torch.nn.Dropout)] == [0.3] * 3),
     (dict(kernel_size=3, dilations=(1, 2, 4)), lambda model: layers(model, PhaseTemporalConv)[0].offsets == (
         (-1, 0, 1), (-2, 0, 2), (-4, 0, 4))),
     (dict(mamba=dict(dynamic=False)), lambda model: all(part.alpha is None for part in layers(model, STGMambaBlock))),
@@ -165,7 +176,7 @@ def test_switch_takes_its_part_out(switch, is_out):
     assert is_out(bare) and not is_out(full)
     x = torch.randn(2, 1, 8, 25, 2)
     full, out = full.train()(x), bare.train()(x)
-    assert out.shape == full.shape
+    assert out.shape[:3] == full.shape[:3] and out.shape[4] == 25
     out.square().sum().backward()
     assert all(value.grad is not None for value in bare.parameters())  # as distributed training asks
 
@@ -192,7 +203,7 @@ def test_permuting_joints_and_graph_permutes_the_output():
     for name, value in first.state_dict().items():
         if name.endswith('alpha'):
             value.fill_(0.5)
-        elif not any(part in name for part in ('data_bn', 'adjacency', 'filter', 'to_limbs', 'to_joints')):
+        elif not any(part in name for part in ('data_bn', 'adjacency', 'filter', 'hierarchy')):
             second.state_dict()[name].copy_(value)
     second.load_state_dict({name: first.state_dict()[name] for name in second.state_dict() if name.endswith('alpha')},
                            strict=False)
@@ -203,7 +214,7 @@ def test_permuting_joints_and_graph_permutes_the_output():
 def test_filters_can_be_read():
     backbone = build(type='DynSTGMamba', graph_cfg=BODY).eval()
     found = backbone.filters(torch.randn(2, 3, 16, 25, 2))
-    assert [layer['phases'].shape[1] for layer in found] == [16, 16, 16, 8, 8, 4]
+    assert [layer['phases'].shape[1] for layer in found] == [8, 8, 8, 4, 4, 2]
     for layer in found:
         b, t, p = layer['phases'].shape
         assert b == 6 and layer['adjacency'].shape[:2] == (b, t) and layer['adjacency'].shape[3:] == (25, 25)

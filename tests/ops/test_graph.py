@@ -1,6 +1,7 @@
 import torch
 
-from dynstg_mm.ops.graph import frame_relation, limb_graph, mix_joints, phase_balance, phase_features, relation
+from dynstg_mm.ops.graph import (frame_relation, limb_graph, limb_hierarchy, mix_joints, phase_balance,
+                                 phase_features, relation)
 from dynstg_mm.skeletons import LAYOUTS
 
 
@@ -41,3 +42,12 @@ def test_limb_graph_links_limbs_that_touch_and_the_body():
     assert adjacency[names.index('trunk'), names.index('left_leg')] > 0
     assert adjacency[names.index('left_leg'), names.index('right_leg')] == 0
     assert (adjacency[-1] > 0).all()
+
+
+def test_limbs_return_to_their_joints():
+    layout = LAYOUTS['body_25']
+    x = torch.zeros(1, 1, 25, 1)
+    x[:, :, layout['limbs']['left_arm']] = 1
+    out = mix_joints(x, limb_hierarchy(layout)).squeeze()
+    arm, leg = layout['limbs']['left_arm'][0], layout['limbs']['left_leg'][0]
+    assert out[arm] > out[leg] > 0  # the leg hears of the arm through the body only
