@@ -55,7 +55,7 @@ class STGMambaBlock(nn.Module):
 
     def __init__(self, channels, adjacency, *, expand=1., state_size=4, kernel_size=4, num_phases=4, scan='temporal',
                  joint_order=None, bidirectional=True, dynamic=True, learn_filter=True, graph_conv=True,
-                 graph_selective=True, dropout=0., with_cp=True):
+                 graph_selective=True, dropout=0., with_cp=False):
         super().__init__()
         if scan not in SCANS:
             raise ValueError(f'scan: {scan!r}; expected one of {", ".join(SCANS)}.')

@@ -56,8 +56,8 @@ class DFSTGNNLayer(nn.Module):
         learn_filter (bool): Learned filter and gate.
         kernel_size, dilations: See `PhaseTemporalConv`.
         dropout (float): After the temporal filter.
-        with_cp (bool): Compute graph and temporal convolution again in the backward pass in place of keeping what is
-            inside them: half of the memory.
+        with_cp (bool): Compute the inside of graph and temporal convolution again in the backward pass in place of
+            keeping it.
 
     Shape:
         x: (b, t, v, c). Result: (b, t', v, c_out) with t' = ceil(t / stride); of the frames that it stands for, the
@@ -65,8 +65,7 @@ class DFSTGNNLayer(nn.Module):
     """
 
     def __init__(self, in_channels, out_channels, adjacency, *, hierarchy=None, stride=1, num_phases=4, phase_filter=True,
-                 dynamic=True, learn_filter=True, kernel_size=5, dilations=(1, 2), dropout=0.,
-                 with_cp=True):
+                 dynamic=True, learn_filter=True, kernel_size=5, dilations=(1, 2), dropout=0., with_cp=False):
         super().__init__()
         self.stride, self.with_cp = stride, with_cp
         if not (dynamic or phase_filter):
@@ -122,19 +121,20 @@ class DFSTGNN(BaseModule):
         kernel_size (int): Taps of the temporal filter.
         dilations (tuple[int]): Its branches.
         dropout (float): In every layer.
-        with_cp (bool): Compute the inside of the layers again in the backward pass in place of keeping it.
+        with_cp (bool): Compute the inside of the layers again in the backward pass in place of keeping it: half of the
+            memory for more time.
         balance_weight (float): Weight of the load-balance term that keeps the phases in use; the term is trained
             with any head, and logged as `phase_balance`. A loss scaler or gradient accumulation does not reach it: with
             float16 it counts for less, with `accumulative_counts` for as many times more.
         init_cfg (dict, optional): Of MMEngine.
 
     Shape:
-        x: (N, M, T, V, C). Result: (N, M, C', T', V).
+        x: (N, M, T, V, C). Result: (N, M, C', T', V), T' that of the tubelets, halved between stages.
     """
 
     def __init__(self, graph_cfg, in_channels=2, base_channels=(16, 32, 64), depths=(1, 1, 1), tubelet_size=2,
-                 num_phases=4, phase_filter=True, dynamic=True, learn_filter=True, hierarchy=True, kernel_size=5, dilations=(1, 2),
-                 dropout=0., with_cp=True, balance_weight=0.01, init_cfg=None):
+                 num_phases=4, phase_filter=True, dynamic=True, learn_filter=True, hierarchy=True, kernel_size=5,
+                 dilations=(1, 2), dropout=0., with_cp=False, balance_weight=0.01, init_cfg=None):
         super().__init__(init_cfg=init_cfg)
         if len(base_channels) != len(depths):
             raise ValueError(f'depths: {len(depths)} numbers; base_channels has {len(base_channels)} stages.')

@@ -19,8 +19,8 @@ class DynSTGMamba(DFSTGNN):
     """Dynamic spatio-temporal graph Mamba (arXiv 2503.13156): stages of DF-STGNN layers, each ended by an STG-Mamba
     block.
 
-    Our choice: a block takes phases and relations from its stage's last layer, which has just found them, in place of
-    finding its own (`mamba=dict(num_phases=4)` lets it).
+    Our choice: a block takes the relations of joints from its stage's last layer, which has just found them, in place
+    of finding its own (`mamba=dict(num_phases=4)` lets it).
 
     Args:
         graph_cfg (dict): `layout` and `mode`.
@@ -30,7 +30,7 @@ class DynSTGMamba(DFSTGNN):
         **kwargs: See `DFSTGNN`.
 
     Shape:
-        x: (N, M, T, V, C). Result: (N, M, C', T', V), with T' = ceil(T / 4) and C' the width of the last stage.
+        x: (N, M, T, V, C). Result: (N, M, C', T', V), with T' = ceil(T / 8) and C' the width of the last stage.
     """
 
     def __init__(self, graph_cfg, size='small', mamba=True, **kwargs):

@@ -244,7 +244,8 @@ class NumbaScan(torch.autograd.Function):
         *inputs, kept = ctx.saved_tensors
         u, delta, A, B, C, D, bias, z = inputs
         grad = grad.contiguous()
-        du, ddelta, dB, dC, dz = map(torch.empty_like, (u, delta, B, C, z))
+        du, ddelta, dB, dC = map(torch.empty_like, (u, delta, B, C))
+        dz = torch.empty_like(z) if ctx.given[-1] else z.new_empty(0, *z.shape[1:])
         total = len(u) * -(-u.shape[2] // ctx.options[-1])
         # every part sums for itself what all sequences share
         dA, dD, dbias = (torch.zeros(max_parts(total), *value.shape, dtype=torch.float64) for value in (A, D, bias))

@@ -52,26 +52,28 @@ def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_sof
         raise ValueError(f'backend: numba computes in float32 on the CPU; u is {u.dtype} on {u.device}.')
     if backend == 'triton' and u.device.type == 'cpu' and os.environ.get('TRITON_INTERPRET') != '1':
         raise ValueError('backend: triton needs a GPU; u is on cpu. (TRITON_INTERPRET=1 runs it there, slowly.)')
-    options = D, z, delta_bias, delta_softplus
-    if backend in ('numba', 'triton'):
-        return _scan_compiled(u, delta, A, B, C, *options, reverse, backend)
-    scan = dict(mamba=_scan_mamba, torch=_scan_torch, ref=_scan_ref)[backend]
-    return _scan_by_group(scan, u, delta, A, B, C, *options, reverse)
+    flat = u.dim() == 3
+    u, delta, B, C, z = (value if value is None or not flat else value[:, None] for value in (u, delta, B, C, z))
+    B, C = (value if value.dim() == 5 else value[:, :, None] for value in (B, C))
+    scan = _scan_compiled if backend in ('numba', 'triton') else _scan_by_group
+    y = scan(backend, u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse)
+    return y[:, 0] if flat else y
 
 
 def selective_scan_ref(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, *, reverse=False):
-    """The truth that `selective_scan` is tested against: the equation, one frame after the other, in the input's
-    type."""
+    """The truth that `selective_scan` is tested against, in the input's type: all steps made discrete, as in mamba's own
+    reference, then one frame after the other."""
     return selective_scan(u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse=reverse, backend='ref')
 
 
 def _scan_ref(u, delta, A, B, C, D, z, bias, softplus):
     step = _step(delta, bias, softplus)
-    h = u.new_zeros(*u.shape[:-1], A.shape[1])
-    y = []
+    decay = torch.exp(torch.einsum('bvdt,dn->bvdtn', step, A))
+    inputs = torch.einsum('bvdt,bvnt,bvdt->bvdtn', step, B, u)
+    h, y = torch.zeros_like(inputs[..., 0, :]), []
     for t in range(u.shape[-1]):
-        h = torch.exp(step[..., t, None] * A) * h + (step[..., t] * u[..., t])[..., None] * B[..., None, :, t]
-        y.append((h * C[..., None, :, t]).sum(-1))
+        h = decay[..., t, :] * h + inputs[..., t, :]
+        y.append(torch.einsum('bvdn,bvn->bvd', h, C[..., t]))
     return _output(torch.stack(y, -1), u, D, z).to(u.dtype)
 
 
@@ -97,14 +99,13 @@ def _scan_mamba(u, delta, A, B, C, D, z, bias, softplus):
     return rearrange(selective_scan_fn(u, delta, A, B, C, D, z, bias, softplus), '(b v) d t -> b v d t', v=joints)
 
 
-def _scan_by_group(scan, u, delta, A, B, C, D, z, bias, softplus, reverse):
+# Below, all have joints and groups: u, delta, z (b, v, d, t), B, C (b, v, g, n, t).
+
+
+def _scan_by_group(backend, u, delta, A, B, C, D, z, bias, softplus, reverse):
     """For scans that know neither groups nor directions: one call a group, on flipped time where it runs backwards."""
-    flat = u.dim() == 3
-    u, delta, B, C, z = (value if value is None or not flat else value[:, None] for value in (u, delta, B, C, z))
-    if B.dim() == 4:
-        B, C = B[:, :, None], C[:, :, None]
-    groups = B.shape[2]
-    parts = []
+    scan = dict(mamba=_scan_mamba, torch=_scan_torch, ref=_scan_ref)[backend]
+    groups, parts = len(reverse), []
     for group, backwards in enumerate(reverse):
         def turn(value):
             return value.flip(-1) if backwards and value is not None else value
@@ -115,17 +116,14 @@ def _scan_by_group(scan, u, delta, A, B, C, D, z, bias, softplus, reverse):
         part = scan(turn(pick(u, 2)), turn(pick(delta, 2)), pick(A, 0), turn(B[:, :, group]), turn(C[:, :, group]),
                     pick(D, 0), turn(pick(z, 2)), pick(bias, 0), softplus)
         parts.append(turn(part))
-    y = torch.cat(parts, 2) if groups > 1 else parts[0]
-    return y[:, 0] if flat else y
+    return torch.cat(parts, 2) if groups > 1 else parts[0]
 
 
-def _scan_compiled(u, delta, A, B, C, D, z, bias, softplus, reverse, backend):
+def _scan_compiled(backend, u, delta, A, B, C, D, z, bias, softplus, reverse):
     """Kernels that know groups and directions, and read (b, t, v, d) where it lies."""
-    flat, kind = u.dim() == 3, u.dtype
-    u, delta, B, C, z = (value if value is None or not flat else value[:, None] for value in (u, delta, B, C, z))
+    kind = u.dtype
     u, delta, z = (value if value is None else value.permute(0, 3, 1, 2) for value in (u, delta, z))
-    B, C = (value.permute(0, 4, 1, 2, 3) if value.dim() == 5 else value.permute(0, 3, 1, 2)[:, :, :, None]
-            for value in (B, C))
+    B, C = (value.permute(0, 4, 1, 2, 3) for value in (B, C))
     if backend == 'numba':
         from .scan_numba import scan
         u, delta, A, B, C, D, bias, z = (value if value is None else value.float()
@@ -136,8 +134,7 @@ def _scan_compiled(u, delta, A, B, C, D, z, bias, softplus, reverse, backend):
         step = delta if bias is None else delta + bias
         y = TritonScan.apply(u, F.softplus(step) if softplus else step, A, B, C, D, z, reverse,
                              torch.is_grad_enabled())
-    y = y.permute(0, 2, 3, 1)
-    return y[:, 0] if flat else y
+    return y.permute(0, 2, 3, 1)
 
 
 def _best(u):

@@ -6,6 +6,7 @@ for work by spinning for some milliseconds, and would take the cores from thread
 import ctypes
 import functools
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,7 +31,8 @@ def share_out(kernel, total, cost):
     """
     parts = min(max_parts(total), 1 + cost // WORTH_A_THREAD)
     if parts == 1:
-        return kernel(0, 0, total)
+        kernel(0, 0, total)
+        return
     bounds = [total * part // parts for part in range(parts + 1)]
     run = _run_on_pool if _openmp() is None else _run_on_openmp
     run(lambda part: kernel(part, bounds[part], bounds[part + 1]), parts)
@@ -61,17 +63,16 @@ def _run_on_pool(job, parts):
 
 @functools.cache
 def _openmp():
-    """GNU's OpenMP that torch has loaded, or None: another copy of it would have threads of its own."""
+    """GNU's OpenMP as torch has loaded it, or None; other packages bring copies, whose threads are not torch's."""
     try:
-        loaded = {Path(line.split()[-1]) for line in Path('/proc/self/maps').read_text().splitlines() if '/' in line}
+        maps = Path('/proc/self/maps').read_text()
     except OSError:
         return None
-    folder = Path(torch.__file__).parents[1]
-    found = [path for path in loaded
-             if path.name.startswith('libgomp') and any(path.is_relative_to(folder / name) for name in ('torch', 'torch.libs'))]
-    if not found:
+    site = re.escape(str(Path(torch.__file__).parents[1]))
+    found = re.search(rf'{site}/torch(?:\.libs)?/\S*libgomp\S*', maps)
+    if found is None:
         return None
-    library = ctypes.CDLL(str(found[0]))
+    library = ctypes.CDLL(found[0])
     library.GOMP_parallel.argtypes = _CALLBACK, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
     library.GOMP_parallel.restype = None
     return library

@@ -109,7 +109,7 @@ def test_step_listens_to_the_neighbours_only_where_it_is_asked_to():
         assert ((module(moved) - module(x))[:, :, 3].abs().max() > 1e-5) == heard
 
 
-@pytest.mark.parametrize('options', [dict(), dict(with_cp=False), dict(scan='spatio-temporal')])
+@pytest.mark.parametrize('options', [dict(), dict(with_cp=True), dict(scan='spatio-temporal')])
 def test_every_parameter_gets_a_gradient(options):
     module = block(**options).train()
     with torch.no_grad():

@@ -5,6 +5,7 @@ from mmengine.runner import autocast
 from torch.utils.flop_counter import FlopCounterMode
 
 from dynstg_mm.layers import DynamicGraphConv, PhaseTemporalConv, STGMambaBlock
+from dynstg_mm.models.df_stgnn import DFSTGNNLayer
 from dynstg_mm.skeletons import LAYOUTS, get_layout
 from mmaction.registry import MODELS, TRANSFORMS
 
@@ -58,6 +59,15 @@ def test_stg_mamba_stands_behind_the_backbones_of_mmaction(backbone, channels):
     wrong = build(type='STGMamba', graph_cfg=graph, channels=6, backbone=dict(backbone, graph_cfg=graph))
     with pytest.raises(ValueError, match='channels: 6; the backbone returns 8'):
         wrong(x)
+
+
+def test_computing_again_changes_nothing():
+    x, gradients = torch.randn(2, 1, 16, 25, 2), []
+    for with_cp in (True, False):
+        backbone = build(type='DynSTGMamba', graph_cfg=BODY, with_cp=with_cp)
+        backbone(x).square().sum().backward()
+        gradients.append([value.grad for value in backbone.parameters()])
+    torch.testing.assert_close(*gradients)
 
 
 def test_clip_does_not_depend_on_its_batch():
@@ -145,7 +155,7 @@ PARTS = [
     (dict(learn_filter=False), lambda model: not named(model, 'graph_conv.static')),
     (dict(hierarchy=False), lambda model: layers(model, DynamicGraphConv)[0].hierarchy is None),
     (dict(tubelet_size=1), lambda model: model.embed.in_features == 2),
-    (dict(with_cp=False), lambda model: not any(getattr(part, 'with_cp', False) for part in model.modules())),
+    (dict(with_cp=True), lambda model: all(part.with_cp for part in layers(model, (DFSTGNNLayer, STGMambaBlock)))),
     (dict(dropout=0.3), lambda model: [part.p for part in layers(model, torch.nn.Dropout)] == [0.3] * 3),
     (dict(kernel_size=3, dilations=(1, 2, 4)), lambda model: layers(model, PhaseTemporalConv)[0].offsets == (
         (-1, 0, 1), (-2, 0, 2), (-4, 0, 4))),

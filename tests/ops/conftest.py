@@ -4,17 +4,25 @@ import torch
 from dynstg_mm.ops import threads
 
 
-@pytest.fixture
-def three_threads(monkeypatch):
-    """Call it, and kernels share out any work among three threads; it returns the list that their parts are noted
-    in."""
-    before, parts = torch.get_num_threads(), []
-    executor = threads._pool
+@pytest.fixture(params=['openmp', 'pool'])
+def three_threads(request, monkeypatch):
+    """Call it, and kernels share out any work among three threads, torch's or our own; it returns the list that their
+    parts are noted in."""
+    if request.param == 'pool':
+        monkeypatch.setattr(threads, '_openmp', lambda: None)
+    elif threads._openmp() is None:
+        pytest.skip("torch's OpenMP is not GNU's")
+    before, parts, name = torch.get_num_threads(), [], f'_run_on_{request.param}'
+    run = getattr(threads, name)
+
+    def noted(job, total):
+        parts.append(total)
+        run(job, total)
 
     def start():
         torch.set_num_threads(3)
         monkeypatch.setattr(threads, 'WORTH_A_THREAD', 1)
-        monkeypatch.setattr(threads, '_pool', lambda number: parts.append(number + 1) or executor(number))
+        monkeypatch.setattr(threads, name, noted)
         return parts
 
     yield start

@@ -47,7 +47,7 @@ def test_threads_share_the_work(three_threads, shape):
     parts = three_threads()
     for few, many in zip(one, run(temporal_filter, x, kernel, BRANCHES)):
         torch.testing.assert_close(many, few, rtol=1e-4, atol=1e-4)
-    assert parts == [3] * 4
+    assert parts == [3, 3]
 
 
 @pytest.mark.parametrize('clips, frames', [(0, 9), (2, 1)])
