@@ -4,4 +4,4 @@ param_scheduler = [
     dict(type='CosineAnnealingLR', eta_min=0, T_max=18, by_epoch=True, begin=2, end=20, convert_to_iter_based=True)
 ]
 optim_wrapper = dict(
-    optimizer=dict(type='AdamW', lr=0.002, weight_decay=0.05), clip_grad=dict(max_norm=5))
+    optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.05), clip_grad=dict(max_norm=5))
