@@ -64,8 +64,9 @@ class DFSTGNNLayer(nn.Module):
         phases (b, t', p) and the relations (b, t', v, v), or None.
     """
 
-    def __init__(self, in_channels, out_channels, adjacency, *, hierarchy=None, stride=1, num_phases=4, phase_filter=True,
-                 dynamic=True, learn_filter=True, kernel_size=5, dilations=(1, 2), dropout=0., with_cp=False):
+    def __init__(self, in_channels, out_channels, adjacency, *, hierarchy=None, stride=1, num_phases=4,
+                 phase_filter=True, dynamic=True, learn_filter=True, kernel_size=5, dilations=(1, 2), dropout=0.,
+                 with_cp=False):
         super().__init__()
         self.stride, self.with_cp = stride, with_cp
         if not (dynamic or phase_filter):
@@ -110,9 +111,9 @@ class DFSTGNN(BaseModule):
         in_channels (int): Input channels, C.
         base_channels (list[int]): Width of each stage; t halves from one stage to the next.
         depths (list[int]): Layers of each stage.
-        tubelet_size (int): Frames of a joint that are lifted together, so that all that follows runs at a fraction of the
-            rate and sees velocities from the start; 1 switches it off. Our choice, as is lifting itself: phases are
-            read from a mean over joints, in which left and right would cancel in plain coordinates.
+        tubelet_size (int): Frames of a joint that are lifted together, so that all that follows runs at a fraction of
+            the rate and sees velocities from the start; 1 switches it off. Our choice, as is lifting itself: phases
+            are read from a mean over joints, in which left and right would cancel in plain coordinates.
         num_phases (int): Movement phases, p; 1 switches them off.
         phase_filter (bool): Mix the temporal filters by phase; off is one filter for all frames.
         dynamic (bool): Dynamic part of the adjacency.

@@ -50,8 +50,8 @@ def frame_relation(relations, phases):
 def phase_balance(phases):
     """How unevenly the phases are used: 0 when all are used alike, p - 1 when one takes every frame.
 
-    Our choice: the sum of squares of the mean use, over clips and frames. It keeps one phase from taking all; that frames
-    differ in their phase it leaves to the task.
+    Our choice: the sum of squares of the mean use, over clips and frames. It keeps one phase from taking all; that
+    frames differ in their phase it leaves to the task.
 
     Shape:
         phases: (b, t, p). Result: scalar.

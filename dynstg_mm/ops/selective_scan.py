@@ -61,8 +61,8 @@ def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_sof
 
 
 def selective_scan_ref(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, *, reverse=False):
-    """The truth that `selective_scan` is tested against, in the input's type: all steps made discrete, as in mamba's own
-    reference, then one frame after the other."""
+    """The truth that `selective_scan` is tested against, in the input's type: all steps made discrete, as in mamba's
+    own reference, then one frame after the other."""
     return selective_scan(u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse=reverse, backend='ref')
 
 

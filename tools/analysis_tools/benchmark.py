@@ -45,7 +45,7 @@ MODEL_CONFIGS = {  # file of configs/_base_/models, and what differs from it
 }
 PARTS = ('models', 'growth', 'scan')
 BACKENDS = ('torch', 'numba', 'triton', 'mamba')
-SCANS = ('272,64,64,4', '400,32,100,4', '272,128,100,16')
+SCANS = ('272,64,64,4', '400,32,50,4', '272,128,100,16')
 
 
 def scan_size(text):
