@@ -96,7 +96,7 @@ class DynamicGraphConv(nn.Module):
         learn_filter (bool): See `StaticAdjacency`.
 
     Shape:
-        x: (b, t, v, c), relations: of each frame, (b, t, v, w), or None. Result: (b, t, v, c_out).
+        x: (b, t, v, c), relations: of each frame, (b, t, v, w), None where `dynamic` is off. Result: (b, t, v, c_out).
     """
 
     def __init__(self, in_channels, out_channels, adjacency, *, hierarchy=None, dynamic=True, learn_filter=True):
@@ -118,8 +118,8 @@ class DynamicGraphConv(nn.Module):
         y = torch.addmm(self.bias, mixed, self.weight.flatten(0, 1))
         if self.alpha is not None:  # the subsets share the dynamic part, so their weights are added up instead
             weight = torch.mv(self.weight[:len(self.alpha)].flatten(1).T, self.alpha).view(self.weight.shape[1:])
-            y.addmm_(mix_joints(x, relations).flatten(0, 2).to(y.dtype), weight.to(y.dtype))
-        return y.view(*x.shape[:3], -1)
+            y = torch.addmm(y, mix_joints(x, relations).flatten(0, 2), weight)
+        return y.view(*x.shape[:3], len(self.bias))
 
     def adjacency(self, relations, frames):
         """The whole adjacency of every frame, without the hierarchy, for reading and plotting, (b, t, k, v, v).

@@ -25,7 +25,7 @@ def phase_features(x, phases):
         x: (b, t, v, c). phases: (b, t, p), a soft assignment. Result: (b, p, v, c).
     """
     share = phases / phases.sum(1, keepdim=True).clamp_min(1e-6)
-    return torch.bmm(share.transpose(1, 2).to(x.dtype), x.flatten(2)).view(len(x), -1, *x.shape[2:])
+    return torch.bmm(share.transpose(1, 2).to(x.dtype), x.flatten(2)).view(len(x), phases.shape[-1], *x.shape[2:])
 
 
 def relation(query, key):
@@ -35,7 +35,7 @@ def relation(query, key):
         query, key: (b, p, v, c'). Result: (b, p, v, w).
     """
     product = torch.bmm((query * query.shape[-1]**-0.5).flatten(0, 1), key.flatten(0, 1).transpose(1, 2))
-    return torch.tanh(product).view(*query.shape[:3], -1)
+    return torch.tanh(product).view(*query.shape[:3], key.shape[2])
 
 
 def frame_relation(relations, phases):

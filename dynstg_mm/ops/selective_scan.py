@@ -68,12 +68,12 @@ def selective_scan_ref(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta
 
 def _scan_ref(u, delta, A, B, C, D, z, bias, softplus):
     step = _step(delta, bias, softplus)
-    decay = torch.exp(torch.einsum('bvdt,dn->bvdtn', step, A))
-    inputs = torch.einsum('bvdt,bvnt,bvdt->bvdtn', step, B, u)
+    decay = torch.exp(step[..., None] * A[:, None])
+    inputs = (step * u)[..., None] * B.transpose(-1, -2)[:, :, None]
     h, y = torch.zeros_like(inputs[..., 0, :]), []
     for t in range(u.shape[-1]):
         h = decay[..., t, :] * h + inputs[..., t, :]
-        y.append(torch.einsum('bvdn,bvn->bvd', h, C[..., t]))
+        y.append((h * C[..., None, :, t]).sum(-1))
     return _output(torch.stack(y, -1), u, D, z).to(u.dtype)
 
 
@@ -99,11 +99,12 @@ def _scan_mamba(u, delta, A, B, C, D, z, bias, softplus):
     return rearrange(selective_scan_fn(u, delta, A, B, C, D, z, bias, softplus), '(b v) d t -> b v d t', v=joints)
 
 
-# Below, all have joints and groups: u, delta, z (b, v, d, t), B, C (b, v, g, n, t).
-
-
 def _scan_by_group(backend, u, delta, A, B, C, D, z, bias, softplus, reverse):
-    """For scans that know neither groups nor directions: one call a group, on flipped time where it runs backwards."""
+    """For scans that know neither groups nor directions: one call a group, on flipped time where it runs backwards.
+
+    Shape:
+        u, delta, z: (b, v, d, t). B, C: (b, v, g, n, t); a call gets (b, v, n, t). Result: as u.
+    """
     scan = dict(mamba=_scan_mamba, torch=_scan_torch, ref=_scan_ref)[backend]
     groups, parts = len(reverse), []
     for group, backwards in enumerate(reverse):
@@ -120,7 +121,7 @@ def _scan_by_group(backend, u, delta, A, B, C, D, z, bias, softplus, reverse):
 
 
 def _scan_compiled(backend, u, delta, A, B, C, D, z, bias, softplus, reverse):
-    """Kernels that know groups and directions, and read (b, t, v, d) where it lies."""
+    """Kernels that know groups and directions, and read (b, t, v, d) where it lies. Shape: as `_scan_by_group`."""
     kind = u.dtype
     u, delta, z = (value if value is None else value.permute(0, 3, 1, 2) for value in (u, delta, z))
     B, C = (value.permute(0, 4, 1, 2, 3) for value in (B, C))

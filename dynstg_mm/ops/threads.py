@@ -1,12 +1,12 @@
 """Threads for compiled kernels that release the interpreter lock; Numba's own take four times as long to compile.
 
 A kernel runs on the very threads that torch's operations run on, where that is GNU's OpenMP, as on Linux: those wait
-for work by spinning for some milliseconds, and would take the cores from threads of our own.
+for work by spinning for some milliseconds, and would take the cores from threads of our own. What holds for them holds
+here: after a fork, `torch.set_num_threads(1)`, as PyTorch's data loaders do.
 """
 import ctypes
 import functools
 import os
-import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,19 +39,22 @@ def share_out(kernel, total, cost):
 
 
 def _run_on_openmp(job, parts):
-    failed = []
+    done, failed = [], []
 
     @_CALLBACK
     def work(_):
         try:  # the team can be smaller than asked for
             for part in range(_openmp().omp_get_thread_num(), parts, _openmp().omp_get_num_threads()):
                 job(part)
+                done.append(part)
         except BaseException as error:
             failed.append(error)
 
     _openmp().GOMP_parallel(work, None, parts, 0)
     if failed:
         raise failed[0]
+    if len(done) < parts:  # ctypes drops what is raised before `try`, such as an interrupt
+        raise RuntimeError('a compiled kernel was interrupted.')
 
 
 def _run_on_pool(job, parts):
@@ -63,18 +66,14 @@ def _run_on_pool(job, parts):
 
 @functools.cache
 def _openmp():
-    """GNU's OpenMP as torch has loaded it, or None; other packages bring copies, whose threads are not torch's."""
+    """The OpenMP that torch runs on if it is GNU's, else None; other packages bring copies, with threads of their
+    own."""
     try:
-        maps = Path('/proc/self/maps').read_text()
-    except OSError:
+        library = ctypes.CDLL(str(Path(torch.__file__).with_name('lib') / 'libtorch_cpu.so'))
+        library.GOMP_parallel.argtypes = _CALLBACK, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
+        library.GOMP_parallel.restype = None
+    except (OSError, AttributeError):
         return None
-    site = re.escape(str(Path(torch.__file__).parents[1]))
-    found = re.search(rf'{site}/torch(?:\.libs)?/\S*libgomp\S*', maps)
-    if found is None:
-        return None
-    library = ctypes.CDLL(found[0])
-    library.GOMP_parallel.argtypes = _CALLBACK, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint
-    library.GOMP_parallel.restype = None
     return library
 
 

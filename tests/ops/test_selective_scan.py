@@ -144,6 +144,16 @@ def test_half_precision_keeps_its_type_and_its_state_in_float32(backend, kind):
         assert (x.float() - z).abs().max() < 0.02 * z.abs().max(), name
 
 
+@pytest.mark.parametrize('name', ['ref', 'auto', 'torch'])
+def test_weights_may_be_float32_beside_half_precision(name):
+    values = arguments(b=1, t=40)
+    mixed = [value.to(DEVICE.get(name, 'cpu'), value.dtype if value.shape[0] == 5 else torch.bfloat16)
+             for value in values]  # A, D and the bias, of 5 channels
+    out = selective_scan(*mixed, delta_softplus=True, backend=name)
+    expected = selective_scan_ref(*values, delta_softplus=True)
+    assert out.dtype == torch.bfloat16 and (out.cpu().float() - expected).abs().max() < 0.02 * expected.abs().max()
+
+
 @pytest.mark.parametrize('name', ['u', 'delta', 'A', 'z', 'delta_bias'])
 def test_a_diverged_value_stays_visible(backend, name):
     values = arguments(b=1)

@@ -1,7 +1,10 @@
 import threading
 
+from types import SimpleNamespace
+
 import pytest
 
+from dynstg_mm.ops import threads
 from dynstg_mm.ops.threads import share_out
 
 
@@ -26,3 +29,17 @@ def test_failure_in_any_thread_is_the_callers(three_threads):
 
     with pytest.raises(ValueError, match='part 2'):
         share_out(kernel, 7, 1000)
+
+
+@pytest.mark.parametrize('called', [1, 0])
+def test_smaller_team_does_all_the_work_and_none_is_told(monkeypatch, called):
+    monkeypatch.setattr(threads, '_openmp', lambda: SimpleNamespace(
+        omp_get_thread_num=lambda: 0, omp_get_num_threads=lambda: 1,
+        GOMP_parallel=lambda work, *options: work(None) if called else None))
+    done = []
+    if called:
+        threads._run_on_openmp(done.append, 3)
+        assert done == [0, 1, 2]
+    else:
+        with pytest.raises(RuntimeError, match='interrupted'):
+            threads._run_on_openmp(done.append, 3)
