@@ -55,7 +55,7 @@ def test_filters_are_plotted_and_kept(tmp_path, checkpoint, run_tool, sample):
                     tmp_path / 'out', '--cfg-options', *TINY)
     assert done.returncode == 0 and clip in done.stdout, done.stdout
     found = np.load(tmp_path / 'out/filters.npz')
-    assert found['phases_layer_0'].shape == (32, 4) and found['adjacency_layer_3'].shape == (32, 1, 25, 25)
+    assert found['phases_layer_0'].shape == (32, 4) and found['adjacency_layer_3'].shape == (16, 1, 25, 25)
     assert (tmp_path / 'out/filters.png').stat().st_size > 20000
 
 
