@@ -5,8 +5,9 @@
 
 Models take turns, round by round, so that what else the machine does hits all alike; a time is the median over the
 rounds with half the distance of its quartiles, a ratio the median over the rounds of the ratio to the model named by
---baseline. Multiply-adds count matrix products, convolutions, temporal filters and scans of one window. Peak memory
-is what a training step needs beyond the model at rest, on the CPU as the system sees it, in a process of its own.
+--baseline; latency is the mean of 20 calls behind 5 that warm up. Multiply-adds count matrix products, convolutions,
+temporal filters and scans of one window. Peak memory is what a training step needs beyond the model at rest, on the CPU
+as the system sees it, in a process of its own.
 """
 import argparse
 import itertools
@@ -122,7 +123,9 @@ class Bench:
     def autocast(self):
         return torch.autocast(self.device.type, self.kind, enabled=self.kind != torch.float32)
 
-    def seconds(self, call, *inputs, repeats=1):
+    def seconds(self, call, *inputs, repeats=1, warmup=0):
+        for _ in range(warmup):
+            call(*inputs)
         self.synchronize()
         start = time.perf_counter()
         for _ in range(repeats):
@@ -210,7 +213,7 @@ def measure_models(bench, args, layout):
     for turn in range(args.rounds + 1):
         progress(f'{layout}: round {turn} of {args.rounds}')
         for name, model in models.items():
-            found = dict(latency=bench.seconds(bench.infer, model, one, repeats=10),
+            found = dict(latency=bench.seconds(bench.infer, model, one, repeats=20, warmup=5),
                          throughput=bench.seconds(bench.infer, model, many),
                          step=bench.seconds(bench.train, model, many))
             for key, value in found.items():
