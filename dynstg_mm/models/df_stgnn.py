@@ -139,6 +139,8 @@ class DFSTGNN(BaseModule):
         super().__init__(init_cfg=init_cfg)
         if len(base_channels) != len(depths):
             raise ValueError(f'depths: {len(depths)} numbers; base_channels has {len(base_channels)} stages.')
+        if tubelet_size < 1:
+            raise ValueError(f'tubelet_size: {tubelet_size}; expected 1 or more frames.')
         layout, adjacency = build_graph(**graph_cfg)
         self.layout = layout
         self.in_channels, self.balance_weight, self.with_cp = in_channels, balance_weight, with_cp

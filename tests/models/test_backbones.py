@@ -286,6 +286,7 @@ def test_autocast(kind):
 @pytest.mark.parametrize('config, message', [
     (dict(type='DynSTGMamba', size='medium'), "size: 'medium'; expected one of large, small"),
     (dict(type='DFSTGNN', base_channels=(8, ), depths=(1, 2)), 'depths: 2 numbers; base_channels has 1'),
+    (dict(type='DFSTGNN', tubelet_size=0), 'tubelet_size: 0; expected 1 or more'),
 ])
 def test_wrong_options_are_named(config, message):
     with pytest.raises(ValueError, match=message):
