@@ -30,7 +30,8 @@ class DynSTGMamba(DFSTGNN):
         **kwargs: See `DFSTGNN`.
 
     Shape:
-        x: (N, M, T, V, C). Result: (N, M, C', T', V), with T' = ceil(T / 8) for tubelets of 2, and C' the width of the last stage.
+        x: (N, M, T, V, C). Result: (N, M, C', T', V), with T' = ceil(T / 8) for tubelets of 2, and C' the width of the
+        last stage.
     """
 
     def __init__(self, graph_cfg, size='small', mamba=True, **kwargs):

@@ -66,8 +66,8 @@ def _run_on_pool(job, parts):
 
 @functools.cache
 def _openmp():
-    """The OpenMP that torch runs on if it is GNU's, else None; other packages bring copies, with threads of their
-    own."""
+    """The OpenMP that torch runs on if it can be called as GNU's, else None; the copies that other packages bring have
+    threads of their own."""
     try:
         library = ctypes.CDLL(str(Path(torch.__file__).with_name('lib') / 'libtorch_cpu.so'))
         library.GOMP_parallel.argtypes = _CALLBACK, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint

@@ -17,6 +17,13 @@ def build(**config):
     return MODELS.build(config)
 
 
+def set_alphas(backbone, value):
+    """Let the dynamic part of the graph count, as in a trained model."""
+    for name, alpha in backbone.named_parameters():
+        if name.endswith('alpha'):
+            torch.nn.init.constant_(alpha, value)
+
+
 @pytest.mark.parametrize('config, channels', [
     (dict(type='DynSTGMamba', size='small'), 64),
     (dict(type='DynSTGMamba', size='large'), 192),
@@ -74,9 +81,7 @@ def test_computing_again_changes_nothing():
     x, gradients = torch.randn(2, 1, 16, 25, 2), []
     for with_cp in (True, False):
         backbone = build(type='DynSTGMamba', graph_cfg=BODY, with_cp=with_cp)
-        for name, value in backbone.named_parameters():
-            if name.endswith('alpha'):
-                torch.nn.init.constant_(value, 0.3)
+        set_alphas(backbone, 0.3)
         backbone(x).square().sum().backward()
         gradients.append([value.grad for value in backbone.parameters()])
     torch.testing.assert_close(*gradients)
@@ -84,9 +89,7 @@ def test_computing_again_changes_nothing():
 
 def test_clip_does_not_depend_on_its_batch():
     backbone = build(type='DynSTGMamba', graph_cfg=BODY).eval()
-    for name, value in backbone.named_parameters():
-        if name.endswith('alpha'):
-            torch.nn.init.constant_(value, 0.5)
+    set_alphas(backbone, 0.5)
     x = torch.randn(4, 1, 16, 25, 2)
     torch.testing.assert_close(backbone(x)[:1], backbone(x[:1]), rtol=1e-4, atol=1e-5)
 
@@ -271,9 +274,7 @@ GPU = torch.cuda.is_available()
 def test_autocast(kind):
     device = 'cuda' if GPU else 'cpu'
     backbone = build(type='DynSTGMamba', graph_cfg=BODY).eval().to(device)
-    for name, value in backbone.named_parameters():
-        if name.endswith('alpha'):
-            torch.nn.init.constant_(value, 0.3)
+    set_alphas(backbone, 0.3)
     x = torch.randn(2, 1, 16, 25, 2, device=device)
     expected = backbone(x)
     with autocast(device_type=device, dtype=kind):

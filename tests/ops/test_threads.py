@@ -1,5 +1,4 @@
 import threading
-
 from types import SimpleNamespace
 
 import pytest
