@@ -9,10 +9,14 @@ left     left joints; right: their mirror images, in the same order
 legs     (hip, knee, ankle) of each leg; their length is the unit of size
 feet     (heel, toe) of each foot; they tell where a person faces who does not move
 limbs    name -> joints; the middle level of the hierarchy joint, limb, body
+aliases  name in a file -> name in `joints`, where a format has its own
 
-The last five may be missing from a layout of the user's own, as long as nothing that needs them is asked for; limbs
-are then the branches that hang off the centre.
+All but `num_node`, `inward` and `center` may be missing from a layout of the user's own, as long as nothing that needs
+them is asked for; limbs are then the branches that hang off the centre.
 """
+import re
+
+import numpy as np
 
 LAYOUTS = {
     # OpenPose, 25 joints
@@ -137,6 +141,44 @@ LAYOUTS = {
         feet=[(14, 15), (18, 19)],
         limbs=dict(head=[3], trunk=[0, 1, 2], left_arm=[4, 5, 6, 7], right_arm=[8, 9, 10, 11],
                    left_leg=[12, 13, 14, 15], right_leg=[16, 17, 18, 19])),
+    # The motion capture skeleton of MSND: 20 joints and 5 end sites, in the order of its BVH files
+    'msnd': dict(
+        num_node=25,
+        joints=('mid_hip', 'right_hip', 'right_knee', 'right_ankle', 'right_toes', 'right_toe_tip', 'spine', 'thorax',
+                'head', 'head_top', 'left_collar', 'left_shoulder', 'left_elbow', 'left_wrist', 'left_fingertip',
+                'right_collar', 'right_shoulder', 'right_elbow', 'right_wrist', 'right_fingertip', 'left_hip',
+                'left_knee', 'left_ankle', 'left_toes', 'left_toe_tip'),
+        aliases=dict(
+            Hips='mid_hip', RightUpLeg='right_hip', RightLeg='right_knee', RightFoot='right_ankle',
+            RightToes='right_toes', RightToes_end='right_toe_tip', Spine='spine', Spine1='thorax', HEad='head',
+            HEad_end='head_top', LeftShoulder1='left_collar', LeftArm='left_shoulder', LeftForeArm='left_elbow',
+            LeftHand='left_wrist', LeftHand_end='left_fingertip', RightShoulder='right_collar',
+            RightArm='right_shoulder', RightForeArm='right_elbow', RightHand='right_wrist',
+            RightHand_end='right_fingertip', LeftUpLeg='left_hip', LeftLeg='left_knee', LeftFoot='left_ankle',
+            LeftToes='left_toes', LeftToes_end='left_toe_tip'),
+        inward=[(1, 0), (2, 1), (3, 2), (4, 3), (5, 4), (6, 0), (7, 6), (8, 7), (9, 8), (10, 7), (11, 10), (12, 11),
+                (13, 12), (14, 13), (15, 7), (16, 15), (17, 16), (18, 17), (19, 18), (20, 0), (21, 20), (22, 21),
+                (23, 22), (24, 23)],
+        center=0,
+        left=[10, 11, 12, 13, 14, 20, 21, 22, 23, 24],
+        right=[15, 16, 17, 18, 19, 1, 2, 3, 4, 5],
+        legs=[(1, 2, 3), (20, 21, 22)],
+        feet=[(3, 5), (22, 24)],
+        limbs=dict(head=[8, 9], trunk=[0, 6, 7], left_arm=[10, 11, 12, 13, 14], right_arm=[15, 16, 17, 18, 19],
+                   left_leg=[20, 21, 22, 23, 24], right_leg=[1, 2, 3, 4, 5])),
+}
+
+_SHOULDERS, _HIPS = ('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip')
+# What stands in for a joint that a skeleton lacks: the same place under another name, or the mean of several joints.
+_STAND_INS = {
+    'mid_hip': (('spine_base', ), _HIPS), 'spine_base': (('mid_hip', ), _HIPS),
+    'neck': (('thorax', ), ('spine_shoulder', ), _SHOULDERS), 'thorax': (('neck', ), ('spine_shoulder', ), _SHOULDERS),
+    'spine_shoulder': (('neck', ), ('thorax', ), _SHOULDERS),
+    'spine': (('spine_mid', ), _SHOULDERS + _HIPS), 'spine_mid': (('spine', ), _SHOULDERS + _HIPS),
+    'head': (('left_ear', 'right_ear'), ), 'nose': (('left_eye', 'right_eye'), ),
+    **{f'{side}_{joint}': tuple((f'{side}_{other}', ) for other in ('big_toe', 'foot_index', 'toe_tip', 'foot')
+                                if other != joint)
+       for side in ('left', 'right') for joint in ('big_toe', 'foot_index', 'toe_tip', 'foot')}
 }
 
 
@@ -157,19 +199,24 @@ def get_layout(layout):
             raise ValueError(f'layout: unknown name {layout!r}; known are {", ".join(LAYOUTS)}, or pass a dict with '
                              'num_node, inward and center.')
         return LAYOUTS[layout]
+    if not isinstance(layout, dict):
+        raise ValueError(f'layout: {type(layout).__name__}; expected a name or a dict.')
     missing = [key for key in ('num_node', 'inward', 'center') if key not in layout]
     if missing:
         raise ValueError(f'layout: {", ".join(missing)} missing; a layout is a dict with num_node, inward and center.')
     count = layout['num_node']
-    used = {'inward': [joint for edge in layout['inward'] for joint in edge], 'center': [layout['center']],
-            'left': layout.get('left', []), 'right': layout.get('right', []),
-            'legs': [joint for leg in layout.get('legs', []) for joint in leg],
-            'feet': [joint for foot in layout.get('feet', []) for joint in foot],
-            'limbs': [joint for limb in layout.get('limbs', {}).values() for joint in limb]}
-    for key, joints in used.items():
-        wrong = [joint for joint in joints if not 0 <= joint < count]
+    groups = {'inward': (layout['inward'], 2), 'legs': (layout.get('legs', []), 3), 'feet': (layout.get('feet', []), 2)}
+    for key, (members, size) in groups.items():
+        wrong = [member for member in members if not isinstance(member, (list, tuple)) or len(member) != size]
         if wrong:
-            raise ValueError(f'layout: {key} names joint {wrong[0]}, and there are {count} (0 to {count - 1}).')
+            raise ValueError(f'layout: {key} has {wrong[0]!r}; expected {size} joints.')
+    used = {key: [joint for member in members for joint in member] for key, (members, _) in groups.items()}
+    used.update(center=[layout['center']], left=layout.get('left', []), right=layout.get('right', []),
+                limbs=[joint for limb in layout.get('limbs', {}).values() for joint in limb])
+    for key, joints in used.items():
+        wrong = [joint for joint in joints if not isinstance(joint, int) or not 0 <= joint < count]
+        if wrong:
+            raise ValueError(f'layout: {key} names joint {wrong[0]!r}, and there are {count} (0 to {count - 1}).')
     if len(used['left']) != len(used['right']):
         raise ValueError(f'layout: left has {len(used["left"])} joints and right {len(used["right"])}; they are pairs.')
     complete = dict(layout)
@@ -177,6 +224,9 @@ def get_layout(layout):
     complete.setdefault('limbs', _branches(count, layout['inward'], layout['center']))
     if len(complete['joints']) != count:
         raise ValueError(f'layout: joints has {len(complete["joints"])} names for {count} joints.')
+    twice = [name for name in complete['joints'] if list(complete['joints']).count(name) > 1]
+    if twice:
+        raise ValueError(f'layout: joints has the name {twice[0]!r} twice.')
     return complete
 
 
@@ -200,6 +250,71 @@ def _branches(count, edges, center):
             stack.extend(new)
         limbs[f'branch_{len(limbs)}'] = sorted(branch)
     return limbs
+
+
+def map_joints(names, layout):
+    """Where each joint of a layout is found among the joints of another skeleton, by name.
+
+    Names are compared without case, `_` and spaces, and `RKnee` is `right_knee`; the layout's aliases count as names.
+    Neck, pelvis, spine, head, nose and the toes have stand-ins where they are missing, such as the mean of both hips.
+
+    Args:
+        names (Sequence[str]): Joint names, in the order of an array.
+        layout (dict): From `get_layout`.
+
+    Returns:
+        list[tuple[int]]: For every joint of the layout, the positions in `names` whose mean it is.
+
+    Raises:
+        ValueError: Two of the names are the same, or joints of the layout are not to be had. The message says which.
+    """
+    aliases = {_plain(alias): _plain(joint) for alias, joint in layout.get('aliases', {}).items()}
+    where = {}
+    for index, name in enumerate(names):
+        plain = aliases.get(_plain(name), _plain(name))
+        if plain in where:
+            raise ValueError(f'joints: {names[where[plain]]!r} and {name!r} are the same name.')
+        where[plain] = index
+    found, missing = [], []
+    for joint in layout['joints']:
+        ways = ((joint, ), *_STAND_INS.get(joint, ()))
+        way = next((way for way in ways if all(_plain(part) in where for part in way)), None)
+        if way is None:
+            missing.append(joint)
+        else:
+            found.append(tuple(where[_plain(part)] for part in way))
+    if missing:
+        raise ValueError(f'joints: {", ".join(missing)} missing, which the layout has; there are {", ".join(names)}.')
+    return found
+
+
+def apply_joint_map(keypoint, score, mapping):
+    """Keypoints of another layout.
+
+    Args:
+        keypoint (ndarray): (M, T, V, C).
+        score (ndarray, optional): (M, T, V), 0 for a lost joint.
+        mapping (list[tuple[int]]): From `map_joints`.
+
+    Returns:
+        tuple[ndarray, ndarray | None]: (M, T, V', C) and (M, T, V'). A mean takes the lowest score of its sources; where
+        one of them is lost (score 0, or without scores all coordinates 0) the result is lost: zeros and score 0.
+    """
+    seen = (keypoint != 0).any(-1) if score is None else score > 0
+    mapped = np.stack([keypoint[:, :, list(sources)].mean(2) for sources in mapping], 2).astype(keypoint.dtype)
+    there = np.stack([seen[:, :, list(sources)].all(2) for sources in mapping], 2)
+    mapped[~there] = 0
+    if score is not None:
+        lowest = np.stack([score[:, :, list(sources)].min(2) for sources in mapping], 2)
+        score = np.where(there, lowest, 0).astype(score.dtype)
+    return mapped, score
+
+
+def _plain(name):
+    """`RBigToe`, `r_big_toe`, `right big toe` -> `rightbigtoe`."""
+    side = re.match('([RrLl])(?=[A-Z_. -])', name)
+    name = name if side is None else {'r': 'right', 'l': 'left'}[side[1].lower()] + name[1:]
+    return re.sub('[^a-z0-9]', '', name.lower())
 
 
 def mirror_order(layout):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from dynstg_mm.skeletons import LAYOUTS, depth_first, get_layout, mirror_order, parents
+from dynstg_mm.skeletons import (LAYOUTS, apply_joint_map, depth_first, get_layout, map_joints, mirror_order,
+                                 parents)
 from mmaction.models.utils import Graph
 
 ROOT = Path(__file__).parents[1]
@@ -58,6 +59,10 @@ def test_own_layout_gets_limbs_and_parents():
     (dict(num_node=3, inward=[(3, 0)], center=0), 'inward names joint 3'),
     (dict(num_node=3, inward=[(1, 0)], center=0, left=[1], right=[]), 'pairs'),
     (dict(num_node=3, inward=[(1, 0)], center=0, joints=('a', )), '1 names for 3'),
+    (dict(num_node=3, inward=[(1, 0)], center=0, joints=('a', 'b', 'a')), "name 'a' twice"),
+    (dict(num_node=3, inward=[(1, 0)], center=0, legs=[(0, 1)]), 'legs has'),
+    (dict(num_node=3, inward=[(1, 0)], center='hip'), "center names joint 'hip'"),
+    ([(1, 0)], 'list; expected a name or a dict'),
 ])
 def test_wrong_layout_is_named(layout, message):
     with pytest.raises(ValueError, match=message):
@@ -72,3 +77,38 @@ def test_depth_first_order_reaches_every_joint_behind_its_parent(name):
     assert all(order.index(parent[joint]) < order.index(joint) for joint in order[1:] if parent[joint] != joint)
     knee, ankle = layout['legs'][0][1:]
     assert order.index(ankle) == order.index(knee) + 1
+
+
+def test_joints_are_mapped_by_name():
+    body_25, coco = LAYOUTS['body_25'], LAYOUTS['coco']
+    mapping = map_joints(body_25['joints'], coco)
+    assert [body_25['joints'][index] for index, in mapping] == list(coco['joints'])
+    own = get_layout(dict(num_node=3, inward=[(1, 0), (2, 1)], center=0, joints=('mid_hip', 'left_knee', 'ankle'),
+                          aliases=dict(LAnk='ankle')))
+    assert map_joints(['LKnee', 'LAnk', 'Mid Hip'], own) == [(2, ), (0, ), (1, )]
+    assert map_joints(['r_hip', 'LHip', 'left knee', 'Ankle'], own) == [(1, 0), (2, ), (3, )]
+
+
+def test_names_of_the_msnd_files_are_its_layout():
+    layout = LAYOUTS['msnd']
+    assert map_joints(list(layout['aliases']), layout) == [(index, ) for index in range(25)]
+
+
+def test_a_mean_of_joints_is_lost_where_one_of_them_is():
+    keypoint = np.arange(1, 13, dtype=np.float32).reshape(1, 2, 3, 2)  # (1, 2 frames, 3 joints, x y)
+    score = np.array([[[1, 0.5, 1], [1, 0, 1]]], dtype=np.float32)
+    mapped, mapped_score = apply_joint_map(keypoint, score, [(2, ), (0, 1)])
+    assert mapped.tolist() == [[[[5, 6], [2, 3]], [[11, 12], [0, 0]]]]
+    assert mapped_score.tolist() == [[[1, 0.5], [1, 0]]]
+    keypoint[0, 1, 1] = 0
+    without, none = apply_joint_map(keypoint, None, [(2, ), (0, 1)])
+    assert none is None and (without == mapped).all()
+
+
+@pytest.mark.parametrize('names, message', [
+    (['nose', 'left_knee'], 'left_eye, right_eye, .* missing, which the layout has; there are nose, left_knee'),
+    (['RKnee', 'right_knee'], "'RKnee' and 'right_knee' are the same name"),
+])
+def test_joints_that_cannot_be_mapped_are_named(names, message):
+    with pytest.raises(ValueError, match=message):
+        map_joints(names, LAYOUTS['coco'])
