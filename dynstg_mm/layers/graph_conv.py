@@ -6,9 +6,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..ops.graph import frame_relation, mix_joints, phase_features, relation
+from .derived import DerivedModule
 
 
-class MovementPhases(nn.Module):
+class MovementPhases(DerivedModule):
     r"""Where in the gait cycle each frame lies: :math:`\pi = softmax_p(W \bar x_t)`, x averaged over joints.
 
     Source: method, DF-STGNN 2 (our reading of arXiv 2503.13156).
@@ -28,8 +29,13 @@ class MovementPhases(nn.Module):
     def forward(self, x):
         if self.score is None:
             return x.new_ones(*x.shape[:2], 1)
-        joints = x.shape[2]  # the mean over joints is part of the product
-        return F.linear(x.flatten(2), self.score.weight.repeat(1, joints) / joints, self.score.bias).softmax(-1)
+        weight = self.derived(_mean_over_joints, self.score.weight, x.shape[2])
+        return F.linear(x.flatten(2), weight, self.score.bias).softmax(-1)
+
+
+def _mean_over_joints(weight, joints):
+    """Weights of a mean over joints, and of a product after it, in one."""
+    return weight.repeat(1, joints) / joints
 
 
 class PhaseRelation(nn.Module):
@@ -53,7 +59,7 @@ class PhaseRelation(nn.Module):
         return frame_relation(relation(*self.query_key(phase_features(x, phases)).chunk(2, -1)), phases)
 
 
-class StaticAdjacency(nn.Module):
+class StaticAdjacency(DerivedModule):
     r"""The static part of the adjacency, :math:`A_0 = (1-g) A + g F`: F a learned filter that starts at A, g a gate.
 
     Source: method, DF-STGNN 1; after STG-Mamba (Li 2024, arXiv 2403.12418), which fixes the gate at 0.1, where ours,
@@ -74,10 +80,14 @@ class StaticAdjacency(nn.Module):
         self.gate = nn.Parameter(torch.full((len(adjacency), 1, 1), -2.2)) if learn_filter else None  # sigmoid: 0.1
 
     def forward(self):
-        return self.adjacency if self.filter is None else torch.lerp(self.adjacency, self.filter, self.gate.sigmoid())
+        return self.adjacency if self.filter is None else self.derived(_gated, self.adjacency, self.filter, self.gate)
 
 
-class DynamicGraphConv(nn.Module):
+def _gated(adjacency, learned, gate):
+    return torch.lerp(adjacency, learned, gate.sigmoid())
+
+
+class DynamicGraphConv(DerivedModule):
     r"""Graph convolution whose adjacency follows the phase, :math:`y_t = \sum_k W_k (A_t[k]^T x_t)`.
 
     .. math:: A_t[k] = A_0[k] + \alpha_k \sum_p \pi_{t,p} R_p
@@ -110,14 +120,11 @@ class DynamicGraphConv(nn.Module):
         self.bias = nn.Parameter(torch.empty(out_channels).uniform_(-bound, bound))
 
     def forward(self, x, relations=None):
-        graph = self.static()
-        if self.hierarchy is not None:
-            graph = torch.cat([graph, self.hierarchy])
-        # one product mixes all subsets: rows run over joints, then subsets, so that the result is seen as (..., k c)
-        mixed = mix_joints(x, graph.permute(1, 2, 0).flatten(1)).view(-1, graph.shape[0] * x.shape[-1])
+        graph = self.derived(_side_by_side, self.static(), self.hierarchy)
+        mixed = mix_joints(x, graph).view(-1, len(self.weight) * x.shape[-1])
         y = torch.addmm(self.bias, mixed, self.weight.flatten(0, 1))
-        if self.alpha is not None:  # the subsets share the dynamic part, so their weights are added up instead
-            weight = torch.mv(self.weight[:len(self.alpha)].flatten(1).T, self.alpha).view(self.weight.shape[1:])
+        if self.alpha is not None:
+            weight = self.derived(_weighted_sum, self.weight, self.alpha)
             y = torch.addmm(y, mix_joints(x, relations).flatten(0, 2), weight)
         return y.view(*x.shape[:3], len(self.bias))
 
@@ -130,3 +137,15 @@ class DynamicGraphConv(nn.Module):
         """
         static = self.static().expand(*frames, -1, -1, -1)
         return static if self.alpha is None else static + self.alpha[:, None, None] * relations[:, :, None]
+
+
+def _side_by_side(static, hierarchy):
+    """Subsets as one matrix (v, v k): one product mixes all, and its rows run over joints, then subsets, so that the
+    result is seen as (..., k c)."""
+    graph = static if hierarchy is None else torch.cat([static, hierarchy])
+    return graph.permute(1, 2, 0).flatten(1)
+
+
+def _weighted_sum(weight, alpha):
+    """The subsets share the dynamic part, so their weights are added up instead."""
+    return torch.mv(weight[:len(alpha)].flatten(1).T, alpha).view(weight.shape[1:])

@@ -8,13 +8,14 @@ from torch import nn
 from ..ops.graph import mix_joints
 from ..ops.selective_scan import selective_scan
 from ..ops.temporal_filter import temporal_filter
+from .derived import DerivedModule
 from .graph_conv import MovementPhases, PhaseRelation, StaticAdjacency
 from .recompute import recompute
 
 SCANS = ('temporal', 'spatio-temporal')
 
 
-class STGMambaBlock(nn.Module):
+class STGMambaBlock(DerivedModule):
     r"""Residual block: norm, in-projection to u and gate z, graph convolution, temporal convolution, scan,
     out-projection.
 
@@ -180,7 +181,7 @@ class STGMambaBlock(nn.Module):
         return self.step_size(step), B, C
 
     def _state_matrix(self):
-        return -torch.exp(self.A_log.float())
+        return self.derived(_negative_exp, self.A_log)
 
     def _to_sequences(self, x):
         """(b, t, v, c), or (b, t v, 1, c) for a spatio-temporal scan."""
@@ -188,3 +189,7 @@ class STGMambaBlock(nn.Module):
 
     def _from_sequences(self, x, frames):
         return x if self.scan == 'temporal' else x[:, :, 0].unflatten(1, (frames, -1))[:, :, self.place]
+
+
+def _negative_exp(logarithm):
+    return -torch.exp(logarithm.float())
