@@ -1,8 +1,10 @@
 """Folds by subject: the person, not the clip, is what a model must not have seen."""
+import warnings
+
 from sklearn.model_selection import StratifiedKFold
 
 
-def subject_folds(clips, name, *, label='label', folds=5, seed=0):
+def subject_folds(clips, name, *, label='label', folds=5, seed=0, fewer=False):
     """Splits `<name>_fold<k>_train` and `<name>_fold<k>_test`, by subject and stratified by class.
 
     Args:
@@ -11,6 +13,7 @@ def subject_folds(clips, name, *, label='label', folds=5, seed=0):
         label (str): Field to stratify by; it must be the same for all clips of a subject.
         folds (int): Number of folds.
         seed (int): Seed of the shuffle.
+        fewer (bool): Take a class of fewer subjects than folds, which some test parts then lack.
 
     Returns:
         dict[str, list[str]]: Split name -> names of its clips.
@@ -18,22 +21,50 @@ def subject_folds(clips, name, *, label='label', folds=5, seed=0):
     Raises:
         ValueError: A subject has clips of two classes, or a class has fewer subjects than there are folds.
     """
+    classes = subject_classes(clips, label)
+    subjects = sorted(classes)
+    labels = [classes[subject] for subject in subjects]
+    fewest = min(set(labels), key=labels.count, default=None)
+    if labels.count(fewest) < folds and not fewer:
+        raise ValueError(f'{name}: {labels.count(fewest)} subjects of {label} {fewest!r}; {folds} folds need at least '
+                         f'{folds} of every class.')
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # of a class with fewer subjects than folds, which was asked for
+        chosen = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(subjects, labels))
+    return _splits(clips, name, [{subjects[index] for index in test} for _, test in chosen])
+
+
+def leave_one_subject_out(clips, name, *, label='label'):
+    """Splits `<name>_fold<k>_train` and `<name>_fold<k>_test`, one fold a subject, in the order of their names.
+
+    Args:
+        clips (list[dict]): Annotations with `frame_dir`, `subject` and the field `label`.
+        name (str): Name of the task.
+        label (str): Field that must be the same for all clips of a subject.
+
+    Returns:
+        dict[str, list[str]]: Split name -> names of its clips.
+
+    Raises:
+        ValueError: A subject has clips of two classes, or there is only one subject.
+    """
+    subjects = sorted(subject_classes(clips, label))
+    if len(subjects) < 2:
+        raise ValueError(f'{name}: {len(subjects)} subjects; leaving one out needs at least 2.')
+    return _splits(clips, name, [{subject} for subject in subjects])
+
+
+def subject_classes(clips, label='label'):
+    """Class of every subject; ValueError where one has clips of two classes."""
     classes = {}
     for clip in clips:
         if classes.setdefault(clip['subject'], clip[label]) != clip[label]:
             raise ValueError(f'clip {clip["frame_dir"]}: {label}: {clip[label]!r}, and subject {clip["subject"]} has '
                              f'clips of {classes[clip["subject"]]!r}; expected one class a subject.')
-    subjects = sorted(classes)
-    labels = [classes[subject] for subject in subjects]
-    fewest = min(set(labels), key=labels.count, default=None)
-    if labels.count(fewest) < folds:
-        raise ValueError(f'{name}: {labels.count(fewest)} subjects of {label} {fewest!r}; {folds} folds need at least '
-                         f'{folds} of every class.')
-    splits = {}
-    chosen = StratifiedKFold(folds, shuffle=True, random_state=seed).split(subjects, labels)
-    for fold, (_, test) in enumerate(chosen):
-        held_out = {subjects[index] for index in test}
-        for part, inside in (('train', False), ('test', True)):
-            splits[f'{name}_fold{fold}_{part}'] = [clip['frame_dir'] for clip in clips
-                                                   if (clip['subject'] in held_out) == inside]
-    return splits
+    return classes
+
+
+def _splits(clips, name, held_out):
+    """Splits of every fold, given the subjects that it tests."""
+    return {f'{name}_fold{fold}_{part}': [clip['frame_dir'] for clip in clips if (clip['subject'] in tested) == inside]
+            for fold, tested in enumerate(held_out) for part, inside in (('train', False), ('test', True))}

@@ -1,0 +1,529 @@
+"""Recordings of any reader, and a table of who walks in them, into one annotation file."""
+import hashlib
+import os
+import pickle
+import unicodedata
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from ..fileio import dump_pickle
+from ..skeletons import apply_joint_map, get_layout, map_joints
+from .folds import leave_one_subject_out, subject_classes, subject_folds
+from .readers import READERS, SUFFIXES, ReadError, csv_rows
+
+COLUMNS = ('clip', 'subject', 'label', 'rate', 'split')
+# Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.
+UPRIGHT = {
+    'y': ((1, 0, 0), (0, 1, 0), (0, 0, 1)), '-y': ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    'z': ((1, 0, 0), (0, 0, 1), (0, -1, 0)), '-z': ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    'x': ((0, -1, 0), (1, 0, 0), (0, 0, 1)), '-x': ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
+}
+
+
+class ConversionError(ValueError):
+    """Recordings and labels cannot become an annotation file; the message names the file, the clip and the field."""
+
+
+def read_labels(path):
+    """Table of the clips: CSV with the columns clip, subject, label, and perhaps rate and split.
+
+    Args:
+        path (str | Path): The file, by comma, semicolon or tab.
+
+    Returns:
+        dict[str, dict]: Clip -> its row, `rate` as a number.
+
+    Raises:
+        ReadError, ConversionError: The file cannot be read, a column or cell is missing, or a clip stands there twice.
+    """
+    header, rows = csv_rows(path)
+    header = [name.lower() for name in header]
+    missing = [name for name in COLUMNS[:3] if name not in header]
+    if missing:
+        raise ConversionError(f'{path}: header: no column {missing[0]}; expected clip, subject, label, and perhaps '
+                              'rate and split.')
+    labels = {}
+    for number, cells in enumerate(rows, 2):
+        row = {name: cell.strip() for name, cell in zip(header, cells) if name in COLUMNS}
+        where = f'{path}: line {number}'
+        empty = [name for name in COLUMNS[:3] if not row[name]]
+        if empty:
+            raise ConversionError(f'{where}: {empty[0]}: empty; expected one of every clip.')
+        clip = unicodedata.normalize('NFC', row.pop('clip'))  # file systems and spreadsheets write letters differently
+        if clip in labels:
+            raise ConversionError(f'{where}: clip: {clip} stands there twice.')
+        row['rate'] = _number(row.get('rate'), f'{where}: clip {clip}: rate')
+        labels[clip] = row
+    return labels
+
+
+def _number(text, where):
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.
+    if not (np.isfinite(value) and value > 0):
+        raise ConversionError(f'{where}: {text!r}; expected frames per second.')
+    return value
+
+
+def find_files(kind, source):
+    """Files of a format in a file or folder, at any depth, by the name of their clip.
+
+    The name is the file's without suffix; where two share it, the path below `source`. For OpenPose a clip is a folder
+    of files, one a frame, or in a folder of several videos the files with one beginning.
+
+    Args:
+        kind (str): A key of `READERS`.
+        source (str | Path): File or folder.
+
+    Returns:
+        dict[str, Path | list[Path]]: Clip -> what its reader takes.
+
+    Raises:
+        ConversionError: There is no such file or folder, or nothing of the format in it.
+    """
+    source = Path(source)
+    if source.is_file() and kind != 'openpose':
+        return {_name(source, source.parent): source}
+    if not source.is_dir():
+        expected = 'a folder with one file a frame' if source.is_file() else 'a file or folder'
+        raise ConversionError(f'{source}: {"a file" if source.is_file() else "not there"}; expected {expected}.')
+    paths = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES[kind] and path.is_file()
+                   and not path.name.startswith('.'))
+    if not paths:
+        raise ConversionError(f'{source}: no {" or ".join("*" + suffix for suffix in SUFFIXES[kind])} in or below it.')
+    if kind == 'openpose':
+        return _openpose_clips(paths, source)
+    found = {}
+    for path in paths:
+        found.setdefault(_name(path, source), []).append(path)
+    return {name if len(same) == 1 else _below(path.with_suffix(''), source): path
+            for name, same in found.items() for path in same}
+
+
+def _openpose_clips(paths, source):
+    """Files by folder and by the beginning of their names, in the order of the frames."""
+    folders = {}
+    for path in paths:
+        beginning = path.stem.removesuffix('_keypoints').rstrip('0123456789').rstrip('_-. ')
+        folders.setdefault(path.parent, {}).setdefault(beginning, []).append(path)
+    names = [folder.name for folder in folders]
+    clips = {}
+    for folder, videos in folders.items():
+        for beginning, files in videos.items():
+            whole = folder.resolve().name if names.count(folder.name) == 1 else _below(folder, source)
+            clips[unicodedata.normalize('NFC', whole if len(videos) == 1 else beginning)] = files
+    if sum(map(len, clips.values())) < len(paths):
+        raise ConversionError(f'{source}: two videos of one name; expected a folder for each.')
+    return clips
+
+
+def _name(path, source):
+    """A clip's name: the file's, or the folder's where the program gives all its files one name."""
+    stem = path.stem
+    if stem in ('alphapose-results', 'results', 'predictions') and path.parent.resolve() != source.resolve():
+        stem = path.parent.name
+    return unicodedata.normalize('NFC', stem)
+
+
+def _below(path, source):
+    return unicodedata.normalize('NFC', path.relative_to(source).as_posix())
+
+
+def read_files(files, read, *, jobs=1, skip_bad=False):
+    """Read files in several processes, with a progress bar.
+
+    Args:
+        files (dict[str, Path]): Clip -> what `read` takes.
+        read (callable): Name and path in, list of recordings out; a function of a module, or a `partial` of one.
+        jobs (int): Processes; 0 for one a core.
+        skip_bad (bool): Leave broken files out.
+
+    Returns:
+        tuple[dict[str, list], list[str]]: Clip -> what was read, in the order of `files`; a line on every file that was
+        left out.
+
+    Raises:
+        ReadError: A file is broken, and `skip_bad` is not set.
+    """
+    jobs = min(jobs or os.cpu_count() or 1, len(files))
+    results, bad = {}, []
+    for name, result in track(_results(files, read, jobs), 'reading', total=len(files)):
+        if isinstance(result, str):
+            if not skip_bad:
+                raise ReadError(result)
+            bad.append(result)
+        else:
+            results[name] = result
+    return {name: results[name] for name in files if name in results}, bad
+
+
+def _results(files, read, jobs):
+    if jobs <= 1:
+        yield from ((name, _attempt(read, name, path)) for name, path in files.items())
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        futures = {pool.submit(_attempt, read, name, path): name for name, path in files.items()}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise ReadError('a process that read files was ended from outside, perhaps for want of memory; --jobs 1 '
+                            'shows at which file.') from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _attempt(read, name, path):
+    """What `read` makes of a file, or what is wrong with it."""
+    try:
+        return read(name, path)
+    except (ValueError, OSError, pickle.UnpicklingError) as error:  # a ReadError is a ValueError
+        return ' '.join(str(error).split())
+
+
+def read_recordings(name, path, *, kind, options, layout=None, up=None, scale=1.):
+    """Recordings of a file, in the joints and axes of an annotation file.
+
+    Args:
+        name (str): Clip, where the file names none.
+        path (Path | list[Path]): What the reader takes.
+        kind (str): A key of `READERS`.
+        options (dict): Of the reader.
+        layout (str | dict, optional): Layout whose joints are wanted, in place of the file's.
+        up (str, optional): The file's vertical axis, in place of what the format implies.
+        scale (float): Factor of 3-D coordinates, such as 0.01 from centimetres to metres.
+
+    Returns:
+        list[Recording]: With y up where they are 3-D.
+    """
+    return [arrange(replace(recording, name=recording.name or name), layout, up, scale, path)
+            for recording in READERS[kind](path, **options)]
+
+
+def arrange(recording, layout=None, up=None, scale=1., path=None):
+    """The recording with the joints of `layout`, or of its own layout, y up, and another unit of length."""
+    where = f'{path[0].parent if isinstance(path, list) else path}: clip {recording.name}'
+    keypoint, score, joints, own = (recording.keypoint, recording.keypoint_score, recording.joints, recording.layout)
+    if keypoint.shape[-1] == 3:
+        keypoint = (keypoint @ np.array(UPRIGHT[up or recording.up], np.float32).T * np.float32(scale)) + np.float32(0)
+    target = layout if layout is not None else own
+    if target is not None:
+        complete = get_layout(target)
+        names = joints if joints is not None else get_layout(own)['joints'] if own is not None else None
+        if names is not None and list(names) != list(complete['joints']):
+            try:
+                keypoint, score = apply_joint_map(keypoint, score, map_joints(list(names), complete))
+            except ValueError as error:
+                raise ReadError(f'{where}: {error}') from None
+        if keypoint.shape[2] != complete['num_node']:
+            raise ReadError(f'{where}: keypoint: {keypoint.shape[2]} joints; the layout has {complete["num_node"]}.')
+        joints = complete['joints']
+    return replace(recording, keypoint=keypoint, keypoint_score=score, joints=joints, layout=target)
+
+
+def convert(kind, source, out, *, labels=None, classes=None, layout=None, rate=None, up=None, scale=1.,
+            options=None, img_shape=None, max_seconds=None, folds=(5, ), seed=0, name=None, fewer=False,
+            keep_duplicates=False, skip_bad=False, jobs=1):
+    """Write an annotation file of all recordings of a format in a file or folder.
+
+    Args:
+        kind (str): A key of `READERS`.
+        source (str | Path): File or folder.
+        out (str | Path): Annotation file (.pkl), replaced whole or not at all.
+        labels (str | Path | dict, optional): Label table, as for or from `read_labels`. Only annotation files may do
+            without.
+        classes (list[str], optional): The classes in the order of their numbers; else sorted.
+        layout (str | dict, optional): Layout whose joints are wanted; else the format's.
+        rate (float, optional): Frames per second, where neither the table nor (then) the file says so.
+        up, scale: As for `read_recordings`.
+        options (dict, optional): Of the reader.
+        img_shape (tuple[int, int], optional): Height and width in pixels.
+        max_seconds (float, optional): Longer recordings are cut into clips `<clip>/<k>` of at most this length.
+        folds (Sequence[int | str]): Numbers of subject folds, or 'loso'; empty for none. A column split goes before.
+        seed (int): Seed of the folds.
+        name (str, optional): Name of the task, with which splits begin; else that of `out`.
+        fewer (bool): Make folds even where a class has fewer subjects.
+        keep_duplicates (bool): Keep recordings that are the same to the last digit.
+        skip_bad (bool): Leave out broken files, clips without a label, and labels without a clip.
+        jobs (int): Processes; 0 for one a core.
+
+    Returns:
+        str: A summary.
+
+    Raises:
+        ReadError, ConversionError, ValueError, OSError: One line that says what is wrong; `out` is then as it was.
+    """
+    out = Path(out)
+    if out.is_dir():
+        raise ConversionError(f'{out}: a folder; expected the name of the file to write.')
+    if layout is not None:
+        get_layout(layout)  # raises before the long work
+    rows = labels if isinstance(labels, dict) or labels is None else read_labels(labels)
+    if rows is None and kind != 'mmaction':
+        raise ConversionError(f'{source}: labels: missing; expected a table with clip, subject and label (--labels).')
+    classes = _classes(classes, rows, labels)
+    files, bad, table = find_files(kind, source), [], labels if not isinstance(labels, dict) else 'labels'
+    if kind != 'mmaction':
+        files = _with_labels(files, rows, table, skip_bad, bad)
+    read = partial(read_recordings, kind=kind, options=options or {}, layout=layout, up=up, scale=scale)
+    results, broken = read_files(files, read, jobs=jobs, skip_bad=skip_bad)
+    bad += broken
+    recordings = {}
+    for recording in (recording for found in results.values() for recording in found):
+        if recording.name in recordings:
+            raise ConversionError(f'{source}: clip {recording.name} stands there twice.')
+        recordings[recording.name] = recording
+    if kind == 'mmaction':
+        rows, classes = _own_labels(recordings, rows, classes, source)
+        recordings = _with_labels(recordings, rows, table, skip_bad, bad)
+    if not recordings:
+        raise ConversionError(f'{source}: no clip is left.')
+    layout = _one_skeleton(recordings)
+    clips = [_annotation(recording, rows[clip], classes, rate, img_shape) for clip, recording in recordings.items()]
+    subject_classes(clips)
+    notes = [f'{clip}: {note}' for clip, recording in recordings.items() for note in recording.notes]
+    doubles = []
+    if not keep_duplicates:
+        clips, doubles = drop_duplicates(clips)
+    clips = [part for clip in clips for part in cut(clip, max_seconds)]
+    splits = _column_splits(clips) or make_splits(clips, name or out.stem, folds, seed=seed, fewer=fewer)
+    for clip in clips:
+        clip.pop('split')
+    data = dict(split=splits, annotations=clips, classes=list(classes))
+    if layout is not None:
+        data['layout'] = layout
+    write(data, out)
+    return '\n'.join([summary(clips, classes), *listing('left out', bad), *listing('duplicate', doubles),
+                      *listing('note', notes), written(data, out)])
+
+
+def _classes(classes, rows, table):
+    """Names of the classes in their order."""
+    if rows is None:
+        return classes
+    there = {row['label'] for row in rows.values()}
+    if classes is None:
+        return sorted(there, key=lambda label: (0, int(label), label) if label.isdigit() else (1, 0, label))
+    if len(set(classes)) < len(classes):
+        raise ConversionError(f'classes: {", ".join(classes)}: one stands there twice.')
+    for clip, row in rows.items():
+        if row['label'] not in classes:
+            raise ConversionError(f'{table}: clip {clip}: label: {row["label"]!r}; the classes are '
+                                  f'{", ".join(classes)}.')
+    return list(classes)
+
+
+def _with_labels(found, rows, table, skip_bad, bad):
+    """What was found and has a row in the table; the rest is an error, or with `skip_bad` a line in `bad`."""
+    for name in found:
+        if name not in rows:
+            _or_skip(f'{table}: clip {name}: no line in the table; it has {_few(rows)}.', skip_bad, bad)
+    for name in rows:
+        if name not in found:
+            _or_skip(f'{table}: clip {name}: no such recording; there are {_few(found)}.', skip_bad, bad)
+    kept = {name: value for name, value in found.items() if name in rows}
+    if not kept:
+        raise ConversionError(f'{table}: none of its clips is a recording; there are {_few(found)}.')
+    return kept
+
+
+def _or_skip(line, skip_bad, bad):
+    if not skip_bad:
+        raise ConversionError(line)
+    bad.append(line)
+
+
+def _few(names):
+    names = list(names)
+    return ', '.join(names[:3]) + (f' and {len(names) - 3} more' if len(names) > 3 else '') or 'none'
+
+
+def _own_labels(recordings, rows, classes, source):
+    """Rows out of the annotations themselves, for which the table, where there is one, need only have the rest."""
+    if rows is not None:
+        return rows, classes
+    first = next(iter(recordings.values())).fields.get('classes')
+    rows = {}
+    for clip, recording in recordings.items():
+        missing = [key for key in ('subject', 'label') if key not in recording.fields]
+        if missing:
+            raise ConversionError(f'{source}: clip {clip}: {missing[0]}: missing; a table with clip, subject and label '
+                                  'tells it (--labels).')
+        label = recording.fields['label']
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or label < 0 or (
+                first is not None and label >= len(first)):
+            raise ConversionError(f'{source}: clip {clip}: label: {label!r}; expected a class number from 0.')
+        rows[clip] = dict(subject=str(recording.fields['subject']), label=str(first[label] if first else label))
+    if classes is None:
+        classes = [str(label) for label in first] if first else None
+    return rows, _classes(classes, rows, source)
+
+
+def _one_skeleton(recordings):
+    """The layout of all recordings, which may differ only in the order of named joints."""
+    (first, model), *others = recordings.items()
+    for name, recording in others:
+        same = recording.keypoint.shape[2:] == model.keypoint.shape[2:]
+        if same and recording.joints is not None and model.joints is not None:
+            if set(recording.joints) != set(model.joints):
+                lacking = sorted(set(model.joints) ^ set(recording.joints))
+                raise ConversionError(f'clip {name}: joints: {_few(lacking)} only in one of it and clip {first}; '
+                                      '--layout maps both onto one skeleton.')
+            order = [list(recording.joints).index(joint) for joint in model.joints]
+            recording.keypoint = recording.keypoint[:, :, order]
+            recording.keypoint_score = recording.keypoint_score[:, :, order]
+        elif not same:
+            raise ConversionError(f'clip {name}: keypoint: {_skeleton(recording)}; clip {first} has '
+                                  f'{_skeleton(model)}; --layout maps both onto one skeleton.')
+    return model.layout
+
+
+def _skeleton(recording):
+    return f'{recording.keypoint.shape[2]} joints of {recording.keypoint.shape[3]} coordinates'
+
+
+def _annotation(recording, row, classes, rate, img_shape):
+    """Annotation of a recording. What the user says of the rate goes before what the file says."""
+    keypoint = recording.keypoint
+    found = row.get('rate') or rate or recording.rate
+    if found is None:
+        raise ConversionError(f'clip {recording.name}: rate: missing; a column rate or --rate tells the frames per '
+                              'second.')
+    if not isinstance(found, (int, float, np.number)) or not np.isfinite(found) or found <= 0:
+        raise ConversionError(f'clip {recording.name}: rate: {found!r}; expected frames per second.')
+    if recording.rate and abs(found / recording.rate - 1) > 0.01:
+        recording.notes.append(f'{found:g} frames per second as told; the file says {recording.rate:g}')
+    clip = dict(frame_dir=recording.name, subject=row['subject'], label=classes.index(row['label']),
+                rate=float(found), total_frames=keypoint.shape[1], keypoint=keypoint,
+                keypoint_score=recording.keypoint_score, split=row.get('split') or None)
+    shape = img_shape or recording.img_shape
+    if shape is not None and keypoint.shape[-1] == 2:
+        clip.update(img_shape=tuple(shape), original_shape=tuple(shape))
+    return clip
+
+
+def drop_duplicates(clips):
+    """Clips without those whose keypoints are another's to the last digit.
+
+    Args:
+        clips (list[dict]): Annotations.
+
+    Returns:
+        tuple[list[dict], list[str]]: The first of each, and a line on every other.
+
+    Raises:
+        ConversionError: The same recording has two labels.
+    """
+    kept, lines, first = [], [], {}
+    for clip in clips:
+        digest = hashlib.sha256(np.ascontiguousarray(clip['keypoint'])).digest()
+        other = first.setdefault(digest, clip)
+        if other is clip:
+            kept.append(clip)
+            continue
+        if other['label'] != clip['label']:
+            raise ConversionError(f'clip {clip["frame_dir"]}: label: the same recording as {other["frame_dir"]}, which '
+                                  'has another label.')
+        lines.append(f'{clip["frame_dir"]} is the same recording as {other["frame_dir"]}; left out')
+    return kept, lines
+
+
+def cut(clip, seconds):
+    """The clip, or parts `<clip>/<k>` of about equal length where it is longer than `seconds` (None for any length)."""
+    frames = clip['total_frames']
+    most = int(seconds * clip['rate']) if seconds else frames
+    if most < 1:
+        raise ConversionError(f'clip {clip["frame_dir"]}: {seconds:g} s are less than a frame at {clip["rate"]:g} per '
+                              'second.')
+    if frames <= most:
+        return [clip]
+    bounds = np.linspace(0, frames, -(-frames // most) + 1).astype(int)
+    return [dict(clip, frame_dir=f'{clip["frame_dir"]}/{part}', total_frames=int(stop - start),
+                 **{key: clip[key][:, start:stop].copy() for key in ('keypoint', 'keypoint_score')})
+            for part, (start, stop) in enumerate(zip(bounds, bounds[1:]))]
+
+
+def _column_splits(clips):
+    """Splits of the table's column, or none."""
+    splits, where = {}, {}
+    for clip in (clip for clip in clips if clip['split']):
+        splits.setdefault(clip['split'], []).append(clip['frame_dir'])
+        other = where.setdefault(clip['subject'], clip['split'])
+        if other != clip['split']:
+            raise ConversionError(f'clip {clip["frame_dir"]}: split: {clip["split"]}, and subject {clip["subject"]} '
+                                  f'has clips in {other}; a person belongs to one side only.')
+    return splits
+
+
+def make_splits(clips, name, folds, *, seed=0, fewer=False):
+    """Splits by subject: `<name>_fold<k>_*` for a number of folds, `<name>_loso_fold<k>_*` for leaving one out.
+
+    Args:
+        clips (list[dict]): Annotations.
+        name (str): Name of the task.
+        folds (Sequence[int | str]): Numbers of folds, or 'loso'.
+        seed (int): Seed of the folds.
+        fewer (bool): As for `subject_folds`.
+
+    Returns:
+        dict[str, list[str]]: Split name -> names of its clips.
+    """
+    splits = {}
+    for count in folds:
+        if count == 'loso':
+            splits.update(leave_one_subject_out(clips, f'{name}_loso'))
+        else:
+            splits.update(subject_folds(clips, name, folds=count, seed=seed, fewer=fewer))
+    return splits
+
+
+def write(data, out):
+    """Write the annotation file, whole or not at all; an error of the disk names the file."""
+    try:
+        dump_pickle(data, out)
+    except OSError as error:
+        raise ConversionError(f'{out}: not written, and left as it was: {error.strerror or error}.') from None
+
+
+def summary(clips, classes):
+    """Table of the classes: subjects, clips, rates, lengths, share of lost joints."""
+    groups = [(name, [clip for clip in clips if clip['label'] == index]) for index, name in enumerate(classes)]
+    rows = [['class', 'subjects', 'clips', 'rates per s', 'seconds', 'lost joints']]
+    for name, members in [*groups, ('all', clips)]:
+        if not members:
+            rows.append([name, '0', '0', '', '', ''])
+            continue
+        rates = sorted({clip['rate'] for clip in members})
+        seconds = [clip['total_frames'] / clip['rate'] for clip in members]
+        lost = sum((clip['keypoint_score'] == 0).sum() for clip in members) / sum(
+            clip['keypoint_score'].size for clip in members)
+        rates = [f'{rate:g}' for rate in rates]
+        rows.append([name, str(len({clip['subject'] for clip in members})), str(len(members)),
+                     ', '.join(rates) if len(rates) < 5 else f'{rates[0]} to {rates[-1]}',
+                     f'{min(seconds):.1f} to {max(seconds):.1f}, median {np.median(seconds):.1f}', f'{lost:.1%}'])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def listing(kind, lines, most=20):
+    """Lines for people, the first of many."""
+    shown = [f'{kind}: {line}' for line in lines[:most]]
+    if len(lines) > 1:
+        shown.append(f'{kind}: {len(lines)} in all')
+    return shown
+
+
+def written(data, out):
+    """Last line of a summary."""
+    names = sorted({split.partition('_fold')[0] for split in data['split']})
+    return f'{out}: {len(data["annotations"])} clips, {len(data["split"])} splits ({", ".join(names) or "none"})'

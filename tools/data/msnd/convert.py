@@ -1,0 +1,59 @@
+"""Turn the BVH files of MSND (musculoskeletal and neurological disorders) into one annotation file.
+
+    python tools/data/msnd/convert.py FOLDER --out data/msnd/msnd.pkl
+
+FOLDER holds dataset/*.bvh and Annotations.xlsx. Joint positions are in metres with y up. The second of two identical
+files of one subject is left out. The splits are 5 folds by subject (`msnd_fold<k>_*`) and one fold a subject
+(`msnd_loso_fold<k>_*`, k from 0 to 44).
+"""
+import argparse
+import re
+from pathlib import Path
+
+from dynstg_mm.cli import one_line_errors
+from dynstg_mm.datasets.convert import ConversionError, convert
+from dynstg_mm.datasets.readers.recording import need, readable
+
+CLASSES = ('Healthy', 'Joint Problem', 'Muscle Weakness', 'Neurological Defect')
+NAME = re.compile(r'Subject(?P<subject>[A-Z]\d+)_Cycle\d+')
+
+
+def read_annotations(path):
+    """Label table of the workbook: clip -> subject and class.
+
+    Args:
+        path (Path): Annotations.xlsx, with the clip's name and its class in each row.
+
+    Raises:
+        ConversionError, ReadError: The workbook cannot be read, or names something else.
+    """
+    openpyxl = need('openpyxl', 'xlsx')
+    with readable(path, '.xlsx file'):
+        book = openpyxl.load_workbook(path, read_only=True)
+        cells = [row[:2] for row in book.worksheets[0].iter_rows(values_only=True) if row and row[0]]
+        book.close()
+    rows = {}
+    for clip, label in cells:
+        match = NAME.fullmatch(str(clip).strip())
+        if match is None or label not in CLASSES:
+            raise ConversionError(f'{path}: clip {clip}: label: {label!r}; expected Subject<id>_Cycle<k> and one of '
+                                  f'{", ".join(CLASSES)}.')
+        rows[match[0]] = dict(subject=match['subject'], label=label)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('folder', type=Path, help='holds dataset/*.bvh and Annotations.xlsx')
+    parser.add_argument('--out', default='data/msnd/msnd.pkl', help='annotation file to write')
+    parser.add_argument('--jobs', type=int, default=0, help='processes; by default one a core')
+    parser.add_argument('--keep-duplicates', action='store_true', help='keep both of two identical files')
+    args = parser.parse_args()
+    with one_line_errors():
+        print(convert('bvh', args.folder / 'dataset', args.out, labels=read_annotations(args.folder / 'Annotations.xlsx'),
+                      classes=CLASSES, layout='msnd', scale=0.01, folds=(5, 'loso'), name='msnd', fewer=True,
+                      keep_duplicates=args.keep_duplicates, jobs=args.jobs))
+
+
+if __name__ == '__main__':
+    main()
