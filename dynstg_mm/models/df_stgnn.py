@@ -5,27 +5,11 @@ from mmengine.logging import MessageHub
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmaction.models.utils import Graph
 from mmaction.registry import MODELS
 
 from ..layers import DynamicGraphConv, MovementPhases, PhaseRelation, PhaseTemporalConv, recompute
 from ..ops.graph import limb_hierarchy, phase_balance
-from ..skeletons import get_layout
-
-
-def build_graph(layout, mode='spatial', **options):
-    """Adjacency subsets of a layout, by MMAction2's `Graph`.
-
-    Args:
-        layout (str | dict): See `skeletons.get_layout`.
-        mode (str): 'spatial' (self, inward, outward) or 'stgcn_spatial'.
-        **options: Passed to `Graph`.
-
-    Returns:
-        tuple[dict, Tensor]: The completed layout, and A (k, v, v).
-    """
-    layout = get_layout(layout)
-    return layout, torch.tensor(Graph(layout, mode=mode, **options).A, dtype=torch.float32)
+from .graph import build_graph
 
 
 class _WithAuxiliaryLoss(torch.autograd.Function):

@@ -7,7 +7,7 @@ from mmaction.registry import MODELS
 
 from ..layers import STGMambaBlock
 from ..skeletons import depth_first
-from .df_stgnn import build_graph
+from .graph import build_graph
 
 
 @MODELS.register_module()

@@ -49,9 +49,9 @@ def test_shape_is_what_heads_expect(config, channels, layout, persons, frames, i
 @pytest.mark.parametrize('backbone', [dict(type='DynSTGMamba'), dict(type='STGCN', num_stages=2, base_channels=8),
                                       dict(type='AAGCN', num_stages=2, base_channels=8, num_person=1)])
 def test_every_layout_works_in_our_backbones_and_in_mmactions(backbone, name):
-    layout = LAYOUTS[name]
-    model = build(**backbone, graph_cfg=dict(layout=layout, mode='spatial'), in_channels=3)
-    assert model(torch.randn(2, 1, 8, layout['num_node'], 3)).shape[-1] == layout['num_node']
+    joints = LAYOUTS[name]['num_node']
+    model = build(**backbone, graph_cfg=dict(layout=name, mode='spatial'), in_channels=3)
+    assert model(torch.randn(2, 1, 8, joints, 3)).shape[-1] == joints
 
 
 def test_sizes_keep_to_their_share_of_stgcn():

@@ -100,7 +100,7 @@ class Bench:
         config.merge_from_dict(dict(model=change))
         config.model.cls_head.num_classes = 4
         config.model.backbone.in_channels = 3
-        config.model.backbone.graph_cfg.layout = get_layout(layout)
+        config.model.backbone.graph_cfg.layout = layout
         torch.manual_seed(0)
         return MODELS.build(config.model).to(self.device)
 
