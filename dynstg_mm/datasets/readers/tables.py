@@ -8,7 +8,7 @@ import numpy as np
 
 from .json_files import MAX_GAP
 from .persons import Detection, most_seen, pick_persons
-from .recording import ReadError, Recording, readable, with_lost
+from .recording import EmptyRecording, ReadError, Recording, readable, with_lost
 
 _SCORES = ('score', 'confidence', 'conf', 'c', 'visibility', 'v', 'likelihood')
 _AXIS = r'x|y|z|presence|' + '|'.join(_SCORES)
@@ -229,6 +229,8 @@ def read_npz(path, *, persons=1, dims=None):
     name = next((key for key in ('keypoint', 'keypoints', 'landmarks', 'joints3d', 'poses') if key in arrays), None)
     if name is None:
         raise ReadError(f'{path}: keypoints: missing; it has {", ".join(arrays) or "nothing"}.')
+    if not arrays[name].size:
+        raise EmptyRecording(f'{path}: {name}: no frames.')
     values = _of_numbers(path, name, arrays[name])
     scores = next((key for key in ('keypoint_score', 'keypoint_scores', 'scores', 'score', 'confidence', 'visibility')
                    if key in arrays), None)
