@@ -129,5 +129,5 @@ def _distance(track, frame, person):
 
 def _size(person):
     """Diagonal of the box around the joints that are seen."""
-    seen = person.keypoint[person.score > 0]
+    seen = person.keypoint[(person.score > 0) & np.isfinite(person.keypoint).all(-1)]
     return float(np.linalg.norm(np.ptp(seen, axis=0))) if len(seen) else 0.

@@ -27,8 +27,8 @@ def read_mmaction(path, *, persons=1):
     if not isinstance(clips, list) or not clips:
         raise ReadError(f'{path}: annotations: missing or empty; expected a dict with split and annotations.')
     file = data if isinstance(data, dict) else {}
-    notes = [f'its own splits ({", ".join(map(str, list(file["split"])[:4]))}) are not taken over'] * bool(
-        isinstance(file.get('split'), dict) and file['split'])
+    splits = ', '.join(map(str, list(file.get('split') or [])[:4]))
+    notes = [f'its own splits ({splits}) are not taken over'] if splits else []
     recordings = [_clip(path, index, clip, file, persons) for index, clip in enumerate(clips)]
     recordings[0].notes += notes
     return recordings

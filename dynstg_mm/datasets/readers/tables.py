@@ -231,7 +231,7 @@ def read_npz(path, *, persons=1, dims=None):
         raise ReadError(f'{path}: keypoints: missing; it has {", ".join(arrays) or "nothing"}.')
     if not arrays[name].size:
         raise EmptyRecording(f'{path}: {name}: no frames.')
-    values = _of_numbers(path, name, arrays[name])
+    values = _of_persons(path, name, arrays[name], 4)
     scores = next((key for key in ('keypoint_score', 'keypoint_scores', 'scores', 'score', 'confidence', 'visibility')
                    if key in arrays), None)
     channels = values.shape[-1]
@@ -242,10 +242,9 @@ def read_npz(path, *, persons=1, dims=None):
     if count not in (2, 3) or channels not in ((count, ) if scores else (count, count + 1)):
         raise ReadError(f'{path}: {name}: {channels} numbers a joint; expected {count} coordinates'
                         f'{"" if scores else ", and perhaps a score"}.')
-    score = _of_numbers(path, scores, arrays[scores]).reshape(values.shape[:3]) if scores and (
-        arrays[scores].size == values[..., 0].size) else None
-    if scores and score is None:
-        raise ReadError(f'{path}: {scores}: shape {arrays[scores].shape}; expected {values.shape[:3]}.')
+    score = _of_persons(path, scores, arrays[scores], 3) if scores else None
+    if scores and score.shape != values.shape[:3]:
+        raise ReadError(f'{path}: {scores}: shape {score.shape}; expected {values.shape[:3]}.')
     if channels > count:
         values, score = values[..., :count], values[..., count]
     names = next((arrays[key] for key in ('joint_names', 'joints', 'keypoint_names') if key in arrays), None)
@@ -260,20 +259,21 @@ def read_npz(path, *, persons=1, dims=None):
 
 def _arrays(path):
     """Content of an NPZ file, without anything that would have to be unpickled."""
-    with readable(path, '.npz file'), np.load(path, allow_pickle=False) as file:
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ReadError(f'{path}: not a readable .npz file (one bare array); expected keypoints by name.')
-        return {name: file[name] for name in file.files}
+    with readable(path, '.npz file'):
+        file = np.load(path, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise ReadError(f'{path}: one array without a name; expected an .npz file with keypoints.')
+        with file:
+            return {name: file[name] for name in file.files}
 
 
-def _of_numbers(path, name, values):
-    """(M, T, V, C) or (M, T, V) as it is, (T, V, C) with one person in front."""
-    if values.dtype.kind not in 'fiu' or values.ndim not in (2, 3, 4):
-        raise ReadError(f'{path}: {name}: {values.dtype} of shape {values.shape}; expected numbers (frames, joints, 2 or '
-                        '3), or with the persons in front.')
-    if values.ndim == 4 or name.startswith(('keypoint_s', 'score', 'conf', 'vis')) and values.ndim == 3:
-        return values
-    return values[None]
+def _of_persons(path, name, values, axes):
+    """The array with persons in front: (M, T, V, C) has 4 axes, (M, T, V) of scores 3."""
+    if values.dtype.kind not in 'fiu' or values.ndim not in (axes, axes - 1):
+        shape = 'frames, joints, 2 or 3' if axes == 4 else 'frames, joints'
+        raise ReadError(f'{path}: {name}: {values.dtype} of shape {values.shape}; expected numbers ({shape}), or with the '
+                        'persons in front.')
+    return values if values.ndim == axes else values[None]
 
 
 def _scalar(path, arrays, names):
@@ -347,7 +347,7 @@ def _mediapipe_npz(path, coords):
     if len(there) > 1 and coords is None:
         raise ReadError(f'{path}: has both {there["image"]} and {there["world"]}; say which with --coords.')
     kind = ('world' if coords == 'world' else 'image') if len(there) > 1 else next(iter(there))
-    values = _of_numbers(path, there[kind], arrays[there[kind]])
+    values = _of_persons(path, there[kind], arrays[there[kind]], 4)
     if values.shape[-1] not in (2, 3, 4, 5):
         raise ReadError(f'{path}: {there[kind]}: {values.shape[-1]} numbers a joint; expected x, y, z and perhaps '
                         'visibility and presence.')
