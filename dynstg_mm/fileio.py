@@ -141,8 +141,8 @@ def load_pickle(path):
 
     Raises:
         FileNotFoundError: There is no such file.
-        pickle.UnpicklingError: The file is truncated, is no pickle, names anything that could run code, or asks for more
-            memory than its content needs. Nothing is executed in any case.
+        pickle.UnpicklingError: The file is truncated, is no pickle, names anything that could run code, or asks for
+            more memory than its content needs. Nothing is executed in any case.
     """
     path = Path(path)
     if not path.is_file():
@@ -192,7 +192,8 @@ def _check_sizes(content):
             raise EOFError('the file ends inside a value')
         if code in b'pqr\x94':
             memorized += 1
-            place = int(content[start:position]) if code == ord('p') else int.from_bytes(content[start:position], 'little')
+            place = content[start:position]
+            place = int(place) if code == ord('p') else int.from_bytes(place, 'little')
             if place > memorized + 1000:
                 raise ValueError(f'value {memorized} is memorized in place {place}')
 

@@ -105,8 +105,8 @@ def test_shared_and_nested_values_stay_what_they_were(tmp_path):
     shared = np.arange(3.)
     loop = [shared]
     loop.append(loop)
-    data = dict(a=shared, b=(shared, [shared]), loop=loop, order=collections.OrderedDict(x=shared), type=np.dtype('>f4'),
-                split=collections.defaultdict(list, train=['a']), any=np.array([[shared, 'x']], dtype=object))
+    data = dict(a=shared, b=(shared, [shared]), loop=loop, order=collections.OrderedDict(x=shared),
+                type=np.dtype('>f4'), split=collections.defaultdict(list, train=['a']), any=np.array([[shared, 'x']], dtype=object))
     path = tmp_path / 'data.pkl'
     dump_pickle(data, path)
     back = load_pickle(path)

@@ -1,11 +1,15 @@
+from .augmentations import RandomGaussianNoise, RandomJointDropout, RandomRot, RandomScale, RandomTimeWarp
 from .catalog import (AtaxiaDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, PDWalkDataset,
                       SyntheticGaitDataset)
+from .features import GaitFeatures, feature_channels
 from .gait_dataset import AnnotationError, GaitDataset
-from .transforms import (CenterSkeleton, ClipError, FillMissingJoints, GaitFeatures, MirrorDirection, ResampleRate,
-                         SampleWindows, ScaleByLegLength)
+from .transforms import (AlignHeading, CenterSkeleton, ClipError, FillMissingJoints, KeepTrackedPerson, MapLayout,
+                         MirrorDirection, ResampleRate, SampleWindows, ScaleByLegLength)
 
 __all__ = [
-    'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'FillMissingJoints', 'GaitDataset',
-    'GaitFeatures', 'KOANMDataset', 'KOAPDNMDataset', 'KOAStageDataset', 'MirrorDirection', 'PDWalkDataset',
-    'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SyntheticGaitDataset'
+    'AlignHeading', 'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'FillMissingJoints',
+    'GaitDataset', 'GaitFeatures', 'KOANMDataset', 'KOAPDNMDataset', 'KOAStageDataset', 'KeepTrackedPerson',
+    'MapLayout', 'MirrorDirection', 'PDWalkDataset', 'RandomGaussianNoise', 'RandomJointDropout', 'RandomRot',
+    'RandomScale', 'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SyntheticGaitDataset',
+    'feature_channels'
 ]

@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import MMLogger
 
 from dynstg_mm.datasets import ClipError
 from dynstg_mm.datasets.transforms import leg_length
@@ -82,7 +85,7 @@ def test_noise_above_the_cut_off_does_not_tell_the_rates_apart():
     assert abs(spread[3] / spread[2] - 1) > 0.3
 
 
-@pytest.mark.parametrize('rate', [None, 0, float('nan'), '25'])
+@pytest.mark.parametrize('rate', [None, 0, float('nan'), '25', 1e-12, 10**400])
 def test_wrong_rate_is_refused(rate):
     with pytest.raises(ClipError, match='clip stick: rate:'):
         build('ResampleRate')(dict(stick(), rate=rate))
@@ -139,16 +142,139 @@ def test_no_legs_no_scale():
         build('ScaleByLegLength', layout=dict(num_node=25, inward=[], center=0))(stick())
 
 
-def test_features_of_any_layout():
-    layout = dict(num_node=3, inward=[(1, 0), (2, 1)], center=0)
-    keypoint = np.cumsum(np.ones((1, 1, 5, 3, 2), np.float32), 3) * np.arange(5)[:, None, None]
-    out = build('GaitFeatures', layout=layout, feats=['j', 'b', 'jm', 'bm'], rate=10)(dict(keypoint=keypoint))['keypoint']
-    assert out.shape == (1, 1, 5, 3, 8)
-    np.testing.assert_allclose(out[0, 0, :, 2, 2], np.arange(5))  # joint 2 minus joint 1
-    np.testing.assert_allclose(out[0, 0, :, 2, 4], 30)  # 3 a frame at 10 frames per second
-    np.testing.assert_allclose(out[0, 0, :, 0, 6], 0)
-    with pytest.raises(ValueError, match='feats'):
-        build('GaitFeatures', layout=layout, feats=['x'])
+def walker(heading, up, feet=True, speed=1., frames=50):
+    """Someone who walks on the floor in the direction `heading` (radians from +x to the second axis of the floor)."""
+    layout = dict(num_node=9, inward=[(1, 0), (2, 1), (3, 2), (4, 0), (5, 4), (6, 5), (7, 3), (8, 6)], center=0,
+                  left=[1, 2, 3, 7], right=[4, 5, 6, 8], legs=[(1, 2, 3), (4, 5, 6)])
+    if feet:
+        layout['feet'] = [(3, 7), (6, 8)]
+    ahead, left = np.array([np.cos(heading), np.sin(heading)]), np.array([np.sin(heading), -np.cos(heading)])
+    axes, sign = {'y': ([0, 2], 1), '-y': ([0, 2], -1), 'z': ([0, 1], 1), '-z': ([0, 1], -1)}[up]
+    if up in ('-y', 'z'):  # right-handed axes
+        left = -left
+    pose = np.zeros((9, 3), np.float32)
+    for joint, (side, height, front) in {1: (.1, 1, 0), 2: (.1, .5, .05), 3: (.1, 0, 0), 7: (.1, 0, .2), 4: (-.1, 1, 0),
+                                         5: (-.1, .5, 0), 6: (-.1, 0, 0), 8: (-.1, 0, .2), 0: (0, 1, 0)}.items():
+        pose[joint, axes] = side * left + front * ahead
+        pose[joint, 3 - sum(axes)] = sign * height
+    keypoint = np.repeat(pose[None], frames, 0)
+    keypoint[..., axes] += (speed * np.arange(frames) / 25)[:, None, None] * ahead
+    return dict(frame_dir='floor', keypoint=keypoint[None].astype(np.float32), layout=layout)
+
+
+@pytest.mark.parametrize('up', ['y', '-y', 'z', '-z'])
+@pytest.mark.parametrize('feet, speed', [(True, 1.), (True, 0.), (False, 0.), (False, 1.)])
+def test_whoever_walks_wherever_walks_along_x(up, feet, speed):
+    align = build('AlignHeading', up=up)
+    straight = walker(0, up, feet, speed)
+    for heading in (0, 1, np.pi / 2, 3, np.pi, -2.5, -1):
+        out = align(walker(heading, up, feet, speed))['keypoint']
+        np.testing.assert_allclose(out, straight['keypoint'], atol=1e-5)
+
+
+def test_every_window_is_turned_by_itself():
+    there, back = walker(1, 'y')['keypoint'], walker(-2, 'y')['keypoint']
+    clip = dict(walker(0, 'y'), keypoint=np.concatenate([there, back], 1), num_clips=2)
+    out = build('AlignHeading')(clip)['keypoint'].reshape(2, 50, 9, 3)
+    np.testing.assert_allclose(out[0], out[1], atol=1e-5)
+    assert (out[:, -1, 0, 0] > 1).all()
+
+
+def test_heading_of_2d_clips_is_refused():
+    with pytest.raises(ClipError, match='clip stick: keypoint: 2 coordinates; .* MirrorDirection'):
+        build('AlignHeading', layout='body_25')(stick())
+    with pytest.raises(ValueError, match="up: 'x'; expected one of"):
+        build('AlignHeading', up='x')
+
+
+def test_layout_is_mapped_by_name_and_goes_along():
+    clip = dict(stick(), layout=BODY)
+    clip['keypoint_score'][0, :, BODY['joints'].index('left_knee')] = 0
+    out = build('MapLayout', layout='coco')(clip)
+    coco = LAYOUTS['coco']['joints']
+    assert out['layout'] is LAYOUTS['coco'] and out['keypoint'].shape == (1, 50, 17, 2)
+    for joint in ('nose', 'left_wrist', 'right_ankle'):
+        np.testing.assert_array_equal(out['keypoint'][:, :, coco.index(joint)],
+                                      stick()['keypoint'][:, :, BODY['joints'].index(joint)])
+    lost = coco.index('left_knee')
+    assert not out['keypoint'][:, :, lost].any() and not out['keypoint_score'][:, :, lost].any()
+    build('FillMissingJoints')(out)  # finds 17 joints and their layout
+    with pytest.raises(ValueError, match='layout: missing; .* MapLayout'):
+        build('MapLayout', layout='coco')(stick())
+    with pytest.raises(ClipError, match='clip stick: keypoint: 25 joints; the layout of FillMissingJoints has 17'):
+        build('FillMissingJoints', layout='coco')(stick())
+
+
+def test_the_tracked_person_is_kept_in_any_order():
+    one, other = stick(), stick(speed=-40.)
+    other['keypoint'][:, 30:] = other['keypoint_score'][:, 30:] = 0
+    nobody = np.zeros_like(one['keypoint'])
+    for people in ([other, one], [one, other]):
+        keypoint = np.concatenate([nobody, *(person['keypoint'] for person in people)])
+        score = np.concatenate([nobody[..., 0], *(person['keypoint_score'] for person in people)])
+        out = build('KeepTrackedPerson')(dict(frame_dir='two', keypoint=keypoint, keypoint_score=score))
+        np.testing.assert_array_equal(out['keypoint'], one['keypoint'])
+        np.testing.assert_array_equal(out['keypoint_score'], one['keypoint_score'])
+
+
+def test_of_two_who_are_seen_as_long_the_surer_then_the_larger_is_kept():
+    one = stick()['keypoint']
+    for better, score in (one, [0.9, 0.8]), (one * 2, None), (one * 2, [0.5, 0.5]):
+        clip = dict(keypoint=np.concatenate([better, one]))
+        if score:
+            clip['keypoint_score'] = np.float32(score)[:, None, None] * np.ones((2, 50, 25), np.float32)
+        for order in ([0, 1], [1, 0]):
+            turned = {key: value[order] for key, value in clip.items()}
+            out = build('KeepTrackedPerson')(dict(frame_dir='two', **turned))
+            np.testing.assert_array_equal(out['keypoint'], better)
+            assert score is None or out['keypoint_score'].max() == np.float32(score[0])
+
+
+def test_several_persons_are_said_once_and_padding_is_none(monkeypatch):
+    said = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', said.append)
+    keep, one = build('KeepTrackedPerson'), stick()['keypoint']
+    keep(dict(frame_dir='padded', keypoint=np.concatenate([one, 0 * one])))
+    assert keep(dict(frame_dir='nobody', keypoint=np.zeros((2, 50, 25, 2))))['keypoint'].shape[0] == 1
+    assert not said
+    for name in ('first', 'second'):
+        keep(dict(frame_dir=name, keypoint=np.concatenate([one, one])))
+    assert len(said) == 1 and said[0].startswith('clip first: keypoint: 2 persons')
+
+
+def test_a_long_clip_is_resampled_in_blocks_to_the_last_bit(monkeypatch):
+    keypoint = np.random.default_rng(0).standard_normal((1, 500, 25, 3)).astype(np.float32)
+    clip = dict(frame_dir='long', rate=50., keypoint=keypoint)
+    whole = build('ResampleRate')(dict(clip))['keypoint']
+    monkeypatch.setattr('dynstg_mm.datasets.transforms._BLOCK', 4000)
+    np.testing.assert_array_equal(build('ResampleRate')(dict(clip))['keypoint'], whole)
+
+
+def test_ten_minutes_take_little_memory_and_give_their_windows():
+    frames = 36000
+    clip = stick(frames, rate=60.)
+    clip['keypoint'][:, ::7, 11] = 0
+    config = Config.fromfile(ROOT / 'configs/_base_/datasets/body_25_windows.py')
+    pipeline = Compose(config.test_pipeline)
+    tracemalloc.start()
+    try:
+        inputs = pipeline(dict(clip, layout=BODY, label=0))['inputs']
+        assert tracemalloc.get_traced_memory()[1] < 15 * clip['keypoint'].nbytes  # 7 MB, of which some are float64
+    finally:
+        tracemalloc.stop()
+    assert inputs.shape == (5, 1, 64, 25, 4)
+
+
+@pytest.mark.parametrize('window', [dict(duration=0.01), dict(duration=1, num_clips=0)])
+def test_empty_windows_are_refused(window):
+    with pytest.raises(ValueError, match='duration: .* at least 2 frames in 1 window'):
+        build('SampleWindows', **window)
+
+
+def test_edges_in_a_circle_end():
+    layout = dict(num_node=3, inward=[(0, 1), (1, 0), (2, 1)], center=2)
+    clip = dict(frame_dir='circle', keypoint=np.float32([[[[0, 0], [0, 0], [1, 1]]] * 9]))
+    assert build('FillMissingJoints', layout=layout, min_joints=0.3)(clip)['keypoint'].shape == (1, 9, 3, 2)
 
 
 def test_place_size_and_direction_leave_no_trace_in_the_input(sample):
