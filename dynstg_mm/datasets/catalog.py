@@ -27,6 +27,13 @@ class KOAStageDataset(GaitDataset):
 
 
 @DATASETS.register_module()
+class MSNDDataset(GaitDataset):
+    """MSND: musculoskeletal and neurological disorders, optical motion capture (Rueangsirarak 2018)."""
+
+    METAINFO = dict(classes=('Healthy', 'Joint Problem', 'Muscle Weakness', 'Neurological Defect'))
+
+
+@DATASETS.register_module()
 class PDWalkDataset(GaitDataset):
     """PD-WALK: healthy walking and Parkinson's disease. The order of the classes is our choice."""
 
