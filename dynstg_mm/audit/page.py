@@ -1,0 +1,200 @@
+"""One page of pictures of an annotation file."""
+from pathlib import Path
+
+import numpy as np
+
+from ..fileio import atomic_open
+
+COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')  # Okabe and Ito, colour-blind safe
+MARKERS = 'os^Dv*P'
+LEVEL_COLORS = dict(error='#B00020', warning='#9A6700', info='#57606A')
+
+
+def draw_page(audit, path, *, task=None):
+    """Draw lost joints, lengths, rates, sizes, what tells the classes apart, and the mean pose of each class.
+
+    Args:
+        audit (Audit): From `audit_file`.
+        path (str | Path): Picture to write (.png or .pdf), whole or not at all.
+        task (str, optional): The task whose classes are drawn; the one with most clips by default.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    members = audit.task_clips()
+    task = task or max(members, key=lambda name: len(members[name]))
+    names = audit.class_names(task)
+    clips = {label: [clip for clip in members[task] if clip.measures is not None and 'label' not in clip.wrong
+                     and clip.data['label'] == label] for label in names}
+    clips = {label: part for label, part in clips.items() if part}
+    figure = Figure(figsize=(15, 12), layout='constrained')
+    FigureCanvasAgg(figure)
+    people = {str(clip.data['subject']) for part in clips.values() for clip in part if 'subject' not in clip.wrong}
+    title = f'{Path(audit.path).name}' + (f', task {task}' if len(members) > 1 else '')
+    figure.suptitle(f'{title}: {sum(map(len, clips.values()))} clips of {len(people)} people', fontsize=15,
+                    fontweight='bold')
+    if clips:
+        top, middle, bottom = figure.subfigures(3, 1, height_ratios=(1.25, 0.85, 1))
+        left, right = top.subplots(1, 2, width_ratios=(1.7, 1))
+        _lost_joints(left, audit, clips, names)
+        _shortcuts(right, audit.shortcuts.get(task, []))
+        axes = middle.subplots(1, 4)
+        _strip(axes[0], clips, names, lambda clip: clip.measures.seconds, 'Length [s]\nalike in all classes?')
+        _rates(axes[1], clips, names)
+        _strip(axes[2], clips, names, lambda clip: clip.measures.size,
+               ('Leg length' if audit.layout and audit.layout.get('legs') else 'Body size')
+               + ', unit of the keypoints\nstrays have another unit')
+        _frames(axes[3], clips, names)
+        poses, notes = bottom.subfigures(1, 2, width_ratios=(1.9, 1))
+        _poses(poses, audit.layout, clips, names)
+    else:
+        notes = figure
+    _findings(notes, audit)
+    form = Path(path).suffix.lstrip('.') or 'png'
+    with atomic_open(path, 'wb') as file:
+        figure.savefig(file, format=form, dpi=110)
+
+
+def _style(index):
+    return dict(color=COLORS[index % len(COLORS)], marker=MARKERS[index % len(MARKERS)])
+
+
+def _lost_joints(axes, audit, clips, names):
+    """Heat map: a row a clip, by class and person, a column a joint."""
+    rows = [clip for part in clips.values() for clip in sorted(part, key=lambda clip: str(clip.data.get('subject')))]
+    lost = 100 * np.array([clip.measures.lost for clip in rows])
+    image = axes.imshow(lost, aspect='auto', cmap='cividis', vmin=0, vmax=max(5., min(100., lost.max())),
+                        interpolation='none')
+    count = lost.shape[1]
+    joints = audit.layout['joints'] if audit.layout is not None else [str(joint) for joint in range(count)]
+    axes.set_xticks(range(count), joints, rotation=90, fontsize=8)
+    ends = np.cumsum([len(part) for part in clips.values()])
+    axes.set_yticks(ends - np.array([len(part) for part in clips.values()]) / 2 - 0.5,
+                    [f'{names[label]}\n{len(part)} clips' for label, part in clips.items()])
+    axes.tick_params(axis='y', length=0)
+    for end in ends[:-1]:
+        axes.axhline(end - 0.5, color='white', linewidth=1.5)
+    if not lost.any():
+        axes.text(0.5, 0.5, 'no joint is lost in any clip', color='white', ha='center', va='center', fontsize=13,
+                  transform=axes.transAxes)
+    axes.figure.colorbar(image, ax=axes, label='% of frames', pad=0.01)
+    axes.set_title('Lost joints, a row a clip: look for joints nobody has, and for a class that loses more', fontsize=11)
+
+
+def _shortcuts(axes, ways):
+    """Macro-recall without the gait, with its interval, beside chance."""
+    axes.set_title('Class told without the gait: all should lie on chance', fontsize=11)
+    if not ways:
+        axes.text(0.5, 0.5, 'not computed, see the notes', ha='center', va='center', transform=axes.transAxes)
+        axes.set_axis_off()
+        return
+    for row, way in enumerate(ways):
+        color = COLORS[1] if way.low > way.chance else COLORS[0]
+        axes.plot([way.low, way.high], [row, row], color=color, linewidth=3, solid_capstyle='butt')
+        axes.plot(way.macro_recall, row, 'o', color=color, markersize=8)
+        axes.text(min(way.high + 0.02, 1.02), row, f'{way.macro_recall:.2f}', va='center')
+    axes.axvline(ways[0].chance, color='black', linestyle='--', linewidth=1)
+    axes.set_yticks(range(len(ways)), [way.source for way in ways])
+    axes.set(ylim=(len(ways) - 0.5, -0.5), xlim=(0, 1.12),
+             xlabel=f'macro-recall, 95 % by person; dashed: chance {ways[0].chance:.2f}')
+    axes.set_xticks(np.arange(0, 1.01, 0.25))
+    axes.spines[['top', 'right']].set_visible(False)
+
+
+def _frames(axes, clips, names):
+    """Share of the frames without the person, from 0."""
+    values = [100 * clip.measures.lost_frames for part in clips.values() for clip in part]
+    _strip(axes, clips, names, lambda clip: 100 * clip.measures.lost_frames,
+           'Frames without the person [%]\nalike in all classes?')
+    axes.set_yscale('linear')
+    axes.set_ylim(-0.02 * max(5, *values), 1.08 * max(5, *values))
+
+
+def _strip(axes, clips, names, value, title):
+    """A dot a clip, one column a class, with the median as a line."""
+    rng, everything = np.random.default_rng(0), []
+    for index, part in enumerate(clips.values()):
+        values = np.array([value(clip) for clip in part])
+        everything.extend(values)
+        axes.scatter(index + rng.uniform(-0.25, 0.25, len(values)), values, s=14, alpha=0.6, linewidths=0, **_style(index))
+        axes.plot([index - 0.35, index + 0.35], [np.median(values)] * 2, color='black', linewidth=2)
+    if min(everything) > 0 and max(everything) > 10 * min(everything):
+        from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+        axes.set_yscale('log')
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter('{x:g}'))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.set_ylim(0, 1.08 * max(everything) or 1)
+    _class_axis(axes, clips, names, title)
+
+
+def _rates(axes, clips, names):
+    """Share of each class's clips at each frame rate."""
+    rates = sorted({_rate(clip) for part in clips.values() for clip in part})
+    for index, part in enumerate(clips.values()):
+        for row, rate in enumerate(rates):
+            share = np.mean([_rate(clip) == rate for clip in part])
+            if share:
+                axes.scatter(index, row, s=40 + 600 * share, color=COLORS[index % len(COLORS)], alpha=0.75)
+                axes.annotate(f'{share:.0%}', (index, row), xytext=(17, 0), textcoords='offset points', va='center',
+                              fontsize=8)
+    axes.set_yticks(range(len(rates)), [f'{rate:g}' for rate in rates])
+    axes.set(ylim=(-0.7, len(rates) - 0.3), xlim=(-0.5, len(clips) - 0.2))
+    _class_axis(axes, clips, names, 'Frames per second, share of clips\none row is harmless')
+
+
+def _rate(clip):
+    return round(float(clip.data['rate']))
+
+
+def _class_axis(axes, clips, names, title):
+    long = max(len(names[label]) for label in clips) * len(clips) > 24
+    axes.set_xticks(range(len(clips)), [names[label] for label in clips], rotation=25 if long else 0,
+                    ha='right' if long else 'center', rotation_mode='anchor')
+    axes.set_xlim(-0.6, len(clips) - 0.3)
+    axes.set_title(title, fontsize=10)
+    axes.spines[['top', 'right']].set_visible(False)
+
+
+def _poses(figure, layout, clips, names):
+    """The mean skeleton of each class, in its own size."""
+    figure.suptitle('Mean pose of each class: upright, unmixed sides, alike but for the gait', fontsize=11)
+    panels = figure.subplots(1, len(clips), sharex=True, sharey=True, squeeze=False)[0]
+    for index, (axes, (label, part)) in enumerate(zip(panels, clips.items())):
+        pose = np.nanmean(np.stack([clip.measures.pose for clip in part]), axis=0)
+        flat = _flat(pose)
+        for child, parent in layout['inward'] if layout is not None else ():
+            axes.plot(*flat[[child, parent]].T, color=_side_color(layout, child), linewidth=2.5, zorder=1)
+        axes.scatter(*flat.T, s=16, color='black', zorder=2)
+        axes.set_aspect('equal')
+        axes.set_title(f'{names[label]} ({len(part)})', fontsize=10, color=COLORS[index % len(COLORS)], fontweight='bold')
+        axes.set_axis_off()
+    if layout is not None and layout.get('left'):
+        figure.supxlabel('left side orange, right side blue', fontsize=9)
+
+
+def _side_color(layout, joint):
+    return COLORS[1] if joint in layout.get('left', ()) else COLORS[0] if joint in layout.get('right', ()) else '#57606A'
+
+
+def _flat(pose):
+    """(V, 2), y up: image coordinates turned over, or a 3-D pose from the front, a little turned."""
+    if pose.shape[1] == 2:
+        return pose * [1, -1]
+    return np.stack([pose[:, 0] + 0.35 * pose[:, 2], pose[:, 1] + 0.15 * pose[:, 2]], axis=1)
+
+
+def _findings(figure, audit):
+    """The kinds of findings, worst first."""
+    import textwrap
+    figure.text(0.02, 0.97, 'Findings', fontsize=12, fontweight='bold', va='top')
+    height = 0.89
+    for finding in audit.findings:
+        lines = textwrap.wrap(f'{finding.level}: {finding.field}: {finding.message} ({len(finding.where)})', 62)
+        if height - 0.052 * len(lines) < 0.03:
+            figure.text(0.02, height, '... more in the text', fontsize=9, va='top')
+            return
+        figure.text(0.02, height, '\n'.join(lines), fontsize=9, va='top', color=LEVEL_COLORS[finding.level])
+        height -= 0.052 * len(lines) + 0.012
+    if not audit.findings:
+        figure.text(0.02, height, 'none', fontsize=9, va='top')

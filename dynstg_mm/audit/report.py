@@ -1,0 +1,131 @@
+"""What an audit found, as text and as JSON."""
+from dataclasses import asdict
+
+import numpy as np
+
+from ..evaluation.report import markdown
+
+SHOWN = 12  # places of a finding that the text lists
+
+
+def text_report(audit):
+    """The audit as text: what is in the file, what tells the classes apart, and all findings, errors first.
+
+    Args:
+        audit (Audit): From `audit_file`.
+
+    Returns:
+        str: Markdown tables, and lists.
+    """
+    parts = [f'# {audit.path}', _counts(audit), markdown(_class_rows(audit))]
+    if audit.tasks:
+        parts.append(markdown(_split_rows(audit)))
+    if audit.shortcuts:
+        parts += ['What tells the class without the gait: a forest, tested on people held out. At chance, a row is '
+                  'harmless.', markdown(_shortcut_rows(audit))]
+    for finding in audit.findings:
+        lines = [f'{finding.level.upper()} ({finding.kind}): {finding.field}: {finding.message}. {finding.advice}']
+        lines += [f'  - {where}' for where in finding.where[:SHOWN]]
+        if len(finding.where) > SHOWN:
+            lines.append(f'  - and {len(finding.where) - SHOWN} more, in the JSON file')
+        parts.append('\n'.join(lines))
+    levels = [finding.level for finding in audit.findings]
+    parts.append(f'{audit.path}: ' + ', '.join(
+        f'{levels.count(level)} kind{"s" * (levels.count(level) != 1)} of {name}'
+        for level, name in (('error', 'errors'), ('warning', 'warnings'), ('info', 'notes'))))
+    return '\n\n'.join(parts)
+
+
+def _counts(audit):
+    clips = list(audit.clips.values())
+    people = {str(clip.data['subject']) for clip in clips if 'subject' not in clip.wrong}
+    shapes = {clip.data['keypoint'].shape[2:] for clip in clips if 'keypoint' not in clip.wrong}
+    joints = ', '.join(f'{joints} joints in {channels}-D' for joints, channels in sorted(shapes)) or 'none'
+    return f'{len(clips)} clips, {len(people)} subjects, {joints}'
+
+
+def _class_rows(audit):
+    """Clips, people and recordings of every class of every task, the header first."""
+    rows = [['task', 'class', 'clips', 'subjects', 'seconds', 'rates', 'lost joints', 'lost frames', 'size']]
+    for task, clips in audit.task_clips().items():
+        for label, name in audit.class_names(task).items():
+            members = [clip for clip in clips if 'label' not in clip.wrong and clip.data['label'] == label]
+            people = {clip.data['subject'] for clip in members if 'subject' not in clip.wrong}
+            measures = [clip.measures for clip in members if clip.measures is not None]
+            rates = sorted({float(clip.data['rate']) for clip in members if 'rate' not in clip.wrong})
+            rows.append([task, name, str(len(members)), str(len(people)),
+                         _range([one.seconds for one in measures], '.1f'),
+                         ', '.join(f'{rate:g}' for rate in rates[:4]) + (', ...' if len(rates) > 4 else ''),
+                         _mean([one.lost.mean() for one in measures]), _mean([one.lost_frames for one in measures]),
+                         _range([one.size for one in measures], '.3g')])
+    return rows
+
+
+def _split_rows(audit):
+    """Every part of every task, folds on one line, the header first."""
+    rows = [['task', 'part', 'splits', 'clips', 'subjects', 'clips by class']]
+    for task, families in audit.tasks.items():
+        parts = {}
+        for family, sides in families.items():
+            first, _, last = family.partition('*')
+            for split, names in sides.items():
+                part = split[len(first):len(split) - len(last)] if '*' in family else split
+                parts.setdefault(part, []).append([audit.clips[name] for name in names])
+        for part, splits in parts.items():
+            people = [len({clip.data['subject'] for clip in clips if 'subject' not in clip.wrong}) for clips in splits]
+            rows.append([task, part, str(len(splits)), _range([len(clips) for clips in splits], 'd'),
+                         _range(people, 'd'), ', '.join(
+                             f'{name} ' + _range([_count(clips, label) for clips in splits], 'd')
+                             for label, name in audit.class_names(task).items())])
+    return rows
+
+
+def _count(clips, label):
+    return sum('label' not in clip.wrong and clip.data['label'] == label for clip in clips)
+
+
+def _shortcut_rows(audit):
+    rows = [['task', 'learned from', 'macro-recall [95 %]', 'chance', 'accuracy']]
+    for task, ways in audit.shortcuts.items():
+        rows += [[task, way.source, f'{way.macro_recall:.3f} [{way.low:.3f}, {way.high:.3f}]', f'{way.chance:.3f}',
+                  f'{way.accuracy:.3f}'] for way in ways]
+    return rows
+
+
+def _range(values, form):
+    if not values:
+        return ''
+    low, high = format(min(values), form), format(max(values), form)
+    return low if low == high else f'{low} to {high}'
+
+
+def _mean(values):
+    return f'{np.mean(values):.1%}' if values else ''
+
+
+def json_report(audit):
+    """The audit as plain lists and dicts, every clip and every place of a finding included.
+
+    Args:
+        audit (Audit): From `audit_file`.
+
+    Returns:
+        dict: For `json.dump`.
+    """
+    clips = {}
+    for name, clip in audit.clips.items():
+        entry = dict(cannot_be_used=sorted(clip.wrong))
+        if clip.measures is not None:
+            one = clip.measures
+            entry.update(rate=float(clip.data['rate']), seconds=one.seconds, size=one.size, direction=one.direction.tolist(),
+                         lost_frames=one.lost_frames, lost_joints=one.lost.tolist(), place=one.place.tolist())
+        for key in {'label', 'subject'} - clip.wrong:
+            entry[key] = clip.data[key] if isinstance(clip.data[key], str) else int(clip.data[key])
+        clips[name] = entry
+    return dict(
+        file=audit.path, failed=audit.failed, findings=[asdict(finding) for finding in audit.findings],
+        joints=None if audit.layout is None else list(audit.layout['joints']),
+        tasks={task: dict(classes=audit.class_names(task), splits=families)
+               for task, families in audit.tasks.items()},
+        copies=[asdict(copy) for copy in audit.copies],
+        shortcuts={task: [asdict(way) for way in ways] for task, ways in audit.shortcuts.items()}, clips=clips)

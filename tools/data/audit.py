@@ -1,0 +1,68 @@
+"""Audit an annotation file before a model sees it: a text, a JSON file, one page of pictures.
+
+    python tools/data/audit.py data/mine/mine.pkl --layout coco --out work_dirs/audit
+
+It lists the clips, people and classes of every split, checks every field of every clip, finds recordings that stand in
+the file more than once and people on both sides of a split, and tells how well the recordings' metadata alone predict
+the class. Findings are errors, warnings and notes. The exit status is 1 with an error among them, else 0, and 2 where
+the command line is wrong.
+"""
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from dynstg_mm.audit import KINDS, audit_file, draw_page, json_report, text_report
+from dynstg_mm.cli import one_line_errors
+from dynstg_mm.fileio import atomic_open
+from dynstg_mm.skeletons import LAYOUTS
+
+
+def main():
+    errors = [kind for kind, (level, *_) in KINDS.items() if level == 'error']
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('file', help='annotation file (.pkl)')
+    parser.add_argument('--layout', help=f'skeleton layout, in place of the file\'s: {", ".join(LAYOUTS)}, or a .json file')
+    parser.add_argument('--split', nargs='+', default=(), metavar='NAME',
+                        help='look at these splits and those that belong to them; NAME without _fold for all its folds')
+    parser.add_argument('--window', type=float, default=2.56, metavar='SECONDS', help='what a model looks at at once')
+    parser.add_argument('--allow', nargs='+', default=(), choices=errors, metavar='KIND',
+                        help='count these errors as warnings: ' + ', '.join(errors))
+    parser.add_argument('--out', type=Path, metavar='FOLDER', help='write audit.md, audit.json and audit.png there')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write the JSON there')
+    args = parser.parse_args()
+    with one_line_errors():
+        audit = audit_file(args.file, layout=read_layout(args.layout), split=args.split, window=args.window,
+                           allow=args.allow)
+        text, content = text_report(audit), json.dumps(json_report(audit), indent=1, ensure_ascii=False)
+        if args.out is not None:
+            args.out.mkdir(parents=True, exist_ok=True)
+            draw_page(audit, args.out / 'audit.png')
+            write(args.out / 'audit.md', text)
+            write(args.out / 'audit.json', content)
+        if args.json is not None:
+            args.json.parent.mkdir(parents=True, exist_ok=True)
+            write(args.json, content)
+    print(text)
+    if args.out is not None:
+        print(f'\n{args.out}: audit.md, audit.json, audit.png')
+    sys.exit(audit.failed)
+
+
+def read_layout(name):
+    """A layout's name, or the dict of a .json file."""
+    if name is None or not name.endswith('.json'):
+        return name
+    try:
+        return json.loads(Path(name).read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(f'--layout {name}: not a JSON file ({error}).') from None
+
+
+def write(path, text):
+    with atomic_open(path, encoding='utf-8') as file:
+        file.write(text + '\n')
+
+
+if __name__ == '__main__':
+    main()
