@@ -1,5 +1,7 @@
 """Recordings of any reader, and a table of who walks in them, into one annotation file."""
 import hashlib
+import inspect
+import json
 import os
 import pickle
 import unicodedata
@@ -13,9 +15,9 @@ import numpy as np
 from rich.progress import track
 
 from ..fileio import dump_pickle
-from ..skeletons import apply_joint_map, get_layout, map_joints
-from .folds import leave_one_subject_out, subject_classes, subject_folds
-from .readers import READERS, SUFFIXES, ReadError, csv_rows
+from ..skeletons import LAYOUTS, apply_joint_map, get_layout, map_joints
+from .folds import leave_one_subject_out, subject_folds
+from .readers import COORDS, READERS, SUFFIXES, ReadError, csv_rows
 
 COLUMNS = ('clip', 'subject', 'label', 'rate', 'split')
 # Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.
@@ -28,6 +30,57 @@ UPRIGHT = {
 
 class ConversionError(ValueError):
     """Recordings and labels cannot become an annotation file; the message names the file, the clip and the field."""
+
+
+def add_arguments(parser):
+    """Options that the converters of any format share.
+
+    Args:
+        parser (argparse.ArgumentParser): Gets them.
+    """
+    add = parser.add_argument
+    add('format', choices=READERS, help='what wrote the files')
+    add('input', help='file or folder')
+    add('--layout', help=f'skeleton that is wanted, if not the format\'s own: {", ".join(LAYOUTS)}, or a .json file')
+    add('--rate', type=float, help='frames per second, where the table does not say')
+    add('--up', choices=UPRIGHT, help='vertical axis of 3-D input, as --up=-y; by default y, for c3d and mmpose z')
+    add('--scale', type=float, default=1., help='factor of 3-D coordinates, such as 0.001 from mm to m')
+    add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
+    add('--coords', choices=COORDS, help='mediapipe: what the landmarks are')
+    add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers are coordinates')
+    add('--persons', type=int, default=1, help='persons to keep of each clip, those seen longest')
+    add('--max-seconds', type=float, help='cut longer recordings into clips of at most this length')
+    add('--skip-bad', action='store_true', help='leave out broken files, clips without a label, labels without a clip')
+    add('--keep-duplicates', action='store_true', help='keep recordings that are the same to the last digit')
+    add('--jobs', type=int, default=0, help='processes; by default one a core')
+
+
+def clip_options(args):
+    """Options of `read_clips` on the command line; ConversionError where the format's reader does not have one."""
+    if args.persons < 1 or args.jobs < 0:
+        raise ConversionError('--persons and --jobs: expected whole numbers from 1 (0 jobs for one a core).')
+    chosen = dict(persons=args.persons if args.persons != 1 else None, coords=args.coords, dims=args.dims)
+    chosen = {key: value for key, value in chosen.items() if value is not None}
+    known = inspect.signature(READERS[args.format]).parameters
+    for key in chosen:
+        if key not in known:
+            formats = [name for name, reader in READERS.items() if key in inspect.signature(reader).parameters]
+            raise ConversionError(f'--{key}: {args.format} does not have it; it is for {", ".join(formats)}.')
+    if 'img_shape' in known:
+        chosen['img_shape'] = args.img_shape
+    return dict(layout=_layout_file(args.layout), rate=args.rate, up=args.up, scale=args.scale, reader=chosen,
+                img_shape=args.img_shape, max_seconds=args.max_seconds, keep_duplicates=args.keep_duplicates,
+                skip_bad=args.skip_bad, jobs=args.jobs)
+
+
+def _layout_file(layout):
+    """A layout's name, or the layout in a .json file."""
+    if layout is None or not layout.endswith('.json'):
+        return layout
+    try:
+        return json.loads(Path(layout).read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ConversionError(f'{layout}: not a readable JSON file ({error}).') from None
 
 
 def read_labels(path):
@@ -58,12 +111,13 @@ def read_labels(path):
         clip = unicodedata.normalize('NFC', row.pop('clip'))  # file systems and spreadsheets write letters differently
         if clip in labels:
             raise ConversionError(f'{where}: clip: {clip} stands there twice.')
-        row['rate'] = _number(row.get('rate'), f'{where}: clip {clip}: rate')
+        row['rate'] = parse_rate(row.get('rate'), f'{where}: clip {clip}: rate')
         labels[clip] = row
     return labels
 
 
-def _number(text, where):
+def parse_rate(text, where):
+    """Frames per second as a number, None of an empty cell; ConversionError where it is none."""
     if not text:
         return None
     try:
@@ -231,31 +285,19 @@ def arrange(recording, layout=None, up=None, scale=1., path=None):
     return replace(recording, keypoint=keypoint, keypoint_score=score, joints=joints, layout=target)
 
 
-def convert(kind, source, out, *, labels=None, classes=None, layout=None, rate=None, up=None, scale=1.,
-            options=None, img_shape=None, max_seconds=None, folds=(5, ), seed=0, name=None, fewer=False,
-            keep_duplicates=False, skip_bad=False, jobs=1):
+def convert(kind, source, out, *, labels=None, classes=None, folds=(5, ), seed=0, name=None, fewer=False, **options):
     """Write an annotation file of all recordings of a format in a file or folder.
 
     Args:
         kind (str): A key of `READERS`.
         source (str | Path): File or folder.
         out (str | Path): Annotation file (.pkl), replaced whole or not at all.
-        labels (str | Path | dict, optional): Label table, as for or from `read_labels`. Only annotation files may do
-            without.
-        classes (list[str], optional): The classes in the order of their numbers; else sorted.
-        layout (str | dict, optional): Layout whose joints are wanted; else the format's.
-        rate (float, optional): Frames per second, where neither the table nor (then) the file says so.
-        up, scale: As for `read_recordings`.
-        options (dict, optional): Of the reader.
-        img_shape (tuple[int, int], optional): Height and width in pixels.
-        max_seconds (float, optional): Longer recordings are cut into clips `<clip>/<k>` of at most this length.
+        labels, classes: As for `read_clips`.
         folds (Sequence[int | str]): Numbers of subject folds, or 'loso'; empty for none. A column split goes before.
         seed (int): Seed of the folds.
         name (str, optional): Name of the task, with which splits begin; else that of `out`.
         fewer (bool): Make folds even where a class has fewer subjects.
-        keep_duplicates (bool): Keep recordings that are the same to the last digit.
-        skip_bad (bool): Leave out broken files, clips without a label, and labels without a clip.
-        jobs (int): Processes; 0 for one a core.
+        **options: Of `read_clips`.
 
     Returns:
         str: A summary.
@@ -263,19 +305,59 @@ def convert(kind, source, out, *, labels=None, classes=None, layout=None, rate=N
     Raises:
         ReadError, ConversionError, ValueError, OSError: One line that says what is wrong; `out` is then as it was.
     """
-    out = Path(out)
-    if out.is_dir():
-        raise ConversionError(f'{out}: a folder; expected the name of the file to write.')
+    check_out(out)
+    clips, classes, layout, lines = read_clips(kind, source, labels=labels, classes=classes, **options)
+    for clip in clips:
+        clip['class'] = classes[clip['label']]  # for messages
+    splits = _column_splits(clips) or make_splits(clips, name or Path(out).stem, folds, label='class', seed=seed,
+                                                  fewer=fewer)
+    for clip in clips:
+        del clip['class'], clip['split']
+    data = dict(split=splits, annotations=clips, classes=classes)
+    if layout is not None:
+        data['layout'] = layout
+    write(data, out)
+    return '\n'.join([summary(clips, classes), *lines, written(data, out)])
+
+
+def read_clips(kind, source, *, labels=None, classes=None, layout=None, rate=None, up=None, scale=1., reader=None,
+               img_shape=None, max_seconds=None, keep_duplicates=False, skip_bad=False, jobs=1):
+    """Annotations of all recordings of a format in a file or folder.
+
+    Args:
+        kind (str): A key of `READERS`.
+        source (str | Path): File or folder.
+        labels (str | Path | dict, optional): Label table, as for or from `read_labels`. Only annotation files may do
+            without.
+        classes (Sequence[str], optional): The classes in the order of their numbers; else sorted.
+        layout (str | dict, optional): Layout whose joints are wanted; else the format's.
+        rate (float, optional): Frames per second, where the table does not say; goes before what the file says.
+        up, scale: As for `read_recordings`.
+        reader (dict, optional): Options of the reader.
+        img_shape (tuple[int, int], optional): Height and width in pixels.
+        max_seconds (float, optional): Longer recordings are cut into clips `<clip>/<k>` of at most this length.
+        keep_duplicates (bool): Keep recordings that are the same to the last digit.
+        skip_bad (bool): Leave out broken files, clips without a label, and labels without a clip.
+        jobs (int): Processes; 0 for one a core.
+
+    Returns:
+        tuple[list[dict], list[str], str | dict | None, list[str]]: Annotations, with the column `split` of the table or
+        None; the classes; the layout; and lines on what was left out or had to be decided.
+    """
+    for option, value in (('rate', rate), ('scale', scale), ('max_seconds', max_seconds)):
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise ConversionError(f'{option}: {value:g}; expected a number above 0.')
     if layout is not None:
         get_layout(layout)  # raises before the long work
     rows = labels if isinstance(labels, dict) or labels is None else read_labels(labels)
+    table = 'labels' if isinstance(labels, dict) else labels
     if rows is None and kind != 'mmaction':
         raise ConversionError(f'{source}: labels: missing; expected a table with clip, subject and label (--labels).')
-    classes = _classes(classes, rows, labels)
-    files, bad, table = find_files(kind, source), [], labels if not isinstance(labels, dict) else 'labels'
+    classes = _classes(classes, rows, table)
+    files, bad = find_files(kind, source), []
     if kind != 'mmaction':
         files = _with_labels(files, rows, table, skip_bad, bad)
-    read = partial(read_recordings, kind=kind, options=options or {}, layout=layout, up=up, scale=scale)
+    read = partial(read_recordings, kind=kind, options=reader or {}, layout=layout, up=up, scale=scale)
     results, broken = read_files(files, read, jobs=jobs, skip_bad=skip_bad)
     bad += broken
     recordings = {}
@@ -290,21 +372,19 @@ def convert(kind, source, out, *, labels=None, classes=None, layout=None, rate=N
         raise ConversionError(f'{source}: no clip is left.')
     layout = _one_skeleton(recordings)
     clips = [_annotation(recording, rows[clip], classes, rate, img_shape) for clip, recording in recordings.items()]
-    subject_classes(clips)
     notes = [f'{clip}: {note}' for clip, recording in recordings.items() for note in recording.notes]
     doubles = []
     if not keep_duplicates:
         clips, doubles = drop_duplicates(clips)
     clips = [part for clip in clips for part in cut(clip, max_seconds)]
-    splits = _column_splits(clips) or make_splits(clips, name or out.stem, folds, seed=seed, fewer=fewer)
-    for clip in clips:
-        clip.pop('split')
-    data = dict(split=splits, annotations=clips, classes=list(classes))
-    if layout is not None:
-        data['layout'] = layout
-    write(data, out)
-    return '\n'.join([summary(clips, classes), *listing('left out', bad), *listing('duplicate', doubles),
-                      *listing('note', notes), written(data, out)])
+    return clips, list(classes), layout, [*listing('left out', bad), *listing('duplicate', doubles),
+                                          *listing('note', notes)]
+
+
+def check_out(out):
+    """Refuse, before the long work, what cannot be written."""
+    if Path(out).is_dir():
+        raise ConversionError(f'{out}: a folder; expected the name of the file to write.')
 
 
 def _classes(classes, rows, table):
@@ -465,13 +545,14 @@ def _column_splits(clips):
     return splits
 
 
-def make_splits(clips, name, folds, *, seed=0, fewer=False):
+def make_splits(clips, name, folds, *, label='label', seed=0, fewer=False):
     """Splits by subject: `<name>_fold<k>_*` for a number of folds, `<name>_loso_fold<k>_*` for leaving one out.
 
     Args:
         clips (list[dict]): Annotations.
         name (str): Name of the task.
         folds (Sequence[int | str]): Numbers of folds, or 'loso'.
+        label (str): Field to stratify by.
         seed (int): Seed of the folds.
         fewer (bool): As for `subject_folds`.
 
@@ -481,9 +562,9 @@ def make_splits(clips, name, folds, *, seed=0, fewer=False):
     splits = {}
     for count in folds:
         if count == 'loso':
-            splits.update(leave_one_subject_out(clips, f'{name}_loso'))
+            splits.update(leave_one_subject_out(clips, f'{name}_loso', label=label))
         else:
-            splits.update(subject_folds(clips, name, folds=count, seed=seed, fewer=fewer))
+            splits.update(subject_folds(clips, name, label=label, folds=count, seed=seed, fewer=fewer))
     return splits
 
 

@@ -170,8 +170,9 @@ def test_broken_alphapose_is_one_line(tmp_path, content, message):
 
 def test_mmpose_both_forms(tmp_path):
     person, path = walker(), tmp_path / 'clip.json'
-    for content in (mmpose_frames(person), dict(meta_info=dict(keypoint_id2name={
-            str(index): name for index, name in enumerate(LAYOUTS['coco']['joints'])}), instance_info=mmpose_frames(person))):
+    names = {str(index): name for index, name in enumerate(LAYOUTS['coco']['joints'])}
+    frames = mmpose_frames(person)
+    for content in (frames, dict(meta_info=dict(keypoint_id2name=names), instance_info=frames)):
         path.write_text(json.dumps(content))
         recording, = read_mmpose(path)
         np.testing.assert_allclose(recording.keypoint[0], person[..., :2], rtol=1e-6)
@@ -228,12 +229,16 @@ def test_csv_with_a_line_a_joint_and_two_persons(tmp_path):
 
 @pytest.mark.parametrize('content, message', [
     ('', 'clip.csv: empty'), ('a_x,a_y\n', 'no lines below its header'), ('a_x,a_y\n1,2\n3\n', 'line 3: 1 cells'),
-    ('a_x,a_y\n1,b\n', "line 2, column a_y: 'b'; expected a number"), ('a_x,a_y\n1,inf\n', 'NaN or infinite in frame 0'),
+    ('a_x,a_y\n1,b\n', "line 2, column a_y: 'b'; expected a number"),
+    ('a_x,a_y\n1,inf\n', 'NaN or infinite in frame 0'),
     ('a_x,a_y\n1,\n', 'NaN or infinite in frame 0, joint 0'), ('a_x,b_y\n1,2\n', 'joint a has no y'),
-    ('speed,height\n1,2\n', 'expected columns such as left_knee_x'), ('a_x,a_x\n1,2\n', "column 'a_x' stands there twice"),
-    ('frame,a_x,a_y\n1,2,3\n1,2,3\n', 'frame 1 stands there twice'), ('frame,a_x,a_y\nq,2,3\n', 'expected the number of'),
+    ('speed,height\n1,2\n', 'expected columns such as left_knee_x'),
+    ('a_x,a_x\n1,2\n', "column 'a_x' stands there twice"),
+    ('frame,a_x,a_y\n1,2,3\n1,2,3\n', 'frame 1 stands there twice'),
+    ('frame,a_x,a_y\nq,2,3\n', 'expected the number of'),
     ('frame,a_x,a_y\n1,2,3\n2,2,3\n900000000,2,3\n', 'frame 2 is followed by 900000000'),
-    ('joint,x,y\na,2,3\n', 'no column frame'), ('frame,joint,x,y\n1,a,2,3\n1,a,2,3\n', 'a joint of frame 1 stands there twice'),
+    ('joint,x,y\na,2,3\n', 'no column frame'),
+    ('frame,joint,x,y\n1,a,2,3\n1,a,2,3\n', 'a joint of frame 1 stands there twice'),
     ('a_x,a_y\nnan,nan\n', 'nobody in any'), ('\0\0\0', 'clip.csv'),
 ])
 def test_broken_csv_is_one_line(tmp_path, content, message):
@@ -258,9 +263,12 @@ def test_npz_of_two_and_three_dimensions(tmp_path):
 
 
 @pytest.mark.parametrize('arrays, message', [
-    (dict(other=np.ones(3)), 'keypoints: missing; it has other'), (dict(keypoints=np.ones((3, 4))), 'of shape (3, 4); expected numbers'),
-    (dict(keypoints=np.ones(3)), 'of shape (3,); expected numbers'), (dict(keypoints=np.zeros((0, 17, 2))), 'no frames'),
-    (dict(keypoints=np.array([{}])), 'not a readable .npz'), (dict(keypoints=np.ones((2, 3, 2)), fps=0), 'fps: 0; expected'),
+    (dict(other=np.ones(3)), 'keypoints: missing; it has other'),
+    (dict(keypoints=np.ones((3, 4))), 'of shape (3, 4); expected numbers'),
+    (dict(keypoints=np.ones(3)), 'of shape (3,); expected numbers'),
+    (dict(keypoints=np.zeros((0, 17, 2))), 'no frames'),
+    (dict(keypoints=np.array([{}])), 'not a readable .npz'),
+    (dict(keypoints=np.ones((2, 3, 2)), fps=0), 'fps: 0; expected'),
     (dict(keypoints=np.ones((2, 3, 2)), scores=np.ones((2, 4))), 'scores: shape (1, 2, 4); expected (1, 2, 3)'),
     (dict(keypoints=np.ones((2, 3, 2)), joints=['a']), 'joint_names: 1 names; keypoints has 3'),
     (dict(keypoints=np.ones((2, 3, 2)) * [1, np.nan]), 'NaN or infinite in frame 0'),
@@ -395,7 +403,8 @@ def test_annotation_file_of_others(tmp_path):
 
 
 @pytest.mark.parametrize('change, message', [
-    (dict(keypoint=np.ones((9, 17, 2))), 'clip S001: keypoint: shape (9, 17, 2)'), (dict(frame_dir=None), 'frame_dir: missing'),
+    (dict(keypoint=np.ones((9, 17, 2))), 'clip S001: keypoint: shape (9, 17, 2)'),
+    (dict(frame_dir=None), 'frame_dir: missing'),
     (dict(keypoint_score=np.ones((1, 9, 2))), 'clip S001: keypoint_score: shape (1, 9, 2); expected (1, 9, 17)'),
     (dict(keypoint=np.full((1, 9, 17, 2), np.nan)), 'clip S001: keypoints: nobody'),
     (dict(keypoint=np.full((1, 0, 17, 2), np.nan)), 'clip S001: keypoint: no frames'), (dict(keypoint=None), 'missing'),

@@ -3,12 +3,15 @@ from .json_files import read_alphapose, read_mmpose, read_openpose
 from .mocap import read_bvh, read_c3d
 from .pickles import read_mmaction
 from .recording import EmptyRecording, ReadError, Recording
-from .tables import csv_rows, read_csv, read_mediapipe, read_npz
+from .tables import COORDS, csv_rows, read_csv, read_mediapipe, read_npz
 
 READERS = dict(openpose=read_openpose, alphapose=read_alphapose, mmpose=read_mmpose, mediapipe=read_mediapipe,
                csv=read_csv, npz=read_npz, bvh=read_bvh, c3d=read_c3d, mmaction=read_mmaction)
 SUFFIXES = dict(openpose=('.json', ), alphapose=('.json', ), mmpose=('.json', ), mediapipe=('.csv', '.npz'),
-                csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ), mmaction=('.pkl', '.pickle'))
+                csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ),
+                mmaction=('.pkl', '.pickle'))
 
-__all__ = ['EmptyRecording', 'READERS', 'ReadError', 'Recording', 'SUFFIXES', 'csv_rows', 'read_alphapose', 'read_bvh',
-           'read_c3d', 'read_csv', 'read_mediapipe', 'read_mmaction', 'read_mmpose', 'read_npz', 'read_openpose']
+__all__ = [
+    'COORDS', 'EmptyRecording', 'READERS', 'ReadError', 'Recording', 'SUFFIXES', 'csv_rows', 'read_alphapose',
+    'read_bvh', 'read_c3d', 'read_csv', 'read_mediapipe', 'read_mmaction', 'read_mmpose', 'read_npz', 'read_openpose'
+]

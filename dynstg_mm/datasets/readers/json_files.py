@@ -11,7 +11,7 @@ from .recording import ReadError, Recording, readable
 
 _COCO = LAYOUTS['coco']['joints']
 _FEET = ('left_big_toe', 'left_small_toe', 'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel')
-# Joint orders that are no layout of ours, by their number of joints: names of the first of them, hands and face left out.
+# Joint orders that are no layout of ours: the names of their first joints, hands and face left out.
 _WHOLE_BODY = _COCO + _FEET
 _HALPE = _COCO + ('head_top', 'neck', 'mid_hip', 'left_big_toe', 'right_big_toe', 'left_small_toe', 'right_small_toe',
                   'left_heel', 'right_heel')
@@ -130,8 +130,8 @@ def _instance(instance, path, frame):
     score = instance.get('keypoint_scores')
     score = np.ones(len(keypoint)) if score is None else _numbers(score, path, f'frame {frame}: keypoint_scores')
     if keypoint.ndim != 2 or keypoint.shape[1] not in (2, 3) or score.shape != keypoint.shape[:1]:
-        raise ReadError(f'{path}: frame {frame}: keypoints: shapes {keypoint.shape} and {score.shape}; expected (joints, '
-                        '2 or 3) and (joints,).')
+        raise ReadError(f'{path}: frame {frame}: keypoints: shapes {keypoint.shape} and {score.shape}; expected '
+                        '(joints, 2 or 3) and (joints,).')
     track = instance.get('track_id')
     return Detection(keypoint, score, None if track is None or int(track) < 0 else int(track))
 

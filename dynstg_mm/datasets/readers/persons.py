@@ -21,7 +21,8 @@ class Detection(NamedTuple):
 def pick_persons(frames, persons, path):
     """The persons who are seen longest, of these the largest, as arrays.
 
-    A person is who has one track number, or else, where more than one is in a frame, who is nearest from frame to frame.
+    A person is who has one track number, or else, where more than one is in a frame, who is nearest from frame to
+    frame.
 
     Args:
         frames (list[list[Detection]]): The people of every frame; a frame without any is a lost one.
@@ -117,7 +118,7 @@ def _nearest(frames):
 
 
 def _distance(track, frame, person):
-    """Mean distance of the joints seen in both, as a share of how far a person may have come; below 1 may be a match."""
+    """Mean distance of the joints seen in both, as a share of how far a person may have come."""
     before = max(track)
     last = track[before]
     both = (last.score > 0) & (person.score > 0)

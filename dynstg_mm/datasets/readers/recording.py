@@ -87,8 +87,8 @@ def with_lost(keypoint, score, path):
     wrong = np.argwhere(~(np.isfinite(keypoint).all(-1) | nothing))
     if len(wrong):
         _, frame, joint = wrong[0]
-        raise ReadError(f'{path}: keypoints: NaN or infinite in frame {frame}, joint {joint}; expected numbers in all of '
-                        'its coordinates, or in none where it was not found.')
+        raise ReadError(f'{path}: keypoints: NaN or infinite in frame {frame}, joint {joint}; expected numbers in all '
+                        'of its coordinates, or in none where it was not found.')
     score = np.ones(keypoint.shape[:3], np.float32) if score is None else np.asarray(score, np.float32)
     if np.isinf(score).any():
         raise ReadError(f'{path}: scores: infinite in frame {np.argwhere(np.isinf(score))[0][1]}; expected 0 to 1.')

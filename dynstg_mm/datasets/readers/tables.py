@@ -17,8 +17,8 @@ _AXIS_NUMBER = re.compile(rf'(?P<axis>{_AXIS})_?(?P<joint>\d+)', re.IGNORECASE) 
 _FRAME = ('frame', 'frame_id', 'frame_number', 'frame_index', 'frame_idx', 'index', 'image_id')
 _TIME = ('time', 'time_s', 'timestamp', 'seconds', 't', 'time_ms', 'timestamp_ms')
 _PERSON = ('person', 'person_id', 'track', 'track_id')
-_JOINT = ('joint', 'joint_name', 'landmark', 'landmark_id', 'landmark_name', 'keypoint', 'keypoint_id', 'marker', 'name',
-          'id')
+_JOINT = ('joint', 'joint_name', 'landmark', 'landmark_id', 'landmark_name', 'keypoint', 'keypoint_id', 'marker',
+          'name', 'id')
 COORDS = ('pixel', 'normalized', 'world')
 
 
@@ -26,9 +26,9 @@ def read_csv(path, *, persons=1):
     """Keypoints of a CSV file with a header, one line a frame or one line a joint.
 
     One line a frame: columns `<joint>_x`, `<joint>_y`, perhaps `<joint>_z` and `<joint>_score` (also `_confidence`,
-    `_visibility`, `_likelihood`), or `x0`, `y0`, ... One line a joint: columns `frame`, `joint`, `x`, `y`, perhaps `z` and
-    `score`. Further columns may be `frame`, `time` (seconds, or milliseconds) and `person`. Commas, semicolons or tabs; an
-    empty cell or NaN in all coordinates is a lost joint.
+    `_visibility`, `_likelihood`), or `x0`, `y0`, ... One line a joint: columns `frame`, `joint`, `x`, `y`, perhaps `z`
+    and `score`. Further columns may be `frame`, `time` (seconds, or milliseconds) and `person`. Commas, semicolons or
+    tabs; an empty cell or NaN in all coordinates is a lost joint.
 
     Args:
         path (str | Path): The file.
@@ -74,6 +74,8 @@ def csv_rows(path):
     Raises:
         ReadError: The file is empty, no text, or a line has another number of cells than the header.
     """
+    if not Path(path).is_file():
+        raise ReadError(f'{path}: no such file.')
     with readable(path, 'CSV file'):
         content = Path(path).read_bytes()
         encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
@@ -83,7 +85,8 @@ def csv_rows(path):
             text = content.decode('cp1252')  # what a spreadsheet program writes in Western Europe
         first = text.lstrip().split('\n')[0]
         delimiter = max(',;\t', key=first.count)
-        lines = [row for row in csv.reader(io.StringIO(text, newline=''), delimiter=delimiter) if any(map(str.strip, row))]
+        lines = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
+        lines = [row for row in lines if any(map(str.strip, row))]
     if len(lines) < 2:
         raise ReadError(f'{path}: {"no lines below its header" if lines else "empty"}; expected a header and data.')
     header, rows = [cell.strip() for cell in lines[0]], lines[1:]
@@ -117,8 +120,8 @@ def _whole(path, header, rows, line, column):
     """A frame number; of a file name, its last number."""
     numbers = re.findall(r'\d+', re.sub(r'\.0*$', '', rows[line][column]))
     if not numbers:
-        raise ReadError(f'{path}: line {line + 2}, column {header[column]}: {rows[line][column]!r}; expected the number of '
-                        'the frame.')
+        raise ReadError(f'{path}: line {line + 2}, column {header[column]}: {rows[line][column]!r}; expected the '
+                        'number of the frame.')
     return int(numbers[-1])
 
 
@@ -132,8 +135,8 @@ def _joint_columns(path, header):
             found.setdefault(match['joint'], {})['score' if axis in _SCORES else axis] = index
     found = {joint: axes for joint, axes in found.items() if {'x', 'y'} & set(axes)}
     if not found:
-        raise ReadError(f'{path}: header: {", ".join(header[:6])}, ...; expected columns such as left_knee_x, left_knee_y '
-                        'or x0, y0, or the columns frame, joint, x, y.')
+        raise ReadError(f'{path}: header: {", ".join(header[:6])}, ...; expected columns such as left_knee_x, '
+                        'left_knee_y, or x0, y0, or the columns frame, joint, x, y.')
     kinds = [axis for axis in ('x', 'y', 'z', 'score') if any(axis in axes for axes in found.values())]
     for joint, axes in found.items():
         missing = [axis for axis in kinds if axis not in axes]
@@ -179,7 +182,7 @@ def _by_frame(path, keys, values, has_score):
     coordinates = values[..., :-1] if has_score else values
     score = values[..., -1] if has_score else np.ones(values.shape[:2])
     if coordinates.shape[-1] not in (2, 3):
-        raise ReadError(f'{path}: header: {coordinates.shape[-1]} coordinates a joint; expected x and y, or x, y and z.')
+        raise ReadError(f'{path}: header: {coordinates.shape[-1]} coordinates a joint; expected x, y, or x, y, z.')
     numbers = np.array([frame for frame, _ in keys])
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
@@ -211,8 +214,8 @@ def _rate(name, times, keys):
 def read_npz(path, *, persons=1, dims=None):
     """Keypoints of an NPZ file: `keypoint` or `keypoints`, (T, V, C) or (M, T, V, C).
 
-    Beside it may stand `keypoint_score` (or `scores`, `confidence`, `visibility`), `joint_names` (or `joints`), `rate` (or
-    `fps`) and `img_shape` (height, width).
+    Beside it may stand `keypoint_score` (or `scores`, `confidence`, `visibility`), `joint_names` (or `joints`), `rate`
+    (or `fps`) and `img_shape` (height, width).
 
     Args:
         path (str | Path): The file. Arrays of Python objects are refused, nothing is unpickled.
@@ -236,8 +239,8 @@ def read_npz(path, *, persons=1, dims=None):
                    if key in arrays), None)
     channels = values.shape[-1]
     if scores is None and channels == 3 and dims is None:
-        raise ReadError(f'{path}: {name}: 3 numbers a joint, which may be x, y, z or x, y, score; say which with --dims 3 '
-                        'or --dims 2.')
+        raise ReadError(f'{path}: {name}: 3 numbers a joint, which may be x, y, z or x, y, score; say which with '
+                        '--dims 3 or --dims 2.')
     count = dims or (channels if scores else min(channels, 3 if channels == 4 else 2))
     if count not in (2, 3) or channels not in ((count, ) if scores else (count, count + 1)):
         raise ReadError(f'{path}: {name}: {channels} numbers a joint; expected {count} coordinates'
@@ -271,8 +274,8 @@ def _of_persons(path, name, values, axes):
     """The array with persons in front: (M, T, V, C) has 4 axes, (M, T, V) of scores 3."""
     if values.dtype.kind not in 'fiu' or values.ndim not in (axes, axes - 1):
         shape = 'frames, joints, 2 or 3' if axes == 4 else 'frames, joints'
-        raise ReadError(f'{path}: {name}: {values.dtype} of shape {values.shape}; expected numbers ({shape}), or with the '
-                        'persons in front.')
+        raise ReadError(f'{path}: {name}: {values.dtype} of shape {values.shape}; expected numbers ({shape}), or with '
+                        'the persons in front.')
     return values if values.ndim == axes else values[None]
 
 
@@ -298,8 +301,8 @@ def _img_shape(path, arrays):
 def read_mediapipe(path, *, coords=None, img_shape=None):
     """MediaPipe's 33 pose landmarks of a CSV or NPZ file.
 
-    A CSV file is laid out as `read_csv` says. An NPZ file holds `landmarks` or `world_landmarks` (T, 33, 3 to 5): x, y, z,
-    visibility, presence. What the coordinates are is told by name or value where `coords` does not say: world
+    A CSV file is laid out as `read_csv` says. An NPZ file holds `landmarks` or `world_landmarks` (T, 33, 3 to 5): x, y,
+    z, visibility, presence. What the coordinates are is told by name or value where `coords` does not say: world
     landmarks have their origin between the hips, normalised ones are shares of the image.
 
     Args:

@@ -50,9 +50,10 @@ def main():
     parser.add_argument('--keep-duplicates', action='store_true', help='keep both of two identical files')
     args = parser.parse_args()
     with one_line_errors():
-        print(convert('bvh', args.folder / 'dataset', args.out, labels=read_annotations(args.folder / 'Annotations.xlsx'),
-                      classes=CLASSES, layout='msnd', scale=0.01, folds=(5, 'loso'), name='msnd', fewer=True,
-                      keep_duplicates=args.keep_duplicates, jobs=args.jobs))
+        labels = read_annotations(args.folder / 'Annotations.xlsx')
+        print(convert('bvh', args.folder / 'dataset', args.out, labels=labels, classes=CLASSES, layout='msnd',
+                      scale=0.01, folds=(5, 'loso'), name='msnd', fewer=True, keep_duplicates=args.keep_duplicates,
+                      jobs=args.jobs))
 
 
 if __name__ == '__main__':
