@@ -55,7 +55,7 @@ KINDS = {
     'frozen': ('warning', 'keypoint', 'more than a fifth of the frames repeat the frame before',
                'Check the rate: frames may have been doubled.'),
     'first_person': ('warning', 'keypoint', 'the first person is seen less than another',
-                     'Models that take one person take the first; put the one who is tracked there.'),
+                     'KeepTrackedPerson, first in the pipeline, chooses who is seen most.'),
     'scale': ('warning', 'keypoint', 'a body more than 3 times larger or smaller than most', 'Check the unit of length.'),
     'upside_down': ('warning', 'keypoint', 'the head is not where the format has it (2-D: y down, 3-D: y up)',
                     'Convert again with the vertical axis named (--up), or set the transforms\' up.'),
