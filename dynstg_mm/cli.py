@@ -117,6 +117,8 @@ def _is_users(error):
     """Whether the error speaks of the user's input: raised by us, by a config or a registry, or by the file system."""
     if isinstance(error, (OSError, AnnotationError, ClipError)):
         return True
+    if 'Original Traceback' in str(error):  # out of a worker of the data loader, which sends its traceback as text
+        return f'{os.sep}dynstg_mm{os.sep}' in str(error).rpartition('File "')[2]
     tail = error.__traceback__
     while tail.tb_next is not None:
         tail = tail.tb_next

@@ -139,12 +139,14 @@ class GaitDataset(PoseDataset):
     def _take_layout(self, found):
         if found is None:
             return
+        count = found.get('num_node', 1) if isinstance(found, dict) else 1
+        if not isinstance(count, int) or not 0 < count < 1000:
+            self._fail(f'layout: num_node is {_describe(count)}; expected the number of joints.')
         try:
-            if isinstance(found, dict) and not 0 < found.get('num_node', 1) < 1000:
-                raise ValueError(f'layout: num_node is {found["num_node"]!r}.')
             layout = get_layout(found)
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            self._fail(f'layout: {_describe(found)} that does not describe a skeleton: {error}')
+            reason = str(error) if str(error).startswith('layout: ') else f'layout: {type(error).__name__}: {error}'
+            self._fail(' '.join(reason.split()))
         if self.layout is None:
             self.layout = layout
         elif list(layout['joints']) != list(self.layout['joints']):

@@ -1,11 +1,16 @@
 import os
 import pickle
+import re
 
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader
 
+from dynstg_mm.cli import one_line_errors
 from dynstg_mm.datasets import AnnotationError
 from dynstg_mm.datasets.folds import subject_folds
+from dynstg_mm.datasets.transforms import leg_length
+from dynstg_mm.skeletons import LAYOUTS
 from mmaction.registry import DATASETS
 
 
@@ -102,6 +107,94 @@ def test_subject_on_both_sides_is_an_error(annotation_file, prefix, suffix, load
 
     with pytest.raises(AnnotationError, match='synthetic_normal_00 stands in both .*train.* and .*test'):
         build(annotation_file(leak), split=prefix + loaded + suffix)
+
+
+def test_classes_and_layout_of_the_file_hold_where_the_config_has_none(annotation_file):
+    path = annotation_file(lambda data: data.update(classes=['a', 'b', 'c', 'd'], layout='body_25'))
+    data = build(path, type='GaitDataset')
+    assert data.metainfo['classes'] == ('a', 'b', 'c', 'd')
+    assert data.layout is data[0]['layout'] is LAYOUTS['body_25']
+    build(path, type='GaitDataset', layout='body_25', metainfo=dict(classes=('a', 'b', 'c', 'd')))
+
+
+@pytest.mark.parametrize('field, value, message', [
+    ('classes', ['normal', 'ataxia', 'parkinson', 'osteoarthritis'],
+     'classes: the file has normal, ataxia, .*, and the config normal, parkinson'),
+    ('classes', ['normal', 'parkinson'], 'classes: the file has normal, parkinson, and the config normal, parkinson, at'),
+    ('classes', 'normal', "classes: 'normal'; expected different names"),
+    ('classes', ['normal', 'normal'], 'classes: a list of 2; expected different names'),
+    ('layout', 'coco', 'layout: the file has the joints nose, left_eye, .*, and the config nose, neck, .*MapLayout'),
+    ('layout', 'own', "layout: unknown name 'own'"),
+    ('layout', dict(num_node=10**12, inward=[], center=0), 'layout: num_node is 1000000000000; expected'),
+    ('layout', dict(num_node=2, inward=3, center=0), 'layout: TypeError: '),
+])
+def test_classes_and_layout_that_disagree_are_both_named(annotation_file, field, value, message):
+    path = annotation_file(lambda data: data.update({field: value}))
+    with pytest.raises(AnnotationError, match=f'gait.pkl: {message}'):
+        build(path, layout='body_25')
+
+
+def test_the_file_may_know_more_classes(annotation_file):
+    def two_classes(data):
+        data['classes'] = ['NM', 'KOA', 'PD']
+        for clip in data['annotations']:
+            clip['label'] %= 2
+    assert build(annotation_file(two_classes), type='KOANMDataset').metainfo['classes'] == ('NM', 'KOA')
+
+
+def test_a_subject_is_the_same_as_number_and_as_text(annotation_file):
+    def numbers(data):
+        for clip in data['annotations']:
+            clip['subject'] = 7 if clip['frame_dir'] in data['split']['train'] else '7'
+    with pytest.raises(AnnotationError, match='subject: 7 stands in both'):
+        build(annotation_file(numbers))
+
+
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_what_is_kept_of_a_clip_changes_nothing(annotation_file, test_mode):
+    steps = [dict(type='FillMissingJoints'), dict(type='ResampleRate'),
+             dict(type='SampleWindows', duration=1, num_clips=2, test_mode=test_mode), dict(type='PoseDecode'),
+             dict(type='MirrorDirection'), dict(type='ScaleByLegLength'), dict(type='RandomScale')]
+    path, seen = annotation_file(), []
+    for cache_mb in (512, 0.05, 0):
+        data = DATASETS.build(dict(type='GaitDataset', ann_file=path, split='train', layout='body_25', pipeline=steps,
+                                   cache_mb=cache_mb))
+        np.random.seed(0)
+        clips = [data[index % len(data)] for index in range(3 * len(data))]
+        seen.append([(clip['frame_dir'], clip['sample_idx'], clip['keypoint']) for clip in clips])
+        assert data._cached == sum(clip['keypoint'].nbytes for clip in data._cache.values()) <= cache_mb * 1e6
+        assert len(data._cache) == {512: len(data), 0: 0}.get(cache_mb, len(data._cache))
+    for kept in seen[:2]:
+        for one, other in zip(kept, seen[2]):
+            assert one[:2] == other[:2]
+            np.testing.assert_array_equal(one[2], other[2])
+
+
+def test_transforms_that_change_in_place_do_not_reach_what_is_kept(annotation_file):
+    steps = [dict(type='FillMissingJoints'), dict(type='ScaleByLegLength')]
+    data = DATASETS.build(dict(type='GaitDataset', ann_file=annotation_file(), split='train', layout='body_25',
+                               pipeline=steps))
+    first, again = data[0], data[0]
+    np.testing.assert_array_equal(first['keypoint'], again['keypoint'])
+    assert abs(leg_length(first['keypoint'][0], LAYOUTS['body_25']) - 1) < 1e-3
+
+
+def test_a_subset_has_its_own_clips(annotation_file):
+    data = DATASETS.build(dict(type='GaitDataset', ann_file=annotation_file(), split='train', layout='body_25',
+                               pipeline=[dict(type='FillMissingJoints')]))
+    names = [clip['frame_dir'] for clip in data]
+    data.get_subset_([3, 1])
+    assert [clip['frame_dir'] for clip in data] == [names[3], names[1]]
+
+
+@pytest.mark.parametrize('step, line', [
+    (dict(type='SampleWindows', duration=60), 'error: clip synthetic_normal_00_0: keypoint: .* of 60 s needs 1500.'),
+    (dict(type='CenterSkeleton'), 'error: layout: missing; give the data set one, or CenterSkeleton itself.')])
+def test_an_error_in_a_worker_is_one_line(annotation_file, step, line):
+    data = DATASETS.build(dict(type='GaitDataset', ann_file=annotation_file(), split='train', pipeline=[step]))
+    with pytest.raises(SystemExit) as stopped, one_line_errors():
+        list(DataLoader(data, num_workers=1, collate_fn=list))
+    assert re.fullmatch(line, stopped.value.code)
 
 
 def test_fold_picks_the_part(annotation_file):
