@@ -31,6 +31,9 @@ setup(
     extras_require={
         'mmcv-lite': [MMCV],
         'mamba': ['mamba-ssm'],
+        'bvh': ['upc-pymotion>=0.3.4'],  # readers of motion capture, and of the MSND label table
+        'c3d': ['c3d>=0.6'],
+        'xlsx': ['openpyxl'],
         'tests': [MMCV, 'pytest', 'pytest-xdist', 'triton; sys_platform == "linux"'],
     },
 )

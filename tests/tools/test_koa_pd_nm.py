@@ -1,3 +1,5 @@
+import runpy
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from mmaction.registry import DATASETS
 from ..conftest import ROOT
 
 CONVERT = ROOT / 'tools/data/koa_pd_nm/convert.py'
+read_clip = runpy.run_path(str(CONVERT))['read_clip']
 NAMES = ['Nose', 'Neck', 'RShoulder', 'RElbow', 'RWrist', 'LShoulder', 'LElbow', 'LWrist', 'MidHip', 'RHip', 'RKnee',
          'RAnkle', 'LHip', 'LKnee', 'LAnkle', 'REye', 'LEye', 'REar', 'LEar', 'LBigToe', 'LSmallToe', 'LHeel', 'RBigToe',
          'RSmallToe', 'RHeel']
@@ -39,8 +42,9 @@ def test_folder_becomes_an_annotation_file(folder, tmp_path, run_tool):
     out = tmp_path / 'koa.pkl'
     done = run_tool(CONVERT, folder, '--out', out)
     assert done.returncode == 0, done.stdout
-    assert '006_NM_01_keypoints.npz: no frames; left out' in done.stdout and '50 clips, 30 splits' in done.stdout
+    assert 'left out: 006_NM_01_keypoints: no frames' in done.stdout and '80 clips, 30 splits' in done.stdout
     data = load_pickle(out)
+    assert data['layout'] == 'body_25'
     clip = next(clip for clip in data['annotations'] if clip['frame_dir'] == 'KOA_SV_002_02')
     assert (clip['subject'], clip['group'], clip['stage'], clip['pass'], clip['rate']) == (
         'KOA_SV_002', 'KOA', 'SV', 2, 50.)
@@ -61,8 +65,10 @@ def test_folder_becomes_an_annotation_file(folder, tmp_path, run_tool):
 @pytest.mark.parametrize('break_it, message', [
     (lambda path: path.write_bytes(path.read_bytes()[:100]), 'not a readable .npz'),
     (lambda path: path.write_bytes(b''), 'not a readable .npz'),
-    (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 17, 3))), 'keypoints: shape (9, 17, 3)'),
-    (lambda path: write(path.parent, '001_NM_01', 0, joint_names=np.array(NAMES[::-1])), 'joint_names'),
+    (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 17, 3))), '25 names; keypoints has 17 joints'),
+    (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 25, 4))), '4 numbers a joint; expected 2'),
+    (lambda path: write(path.parent, '001_NM_01', 0, joint_names=np.array(['Nose', 'Neck', *range(23)])),
+     'joints: right_shoulder, '),
     (lambda path: write(path.parent, '001_NM_01', 0, fps=np.float64(0)), 'fps: 0'),
     (lambda path: write(path.parent, '001_NM_01', 0, fps=np.array([{}], dtype=object)), 'not a readable .npz'),
     (lambda path: path.rename(path.with_name('somebody_keypoints.npz')), 'name; expected'),
@@ -76,4 +82,15 @@ def test_wrong_file_is_one_line_and_the_old_result_stays(folder, tmp_path, error
 
 
 def test_missing_folder_is_one_line(tmp_path, error_of):
-    assert 'nowhere: no such folder' in error_of(CONVERT, tmp_path / 'nowhere')
+    assert 'nowhere: not there; expected a file or folder' in error_of(CONVERT, tmp_path / 'nowhere')
+    assert 'no *.npz in or below it' in error_of(CONVERT, tmp_path)
+
+
+def test_joints_are_found_by_name(folder, tmp_path):
+    turned = np.array(NAMES[::-1])
+    path = folder / 'NM/NM/001_NM_01_keypoints.npz'
+    with np.load(path) as file:
+        straight, content = read_clip('001_NM_01', path), dict(file)
+    np.savez(path, **dict(content, keypoints=content['keypoints'][:, ::-1], joint_names=turned))
+    clip = read_clip('001_NM_01', path)
+    assert np.array_equal(clip['keypoint'], straight['keypoint']) and clip['keypoint'].shape == (1, 40, 25, 2)
