@@ -95,7 +95,7 @@ class GaitDataset(PoseDataset):
             self._fail('annotations: empty; expected at least one clip.')
         for name in chosen:
             self._check_clip(name, clips[name])
-        return [dict(clips[name]) for name in chosen]
+        return [_tidy(clips[name]) for name in chosen]
 
     def get_data_info(self, idx):
         """Annotation of a clip, with the layout for the transforms."""
@@ -245,6 +245,14 @@ def _family(split):
     """Name of a split without the word for its part: `a_fold0_train` and `a_fold0_test` are both `a_fold0_*`."""
     words = list(re.finditer('train|val|test', split))
     return split[:words[-1].start()] + '*' + split[words[-1].end():] if words else None
+
+
+def _tidy(clip):
+    """A copy whose subject is text, and without a score where that is None, which `PoseDecode` does not expect."""
+    clip = {field: value for field, value in clip.items() if field != 'keypoint_score' or value is not None}
+    if clip.get('subject') is not None:
+        clip['subject'] = str(clip['subject'])
+    return clip
 
 
 def _is_name(value):

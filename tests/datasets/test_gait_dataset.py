@@ -150,6 +150,12 @@ def test_a_subject_is_the_same_as_number_and_as_text(annotation_file):
         build(annotation_file(numbers))
 
 
+def test_a_score_of_none_is_no_score(annotation_file):
+    path = annotation_file(lambda data: [clip.update(keypoint_score=None, subject=3) for clip in data['annotations']])
+    data = DATASETS.build(dict(type='GaitDataset', ann_file=path, pipeline=[dict(type='PoseDecode')]))
+    assert 'keypoint_score' not in data[0] and data[0]['subject'] == '3'
+
+
 @pytest.mark.parametrize('test_mode', [False, True])
 def test_what_is_kept_of_a_clip_changes_nothing(annotation_file, test_mode):
     steps = [dict(type='FillMissingJoints'), dict(type='ResampleRate'),
