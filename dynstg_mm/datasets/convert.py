@@ -17,7 +17,7 @@ from rich.progress import track
 from ..fileio import dump_pickle
 from ..skeletons import LAYOUTS, apply_joint_map, get_layout, map_joints
 from .folds import leave_one_subject_out, subject_folds
-from .readers import COORDS, READERS, SUFFIXES, ReadError, csv_rows
+from .readers import COORDS, LIBRARIES, READERS, SUFFIXES, ReadError, csv_rows, need
 
 COLUMNS = ('clip', 'subject', 'label', 'rate', 'split')
 # Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.
@@ -349,6 +349,8 @@ def read_clips(kind, source, *, labels=None, classes=None, layout=None, rate=Non
             raise ConversionError(f'{option}: {value:g}; expected a number above 0.')
     if layout is not None:
         get_layout(layout)  # raises before the long work
+    if kind in LIBRARIES:
+        need(*LIBRARIES[kind])
     rows = labels if isinstance(labels, dict) or labels is None else read_labels(labels)
     table = 'labels' if isinstance(labels, dict) else labels
     if rows is None and kind != 'mmaction':

@@ -24,7 +24,7 @@ def subject_folds(clips, name, *, label='label', folds=5, seed=0, fewer=False):
     classes = subject_classes(clips, label)
     subjects = sorted(classes)
     labels = [classes[subject] for subject in subjects]
-    fewest = min(set(labels), key=labels.count, default=None)
+    fewest = min(sorted(set(labels)), key=labels.count, default=None)
     if labels.count(fewest) < folds and not fewer:
         raise ValueError(f'{name}: {labels.count(fewest)} subjects of {label} {fewest!r}; {folds} folds need at least '
                          f'{folds} of every class.')

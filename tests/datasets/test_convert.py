@@ -112,11 +112,17 @@ def test_wrong_table_is_one_line(lab, change, message):
     (dict(classes=['gesund']), "clip Müller 5_0: label: 'ataxie'; the classes are gesund"),
     (dict(layout='coco', error=ReadError), 'Müller 0_0: joints: nose, left_eye'),
     (dict(layout='nobody', error=ValueError), "unknown name 'nobody'"), (dict(kind='bvh'), 'no *.bvh in or below it'),
-    (dict(folds=[6], error=ValueError), "gait: 5 subjects of class 'gesund'; 6 folds need at least 6"),
+    (dict(folds=[6], error=ValueError), "gait: 5 subjects of class 'ataxie'; 6 folds need at least 6"),
     (dict(max_seconds=0.001), 'less than a frame'),
 ])
 def test_wrong_option_is_one_line(lab, options, message):
     assert message in error(lab, **options)
+
+
+@pytest.mark.parametrize('kind, library, extra', [('bvh', 'pymotion.io.bvh', 'bvh'), ('c3d', 'c3d', 'c3d')])
+def test_missing_library_is_named(lab, monkeypatch, kind, library, extra):
+    monkeypatch.setitem(sys.modules, library, None)
+    assert f'pip install "dynstg_mm[{extra}]" brings it' in error(lab, kind, ReadError, skip_bad=True)
 
 
 def test_broken_recordings_are_named_and_counted(lab):

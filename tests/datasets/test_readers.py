@@ -1,8 +1,10 @@
 import json
+import re
 
 import numpy as np
 import pytest
 
+from dynstg_mm.datasets.convert import arrange
 from dynstg_mm.datasets.readers import (ReadError, read_alphapose, read_bvh, read_c3d, read_csv, read_mediapipe,
                                         read_mmaction, read_mmpose, read_npz, read_openpose)
 from dynstg_mm.fileio import dump_pickle
@@ -315,6 +317,15 @@ def test_mediapipe_landmarks(tmp_path, kind, suffix):
     assert recording.layout == 'mediapipe' and recording.up == '-y' and f'read as {kind} landmarks' in recording.notes
     if kind == 'normalized':
         assert 'img_shape: missing' in error(read_mediapipe, path)
+
+
+def test_mediapipe_names_are_put_in_order(tmp_path):
+    path, place = tmp_path / 'clip.csv', landmarks('pixel')
+    names = [re.sub('^(left|right)_mouth', r'mouth_\1', name).upper() for name in LAYOUTS['mediapipe']['joints']]
+    header = [f'{name}_{axis}' for name in reversed(names) for axis in 'xyzv']
+    np.savetxt(path, place[:, ::-1].reshape(6, -1), delimiter=',', header=','.join(header), comments='')
+    recording = arrange(read_mediapipe(path)[0])
+    np.testing.assert_allclose(recording.keypoint[0], place[..., :2], rtol=1e-4)
 
 
 def test_mediapipe_errors(tmp_path):

@@ -65,7 +65,8 @@ def test_folder_becomes_an_annotation_file(folder, tmp_path, run_tool):
 @pytest.mark.parametrize('break_it, message', [
     (lambda path: path.write_bytes(path.read_bytes()[:100]), 'not a readable .npz'),
     (lambda path: path.write_bytes(b''), 'not a readable .npz'),
-    (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 17, 3))), '25 names; keypoints has 17 joints'),
+    (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 17, 3))),
+     '25 names; keypoints has 17 joints'),
     (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 25, 4))), '4 numbers a joint; expected 2'),
     (lambda path: write(path.parent, '001_NM_01', 0, joint_names=np.array(['Nose', 'Neck', *range(23)])),
      'joints: right_shoulder, '),

@@ -2,7 +2,7 @@
 from .json_files import read_alphapose, read_mmpose, read_openpose
 from .mocap import read_bvh, read_c3d
 from .pickles import read_mmaction
-from .recording import EmptyRecording, ReadError, Recording
+from .recording import EmptyRecording, ReadError, Recording, need, readable
 from .tables import COORDS, csv_rows, read_csv, read_mediapipe, read_npz
 
 READERS = dict(openpose=read_openpose, alphapose=read_alphapose, mmpose=read_mmpose, mediapipe=read_mediapipe,
@@ -10,8 +10,10 @@ READERS = dict(openpose=read_openpose, alphapose=read_alphapose, mmpose=read_mmp
 SUFFIXES = dict(openpose=('.json', ), alphapose=('.json', ), mmpose=('.json', ), mediapipe=('.csv', '.npz'),
                 csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ),
                 mmaction=('.pkl', '.pickle'))
+LIBRARIES = dict(bvh=('pymotion.io.bvh', 'bvh'), c3d=('c3d', 'c3d'))  # module, and the extra that brings it
 
 __all__ = [
-    'COORDS', 'EmptyRecording', 'READERS', 'ReadError', 'Recording', 'SUFFIXES', 'csv_rows', 'read_alphapose',
-    'read_bvh', 'read_c3d', 'read_csv', 'read_mediapipe', 'read_mmaction', 'read_mmpose', 'read_npz', 'read_openpose'
+    'COORDS', 'EmptyRecording', 'LIBRARIES', 'READERS', 'ReadError', 'Recording', 'SUFFIXES', 'csv_rows', 'need',
+    'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_mediapipe', 'read_mmaction', 'read_mmpose', 'read_npz',
+    'read_openpose', 'readable'
 ]

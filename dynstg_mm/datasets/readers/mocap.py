@@ -40,7 +40,8 @@ def read_bvh(path):
         rotation = np.concatenate([rotation, np.tile([1., 0, 0, 0], (frames, len(ends), 1))], 1)
         offsets = np.concatenate([position, np.tile(ends, (frames, 1, 1))], 1)
         parents = np.concatenate([parents, end_parents]).astype(int)
-        keypoint = skeleton.fk(rotation, position[:, 0], offsets, parents)[0]
+        with np.errstate(all='ignore'):  # what is no number is refused below
+            keypoint = skeleton.fk(rotation, position[:, 0], offsets, parents)[0]
         rate = round(1 / bvh.data['frame_time'], 2)  # files give six decimals of a second
     if not np.isfinite(keypoint).all():
         raise ReadError(f'{path}: motion: NaN or infinite in frame {np.argwhere(~np.isfinite(keypoint))[0][0]}.')

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .recording import EmptyRecording, ReadError, with_lost
+from .recording import FARTHEST, EmptyRecording, ReadError, with_lost
 
 FORGET = 150  # frames after which a person who was lost is no longer looked for
 
@@ -104,9 +104,10 @@ def _nearest(frames):
     for frame, people in enumerate(frames):
         active = [track for track in active if frame - max(track) <= FORGET]
         cost = np.array([[_distance(track, frame, person) for person in people] for track in active])
+        cost = np.nan_to_num(cost, nan=FARTHEST, posinf=FARTHEST)
         linked = set()
         if cost.size:
-            for row, column in zip(*linear_sum_assignment(np.minimum(cost, 1e6))):
+            for row, column in zip(*linear_sum_assignment(cost)):
                 if cost[row, column] < 1:
                     active[row][frame] = people[column]
                     linked.add(column)
@@ -124,11 +125,11 @@ def _distance(track, frame, person):
     both = (last.score > 0) & (person.score > 0)
     if not both.any():
         return np.inf
-    moved = np.linalg.norm(last.keypoint[both] - person.keypoint[both], axis=-1).mean()
+    moved = np.linalg.norm(last.keypoint[both].astype(float) - person.keypoint[both], axis=-1).mean()
     return moved / (0.5 * max(_size(last), 1e-6) * min(frame - before, 10))
 
 
 def _size(person):
     """Diagonal of the box around the joints that are seen."""
-    seen = person.keypoint[(person.score > 0) & np.isfinite(person.keypoint).all(-1)]
+    seen = person.keypoint[(person.score > 0) & (np.abs(person.keypoint) < FARTHEST).all(-1)]
     return float(np.linalg.norm(np.ptp(seen, axis=0))) if len(seen) else 0.

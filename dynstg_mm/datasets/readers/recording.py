@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 
+FARTHEST = 1e9  # pixels or units of length; a larger number is no place of a joint
+
+
 class ReadError(ValueError):
     """A file cannot be read; the message names the file, the field, and what was expected."""
 
@@ -80,21 +83,23 @@ def with_lost(keypoint, score, path):
         ReadError: A joint has a number in one coordinate and none in another, or an infinite one.
         EmptyRecording: No joint was found in any frame.
     """
-    keypoint = np.asarray(keypoint, np.float32)
+    keypoint = np.asarray(keypoint, np.result_type(keypoint, np.float32))
     if not keypoint.size:
         raise EmptyRecording(f'{path}: keypoints: no frames.')
     nothing = np.isnan(keypoint).all(-1)
-    wrong = np.argwhere(~(np.isfinite(keypoint).all(-1) | nothing))
+    wrong = np.argwhere(~((np.abs(keypoint) < FARTHEST).all(-1) | nothing))
     if len(wrong):
         _, frame, joint = wrong[0]
         raise ReadError(f'{path}: keypoints: NaN or infinite in frame {frame}, joint {joint}; expected numbers in all '
                         'of its coordinates, or in none where it was not found.')
-    score = np.ones(keypoint.shape[:3], np.float32) if score is None else np.asarray(score, np.float32)
-    if np.isinf(score).any():
-        raise ReadError(f'{path}: scores: infinite in frame {np.argwhere(np.isinf(score))[0][1]}; expected 0 to 1.')
+    score = np.ones(keypoint.shape[:3]) if score is None else np.asarray(
+        score, np.result_type(score, np.float32))
+    wild = np.argwhere(np.abs(score) >= FARTHEST)
+    if len(wild):
+        raise ReadError(f'{path}: scores: {score[tuple(wild[0])]:g} in frame {wild[0][1]}; expected 0 to 1.')
     lost = nothing | ~(score > 0)
     if keypoint.shape[-1] == 2:  # detectors write (0, 0) for a joint they did not find
         lost |= (keypoint == 0).all(-1)
     if lost.all():
         raise EmptyRecording(f'{path}: keypoints: nobody in any of its {keypoint.shape[1]} frames.')
-    return np.where(lost[..., None], np.float32(0), keypoint), np.where(lost, np.float32(0), score)
+    return np.where(lost[..., None], 0, keypoint).astype(np.float32), np.where(lost, 0, score).astype(np.float32)

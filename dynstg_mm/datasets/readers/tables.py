@@ -197,7 +197,7 @@ def _by_frame(path, keys, values, has_score):
         seen = ~np.isnan(coordinates[row]).all(-1) & ~(score[row] <= 0)
         if seen.any():
             frames[(frame - int(ordered[0])) // step].append(Detection(
-                coordinates[row].astype(np.float32), np.where(seen, score[row], 0).astype(np.float32), who))
+                coordinates[row], np.where(seen, score[row], 0), who))
     return frames
 
 
@@ -322,8 +322,8 @@ def read_mediapipe(path, *, coords=None, img_shape=None):
         recording = read_csv(path)[0]
     if recording.keypoint.shape[2] != 33:
         raise ReadError(f'{path}: landmarks: {recording.keypoint.shape[2]} joints; expected MediaPipe\'s 33.')
-    if recording.joints:  # MediaPipe says mouth_left, and left_knee
-        recording.joints = [re.sub(r'(?i)^mouth_?(left|right)$', r'\1_mouth', name) for name in recording.joints]
+    if recording.joints:  # MediaPipe says MOUTH_LEFT, and LEFT_KNEE
+        recording.joints = [re.sub('^mouth_?(left|right)$', r'\1_mouth', name.lower()) for name in recording.joints]
     coords = coords or _coords_by_value(recording.keypoint, recording.keypoint_score)
     recording.notes.append(f'read as {coords} landmarks')
     recording.layout, recording.up = 'mediapipe', '-y'

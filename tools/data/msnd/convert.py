@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dynstg_mm.cli import one_line_errors
 from dynstg_mm.datasets.convert import ConversionError, convert
-from dynstg_mm.datasets.readers.recording import need, readable
+from dynstg_mm.datasets.readers import need, readable
 
 CLASSES = ('Healthy', 'Joint Problem', 'Muscle Weakness', 'Neurological Defect')
 NAME = re.compile(r'Subject(?P<subject>[A-Z]\d+)_Cycle\d+')
@@ -28,6 +28,8 @@ def read_annotations(path):
         ConversionError, ReadError: The workbook cannot be read, or names something else.
     """
     openpyxl = need('openpyxl', 'xlsx')
+    if not path.is_file():
+        raise ConversionError(f'{path}: no such file; expected the dataset\'s folder, with dataset/*.bvh beside it.')
     with readable(path, '.xlsx file'):
         book = openpyxl.load_workbook(path, read_only=True)
         cells = [row[:2] for row in book.worksheets[0].iter_rows(values_only=True) if row and row[0]]

@@ -1,0 +1,77 @@
+import runpy
+import sys
+
+import numpy as np
+import openpyxl
+import pytest
+
+from dynstg_mm.fileio import load_pickle
+from dynstg_mm.skeletons import LAYOUTS
+
+from ..conftest import ROOT
+
+CONVERT = ROOT / 'tools/data/msnd/convert.py'
+CLASSES = dict(A='Joint Problem', B='Muscle Weakness', C='Neurological Defect', D='Healthy')
+
+
+def hierarchy(joint, depth=0):
+    """BVH lines of the layout's joint and those that hang off it, each 10 cm from the last, by the files' names."""
+    layout = LAYOUTS['msnd']
+    names = {joint: name for name, joint in layout['aliases'].items()}
+    children = [child for child, parent in layout['inward'] if parent == joint]
+    name, offset = names[layout['joints'][joint]], 'OFFSET 0 -10 0'
+    if name.endswith('_end'):
+        return ['End Site', '{', offset, '}']
+    channels = 'CHANNELS 6 Xposition Yposition Zposition' if joint == 0 else 'CHANNELS 3'
+    lines = [f'{"JOINT" if depth else "ROOT"} {name}', '{', offset, f'{channels} Zrotation Xrotation Yrotation']
+    return lines + [line for child in children for line in hierarchy(child, depth + 1)] + ['}']
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Five subjects of each class but four of one, two walks each; the healthy ones' second is the first again."""
+    book, rng = openpyxl.Workbook(), np.random.default_rng(0)
+    (tmp_path / 'raw/dataset').mkdir(parents=True)
+    for letter, label in CLASSES.items():
+        for subject in range(1, 5 if letter == 'A' else 6):
+            for cycle in (1, 2):
+                clip = f'Subject{letter}{subject}_Cycle{cycle}'
+                book.active.append([clip, label])
+                if letter != 'D' or cycle == 1:
+                    motion = rng.random((5, 63)) * 20
+                frames = [' '.join(f'{value:.4f}' for value in frame) for frame in motion]
+                path = tmp_path / f'raw/dataset/{clip}.bvh'
+                path.write_text('\r\n'.join(['HIERARCHY', *hierarchy(0), 'MOTION', 'Frames:\t5', 'Frame Time:\t0.0166667',
+                                             *frames]))
+    book.save(tmp_path / 'raw/Annotations.xlsx')
+    return tmp_path / 'raw'
+
+
+def test_folder_becomes_an_annotation_file(folder, tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'msnd.pkl'
+    monkeypatch.setattr(sys, 'argv', ['convert.py', str(folder), '--out', str(out), '--jobs', '1'])
+    runpy.run_path(str(CONVERT), run_name='__main__')
+    said = capsys.readouterr().out
+    assert 'duplicate: SubjectD1_Cycle2 is the same recording as SubjectD1_Cycle1; left out' in said
+    data = load_pickle(out)
+    assert data['layout'] == 'msnd' and data['classes'][0] == 'Healthy' and len(data['annotations']) == 33
+    assert len(data['split']) == 2 * (5 + 19)
+    clip = next(clip for clip in data['annotations'] if clip['frame_dir'] == 'SubjectA1_Cycle1')
+    assert (clip['subject'], clip['label'], clip['rate'], clip['keypoint'].shape) == ('A1', 1, 60, (1, 5, 25, 3))
+    place = dict(zip(LAYOUTS['msnd']['joints'], clip['keypoint'][0, 0]))
+    for child, parent in LAYOUTS['msnd']['inward']:  # 10 cm are 0.1 m, however the joints turn
+        joints = LAYOUTS['msnd']['joints']
+        assert np.linalg.norm(place[joints[child]] - place[joints[parent]]) == pytest.approx(0.1, abs=1e-5)
+
+
+def test_wrong_files_are_one_line(folder, tmp_path, error_of):
+    out = tmp_path / 'msnd.pkl'
+    (folder / 'dataset/SubjectB2_Cycle1.bvh').write_text('HIERARCHY')
+    assert 'SubjectB2_Cycle1.bvh: motion: no line' in error_of(CONVERT, folder, '--out', out, '--jobs', 1)
+    (folder / 'dataset/SubjectB2_Cycle1.bvh').unlink()
+    assert 'clip SubjectB2_Cycle1: no such recording' in error_of(CONVERT, folder, '--out', out)
+    (folder / 'Annotations.xlsx').write_bytes(b'PK')
+    assert 'Annotations.xlsx: not a readable .xlsx file' in error_of(CONVERT, folder, '--out', out)
+    (folder / 'Annotations.xlsx').unlink()
+    assert 'Annotations.xlsx: no such file' in error_of(CONVERT, folder, '--out', out)
+    assert not out.exists()
