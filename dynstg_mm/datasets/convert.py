@@ -129,7 +129,7 @@ def parse_rate(text, where):
     return value
 
 
-def find_files(kind, source):
+def find_files(kind, source, without=None):
     """Files of a format in a file or folder, at any depth, by the name of their clip.
 
     The name is the file's without suffix; where two share it, the path below `source`. For OpenPose a clip is a folder
@@ -138,6 +138,7 @@ def find_files(kind, source):
     Args:
         kind (str): A key of `READERS`.
         source (str | Path): File or folder.
+        without (str | Path, optional): A file in the folder that is no recording, such as the label table.
 
     Returns:
         dict[str, Path | list[Path]]: Clip -> what its reader takes.
@@ -152,7 +153,7 @@ def find_files(kind, source):
         expected = 'a folder with one file a frame' if source.is_file() else 'a file or folder'
         raise ConversionError(f'{source}: {"a file" if source.is_file() else "not there"}; expected {expected}.')
     paths = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES[kind] and path.is_file()
-                   and not path.name.startswith('.'))
+                   and not path.name.startswith('.') and not (without and path.samefile(without)))
     if not paths:
         raise ConversionError(f'{source}: no {" or ".join("*" + suffix for suffix in SUFFIXES[kind])} in or below it.')
     if kind == 'openpose':
@@ -316,6 +317,8 @@ def convert(kind, source, out, *, labels=None, classes=None, folds=(5, ), seed=0
     data = dict(split=splits, annotations=clips, classes=classes)
     if layout is not None:
         data['layout'] = layout
+    else:
+        lines.append('note: nothing says how the joints are connected; --layout, or a layout in the config, does')
     write(data, out)
     return '\n'.join([summary(clips, classes), *lines, written(data, out)])
 
@@ -356,7 +359,7 @@ def read_clips(kind, source, *, labels=None, classes=None, layout=None, rate=Non
     if rows is None and kind != 'mmaction':
         raise ConversionError(f'{source}: labels: missing; expected a table with clip, subject and label (--labels).')
     classes = _classes(classes, rows, table)
-    files, bad = find_files(kind, source), []
+    files, bad = find_files(kind, source, table if rows is not labels else None), []
     if kind != 'mmaction':
         files = _with_labels(files, rows, table, skip_bad, bad)
     read = partial(read_recordings, kind=kind, options=reader or {}, layout=layout, up=up, scale=scale)

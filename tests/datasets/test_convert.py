@@ -1,13 +1,16 @@
 import json
+import os
 import resource
 import runpy
+import signal
 import sys
 
 import numpy as np
 import pytest
 
 from dynstg_mm.datasets import GaitDataset
-from dynstg_mm.datasets.convert import ConversionError, convert, cut, drop_duplicates, find_files, make_splits
+from dynstg_mm.datasets.convert import (ConversionError, convert, cut, drop_duplicates, find_files, make_splits,
+                                        read_files)
 from dynstg_mm.datasets.readers import ReadError
 from dynstg_mm.fileio import dump_pickle, load_pickle
 
@@ -161,6 +164,20 @@ def test_folders_with_equal_file_names_are_told_apart(tmp_path):
     write_openpose(tmp_path / 'op/one', [walker(3, 25)])
     write_openpose(tmp_path / 'op/two', [walker(4, 25)])
     assert {name: len(files) for name, files in find_files('openpose', tmp_path / 'op').items()} == dict(one=3, two=4)
+
+
+def test_the_table_may_lie_among_the_recordings(lab):
+    (lab / 'labels.csv').write_text(table(lab).read_text())
+    assert '20 clips' in convert('csv', lab, lab / 'gait.pkl', labels=lab / 'labels.csv')
+
+
+def end_process(name, path):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_process_that_is_ended_is_one_line(tmp_path):
+    with pytest.raises(ReadError, match='a process that read files was ended from outside'):
+        read_files(dict(a=tmp_path, b=tmp_path), end_process, jobs=2)
 
 
 def test_a_split_of_the_table_is_taken(lab):
