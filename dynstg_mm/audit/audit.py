@@ -37,13 +37,13 @@ class Audit:
                 for task, names in task_clips(self.tasks, self.clips).items()}
 
     def class_names(self, task):
-        """Number -> name of the classes of a task: the file's, else a text field that goes with the label, else numbers."""
+        """Number -> name of a task's classes: the file's, else a text field that goes with the label, else numbers."""
         clips = [clip for clip in self.task_clips()[task] if 'label' not in clip.wrong]
-        labels = sorted({clip.data['label'] for clip in clips})
+        labels = sorted({int(clip.data['label']) for clip in clips})
         if self.classes is not None:
             return {label: self.classes[label] for label in labels}
         for key in clips[0].data if clips else ():
-            pairs = {(clip.data['label'], clip.data.get(key)) for clip in clips
+            pairs = {(int(clip.data['label']), clip.data.get(key)) for clip in clips
                      if isinstance(clip.data.get(key), (str, type(None)))}
             if len(pairs) == len(labels) == len({name for _, name in pairs if name}):
                 return dict(sorted(pairs))
@@ -76,7 +76,8 @@ def audit_file(path, *, layout=None, split=(), window=2.56, allow=(), progress=T
     layout = get_layout(layout) if layout is not None else _own_layout(data, found)
     classes = _own_classes(data, found)
     annotations = data['annotations']
-    names = {clip['frame_dir'] for clip in annotations if isinstance(clip, dict) and isinstance(clip.get('frame_dir'), str)}
+    names = {clip['frame_dir'] for clip in annotations
+             if isinstance(clip, dict) and isinstance(clip.get('frame_dir'), str)}
     tasks = read_splits(data.get('split'), names, split, found)
     if split:
         kept = {name for families in tasks.values() for sides in families.values() for part in sides.values()

@@ -3,10 +3,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from rich.progress import track
 
 from ..datasets.transforms import leg_length
 from ..skeletons import mirror_order
+from .progress import with_bar
 
 SEEN = 0.05  # lowest score of a joint that counts as seen; FillMissingJoints' default
 PRESENT = 0.5  # share of joints that must be seen for a person to be there; the same
@@ -31,7 +31,7 @@ class Measures:
     seconds: float  # from the first frame with the person to the last
     size: float  # leg length, or without legs the size of the body, in the unit of the keypoints
     place: np.ndarray  # (C,), median of the joints
-    direction: np.ndarray  # by coordinate -1, 0, 1 for an end at a smaller, the same, a larger one; 3-D: cos, sin of heading
+    direction: np.ndarray  # -1, 0, 1 for an end at a smaller, the same, a larger coordinate; 3-D: cos, sin of heading
     pose: np.ndarray  # (V, C), mean over the frames in units of size; 2-D as if walking towards larger x, 3-D facing z
 
 
@@ -52,7 +52,7 @@ def read_clips(annotations, layout, classes, window, found, *, progress=True):
     usual = _usual_shape(annotations, layout)
     names = Counter(clip['frame_dir'] for clip in annotations
                     if isinstance(clip, dict) and isinstance(clip.get('frame_dir'), str))
-    for index, clip in enumerate(track(annotations, 'measuring clips', disable=not progress)):
+    for index, clip in enumerate(with_bar(annotations, 'measuring clips', progress)):
         name = clip.get('frame_dir') if isinstance(clip, dict) else None
         if not isinstance(name, str):
             found.add('annotation', f'annotation {index}: {_describe(clip if not isinstance(clip, dict) else name)}')
@@ -110,10 +110,11 @@ def _check_keypoint(name, clip, usual, found):
     if not isinstance(frames, (int, np.integer)) or frames != keypoint.shape[1]:
         found.add('total_frames', f'clip {name}: {frames!r:.60}; keypoint has {keypoint.shape[1]} frames')
     if keypoint.shape[2:] != usual:
-        found.add('joint_count', f'clip {name}: {keypoint.shape[2]} joints of {keypoint.shape[3]} coordinates; expected '
-                  f'{usual[0]} of {usual[1]}')
+        found.add('joint_count', f'clip {name}: {keypoint.shape[2]} joints of {keypoint.shape[3]} coordinates; '
+                  f'expected {usual[0]} of {usual[1]}')
         wrong = {'keypoint'}
-    lost = ~np.isfinite(keypoint)
+    with np.errstate(all='ignore'):
+        lost = ~np.isfinite(keypoint.astype(np.float32))  # what models compute in
     if lost.any():
         where = np.argwhere(lost.any(-1))
         found.add('nan', f'clip {name}: {len(where)} joints, first in frame {where[0][1]}, joint {where[0][2]}')

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from rich.progress import track
-from scipy.ndimage import median_filter
 from scipy.interpolate import CubicSpline
+from scipy.ndimage import median_filter
 from scipy.optimize import minimize_scalar
 
 from ..datasets.transforms import ClipError, FillMissingJoints, ResampleRate
 from ..skeletons import mirror_order
+from .progress import with_bar
 
 RATE = 25  # samples per second at which movements are compared
 WINDOW = 2 * RATE  # the shortest stretch that two recordings must share, in samples
@@ -48,14 +48,14 @@ def exact_copies(clips):
     groups, known = {}, {}
     for name, keypoint in clips.items():
         if id(keypoint) not in known:  # clips of several tasks may share one array
-            plain = np.ascontiguousarray(keypoint, dtype=np.float32)
+            plain = np.ascontiguousarray(keypoint, dtype=np.float64)
             known[id(keypoint)] = hashlib.sha256(repr(plain.shape).encode() + plain.tobytes()).digest()
         groups.setdefault(known[id(keypoint)], []).append(name)
     return list(groups.values())
 
 
 def near_copies(clips, layout, *, progress=True):
-    """Pairs of clips that show one recording after a cut, a new rate, a shift, a turn, a scale, a mirror or small noise.
+    """Pairs of clips that show one recording after a cut, at a new rate, shifted, turned, scaled, mirrored, noisy.
 
     A clip is described by the distances between its joints over time, 25 times a second: neither place, direction,
     mirror nor, with left and right known from the layout, the swap of sides changes them. Every second of a clip is
@@ -75,22 +75,24 @@ def near_copies(clips, layout, *, progress=True):
         list[Copy]: Each pair once.
     """
     walks = {}
-    for name, clip in track(clips.items(), 'describing movements', disable=not progress):
+    for name, clip in with_bar(clips.items(), 'describing movements', progress):
         walk = _walk(clip, layout)
         if len(walk) >= WINDOW:
             walks[name] = walk
     if len(walks) < 2:
         return []
     swap = _swap(layout)
-    mix = _directions(np.concatenate([_distances(walk[_drawn(len(walk), 50)], swap) for walk in walks.values()]), CHANNELS)
+    drawn = [_distances(walk[_drawn(len(walk), 50)], swap) for walk in walks.values()]
+    mix = _directions(np.concatenate(drawn), CHANNELS)
     movements = {name: _movement(walk, swap, mix) for name, walk in walks.items()}
     names = list(movements)
-    basis = _directions(np.concatenate([_windows(movement)[::RATE] for movement in movements.values()]), COMPONENTS)
+    drawn = [_windows(movement)[::RATE] for movement in movements.values()]
+    basis = _directions(np.concatenate(drawn), COMPONENTS)
     parts = [_windows(movement) @ basis for movement in movements.values()]
     index, ends = np.concatenate(parts), np.cumsum([len(part) for part in parts])
     starts = ends - [len(part) for part in parts]
     found = {}
-    for one in track(range(len(names)), 'searching copies', disable=not progress):
+    for one in with_bar(range(len(names)), 'searching copies', progress):
         mine = parts[one]
         asked = np.unique(np.append(np.arange(0, len(mine), RATE), len(mine) - 1))
         for other, here, there in _hits(mine[asked], index, starts):

@@ -1,11 +1,13 @@
 """One page of pictures of an annotation file."""
+import textwrap
 from pathlib import Path
 
 import numpy as np
 
 from ..fileio import atomic_open
 
-COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')  # Okabe and Ito, colour-blind safe
+# Of Okabe and Ito, safe for the colour-blind.
+COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'os^Dv*P'
 LEVEL_COLORS = dict(error='#B00020', warning='#9A6700', info='#57606A')
 
@@ -77,7 +79,8 @@ def _lost_joints(axes, audit, clips, names):
         axes.text(0.5, 0.5, 'no joint is lost in any clip', color='white', ha='center', va='center', fontsize=13,
                   transform=axes.transAxes)
     axes.figure.colorbar(image, ax=axes, label='% of frames', pad=0.01)
-    axes.set_title('Lost joints, a row a clip: look for joints nobody has, and for a class that loses more', fontsize=11)
+    axes.set_title('Lost joints, a row a clip: look for joints nobody has, and for a class that loses more',
+                   fontsize=11)
 
 
 def _shortcuts(axes, ways):
@@ -115,7 +118,8 @@ def _strip(axes, clips, names, value, title):
     for index, part in enumerate(clips.values()):
         values = np.array([value(clip) for clip in part])
         everything.extend(values)
-        axes.scatter(index + rng.uniform(-0.25, 0.25, len(values)), values, s=14, alpha=0.6, linewidths=0, **_style(index))
+        places = index + rng.uniform(-0.25, 0.25, len(values))
+        axes.scatter(places, values, s=14, alpha=0.6, linewidths=0, **_style(index))
         axes.plot([index - 0.35, index + 0.35], [np.median(values)] * 2, color='black', linewidth=2)
     if min(everything) > 0 and max(everything) > 10 * min(everything):
         from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -135,7 +139,7 @@ def _rates(axes, clips, names):
         for row, rate in enumerate(rates):
             share = np.mean([_rate(clip) == rate for clip in part])
             if share:
-                axes.scatter(index, row, s=40 + 600 * share, color=COLORS[index % len(COLORS)], alpha=0.75)
+                axes.scatter(index, row, s=40 + 600 * share, color=_style(index)['color'], alpha=0.75)
                 axes.annotate(f'{share:.0%}', (index, row), xytext=(17, 0), textcoords='offset points', va='center',
                               fontsize=8)
     axes.set_yticks(range(len(rates)), [f'{rate:g}' for rate in rates])
@@ -167,14 +171,16 @@ def _poses(figure, layout, clips, names):
             axes.plot(*flat[[child, parent]].T, color=_side_color(layout, child), linewidth=2.5, zorder=1)
         axes.scatter(*flat.T, s=16, color='black', zorder=2)
         axes.set_aspect('equal')
-        axes.set_title(f'{names[label]} ({len(part)})', fontsize=10, color=COLORS[index % len(COLORS)], fontweight='bold')
+        axes.set_title(f'{names[label]} ({len(part)})', fontsize=10, fontweight='bold', color=_style(index)['color'])
         axes.set_axis_off()
     if layout is not None and layout.get('left'):
         figure.supxlabel('left side orange, right side blue', fontsize=9)
 
 
 def _side_color(layout, joint):
-    return COLORS[1] if joint in layout.get('left', ()) else COLORS[0] if joint in layout.get('right', ()) else '#57606A'
+    if joint in layout.get('left', ()):
+        return COLORS[1]
+    return COLORS[0] if joint in layout.get('right', ()) else '#57606A'
 
 
 def _flat(pose):
@@ -186,7 +192,6 @@ def _flat(pose):
 
 def _findings(figure, audit):
     """The kinds of findings, worst first."""
-    import textwrap
     figure.text(0.02, 0.97, 'Findings', fontsize=12, fontweight='bold', va='top')
     height = 0.89
     for finding in audit.findings:

@@ -21,7 +21,7 @@ def text_report(audit):
     if audit.tasks:
         parts.append(markdown(_split_rows(audit)))
     if audit.shortcuts:
-        parts += ['What tells the class without the gait: a forest, tested on people held out. At chance, a row is '
+        parts += ['What tells the class without the gait: trees, tested on people held out. At chance, a row is '
                   'harmless.', markdown(_shortcut_rows(audit))]
     for finding in audit.findings:
         lines = [f'{finding.level.upper()} ({finding.kind}): {finding.field}: {finding.message}. {finding.advice}']
@@ -117,8 +117,9 @@ def json_report(audit):
         entry = dict(cannot_be_used=sorted(clip.wrong))
         if clip.measures is not None:
             one = clip.measures
-            entry.update(rate=float(clip.data['rate']), seconds=one.seconds, size=one.size, direction=one.direction.tolist(),
-                         lost_frames=one.lost_frames, lost_joints=one.lost.tolist(), place=one.place.tolist())
+            entry.update(rate=float(clip.data['rate']), seconds=one.seconds, size=one.size,
+                         direction=one.direction.tolist(), lost_frames=one.lost_frames,
+                         lost_joints=one.lost.tolist(), place=one.place.tolist())
         for key in {'label', 'subject'} - clip.wrong:
             entry[key] = clip.data[key] if isinstance(clip.data[key], str) else int(clip.data[key])
         clips[name] = entry

@@ -149,7 +149,9 @@ def judge_copies(copies, tasks, clips, found):
     """
     for copy in copies:
         pair = copy.first, copy.second
-        how = 'the same numbers' if copy.exact else f'{copy.seconds:.1f} s alike but for {copy.difference:.1%} of the movement'
+        how = 'the same numbers'
+        if not copy.exact:
+            how = f'{copy.seconds:.1f} s alike but for {copy.difference:.1%} of the movement'
         text = f'clips {copy.first} and {copy.second}: {how}'
         parted, together = _where(pair, tasks)
         if parted:

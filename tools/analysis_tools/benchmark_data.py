@@ -3,9 +3,9 @@
     python tools/analysis_tools/benchmark_data.py \\
         configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py
 
-The loaders take turns, round by round, so that what else the machine does hits all alike; a figure is the median
-over the rounds with half the distance of its quartiles, the ratio the median of the rounds' ratios. All have the batch
-size and workers of the config, and MMAction2's pipeline as many frames and windows as ours gives. Our data sets keep what
+The loaders take turns, round by round, so that what else the machine does hits all alike; a figure is the median over
+the rounds with half the distance of its quartiles, the ratio the median of the rounds' ratios. All have the batch size
+and workers of the config, and MMAction2's pipeline as many frames and windows as ours gives. Our data sets keep what
 the first transforms make of a clip; the row without the cache is what the first epoch costs. The second table has what
 each transform of the config takes of a sample, measured by itself in this process, without the cache.
 """
@@ -77,8 +77,9 @@ def benchmark(args):
             speeds[name].append(samples_per_second(batches[name], args.samples))
     shape = tuple(dataset[0]['inputs'].shape)
     lines = [f'{args.part} of {Path(args.config).name}: {len(dataset)} clips, batch size {loader["batch_size"]}, '
-             f'{loader["num_workers"]} workers, samples of shape {shape}, {args.rounds} rounds of {args.samples} samples; '
-             f'{platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}']
+             f'{loader["num_workers"]} workers, samples of shape {shape}, {args.rounds} rounds of {args.samples} '
+             f'samples; {platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy '
+             f'{np.__version__}']
     lines.append(markdown([['pipeline', 'samples/s', 'times MMAction2\'s']] + [
         [name, spread(values, '.0f'), spread(np.divide(values, speeds[STOCK]), '.2f') if name != STOCK else '1']
         for name, values in speeds.items()]))

@@ -22,7 +22,8 @@ def main():
     errors = [kind for kind, (level, *_) in KINDS.items() if level == 'error']
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', help='annotation file (.pkl)')
-    parser.add_argument('--layout', help=f'skeleton layout, in place of the file\'s: {", ".join(LAYOUTS)}, or a .json file')
+    parser.add_argument('--layout',
+                        help=f'skeleton layout, in place of the file\'s: {", ".join(LAYOUTS)}, or a .json file')
     parser.add_argument('--split', nargs='+', default=(), metavar='NAME',
                         help='look at these splits and those that belong to them; NAME without _fold for all its folds')
     parser.add_argument('--window', type=float, default=2.56, metavar='SECONDS', help='what a model looks at at once')
@@ -31,6 +32,8 @@ def main():
     parser.add_argument('--out', type=Path, metavar='FOLDER', help='write audit.md, audit.json and audit.png there')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the JSON there')
     args = parser.parse_args()
+    if not args.window > 0:
+        parser.error('--window: expected a positive number of seconds')
     with one_line_errors():
         audit = audit_file(args.file, layout=read_layout(args.layout), split=args.split, window=args.window,
                            allow=args.allow)
