@@ -79,6 +79,7 @@ EMPTY = b'cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b
     b'\x80\x05\x96' + (2**33).to_bytes(8, 'little') + b'.',
     b'\x80\x04\x95' + (2**60).to_bytes(8, 'little') + b'.',
     b'\x80\x04' + b']' * 10**4 + b'a' * (10**4 - 1) + b'.',
+    b'\x80\x04' + b']' * 60 + b'a' * 59 + b'.',
     b'\x80\x04K\x01Q.',  # a persistent id
     b'Pname\n.',
     b'\x80\x02\x82\x01.',  # the extension registry
@@ -106,7 +107,8 @@ def test_shared_and_nested_values_stay_what_they_were(tmp_path):
     loop = [shared]
     loop.append(loop)
     data = dict(a=shared, b=(shared, [shared]), loop=loop, order=collections.OrderedDict(x=shared),
-                type=np.dtype('>f4'), split=collections.defaultdict(list, train=['a']), any=np.array([[shared, 'x']], dtype=object))
+                type=np.dtype('>f4'), split=collections.defaultdict(list, train=['a']),
+                any=np.array([[shared, 'x']], dtype=object))
     path = tmp_path / 'data.pkl'
     dump_pickle(data, path)
     back = load_pickle(path)

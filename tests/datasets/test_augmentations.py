@@ -106,6 +106,14 @@ def test_lost_joints_get_what_fill_missing_joints_makes_of_them():
     assert not gone.any()  # every joint on its parent, up to the centre
 
 
+def test_the_centre_is_never_lost():
+    clip, center = walk(), LAYOUTS['coco']['center']
+    clip['keypoint'] += np.arange(120, dtype=np.float32)[:, None, None]**2
+    out = TRANSFORMS.build(dict(type='RandomJointDropout', layout='coco', prob=1., share=(0.5, 0.5)))(dict(clip))
+    np.testing.assert_array_equal(out['keypoint'][:, :, center], clip['keypoint'][:, :, center])
+    assert (out['keypoint'] != clip['keypoint']).any()
+
+
 def test_scores_that_are_kept_go_along():
     rising = np.linspace(0.1, 1, 40, dtype=np.float32)
     clip = dict(walk(windows=1), keypoint_score=rising[None, :, None].repeat(17, 2))

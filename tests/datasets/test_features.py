@@ -60,6 +60,9 @@ def test_change_of_an_angle_is_in_radians_per_second():
 def test_bones_without_length_give_finite_features():
     keypoint = np.zeros((1, 1, 4, 25, 3), np.float32)
     assert not features(keypoint, 'body_25', list(FEATS)).any()
+    leg = np.zeros((1, 1, 2, 3, 2))
+    leg[..., 2, :] = 1  # the knee is where the hip is
+    assert not features(leg, LEG, ['a']).any()
     keypoint[..., 10, :] = 1e-30
     keypoint[..., 11, :] = 1e9
     assert np.isfinite(features(keypoint, 'body_25', list(FEATS))).all()

@@ -13,8 +13,8 @@ from dynstg_mm.skeletons import LAYOUTS
 from mmaction.registry import DATASETS
 
 PIPELINE = [dict(type='KeepTrackedPerson'), dict(type='FillMissingJoints'), dict(type='ResampleRate', rate=25),
-            dict(type='SampleWindows', duration=0.4, num_clips=2), dict(type='PoseDecode'), dict(type='MirrorDirection'),
-            dict(type='CenterSkeleton'), dict(type='ScaleByLegLength'),
+            dict(type='SampleWindows', duration=0.4, num_clips=2), dict(type='PoseDecode'),
+            dict(type='MirrorDirection'), dict(type='CenterSkeleton'), dict(type='ScaleByLegLength'),
             dict(type='RandomJointDropout', prob=0.2), dict(type='FormatGCNInput', num_person=1),
             dict(type='GaitFeatures', feats=['j', 'a', 'bm', 'rd']), dict(type='PackActionInputs')]
 FIELDS = ('frame_dir', 'label', 'total_frames', 'img_shape', 'keypoint', 'keypoint_score', 'subject', 'rate', 'extra')
@@ -36,8 +36,8 @@ def valid():
                 classes=['well', 'ill'], layout='coco')
 
 
-NUMBERS = st.one_of(st.integers(), st.integers(-3, 40), st.floats(), st.just(10**400), st.floats(width=16).map(np.float16),
-                    st.integers(0, 255).map(np.uint8), st.booleans().map(np.bool_))
+NUMBERS = st.one_of(st.integers(), st.integers(-3, 40), st.floats(), st.just(10**400),
+                    st.floats(width=16).map(np.float16), st.integers(0, 255).map(np.uint8), st.booleans().map(np.bool_))
 LEAVES = st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=5), st.binary(max_size=5), st.just('clip0'),
                    st.just('\ud800'), st.just('two\nlines'), st.complex_numbers(), st.just(range(10**9)))
 HASHABLE = st.one_of(st.none(), st.integers(-3, 40), st.text(max_size=5), st.just('clip0'), st.tuples(st.just('clip1')))
@@ -140,7 +140,8 @@ def test_arrays_of_any_type_and_shape_with_any_number(load, field, dtype, part, 
 
 
 @examples(300)
-@given(st.integers(0, 5), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=3), st.floats(0, 2))
+@given(st.integers(0, 5), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=3),
+       st.floats(0, 2))
 def test_files_with_damaged_bytes(load, protocol, flips, length):
     content = bytearray(pickle.dumps(valid(), protocol=protocol))
     for place, byte in flips:

@@ -217,6 +217,14 @@ def test_the_tracked_person_is_kept_in_any_order():
         np.testing.assert_array_equal(out['keypoint_score'], one['keypoint_score'])
 
 
+def test_a_person_whose_scores_are_0_is_not_seen():
+    one = stick()['keypoint']
+    score = np.stack([np.zeros((50, 25)), np.full((50, 25), 0.5)])
+    clip = dict(frame_dir='two', keypoint=np.concatenate([one * 3, one]), keypoint_score=score)
+    out = build('KeepTrackedPerson')(clip)
+    np.testing.assert_array_equal(out['keypoint'], one)
+
+
 def test_of_two_who_are_seen_as_long_the_surer_then_the_larger_is_kept():
     one = stick()['keypoint']
     for better, score in (one, [0.9, 0.8]), (one * 2, None), (one * 2, [0.5, 0.5]):
