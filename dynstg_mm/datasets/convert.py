@@ -277,13 +277,20 @@ def arrange(recording, layout=None, up=None, scale=1., path=None):
         names = joints if joints is not None else get_layout(own)['joints'] if own is not None else None
         if names is not None and list(names) != list(complete['joints']):
             try:
-                keypoint, score = apply_joint_map(keypoint, score, map_joints(list(names), complete))
+                keypoint, score = apply_joint_map(keypoint, score, _joint_map(list(names), complete))
             except ValueError as error:
                 raise ReadError(f'{where}: {error}') from None
         if keypoint.shape[2] != complete['num_node']:
             raise ReadError(f'{where}: keypoint: {keypoint.shape[2]} joints; the layout has {complete["num_node"]}.')
         joints = complete['joints']
     return replace(recording, keypoint=keypoint, keypoint_score=score, joints=joints, layout=target)
+
+
+def _joint_map(names, layout):
+    """Where the layout's joints are; its aliases count only where not all joints have its own names."""
+    if set(layout['joints']) <= set(names):
+        return [(names.index(joint), ) for joint in layout['joints']]
+    return map_joints(names, layout)
 
 
 def convert(kind, source, out, *, labels=None, classes=None, folds=(5, ), seed=0, name=None, fewer=False, **options):
@@ -381,7 +388,9 @@ def read_clips(kind, source, *, labels=None, classes=None, layout=None, rate=Non
     doubles = []
     if not keep_duplicates:
         clips, doubles = drop_duplicates(clips)
-    clips = [part for clip in clips for part in cut(clip, max_seconds)]
+    parts = [part for clip in clips for part in cut(clip, max_seconds)]
+    clips = [part for part in parts if part['keypoint_score'].any()]
+    bad += [f'clip {part["frame_dir"]}: nobody in it' for part in parts if not part['keypoint_score'].any()]
     return clips, list(classes), layout, [*listing('left out', bad), *listing('duplicate', doubles),
                                           *listing('note', notes)]
 

@@ -199,8 +199,16 @@ def test_long_recordings_are_cut(lab):
     parts = load_pickle(out)['annotations']
     assert [clip['frame_dir'] for clip in parts[:2]] == ['long/0', 'long/1']
     assert len(parts) == 60 and {clip['total_frames'] for clip in parts} == {500}
-    uneven = dict(parts[0], rate=50.)
-    assert [part['total_frames'] for part in cut(uneven, 4)] == [166, 167, 167]
+    assert [part['total_frames'] for part in cut(parts[0], 4)] == [166, 167, 167]
+
+
+def test_part_of_a_long_recording_without_anybody_is_left_out(tmp_path):
+    score = np.ones((300, 3))
+    score[100:200] = 0
+    np.savez(tmp_path / 'long.npz', keypoint=np.ones((300, 3, 2)), keypoint_score=score, rate=10)
+    summary = convert('npz', tmp_path / 'long.npz', tmp_path / 'gait.pkl', folds=(), max_seconds=10,
+                      labels=dict(long=dict(subject='a', label='b')))
+    assert 'left out: clip long/1: nobody in it' in summary and '2 clips' in summary
 
 
 def test_the_same_recording_twice(lab):

@@ -349,6 +349,12 @@ def test_bvh_positions_are_those_of_the_drawing(tmp_path):
     np.testing.assert_allclose(recording.keypoint[0], expected, atol=1e-5)
 
 
+def test_bvh_names_of_animators_become_ours(tmp_path):
+    path = tmp_path / 'walk.bvh'
+    path.write_text(BVH.replace('Hips', 'LeftForeArm').replace('LeftKnee', 'LeftUpLeg'))
+    assert read_bvh(path)[0].joints == ['left_elbow', 'left_hip', 'LeftUpLeg_end']
+
+
 @pytest.mark.parametrize('change, message', [
     (lambda text: '', 'motion: no line "Frame Time"'), (lambda text: text[:200], 'no line "Frame Time"'),
     (lambda text: text.replace('0 10 0 0 90 0 -90 0 0\n', ''), '2 lines; expected 3 frames'),

@@ -41,8 +41,8 @@ def folder(tmp_path):
                     motion = rng.random((5, 63)) * 20
                 frames = [' '.join(f'{value:.4f}' for value in frame) for frame in motion]
                 path = tmp_path / f'raw/dataset/{clip}.bvh'
-                path.write_text('\r\n'.join(['HIERARCHY', *hierarchy(0), 'MOTION', 'Frames:\t5', 'Frame Time:\t0.0166667',
-                                             *frames]))
+                path.write_text('\r\n'.join(['HIERARCHY', *hierarchy(0), 'MOTION', 'Frames:\t5',
+                                             'Frame Time:\t0.0166667', *frames]))
     book.save(tmp_path / 'raw/Annotations.xlsx')
     return tmp_path / 'raw'
 

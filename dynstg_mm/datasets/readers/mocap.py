@@ -6,14 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
+from ...skeletons import LAYOUTS
 from .recording import ReadError, Recording, need, readable, with_lost
+
+
+# Animation programs name a joint after the bone below it, so that LeftShoulder is the collar and LeftArm the shoulder.
+_ANIMATORS = {name.lower(): joint for name, joint in LAYOUTS['msnd']['aliases'].items()}
+_ANIMATORS['leftshoulder'] = 'left_collar'
 
 
 def read_bvh(path):
     """Joint positions of a BVH file, by forward kinematics, in the file's unit of length with y up.
 
     An end site is a joint of its own, named after its parent: `LeftHand_end`. Where position channels are given for a
-    joint they replace its offset.
+    joint they replace its offset. The names that animation programs use become those of our layouts.
 
     Args:
         path (str | Path): The file.
@@ -46,6 +52,8 @@ def read_bvh(path):
     if not np.isfinite(keypoint).all():
         raise ReadError(f'{path}: motion: NaN or infinite in frame {np.argwhere(~np.isfinite(keypoint))[0][0]}.')
     keypoint, score = with_lost(keypoint[None], None, path)
+    if {'leftupleg', 'leftforearm'} <= {name.lower() for name in names}:
+        names = [_ANIMATORS.get(name.lower(), name) for name in names]
     layout = dict(num_node=len(names), joints=tuple(names), center=0,
                   inward=[(joint, int(parent)) for joint, parent in enumerate(parents) if joint])
     return [Recording(None, keypoint, score, names, layout, rate)]
