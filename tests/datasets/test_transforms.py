@@ -220,8 +220,8 @@ def test_the_tracked_person_is_kept_in_any_order():
 def test_a_person_whose_scores_are_0_is_not_seen():
     one = stick()['keypoint']
     score = np.stack([np.zeros((50, 25)), np.full((50, 25), 0.5)])
-    score[1, 20:] = 0
-    out = build('KeepTrackedPerson')(dict(keypoint=np.concatenate([one * 3, one]), keypoint_score=score))
+    other, one[:, 20:] = one * 3, 0
+    out = build('KeepTrackedPerson')(dict(keypoint=np.concatenate([other, one]), keypoint_score=score))
     np.testing.assert_array_equal(out['keypoint'], one)
 
 
