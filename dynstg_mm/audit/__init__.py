@@ -8,8 +8,9 @@ from .duplicates import Copy, exact_copies, near_copies
 from .findings import KINDS, Finding
 from .page import draw_page
 from .report import json_report, text_report
+from .splits import UnknownSplit
 
 __all__ = [
-    'Audit', 'Copy', 'Finding', 'KINDS', 'audit_file', 'draw_page', 'exact_copies', 'json_report', 'near_copies',
-    'text_report'
+    'Audit', 'Copy', 'Finding', 'KINDS', 'UnknownSplit', 'audit_file', 'draw_page', 'exact_copies', 'json_report',
+    'near_copies', 'text_report'
 ]

@@ -68,7 +68,8 @@ def audit_file(path, *, layout=None, split=(), window=2.56, allow=(), progress=T
     Raises:
         FileNotFoundError: There is no such file.
         pickle.UnpicklingError: The file is damaged, or names more than arrays and plain containers.
-        ValueError: The layout is wrong, a split is not in the file, or the file has no annotations.
+        UnknownSplit: One of `split` is not in the file.
+        ValueError: The layout is wrong, or the file has no annotations.
     """
     data, found = load_pickle(path), Findings(allow)
     if not isinstance(data, dict) or not isinstance(data.get('annotations'), list) or not data['annotations']:
@@ -94,16 +95,26 @@ def audit_file(path, *, layout=None, split=(), window=2.56, allow=(), progress=T
     copies = _copies(clips, layout, progress)
     judge_copies(copies, tasks, clips, found)
     audit = Audit(str(path), layout, classes, clips, tasks, copies, {}, [])
+    _add_shortcuts(audit, found, progress)
+    audit.findings = found.sorted()
+    return audit
+
+
+def _add_shortcuts(audit, found, progress):
+    """Compute and judge the metadata control of every task; tasks of the same clips, split otherwise, share one."""
+    known = {}
     for task, members in audit.task_clips().items():
         usable = [clip for clip in members if clip.measures is not None and not clip.wrong]
+        names = tuple(clip.name for clip in usable)
+        if names in known:
+            audit.shortcuts[task] = known[names]
+            continue
         try:
-            audit.shortcuts[task] = shortcuts(task, usable, progress=progress)
+            audit.shortcuts[task] = known[names] = shortcuts(task, usable, progress=progress)
         except ValueError as error:
             found.add('no_control', f'task {task}: {error}')
         else:
             judge_shortcuts(task, audit.shortcuts[task], found)
-    audit.findings = found.sorted()
-    return audit
 
 
 def _own_layout(data, found):

@@ -8,6 +8,10 @@ from ..datasets.gait_dataset import _family as family_of
 FEW = 5  # people of a class below which its scores say little
 
 
+class UnknownSplit(ValueError):
+    """A split that was asked for is not in the file; the message says which there are."""
+
+
 def read_splits(splits, names, chosen, found):
     """Splits by family and task, with what can be read of them.
 
@@ -25,7 +29,7 @@ def read_splits(splits, names, chosen, found):
         dict[str, dict[str, dict[str, list[str]]]]: Task -> family -> split -> names of clips that there are.
 
     Raises:
-        ValueError: One of `chosen` is not in the file.
+        UnknownSplit: One of `chosen` is not in the file.
     """
     if not isinstance(splits, dict):
         if splits is not None:
@@ -40,7 +44,7 @@ def read_splits(splits, names, chosen, found):
     for choice in chosen:
         matching = {families[name] for name in texts if name == choice or name.startswith(f'{choice}_fold')}
         if not matching:
-            raise ValueError(f'--split {choice}: not in the file; it has {", ".join(texts) or "none"}.')
+            raise UnknownSplit(f'--split {choice}: not in the file; it has {", ".join(texts) or "none"}.')
         wanted |= matching
     tasks = {}
     for name in texts:

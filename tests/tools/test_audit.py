@@ -52,26 +52,27 @@ def test_a_file_of_nothing_but_defects_still_gets_its_page(annotation_file, tmp_
     assert (tmp_path / 'page/audit.png').stat().st_size > 5000
 
 
-@pytest.mark.parametrize('arguments', [['--allow', 'everything'], ['--window', 'long'], ['--window', '0']])
-def test_a_wrong_command_line_is_status_2(annotation_file, arguments, monkeypatch):
-    assert run(monkeypatch, annotation_file(), *arguments) == 2
-
-
-@pytest.mark.parametrize('content, arguments, message', [
-    (None, [], 'nowhere.pkl: no such file'),
-    (b'', [], 'nowhere.pkl: not a complete pickle file'),
-    (b"cos\nsystem\n(S'touch hacked'\ntR.", [], 'nowhere.pkl: refused: it names os.system'),
-    ('gait', ['--layout', 'body_26'], "layout: unknown name 'body_26'"),
-    ('gait', ['--layout', 'own.json'], 'own.json'),
-    ('gait', ['--split', 'exam'], '--split exam: not in the file; it has train, test'),
+@pytest.mark.parametrize('arguments, message', [
+    (['--allow', 'everything'], "invalid choice: 'everything'"),
+    (['--window', 'long'], "invalid float value: 'long'"),
+    (['--window', '0'], '--window: expected a positive number'),
+    (['--layout', 'body_26'], "--layout body_26: layout: unknown name 'body_26'"),
+    (['--layout', 'own.json'], "--layout own.json: [Errno 2] No such file"),
+    (['--split', 'exam'], '--split exam: not in the file; it has train, test'),
 ])
-def test_wrong_input_is_one_line(annotation_file, tmp_path, error_of, content, arguments, message):
-    path = tmp_path / 'nowhere.pkl'
-    if content == 'gait':
-        path = annotation_file()
-    elif content is not None:
-        path.write_bytes(content)
-    assert message in error_of(AUDIT, path, *arguments)
+def test_a_wrong_command_line_is_status_2(annotation_file, arguments, message, monkeypatch, capsys):
+    assert run(monkeypatch, annotation_file(), *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('content, message', [
+    (None, 'gait.pkl: no such file'), (b'', 'gait.pkl: not a complete pickle file'),
+    (b"cos\nsystem\n(S'touch hacked'\ntR.", 'gait.pkl: refused: it names os.system'),
+])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, error_of, content, message):
+    if content is not None:
+        (tmp_path / 'gait.pkl').write_bytes(content)
+    assert message in error_of(AUDIT, tmp_path / 'gait.pkl')
 
 
 def test_benchmark_of_the_loader(tmp_path, run_tool):

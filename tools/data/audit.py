@@ -12,10 +12,10 @@ import json
 import sys
 from pathlib import Path
 
-from dynstg_mm.audit import KINDS, audit_file, draw_page, json_report, text_report
+from dynstg_mm.audit import KINDS, UnknownSplit, audit_file, draw_page, json_report, text_report
 from dynstg_mm.cli import one_line_errors
 from dynstg_mm.fileio import atomic_open
-from dynstg_mm.skeletons import LAYOUTS
+from dynstg_mm.skeletons import LAYOUTS, get_layout
 
 
 def main():
@@ -34,17 +34,24 @@ def main():
     args = parser.parse_args()
     if not args.window > 0:
         parser.error('--window: expected a positive number of seconds')
+    try:
+        layout = None if args.layout is None else get_layout(read_layout(args.layout))
+    except (ValueError, TypeError, OSError) as error:
+        parser.error(f'--layout {args.layout}: {error}')
     with one_line_errors():
-        audit = audit_file(args.file, layout=read_layout(args.layout), split=args.split, window=args.window,
-                           allow=args.allow)
+        for folder in (args.out, args.json and args.json.parent):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+        try:
+            audit = audit_file(args.file, layout=layout, split=args.split, window=args.window, allow=args.allow)
+        except UnknownSplit as error:
+            parser.error(str(error))
         text, content = text_report(audit), json.dumps(json_report(audit), indent=1, ensure_ascii=False)
         if args.out is not None:
-            args.out.mkdir(parents=True, exist_ok=True)
             draw_page(audit, args.out / 'audit.png')
             write(args.out / 'audit.md', text)
             write(args.out / 'audit.json', content)
         if args.json is not None:
-            args.json.parent.mkdir(parents=True, exist_ok=True)
             write(args.json, content)
     print(text)
     if args.out is not None:
@@ -54,12 +61,7 @@ def main():
 
 def read_layout(name):
     """A layout's name, or the dict of a .json file."""
-    if name is None or not name.endswith('.json'):
-        return name
-    try:
-        return json.loads(Path(name).read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f'--layout {name}: not a JSON file ({error}).') from None
+    return json.loads(Path(name).read_text(encoding='utf-8')) if name.endswith('.json') else name
 
 
 def write(path, text):
