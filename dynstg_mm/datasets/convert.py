@@ -282,6 +282,8 @@ def arrange(recording, layout=None, up=None, scale=1., path=None):
                 raise ReadError(f'{where}: {error}') from None
         if keypoint.shape[2] != complete['num_node']:
             raise ReadError(f'{where}: keypoint: {keypoint.shape[2]} joints; the layout has {complete["num_node"]}.')
+        if not score.any():
+            raise ReadError(f'{where}: keypoint: none of the layout\'s joints is seen in any frame.')
         joints = complete['joints']
     return replace(recording, keypoint=keypoint, keypoint_score=score, joints=joints, layout=target)
 

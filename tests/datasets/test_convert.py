@@ -144,6 +144,15 @@ def test_skeletons_that_differ_are_named(lab):
     assert 'clip Müller 2_0: keypoint: 1 joints of 2 coordinates; clip Müller 0_0 has 3' in error(lab)
 
 
+def test_clip_without_any_of_the_wanted_joints_is_named(tmp_path):
+    keypoint = np.ones((9, 2, 2))
+    keypoint[:, 1] = 0
+    np.savez(tmp_path / 'walk.npz', keypoint=keypoint, joints=['left_hip', 'right_hip'], rate=10)
+    with pytest.raises(ReadError, match="walk.npz: clip walk: keypoint: none of the layout's joints is seen"):
+        convert('npz', tmp_path / 'walk.npz', tmp_path / 'gait.pkl', labels=dict(walk=dict(subject='a', label='b')),
+                layout=dict(num_node=1, joints=['right_hip'], inward=[], center=0))
+
+
 def test_joints_are_brought_into_one_order(lab):
     first, out = lab / 'Müller 0_0.csv', lab.parent / 'gait.pkl'
     names = HEADER.split(',')

@@ -31,7 +31,7 @@ def read_bvh(path):
         ReadError: The file is damaged, or has other channels than three rotations, after three positions or alone.
     """
     bvh, skeleton = need('pymotion.io.bvh', 'bvh').BVH(), need('pymotion.ops.skeleton_np', 'bvh')
-    with readable(path, 'BVH file'):
+    with readable(path, 'BVH file'), np.errstate(all='ignore'):  # what is no number is refused below
         header, lines = _bvh_parts(path)
         with tempfile.NamedTemporaryFile('w', suffix='.bvh', encoding='utf-8') as clean:
             clean.write('\n'.join([*header, *lines]))
@@ -46,8 +46,7 @@ def read_bvh(path):
         rotation = np.concatenate([rotation, np.tile([1., 0, 0, 0], (frames, len(ends), 1))], 1)
         offsets = np.concatenate([position, np.tile(ends, (frames, 1, 1))], 1)
         parents = np.concatenate([parents, end_parents]).astype(int)
-        with np.errstate(all='ignore'):  # what is no number is refused below
-            keypoint = skeleton.fk(rotation, position[:, 0], offsets, parents)[0]
+        keypoint = skeleton.fk(rotation, position[:, 0], offsets, parents)[0]
         rate = round(1 / bvh.data['frame_time'], 2)  # files give six decimals of a second
     if not np.isfinite(keypoint).all():
         raise ReadError(f'{path}: motion: NaN or infinite in frame {np.argwhere(~np.isfinite(keypoint))[0][0]}.')
