@@ -148,6 +148,8 @@ def load_pickle(path):
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file.')
     try:
+        if not path.stat().st_size:
+            raise EOFError('it is empty')
         with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             _check_sizes(content)
             return _settle(_PlainUnpickler(content).load(), {})

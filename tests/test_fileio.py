@@ -131,6 +131,9 @@ def test_damaged_and_missing_files_are_named(tmp_path):
         path.write_bytes(content)
         with pytest.raises(pickle.UnpicklingError, match='damaged.pkl: not a complete pickle'):
             load_pickle(path)
+    path.write_bytes(b'')
+    with pytest.raises(pickle.UnpicklingError, match='EOFError: it is empty'):
+        load_pickle(path)
     with pytest.raises(FileNotFoundError, match='nowhere.pkl'):
         load_pickle(tmp_path / 'nowhere.pkl')
 
