@@ -149,7 +149,7 @@ class GaitDataset(PoseDataset):
             self._fail(' '.join(reason.split()))
         if self.layout is None:
             self.layout = layout
-        elif list(layout['joints']) != list(self.layout['joints']):
+        elif _joints(layout) != _joints(self.layout) and None not in (_joints(layout), _joints(self.layout)):
             self._fail(f'layout: the file has the joints {", ".join(layout["joints"])}, and the config '
                        f'{", ".join(self.layout["joints"])}; the transform MapLayout maps one onto another.')
 
@@ -245,6 +245,11 @@ def _family(split):
     """Name of a split without the word for its part: `a_fold0_train` and `a_fold0_test` are both `a_fold0_*`."""
     words = list(re.finditer('train|val|test', split))
     return split[:words[-1].start()] + '*' + split[words[-1].end():] if words else None
+
+
+def _joints(layout):
+    """The names of the joints, or None where they were only numbered."""
+    return None if layout['joints'][0] == 'joint_0' else list(layout['joints'])
 
 
 def _tidy(clip):

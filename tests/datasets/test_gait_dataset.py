@@ -120,7 +120,9 @@ def test_classes_and_layout_of_the_file_hold_where_the_config_has_none(annotatio
     data = build(path, type='GaitDataset')
     assert data.metainfo['classes'] == ('a', 'b', 'c', 'd')
     assert data.layout is data[0]['layout'] is LAYOUTS['body_25']
-    build(path, type='GaitDataset', layout='body_25', metainfo=dict(classes=('a', 'b', 'c', 'd')))
+    nameless = dict(num_node=25, inward=[(1, 0)], center=0)
+    for layout in ('body_25', nameless):
+        build(path, type='GaitDataset', layout=layout, metainfo=dict(classes=('a', 'b', 'c', 'd')))
 
 
 @pytest.mark.parametrize('field, value, message', [

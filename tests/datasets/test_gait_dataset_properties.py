@@ -81,7 +81,7 @@ def test_the_valid_file_is_loaded(load):
     assert len(data) == 2 and data.metainfo['classes'] == ('well', 'ill') and data.layout is LAYOUTS['coco']
 
 
-@examples(450)
+@examples(350)
 @given(st.sampled_from(FIELDS), st.integers(0, 3), VALUES, st.sampled_from(['set', 'remove']))
 def test_a_clip_with_any_value_in_any_field(load, field, number, value, how):
     data = valid()
