@@ -42,8 +42,9 @@ def add_arguments(parser):
     add('format', choices=READERS, help='what wrote the files')
     add('input', help='file or folder')
     add('--layout', help=f'skeleton that is wanted, if not the format\'s own: {", ".join(LAYOUTS)}, or a .json file')
+    add('--source-layout', help='skeleton of the input, where neither the format nor the file says')
     add('--rate', type=float, help='frames per second, where the table does not say')
-    add('--up', choices=UPRIGHT, help='vertical axis of 3-D input, as --up=-y; by default y, for c3d and mmpose z')
+    add('--up', choices=UPRIGHT, help='vertical axis of 3-D input, as --up=-y; by default the format\'s, for c3d z')
     add('--scale', type=float, default=1., help='factor of 3-D coordinates, such as 0.001 from mm to m')
     add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
     add('--coords', choices=COORDS, help='mediapipe: what the landmarks are')
@@ -68,9 +69,9 @@ def clip_options(args):
             raise ConversionError(f'--{key}: {args.format} does not have it; it is for {", ".join(formats)}.')
     if 'img_shape' in known:
         chosen['img_shape'] = args.img_shape
-    return dict(layout=_layout_file(args.layout), rate=args.rate, up=args.up, scale=args.scale, reader=chosen,
-                img_shape=args.img_shape, max_seconds=args.max_seconds, keep_duplicates=args.keep_duplicates,
-                skip_bad=args.skip_bad, jobs=args.jobs)
+    return dict(layout=_layout_file(args.layout), source_layout=_layout_file(args.source_layout), rate=args.rate,
+                up=args.up, scale=args.scale, reader=chosen, img_shape=args.img_shape, max_seconds=args.max_seconds,
+                keep_duplicates=args.keep_duplicates, skip_bad=args.skip_bad, jobs=args.jobs)
 
 
 def _layout_file(layout):
@@ -246,7 +247,7 @@ def _attempt(read, name, path):
         return ' '.join(str(error).split())
 
 
-def read_recordings(name, path, *, kind, options, layout=None, up=None, scale=1.):
+def read_recordings(name, path, *, kind, options, layout=None, source_layout=None, up=None, scale=1.):
     """Recordings of a file, in the joints and axes of an annotation file.
 
     Args:
@@ -255,14 +256,16 @@ def read_recordings(name, path, *, kind, options, layout=None, up=None, scale=1.
         kind (str): A key of `READERS`.
         options (dict): Of the reader.
         layout (str | dict, optional): Layout whose joints are wanted, in place of the file's.
+        source_layout (str | dict, optional): Layout of the file, where it does not say.
         up (str, optional): The file's vertical axis, in place of what the format implies.
         scale (float): Factor of 3-D coordinates, such as 0.01 from centimetres to metres.
 
     Returns:
         list[Recording]: With y up where they are 3-D.
     """
-    return [arrange(replace(recording, name=recording.name or name), layout, up, scale, path)
-            for recording in READERS[kind](path, **options)]
+    found = [replace(recording, name=recording.name or name, layout=recording.layout or source_layout)
+             for recording in READERS[kind](path, **options)]
+    return [arrange(recording, layout, up, scale, path) for recording in found]
 
 
 def arrange(recording, layout=None, up=None, scale=1., path=None):
@@ -332,8 +335,8 @@ def convert(kind, source, out, *, labels=None, classes=None, folds=(5, ), seed=0
     return '\n'.join([summary(clips, classes), *lines, written(data, out)])
 
 
-def read_clips(kind, source, *, labels=None, classes=None, layout=None, rate=None, up=None, scale=1., reader=None,
-               img_shape=None, max_seconds=None, keep_duplicates=False, skip_bad=False, jobs=1):
+def read_clips(kind, source, *, labels=None, classes=None, layout=None, source_layout=None, rate=None, up=None,
+               scale=1., reader=None, img_shape=None, max_seconds=None, keep_duplicates=False, skip_bad=False, jobs=1):
     """Annotations of all recordings of a format in a file or folder.
 
     Args:
@@ -344,7 +347,7 @@ def read_clips(kind, source, *, labels=None, classes=None, layout=None, rate=Non
         classes (Sequence[str], optional): The classes in the order of their numbers; else sorted.
         layout (str | dict, optional): Layout whose joints are wanted; else the format's.
         rate (float, optional): Frames per second, where the table does not say; goes before what the file says.
-        up, scale: As for `read_recordings`.
+        source_layout, up, scale: As for `read_recordings`.
         reader (dict, optional): Options of the reader.
         img_shape (tuple[int, int], optional): Height and width in pixels.
         max_seconds (float, optional): Longer recordings are cut into clips `<clip>/<k>` of at most this length.
@@ -359,8 +362,9 @@ def read_clips(kind, source, *, labels=None, classes=None, layout=None, rate=Non
     for option, value in (('rate', rate), ('scale', scale), ('max_seconds', max_seconds)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise ConversionError(f'{option}: {value:g}; expected a number above 0.')
-    if layout is not None:
-        get_layout(layout)  # raises before the long work
+    for wanted in (layout, source_layout):
+        if wanted is not None:
+            get_layout(wanted)  # raises before the long work
     if kind in LIBRARIES:
         need(*LIBRARIES[kind])
     rows = labels if isinstance(labels, dict) or labels is None else read_labels(labels)
@@ -371,7 +375,8 @@ def read_clips(kind, source, *, labels=None, classes=None, layout=None, rate=Non
     files, bad = find_files(kind, source, table if rows is not labels else None), []
     if kind != 'mmaction':
         files = _with_labels(files, rows, table, skip_bad, bad)
-    read = partial(read_recordings, kind=kind, options=reader or {}, layout=layout, up=up, scale=scale)
+    read = partial(read_recordings, kind=kind, options=reader or {}, layout=layout,
+                   source_layout=source_layout, up=up, scale=scale)
     results, broken = read_files(files, read, jobs=jobs, skip_bad=skip_bad)
     bad += broken
     recordings = {}

@@ -249,6 +249,12 @@ def test_annotation_file_of_ours_and_of_others(sample, tmp_path):
     summary = convert('mmaction', path, out)
     data = load_pickle(out)
     assert data['layout'] == 'body_25' and data['classes'] == list('abcd') and f'{len(clips)} clips' in summary
+    dump_pickle(dict(split={}, annotations=clips), path)
+    with pytest.raises(ReadError, match='25 joints; the layout has 17'):
+        convert('mmaction', path, out, layout='coco')
+    convert('mmaction', path, out, layout='coco', source_layout='body_25')
+    mapped = load_pickle(out)['annotations'][0]['keypoint']
+    assert np.array_equal(mapped[..., (0, 13), :], clips[0]['keypoint'][..., (0, 13), :])  # nose and left knee in both
     for clip in clips:
         clip.pop('subject')
     dump_pickle(dict(split={}, annotations=clips), path)
