@@ -4,9 +4,10 @@ Importing this package mends what keeps MMAction2 1.2 from running on today's Py
 `mmaction.registry`, so that a config needs only `custom_imports = dict(imports='dynstg_mm')`:
 
 backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block that stands alone or behind any other backbone
-data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, PDWalkDataset, AtaxiaDataset
-transforms  FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, CenterSkeleton, ScaleByLegLength,
-            GaitFeatures
+data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, PDWalkDataset, AtaxiaDataset
+transforms  KeepTrackedPerson, MapLayout, FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, AlignHeading,
+            CenterSkeleton, ScaleByLegLength, GaitFeatures; to augment RandomRot, RandomScale, RandomGaussianNoise,
+            RandomJointDropout, RandomTimeWarp
 metric      GaitMetric
 recognizer  CGRKD, a teacher that trains a student
 

@@ -17,10 +17,21 @@ from .datasets import AnnotationError, ClipError
 USER_ERRORS = (OSError, ValueError, KeyError, TypeError, AssertionError, ImportError, pickle.UnpicklingError)
 
 
+class ConfigOptions(DictAction):
+    """MMEngine's `key=value` options, but spaces in a single value, such as a path, stay in it."""
+
+    @staticmethod
+    def _parse_iterable(val):
+        plain = val.strip('\'"')
+        if ' ' in plain and ',' not in plain and plain[:1] not in ('[', '('):
+            return plain
+        return DictAction._parse_iterable(val)
+
+
 def add_common_arguments(parser):
     """Options that training and testing share with MMAction2's tools."""
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction,
+        '--cfg-options', nargs='+', action=ConfigOptions,
         help='override settings of the config, as xxx=yyy pairs; a list is key="[a,b]" or key=a,b. A top-level '
         '`fold=K` is handed to every data set that has one')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')

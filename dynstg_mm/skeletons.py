@@ -14,7 +14,10 @@ aliases  name in a file -> name in `joints`, where a format has its own
 All but `num_node`, `inward` and `center` may be missing from a layout of the user's own, as long as nothing that needs
 them is asked for; limbs are then the branches that hang off the centre.
 """
+import json
 import re
+import reprlib
+from pathlib import Path
 
 import numpy as np
 
@@ -175,7 +178,7 @@ _STAND_INS = {
     'neck': (('thorax', ), ('spine_shoulder', ), _SHOULDERS), 'thorax': (('neck', ), ('spine_shoulder', ), _SHOULDERS),
     'spine_shoulder': (('neck', ), ('thorax', ), _SHOULDERS),
     'spine': (('spine_mid', ), _SHOULDERS + _HIPS), 'spine_mid': (('spine', ), _SHOULDERS + _HIPS),
-    'head': (('left_ear', 'right_ear'), ), 'nose': (('left_eye', 'right_eye'), ),
+    'head': (('left_ear', 'right_ear'), ), 'nose': (('left_eye', 'right_eye'), ), 'neck_base': (('nose', ), ),
     **{f'{side}_{joint}': tuple((f'{side}_{other}', ) for other in ('big_toe', 'foot_index', 'toe_tip', 'foot')
                                 if other != joint)
        for side in ('left', 'right') for joint in ('big_toe', 'foot_index', 'toe_tip', 'foot')}
@@ -186,18 +189,26 @@ def get_layout(layout):
     """Return the layout of that name, or check and complete a layout of the user's own.
 
     Args:
-        layout (str | dict): A key of `LAYOUTS`, or a dict with at least `num_node`, `inward` and `center`.
+        layout (str | dict): A key of `LAYOUTS`, a dict with at least `num_node`, `inward` and `center`, or the path of
+            such a dict in a .json file.
 
     Returns:
         dict: The layout, with `joints` and `limbs` filled in where they were missing.
 
     Raises:
-        ValueError: The name is unknown, a key is missing, or a joint index is out of range. The message says which.
+        ValueError: The name is unknown, the file is no JSON, a key is missing, or a joint index is out of range. The
+            message says which.
+        OSError: The file cannot be read.
     """
+    if isinstance(layout, str) and layout.endswith('.json'):
+        try:
+            layout = json.loads(Path(layout).read_text(encoding='utf-8'))
+        except ValueError as error:
+            raise ValueError(f'{layout}: not a readable JSON file ({error}).') from None
     if isinstance(layout, str):
         if layout not in LAYOUTS:
-            raise ValueError(f'layout: unknown name {layout!r}; known are {", ".join(LAYOUTS)}, or pass a dict with '
-                             'num_node, inward and center.')
+            raise ValueError(f'layout: unknown name {reprlib.repr(layout)}; known are {", ".join(LAYOUTS)}, or pass a '
+                             'dict with num_node, inward and center, or the path of one in a .json file.')
         return LAYOUTS[layout]
     if not isinstance(layout, dict):
         raise ValueError(f'layout: {type(layout).__name__}; expected a name or a dict.')
@@ -205,20 +216,26 @@ def get_layout(layout):
     if missing:
         raise ValueError(f'layout: {", ".join(missing)} missing; a layout is a dict with num_node, inward and center.')
     count = layout['num_node']
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f'layout: num_node is {reprlib.repr(count)}; expected the number of joints.')
     groups = {'inward': (layout['inward'], 2), 'legs': (layout.get('legs', []), 3), 'feet': (layout.get('feet', []), 2)}
     for key, (members, size) in groups.items():
         wrong = [member for member in members if not isinstance(member, (list, tuple)) or len(member) != size]
         if wrong:
-            raise ValueError(f'layout: {key} has {wrong[0]!r}; expected {size} joints.')
+            raise ValueError(f'layout: {key} has {reprlib.repr(wrong[0])}; expected {size} joints.')
     used = {key: [joint for member in members for joint in member] for key, (members, _) in groups.items()}
     used.update(center=[layout['center']], left=layout.get('left', []), right=layout.get('right', []),
                 limbs=[joint for limb in layout.get('limbs', {}).values() for joint in limb])
     for key, joints in used.items():
         wrong = [joint for joint in joints if not isinstance(joint, int) or not 0 <= joint < count]
         if wrong:
-            raise ValueError(f'layout: {key} names joint {wrong[0]!r}, and there are {count} (0 to {count - 1}).')
+            raise ValueError(f'layout: {key} names joint {reprlib.repr(wrong[0])}, and there are {count} (0 to '
+                             f'{count - 1}).')
     if len(used['left']) != len(used['right']):
         raise ValueError(f'layout: left has {len(used["left"])} joints and right {len(used["right"])}; they are pairs.')
+    child = _on_a_circle(count, layout['inward'])
+    if child is not None:
+        raise ValueError(f'layout: inward leads from joint {child} back to it; expected edges (child, parent).')
     complete = dict(layout)
     complete.setdefault('joints', tuple(f'joint_{index}' for index in range(count)))
     complete.setdefault('limbs', _branches(count, layout['inward'], layout['center']))
@@ -226,8 +243,20 @@ def get_layout(layout):
         raise ValueError(f'layout: joints has {len(complete["joints"])} names for {count} joints.')
     twice = [name for name in complete['joints'] if list(complete['joints']).count(name) > 1]
     if twice:
-        raise ValueError(f'layout: joints has the name {twice[0]!r} twice.')
+        raise ValueError(f'layout: joints has the name {reprlib.repr(twice[0])} twice.')
     return complete
+
+
+def _on_a_circle(count, edges):
+    """A joint from which the way inward never ends, or None."""
+    parent = dict(edges)
+    for start in range(count):
+        joint = start
+        for _ in range(count):
+            joint = parent.get(joint, joint)
+        if parent.get(joint, joint) != joint:
+            return start
+    return None
 
 
 def _branches(count, edges, center):
@@ -255,7 +284,8 @@ def _branches(count, edges, center):
 def map_joints(names, layout):
     """Where each joint of a layout is found among the joints of another skeleton, by name.
 
-    Names are compared without case, `_` and spaces, and `RKnee` is `right_knee`; the layout's aliases count as names.
+    Names are compared without case, `_` and spaces, and `RKnee` is `right_knee`; the layout's aliases count as names,
+    and what is written like one of either means that one.
     Neck, pelvis, spine, head, nose and the toes have stand-ins where they are missing, such as the mean of both hips.
 
     Args:
@@ -268,10 +298,11 @@ def map_joints(names, layout):
     Raises:
         ValueError: Two of the names are the same, or joints of the layout are not to be had. The message says which.
     """
-    aliases = {_plain(alias): _plain(joint) for alias, joint in layout.get('aliases', {}).items()}
+    exact = {**layout.get('aliases', {}), **{joint: joint for joint in layout['joints']}}
+    alike = {_plain(name): joint for name, joint in exact.items()}  # a joint's name goes before an alias
     where = {}
     for index, name in enumerate(names):
-        plain = aliases.get(_plain(name), _plain(name))
+        plain = _plain(exact.get(name) or alike.get(_plain(name)) or name)
         if plain in where:
             raise ValueError(f'joints: {names[where[plain]]!r} and {name!r} are the same name.')
         where[plain] = index
@@ -312,9 +343,9 @@ def apply_joint_map(keypoint, score, mapping):
 
 def _plain(name):
     """`RBigToe`, `r_big_toe`, `right big toe` -> `rightbigtoe`."""
-    side = re.match('([RrLl])(?=[A-Z_. -])', name)
+    side = re.match('([RrLl])(?=[A-Z][a-z]|[_. -])', name)
     name = name if side is None else {'r': 'right', 'l': 'left'}[side[1].lower()] + name[1:]
-    return re.sub('[^a-z0-9]', '', name.lower())
+    return re.sub(r'[\W_]', '', name.lower())
 
 
 def mirror_order(layout):

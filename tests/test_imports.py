@@ -11,6 +11,7 @@ FORBIDDEN = {
     'models': ('datasets', 'evaluation'),
     'datasets': ('models', 'layers', 'ops', 'evaluation'),
     'evaluation': ('models', 'layers', 'ops', 'datasets'),
+    'audit': ('models', 'layers', 'ops'),
 }
 
 

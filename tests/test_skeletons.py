@@ -33,6 +33,15 @@ def test_own_layout_gets_limbs_and_parents():
     assert parents(own) == [0, 0, 1, 0, 3]
 
 
+def test_own_layout_in_a_file(tmp_path):
+    path = tmp_path / 'dreizehn Gelenke.json'
+    path.write_text('{"num_node": 2, "inward": [[1, 0]], "center": 0, "joints": ["hüfte", "knie"]}', encoding='utf-8')
+    assert get_layout(str(path))['joints'] == ['hüfte', 'knie']
+    path.write_text('{"num_node": 2')
+    with pytest.raises(ValueError, match='Gelenke.json: not a readable JSON file'):
+        get_layout(str(path))
+
+
 @pytest.mark.parametrize('layout, message', [
     ('body_26', 'unknown name'),
     (dict(num_node=3), 'inward, center missing'),
@@ -43,6 +52,8 @@ def test_own_layout_gets_limbs_and_parents():
     (dict(num_node=3, inward=[(1, 0)], center=0, legs=[(0, 1)]), 'legs has'),
     (dict(num_node=3, inward=[(1, 0)], center='hip'), "center names joint 'hip'"),
     ([(1, 0)], 'list; expected a name or a dict'),
+    (dict(num_node='3', inward=[(1, 0)], center=0), "num_node is '3'"),
+    (dict(num_node=3, inward=[(1, 2), (2, 1)], center=0), 'leads from joint 1 back to it'),
 ])
 def test_wrong_layout_is_named(layout, message):
     with pytest.raises(ValueError, match=message):
@@ -72,6 +83,8 @@ def test_joints_are_mapped_by_name():
 def test_names_of_the_msnd_files_are_its_layout():
     layout = LAYOUTS['msnd']
     assert map_joints(list(layout['aliases']), layout) == [(index, ) for index in range(25)]
+    assert map_joints(layout['joints'], layout) == [(index, ) for index in range(25)]  # `RightShoulder` is a collar
+    assert map_joints([name.upper() for name in layout['joints']], layout) == [(index, ) for index in range(25)]
 
 
 def test_a_mean_of_joints_is_lost_where_one_of_them_is():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets.folds import subject_folds
-from ..evaluation.report import _metadata
+from ..evaluation.report import metadata_of
 from ..evaluation.statistics import classification_scores, confusion_of, subject_interval
 from .clips import image_shape
 from .progress import with_bar
@@ -13,7 +13,7 @@ FAR = 0.5  # share of the way from chance to perfect from which on metadata give
 TRACE = 0.1  # below this share, nothing is said
 FOLDS, FEWEST = 5, 3  # folds, or as many as there are people of the smallest class, which has to have so many
 METADATA = 'all metadata'
-FIELDS = {'rate': [0], 'length': [1, 2], 'lost joints and frames': [3, 4], 'image size': [5, 6]}  # of `_metadata`
+FIELDS = {'rate': [0], 'length': [1, 2], 'lost joints and frames': [3, 4], 'image size': [5, 6]}  # of `metadata_of`
 SEEN = ('place', 'body size', 'walking direction')  # what can be seen of a clip but the gait
 
 
@@ -68,7 +68,7 @@ def shortcuts(task, clips, *, progress=True, seed=0):
 
 def _columns(clips):
     """What is learned from, source -> (clips, columns)."""
-    metadata = np.array([_metadata(dict(
+    metadata = np.array([metadata_of(dict(
         keypoint=clip.data['keypoint'], rate=clip.data['rate'], total_frames=clip.data['keypoint'].shape[1],
         img_shape=image_shape(clip.data))) for clip in clips], dtype=float)
     columns = {METADATA: metadata, **{source: metadata[:, where] for source, where in FIELDS.items()}}

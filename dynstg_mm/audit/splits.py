@@ -3,7 +3,7 @@ import re
 from collections import Counter
 from itertools import combinations
 
-from ..datasets.gait_dataset import _family as family_of
+from ..datasets.gait_dataset import family_of
 
 FEW = 5  # people of a class below which its scores say little
 

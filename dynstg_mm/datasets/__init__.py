@@ -1,5 +1,5 @@
 from .augmentations import RandomGaussianNoise, RandomJointDropout, RandomRot, RandomScale, RandomTimeWarp
-from .catalog import (AtaxiaDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, PDWalkDataset,
+from .catalog import (AtaxiaDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, PDWalkDataset,
                       SyntheticGaitDataset)
 from .features import GaitFeatures, feature_channels
 from .gait_dataset import AnnotationError, GaitDataset
@@ -9,7 +9,7 @@ from .transforms import (AlignHeading, CenterSkeleton, ClipError, FillMissingJoi
 __all__ = [
     'AlignHeading', 'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'FillMissingJoints',
     'GaitDataset', 'GaitFeatures', 'KOANMDataset', 'KOAPDNMDataset', 'KOAStageDataset', 'KeepTrackedPerson',
-    'MapLayout', 'MirrorDirection', 'PDWalkDataset', 'RandomGaussianNoise', 'RandomJointDropout', 'RandomRot',
-    'RandomScale', 'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SyntheticGaitDataset',
-    'feature_channels'
+    'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset', 'RandomGaussianNoise', 'RandomJointDropout',
+    'RandomRot', 'RandomScale', 'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength',
+    'SyntheticGaitDataset', 'feature_channels'
 ]

@@ -1,7 +1,6 @@
 """Recordings of any reader, and a table of who walks in them, into one annotation file."""
 import hashlib
 import inspect
-import json
 import os
 import pickle
 import unicodedata
@@ -69,19 +68,14 @@ def clip_options(args):
             raise ConversionError(f'--{key}: {args.format} does not have it; it is for {", ".join(formats)}.')
     if 'img_shape' in known:
         chosen['img_shape'] = args.img_shape
-    return dict(layout=_layout_file(args.layout), source_layout=_layout_file(args.source_layout), rate=args.rate,
+    return dict(layout=_name_or_dict(args.layout), source_layout=_name_or_dict(args.source_layout), rate=args.rate,
                 up=args.up, scale=args.scale, reader=chosen, img_shape=args.img_shape, max_seconds=args.max_seconds,
                 keep_duplicates=args.keep_duplicates, skip_bad=args.skip_bad, jobs=args.jobs)
 
 
-def _layout_file(layout):
-    """A layout's name, or the layout in a .json file."""
-    if layout is None or not layout.endswith('.json'):
-        return layout
-    try:
-        return json.loads(Path(layout).read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ConversionError(f'{layout}: not a readable JSON file ({error}).') from None
+def _name_or_dict(layout):
+    """A layout as the annotation file is to have it: the name of one of ours, or all of the user's own."""
+    return layout if layout is None or layout in LAYOUTS else get_layout(layout)
 
 
 def read_labels(path):
@@ -280,7 +274,7 @@ def arrange(recording, layout=None, up=None, scale=1., path=None):
         names = joints if joints is not None else get_layout(own)['joints'] if own is not None else None
         if names is not None and list(names) != list(complete['joints']):
             try:
-                keypoint, score = apply_joint_map(keypoint, score, _joint_map(list(names), complete))
+                keypoint, score = apply_joint_map(keypoint, score, map_joints(names, complete))
             except ValueError as error:
                 raise ReadError(f'{where}: {error}') from None
         if keypoint.shape[2] != complete['num_node']:
@@ -289,13 +283,6 @@ def arrange(recording, layout=None, up=None, scale=1., path=None):
             raise ReadError(f'{where}: keypoint: none of the layout\'s joints is seen in any frame.')
         joints = complete['joints']
     return replace(recording, keypoint=keypoint, keypoint_score=score, joints=joints, layout=target)
-
-
-def _joint_map(names, layout):
-    """Where the layout's joints are; its aliases count only where not all joints have its own names."""
-    if set(layout['joints']) <= set(names):
-        return [(names.index(joint), ) for joint in layout['joints']]
-    return map_joints(names, layout)
 
 
 def convert(kind, source, out, *, labels=None, classes=None, folds=(5, ), seed=0, name=None, fewer=False, **options):

@@ -173,14 +173,14 @@ class GaitDataset(PoseDataset):
 
     def _check_subjects(self, splits, clips):
         """No subject on two sides of the split this one belongs to."""
-        family = _family(self.split)
+        family = family_of(self.split)
         if family is None:
             MMLogger.get_current_instance().warning(
                 f'split {self.split}: neither train, val nor test is in its name, so that nobody can tell which other '
                 'split it must not share a subject with.')
             return
         where = {}
-        for sibling in (name for name in splits if isinstance(name, str) and _family(name) == family):
+        for sibling in (name for name in splits if isinstance(name, str) and family_of(name) == family):
             for name in self._members(splits, sibling, clips):
                 subject = clips[name].get('subject')
                 if not _is_subject(subject):
@@ -241,7 +241,7 @@ class GaitDataset(PoseDataset):
             fail('label', f'{label}; there are {len(classes)} classes ({", ".join(classes)}), numbered from 0.')
 
 
-def _family(split):
+def family_of(split):
     """Name of a split without the word for its part: `a_fold0_train` and `a_fold0_test` are both `a_fold0_*`."""
     words = list(re.finditer('train|val|test', split))
     return split[:words[-1].start()] + '*' + split[words[-1].end():] if words else None

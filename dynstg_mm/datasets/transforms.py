@@ -211,8 +211,8 @@ def fill(keypoint, seen, layout):
             never.append(joint)
     for joint in never:
         ancestor = joint
-        for _ in parent:  # as many steps as there are joints, should the edges run in a circle
-            ancestor = parent[ancestor] if ancestor in never else ancestor
+        while ancestor in never and ancestor != parent[ancestor]:
+            ancestor = parent[ancestor]
         keypoint[:, joint] = 0 if ancestor in never else keypoint[:, ancestor]
     keypoint += path[:, None]
 

@@ -70,7 +70,7 @@ def metadata_control(ann_file, folds, *, seed=0):
         raise ReportError(f'{ann_file}: no clip {unknown[0]}, which the predictions name.')
     if len(folds) < 2:
         raise ReportError('the metadata control needs the predictions of at least two folds.')
-    columns = [np.array([_metadata(clips[clip['clip']]) for clip in fold]) for fold in folds]
+    columns = [np.array([metadata_of(clips[clip['clip']]) for clip in fold]) for fold in folds]
     labels = [np.array([clip['label'] for clip in fold]) for fold in folds]
     result = []
     for index, fold in enumerate(folds):
@@ -84,7 +84,9 @@ def metadata_control(ann_file, folds, *, seed=0):
     return result
 
 
-def _metadata(clip):
+def metadata_of(clip):
+    """What is known of a recording without its movement: rate, frames, seconds, share of lost joints, of lost frames,
+    height and width of the image."""
     keypoint = clip['keypoint']
     lost = (keypoint == 0).all(-1)
     height, width = clip.get('img_shape', (0, 0))

@@ -5,7 +5,7 @@ import torch
 
 from mmaction.models.utils import Graph
 
-from ..skeletons import LAYOUTS, get_layout
+from ..skeletons import get_layout
 
 
 def build_graph(layout, mode='spatial', **options):
@@ -24,7 +24,7 @@ def build_graph(layout, mode='spatial', **options):
 
 
 def name_layouts():
-    """Let `Graph` take our layouts by name, so that MMAction2's backbones and ours swap places in one config.
+    """Let `Graph` take what `get_layout` takes, so that MMAction2's backbones and ours swap places in one config.
 
     Its own three keep their edges; repeating it changes nothing.
     """
@@ -34,8 +34,8 @@ def name_layouts():
 
     @functools.wraps(known)
     def init(self, layout='coco', *args, **kwargs):
-        ours = isinstance(layout, str) and layout in LAYOUTS and layout not in ('openpose', 'nturgb+d', 'coco')
-        known(self, LAYOUTS[layout] if ours else layout, *args, **kwargs)
+        ours = isinstance(layout, str) and layout not in ('openpose', 'nturgb+d', 'coco')
+        known(self, get_layout(layout) if ours else layout, *args, **kwargs)
 
     Graph.__init__ = init
 

@@ -279,12 +279,6 @@ def test_empty_windows_are_refused(window):
         build('SampleWindows', **window)
 
 
-def test_edges_in_a_circle_end():
-    layout = dict(num_node=3, inward=[(0, 1), (1, 0), (2, 1)], center=2)
-    clip = dict(frame_dir='circle', keypoint=np.float32([[[[0, 0], [0, 0], [1, 1]]] * 9]))
-    assert build('FillMissingJoints', layout=layout, min_joints=0.3)(clip)['keypoint'].shape == (1, 9, 3, 2)
-
-
 def test_place_size_and_direction_leave_no_trace_in_the_input(sample):
     config = Config.fromfile(ROOT / 'configs/_base_/datasets/body_25_windows.py')
     pipeline = Compose(config.test_pipeline)

@@ -2,6 +2,7 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import torch
 
 from dynstg_mm.fileio import dump_pickle
 
-from ..conftest import ROOT
+from ..conftest import ROOT, SAMPLE
 
 CONFIG = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 KOA_CONFIG = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py'
@@ -26,8 +27,10 @@ def train(*arguments, options=(), **rest):
 
 
 def test_train_resume_test(tmp_path, run_tool):
-    work = tmp_path / 'work'
-    done = run_tool(*train('--work-dir', work, '--seed', 3, options=['train_cfg.max_epochs=2']))
+    work, file = tmp_path / 'une démarche', tmp_path / 'Gänge 1.pkl'
+    shutil.copy(SAMPLE, file)
+    done = run_tool(*train('--work-dir', work, '--seed', 3, options=[
+        'train_cfg.max_epochs=2', f'train_dataloader.dataset.ann_file={file}']))
     assert done.returncode == 0, done.stdout
     assert 'eta:' in done.stdout and '"seed": 3' in done.stdout.replace("'", '"') or 'seed: 3' in done.stdout
     summary = json.loads((work / 'train_summary.json').read_text())

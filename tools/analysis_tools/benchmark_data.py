@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.config import DictAction
 from mmengine.runner import Runner
 from rich.progress import track
 
-from dynstg_mm.cli import merge_cfg_options, one_line_errors, read_config
+from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors, read_config
 from dynstg_mm.evaluation.report import markdown
 from dynstg_mm.fileio import atomic_open
 from mmaction.datasets import PoseDataset
@@ -39,7 +38,7 @@ def main():
     parser.add_argument('--workers', type=int, help='processes, in place of the config\'s')
     parser.add_argument('--threads', type=int, default=1, help='of the main process')
     parser.add_argument('--out', type=Path, metavar='FILE', help='write the tables there, too')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override settings of the config')
     args = parser.parse_args()
     if min(args.rounds, args.samples, args.threads) < 1:
         parser.error('--rounds, --samples and --threads: expected positive numbers')

@@ -14,10 +14,9 @@ matplotlib.use('Agg')
 import matplotlib.pyplot as plt  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from mmengine.config import DictAction  # noqa: E402
 from mmengine.runner import load_checkpoint  # noqa: E402
 
-from dynstg_mm.cli import merge_cfg_options, one_line_errors, read_config  # noqa: E402
+from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors, read_config  # noqa: E402
 from dynstg_mm.fileio import atomic_open  # noqa: E402
 from dynstg_mm.skeletons import get_layout  # noqa: E402
 from mmaction.registry import DATASETS, MODELS  # noqa: E402
@@ -30,7 +29,7 @@ def parse_args():
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--clip', help='name (frame_dir) of a clip of the test split; the first by default')
     parser.add_argument('--out', required=True, help='folder for filters.png and filters.npz')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override settings of the config')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override settings of the config')
     return parser.parse_args()
 
 

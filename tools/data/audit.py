@@ -35,7 +35,7 @@ def main():
     if not args.window > 0:
         parser.error('--window: expected a positive number of seconds')
     try:
-        layout = None if args.layout is None else get_layout(read_layout(args.layout))
+        layout = None if args.layout is None else get_layout(args.layout)
     except (ValueError, TypeError, OSError) as error:
         parser.error(f'--layout {args.layout}: {error}')
     with one_line_errors():
@@ -57,11 +57,6 @@ def main():
     if args.out is not None:
         print(f'\n{args.out}: audit.md, audit.json, audit.png')
     sys.exit(audit.failed)
-
-
-def read_layout(name):
-    """A layout's name, or the dict of a .json file."""
-    return json.loads(Path(name).read_text(encoding='utf-8')) if name.endswith('.json') else name
 
 
 def write(path, text):

@@ -2,6 +2,7 @@
 layout = 'body_25'  # of the data set and of the model
 in_channels = 4  # x and y of 'j', joint positions in leg lengths, and of 'jm', their change per second
 train_pipeline = [
+    dict(type='KeepTrackedPerson'),
     dict(type='FillMissingJoints'),
     dict(type='ResampleRate', rate=25, lowpass=6),
     dict(type='SampleWindows', duration=2.56, rate=25),
@@ -14,6 +15,7 @@ train_pipeline = [
     dict(type='PackActionInputs', meta_keys=('frame_dir', 'subject'))
 ]
 test_pipeline = [
+    dict(type='KeepTrackedPerson'),
     dict(type='FillMissingJoints'),
     dict(type='ResampleRate', rate=25, lowpass=6),
     dict(type='SampleWindows', duration=2.56, rate=25, num_clips=5, test_mode=True),

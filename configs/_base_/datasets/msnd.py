@@ -3,6 +3,7 @@ layout = 'msnd'  # of the data set and of the model
 in_channels = 6  # x, y and z of 'j', joint positions in leg lengths, and of 'jm', their change per second
 num_classes = 4
 train_pipeline = [
+    dict(type='KeepTrackedPerson'),
     dict(type='FillMissingJoints'),
     dict(type='ResampleRate', rate=25, lowpass=6),
     dict(type='SampleWindows', duration=2.56, rate=25),
@@ -15,6 +16,7 @@ train_pipeline = [
     dict(type='PackActionInputs', meta_keys=('frame_dir', 'subject'))
 ]
 test_pipeline = [
+    dict(type='KeepTrackedPerson'),
     dict(type='FillMissingJoints'),
     dict(type='ResampleRate', rate=25, lowpass=6),
     dict(type='SampleWindows', duration=2.56, rate=25, num_clips=5, test_mode=True),
