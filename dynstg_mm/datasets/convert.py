@@ -1,22 +1,17 @@
 """Recordings of any reader, and a table of who walks in them, into one annotation file."""
 import hashlib
 import inspect
-import os
-import pickle
 import unicodedata
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from ..fileio import dump_pickle
 from ..skeletons import LAYOUTS, apply_joint_map, get_layout, map_joints
 from .folds import leave_one_subject_out, subject_folds
-from .readers import COORDS, LIBRARIES, READERS, SUFFIXES, ReadError, csv_rows, need
+from .readers import COORDS, LIBRARIES, READERS, ReadError, csv_rows, find_files, need, read_files
 
 COLUMNS = ('clip', 'subject', 'label', 'rate', 'split')
 # Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.
@@ -122,123 +117,6 @@ def parse_rate(text, where):
     if not (np.isfinite(value) and value > 0):
         raise ConversionError(f'{where}: {text!r}; expected frames per second.')
     return value
-
-
-def find_files(kind, source, without=None):
-    """Files of a format in a file or folder, at any depth, by the name of their clip.
-
-    The name is the file's without suffix; where two share it, the path below `source`. For OpenPose a clip is a folder
-    of files, one a frame, or in a folder of several videos the files with one beginning.
-
-    Args:
-        kind (str): A key of `READERS`.
-        source (str | Path): File or folder.
-        without (str | Path, optional): A file in the folder that is no recording, such as the label table.
-
-    Returns:
-        dict[str, Path | list[Path]]: Clip -> what its reader takes.
-
-    Raises:
-        ConversionError: There is no such file or folder, or nothing of the format in it.
-    """
-    source = Path(source)
-    if source.is_file() and kind != 'openpose':
-        return {_name(source, source.parent): source}
-    if not source.is_dir():
-        expected = 'a folder with one file a frame' if source.is_file() else 'a file or folder'
-        raise ConversionError(f'{source}: {"a file" if source.is_file() else "not there"}; expected {expected}.')
-    paths = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES[kind] and path.is_file()
-                   and not path.name.startswith('.') and not (without and path.samefile(without)))
-    if not paths:
-        raise ConversionError(f'{source}: no {" or ".join("*" + suffix for suffix in SUFFIXES[kind])} in or below it.')
-    if kind == 'openpose':
-        return _openpose_clips(paths, source)
-    found = {}
-    for path in paths:
-        found.setdefault(_name(path, source), []).append(path)
-    return {name if len(same) == 1 else _below(path.with_suffix(''), source): path
-            for name, same in found.items() for path in same}
-
-
-def _openpose_clips(paths, source):
-    """Files by folder and by the beginning of their names, in the order of the frames."""
-    folders = {}
-    for path in paths:
-        beginning = path.stem.removesuffix('_keypoints').rstrip('0123456789').rstrip('_-. ')
-        folders.setdefault(path.parent, {}).setdefault(beginning, []).append(path)
-    names = [folder.name for folder in folders]
-    clips = {}
-    for folder, videos in folders.items():
-        for beginning, files in videos.items():
-            whole = folder.resolve().name if names.count(folder.name) == 1 else _below(folder, source)
-            clips[unicodedata.normalize('NFC', whole if len(videos) == 1 else beginning)] = files
-    if sum(map(len, clips.values())) < len(paths):
-        raise ConversionError(f'{source}: two videos of one name; expected a folder for each.')
-    return clips
-
-
-def _name(path, source):
-    """A clip's name: the file's, or the folder's where the program gives all its files one name."""
-    stem = path.stem
-    if stem in ('alphapose-results', 'results', 'predictions') and path.parent.resolve() != source.resolve():
-        stem = path.parent.name
-    return unicodedata.normalize('NFC', stem)
-
-
-def _below(path, source):
-    return unicodedata.normalize('NFC', path.relative_to(source).as_posix())
-
-
-def read_files(files, read, *, jobs=1, skip_bad=False):
-    """Read files in several processes, with a progress bar.
-
-    Args:
-        files (dict[str, Path]): Clip -> what `read` takes.
-        read (callable): Name and path in, list of recordings out; a function of a module, or a `partial` of one.
-        jobs (int): Processes; 0 for one a core.
-        skip_bad (bool): Leave broken files out.
-
-    Returns:
-        tuple[dict[str, list], list[str]]: Clip -> what was read, in the order of `files`; a line on every file that was
-        left out.
-
-    Raises:
-        ReadError: A file is broken, and `skip_bad` is not set.
-    """
-    jobs = min(jobs or os.cpu_count() or 1, len(files))
-    results, bad = {}, []
-    for name, result in track(_results(files, read, jobs), 'reading', total=len(files)):
-        if isinstance(result, str):
-            if not skip_bad:
-                raise ReadError(result)
-            bad.append(result)
-        else:
-            results[name] = result
-    return {name: results[name] for name in files if name in results}, bad
-
-
-def _results(files, read, jobs):
-    if jobs <= 1:
-        yield from ((name, _attempt(read, name, path)) for name, path in files.items())
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        futures = {pool.submit(_attempt, read, name, path): name for name, path in files.items()}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool:
-            raise ReadError('a process that read files was ended from outside, perhaps for want of memory; --jobs 1 '
-                            'shows at which file.') from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _attempt(read, name, path):
-    """What `read` makes of a file, or what is wrong with it."""
-    try:
-        return read(name, path)
-    except (ValueError, OSError, pickle.UnpicklingError) as error:  # a ReadError is a ValueError
-        return ' '.join(str(error).split())
 
 
 def read_recordings(name, path, *, kind, options, layout=None, source_layout=None, up=None, scale=1.):

@@ -1,4 +1,5 @@
 """Readers of other programs' files: a path in, `Recording`s out."""
+from .files import find_files, read_files
 from .json_files import read_alphapose, read_mmpose, read_openpose
 from .mocap import read_bvh, read_c3d
 from .pickles import read_mmaction
@@ -7,13 +8,10 @@ from .tables import COORDS, csv_rows, read_csv, read_mediapipe, read_npz
 
 READERS = dict(openpose=read_openpose, alphapose=read_alphapose, mmpose=read_mmpose, mediapipe=read_mediapipe,
                csv=read_csv, npz=read_npz, bvh=read_bvh, c3d=read_c3d, mmaction=read_mmaction)
-SUFFIXES = dict(openpose=('.json', ), alphapose=('.json', ), mmpose=('.json', ), mediapipe=('.csv', '.npz'),
-                csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ),
-                mmaction=('.pkl', '.pickle'))
 LIBRARIES = dict(bvh=('pymotion.io.bvh', 'bvh'), c3d=('c3d', 'c3d'))  # module, and the extra that brings it
 
 __all__ = [
-    'COORDS', 'EmptyRecording', 'LIBRARIES', 'READERS', 'ReadError', 'Recording', 'SUFFIXES', 'csv_rows', 'need',
-    'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_mediapipe', 'read_mmaction', 'read_mmpose', 'read_npz',
-    'read_openpose', 'readable'
+    'COORDS', 'EmptyRecording', 'LIBRARIES', 'READERS', 'ReadError', 'Recording', 'csv_rows', 'find_files', 'need',
+    'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_files', 'read_mediapipe', 'read_mmaction',
+    'read_mmpose', 'read_npz', 'read_openpose', 'readable'
 ]

@@ -11,9 +11,8 @@ import re
 from pathlib import Path
 
 from dynstg_mm.cli import one_line_errors
-from dynstg_mm.datasets.convert import (arrange, drop_duplicates, find_files, listing, make_splits, read_files, summary,
-                                        write, written)
-from dynstg_mm.datasets.readers import EmptyRecording, ReadError, read_npz
+from dynstg_mm.datasets.convert import arrange, drop_duplicates, listing, make_splits, summary, write, written
+from dynstg_mm.datasets.readers import EmptyRecording, ReadError, find_files, read_files, read_npz
 
 GROUPS, STAGES = ('NM', 'KOA', 'PD'), ('EL', 'MD', 'SV')
 NAME = re.compile(r'(?P<id>\d+)_(?P<group>NM|KOA|PD)_(?P<pass>\d+)(_(?P<stage>EL|ML|MD|SV))?_keypoints')
