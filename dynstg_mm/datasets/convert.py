@@ -54,6 +54,8 @@ def clip_options(args):
     """Options of `read_clips` on the command line; ConversionError where the format's reader does not have one."""
     if args.persons < 1 or args.jobs < 0:
         raise ConversionError('--persons and --jobs: expected whole numbers from 1 (0 jobs for one a core).')
+    if args.img_shape is not None and min(args.img_shape) < 1:
+        raise ConversionError('--img-shape: expected height and width in pixels.')
     chosen = dict(persons=args.persons if args.persons != 1 else None, coords=args.coords, dims=args.dims)
     chosen = {key: value for key, value in chosen.items() if value is not None}
     known = inspect.signature(READERS[args.format]).parameters
