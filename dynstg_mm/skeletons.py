@@ -171,6 +171,8 @@ LAYOUTS = {
                    left_leg=[20, 21, 22, 23, 24], right_leg=[1, 2, 3, 4, 5])),
 }
 
+MOST_JOINTS = 1000  # what is made of a layout grows with the square of its joints
+
 _SHOULDERS, _HIPS = ('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip')
 # What stands in for a joint that a skeleton lacks: the same place under another name, or the mean of several joints.
 _STAND_INS = {
@@ -216,8 +218,9 @@ def get_layout(layout):
     if missing:
         raise ValueError(f'layout: {", ".join(missing)} missing; a layout is a dict with num_node, inward and center.')
     count = layout['num_node']
-    if not isinstance(count, int) or count < 1:
-        raise ValueError(f'layout: num_node is {reprlib.repr(count)}; expected the number of joints.')
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_JOINTS:
+        raise ValueError(f'layout: num_node is {reprlib.repr(count)}; expected the number of joints, 1 to '
+                         f'{MOST_JOINTS}.')
     groups = {'inward': (layout['inward'], 2), 'legs': (layout.get('legs', []), 3), 'feet': (layout.get('feet', []), 2)}
     for key, (members, size) in groups.items():
         wrong = [member for member in members if not isinstance(member, (list, tuple)) or len(member) != size]
@@ -249,13 +252,15 @@ def get_layout(layout):
 
 def _on_a_circle(count, edges):
     """A joint from which the way inward never ends, or None."""
-    parent = dict(edges)
-    for start in range(count):
-        joint = start
-        for _ in range(count):
-            joint = parent.get(joint, joint)
-        if parent.get(joint, joint) != joint:
-            return start
+    parent, sound = {child: towards for child, towards in edges if child != towards}, set()
+    for joint in range(count):
+        way = set()
+        while joint in parent and joint not in sound:
+            if joint in way:
+                return joint
+            way.add(joint)
+            joint = parent[joint]
+        sound |= way
     return None
 
 

@@ -4,6 +4,7 @@ from itertools import combinations, product
 
 import numpy as np
 
+from ..datasets.annotation import file_layout, is_name, wrong_classes
 from ..fileio import load_pickle
 from ..skeletons import get_layout
 from .clips import Clip, check_scale, read_clips
@@ -74,17 +75,19 @@ def audit_file(path, *, layout=None, split=(), window=2.56, allow=(), progress=T
     data, found = load_pickle(path), Findings(allow)
     if not isinstance(data, dict) or not isinstance(data.get('annotations'), list) or not data['annotations']:
         raise ValueError(f'{path}: annotations: missing; expected a dict with split and a list of annotations.')
-    layout = get_layout(layout) if layout is not None else _own_layout(data, found)
+    own = _own_layout(data, found)
+    layout = get_layout(layout) if layout is not None else own
+    if layout is None and data.get('layout') is None:
+        found.add('layout', 'layout: missing')
     classes = _own_classes(data, found)
     annotations = data['annotations']
-    names = {clip['frame_dir'] for clip in annotations
-             if isinstance(clip, dict) and isinstance(clip.get('frame_dir'), str)}
+    names = {clip['frame_dir'] for clip in annotations if isinstance(clip, dict) and is_name(clip.get('frame_dir'))}
     tasks = read_splits(data.get('split'), names, split, found)
     if split:
         kept = {name for families in tasks.values() for sides in families.values() for part in sides.values()
                 for name in part}
-        annotations = [clip for clip in annotations if isinstance(clip, dict)
-                       and isinstance(clip.get('frame_dir'), str) and clip['frame_dir'] in kept]
+        annotations = [clip for clip in annotations if isinstance(clip, dict) and is_name(clip.get('frame_dir'))
+                       and clip['frame_dir'] in kept]
     clips = {clip.name: clip for clip in read_clips(annotations, layout, classes, window, found, progress=progress)}
     measured = [clip for clip in clips.values() if clip.measures is not None]
     check_scale(measured, found)
@@ -120,24 +123,21 @@ def _add_shortcuts(audit, found, progress):
 def _own_layout(data, found):
     """The file's layout, None where it has none that can be used."""
     if data.get('layout') is None:
-        found.add('layout', 'layout: missing')
         return None
     try:
-        return get_layout(data['layout'])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        found.add('layout', str(error))
+        return file_layout(data['layout'])
+    except ValueError as error:
+        found.add('wrong_layout', str(error))
         return None
 
 
 def _own_classes(data, found):
     """The file's names of the classes, None where it has none that can be used."""
     classes = data.get('classes')
-    if classes is None:
-        return None
-    if not isinstance(classes, (list, tuple)) or not classes or not all(isinstance(name, str) for name in classes):
-        found.add('classes', f'classes: {classes!r:.60}')
-        return None
-    return list(classes)
+    fault = None if classes is None else wrong_classes(classes)
+    if fault is not None:
+        found.add('classes', fault)
+    return None if classes is None or fault is not None else list(classes)
 
 
 def _check_rates(clips, found):

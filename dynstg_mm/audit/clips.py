@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.transforms import leg_length
+from ..datasets.annotation import clip_faults, describe, is_name
+from ..datasets.transforms import leg_length, tracked_person
 from ..skeletons import mirror_order
 from .progress import with_bar
 
@@ -17,14 +18,14 @@ class Clip:
     """An annotation with a name of its own."""
 
     name: str
-    data: dict
-    wrong: set  # of 'rate', 'label', 'subject', 'keypoint': what cannot be used
+    data: dict  # the annotation, its subject as text
+    wrong: set  # of 'rate', 'label', 'subject', 'total_frames', 'keypoint': what cannot be used
     measures: 'Measures | None' = None  # with a rate and keypoints that show somebody
 
 
 @dataclass
 class Measures:
-    """What is measured of a sound clip, for its first person."""
+    """What is measured of a sound clip, for the person who is seen most, as `KeepTrackedPerson` chooses."""
 
     lost: np.ndarray  # (V,), share of the frames with the person in which each joint is lost
     lost_frames: float  # share of all frames without the person
@@ -50,12 +51,11 @@ def read_clips(annotations, layout, classes, window, found, *, progress=True):
         Clip: Every annotation that has a name of its own.
     """
     usual = _usual_shape(annotations, layout)
-    names = Counter(clip['frame_dir'] for clip in annotations
-                    if isinstance(clip, dict) and isinstance(clip.get('frame_dir'), str))
+    names = Counter(clip['frame_dir'] for clip in annotations if isinstance(clip, dict) and is_name(clip.get('frame_dir')))
     for index, clip in enumerate(with_bar(annotations, 'measuring clips', progress)):
         name = clip.get('frame_dir') if isinstance(clip, dict) else None
-        if not isinstance(name, str):
-            found.add('annotation', f'annotation {index}: {_describe(clip if not isinstance(clip, dict) else name)}')
+        if not is_name(name):
+            found.add('annotation', f'annotation {index}: {describe(name if isinstance(clip, dict) else clip)}')
             continue
         if names[name] > 1:
             found.add('name', f'clip {name}: annotation {index}')
@@ -63,7 +63,9 @@ def read_clips(annotations, layout, classes, window, found, *, progress=True):
         elif names[name] < 0:
             found.add('name', f'clip {name}: annotation {index}')
             continue
-        one = Clip(name, clip, _check_fields(name, clip, classes, found) | _check_keypoint(name, clip, usual, found))
+        one = Clip(name, clip, _check(name, clip, usual, classes, found))
+        if 'subject' not in one.wrong:
+            one.data = dict(clip, subject=str(clip['subject']))
         if not one.wrong & {'rate', 'keypoint'}:
             one.measures = _measure(name, clip, layout, window, found)
         yield one
@@ -78,54 +80,21 @@ def _usual_shape(annotations, layout):
     return (layout['num_node'] if layout is not None else joints), channels
 
 
-def _check_fields(name, clip, classes, found):
-    """Check what stands beside the keypoints; which of rate, label and subject cannot be used."""
-    wrong = set()
-    rate, label, subject = clip.get('rate'), clip.get('label'), clip.get('subject')
-    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)) or not 0 < rate < 1e6:
-        found.add('rate', f'clip {name}: {rate!r:.60}')
-        wrong.add('rate')
-    elif not 10 <= rate <= 500:
-        found.add('odd_rate', f'clip {name}: {rate:g}')
-    if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < 1000:
-        found.add('label', f'clip {name}: {label!r:.60}')
-        wrong.add('label')
-    elif classes is not None and label >= len(classes):
-        found.add('label', f'clip {name}: {label}; there are {len(classes)} classes, numbered from 0')
-        wrong.add('label')
-    if not isinstance(subject, (str, int, np.integer)):
-        found.add('subject', f'clip {name}: {_describe(subject)}')
-        wrong.add('subject')
-    return wrong
-
-
-def _check_keypoint(name, clip, usual, found):
-    """Check keypoints and scores; {'keypoint'} where they cannot be used."""
-    keypoint, score = clip.get('keypoint'), clip.get('keypoint_score')
-    if (not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4 or keypoint.dtype.kind not in 'fiu'
-            or not keypoint.size or keypoint.shape[3] not in (2, 3)):
-        found.add('keypoint', f'clip {name}: {_describe(keypoint)}')
-        return {'keypoint'}
-    wrong, frames = set(), clip.get('total_frames')
-    if not isinstance(frames, (int, np.integer)) or frames != keypoint.shape[1]:
-        found.add('total_frames', f'clip {name}: {frames!r:.60}; keypoint has {keypoint.shape[1]} frames')
-    if keypoint.shape[2:] != usual:
-        found.add('joint_count', f'clip {name}: {keypoint.shape[2]} joints of {keypoint.shape[3]} coordinates; '
-                  f'expected {usual[0]} of {usual[1]}')
-        wrong = {'keypoint'}
-    with np.errstate(all='ignore'):
-        lost = ~np.isfinite(keypoint.astype(np.float32))  # what models compute in
-    if lost.any():
-        where = np.argwhere(lost.any(-1))
-        found.add('nan', f'clip {name}: {len(where)} joints, first in frame {where[0][1]}, joint {where[0][2]}')
-        wrong = {'keypoint'}
-    if score is not None:
-        if (not isinstance(score, np.ndarray) or score.shape != keypoint.shape[:3] or score.dtype.kind not in 'fiu'
-                or not np.isfinite(score).all()):
-            found.add('score', f'clip {name}: {_describe(score)}; keypoint has shape {keypoint.shape}')
-            wrong = {'keypoint'}
-        elif score.min() < 0 or score.max() > 1.1:  # OpenPose's go a little above 1
+def _check(name, clip, usual, classes, found):
+    """Note what `GaitDataset` refuses, and what only looks wrong; the fields that cannot be used."""
+    wrong, (joints, channels) = set(), usual
+    for kind, field, fault in clip_faults(clip, joints=joints, classes=classes):
+        found.add(kind, f'clip {name}: {fault.removesuffix(".")}')
+        wrong.add('keypoint' if field == 'keypoint_score' else field)
+    if 'keypoint' not in wrong:
+        if clip['keypoint'].shape[3] != channels:
+            found.add('joint_count', f'clip {name}: {clip["keypoint"].shape[3]} coordinates; expected {channels}')
+            wrong.add('keypoint')
+        score = clip.get('keypoint_score')
+        if score is not None and not 0 <= score.min() <= score.max() <= 1.1:  # OpenPose's go a little above 1
             found.add('score_range', f'clip {name}: {score.min():.3g} to {score.max():.3g}')
+    if 'rate' not in wrong and not 10 <= clip['rate'] <= 500:
+        found.add('odd_rate', f'clip {name}: {clip["rate"]:g}')
     return wrong
 
 
@@ -136,9 +105,10 @@ def _measure(name, clip, layout, window, found):
     if clip.get('keypoint_score') is not None:
         seen &= clip['keypoint_score'] >= SEEN
     times = (seen.mean(2) >= PRESENT).sum(1)
-    if len(times) > 1 and times.max() > times[0]:
-        found.add('first_person', f'clip {name}: in {times[0]} frames; person {times.argmax()} in {times.max()}')
-    body, seen, rate = keypoint[0].astype(np.float64), seen[0], float(clip['rate'])
+    person, _ = tracked_person(keypoint, clip.get('keypoint_score'))
+    if times[person] > times[0]:
+        found.add('first_person', f'clip {name}: in {times[0]} frames; person {person} in {times[person]}')
+    body, seen, rate = keypoint[person].astype(np.float64), seen[person], float(clip['rate'])
     there = np.flatnonzero(seen.mean(1) >= PRESENT)
     if not len(there):
         found.add('nobody', f'clip {name}')
@@ -247,9 +217,3 @@ def check_scale(clips, found):
     for clip in clips:
         if not usual / 3 <= clip.measures.size <= usual * 3:
             found.add('scale', f'clip {clip.name}: {clip.measures.size:.3g}; most have {usual:.3g}')
-
-
-def _describe(value):
-    if isinstance(value, np.ndarray):
-        return f'an array of {value.dtype} of shape {value.shape}'
-    return 'missing' if value is None else f'a value of type {type(value).__name__}'

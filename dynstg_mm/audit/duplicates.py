@@ -8,7 +8,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import median_filter
 from scipy.optimize import minimize_scalar
 
-from ..datasets.transforms import ClipError, FillMissingJoints, ResampleRate
+from ..datasets.transforms import ClipError, FillMissingJoints, ResampleRate, tracked_person
 from ..skeletons import mirror_order
 from .progress import with_bar
 
@@ -60,8 +60,8 @@ def near_copies(clips, layout, *, progress=True):
     A clip is described by the distances between its joints over time, 25 times a second: neither place, direction,
     mirror nor, with left and right known from the layout, the swap of sides changes them. Every second of a clip is
     searched for in all others, and where a window of 2 s is alike, the two clips are laid over each other as long as
-    they overlap. They are one recording if what differs is less than a tenth of the movement itself, with one scale for
-    all; another walk of the same person differs by several tenths.
+    they overlap. They are one recording if what differs is less than 0.15 of the movement itself (`SAME`), with one
+    scale for all; another walk of the same person differs by several tenths.
 
     It does not find: a copy under a wrong rate, one of less than 2 s, one played backwards, one with other joints, and
     noise above some hundredths of the leg length.
@@ -106,10 +106,11 @@ def near_copies(clips, layout, *, progress=True):
 
 
 def _walk(clip, layout):
-    """Keypoints of the first person at RATE, shape (T, V, C); empty where no frame shows anybody."""
-    data = dict(keypoint=clip['keypoint'][:1], rate=clip['rate'], layout=layout)
+    """Keypoints of the person seen most at RATE, shape (T, V, C); empty where no frame shows anybody."""
+    person, _ = tracked_person(clip['keypoint'], clip.get('keypoint_score'))
+    data = dict(keypoint=clip['keypoint'][person:person + 1], rate=clip['rate'], layout=layout)
     if clip.get('keypoint_score') is not None:
-        data['keypoint_score'] = clip['keypoint_score'][:1]
+        data['keypoint_score'] = clip['keypoint_score'][person:person + 1]
     try:
         data = FillMissingJoints()(data)
         data['keypoint'] = median_filter(data['keypoint'], (1, 2 * round(SPIKE * clip['rate'] / 2) + 1, 1, 1))

@@ -3,7 +3,7 @@ import re
 from collections import Counter
 from itertools import combinations
 
-from ..datasets.gait_dataset import family_of
+from ..datasets.annotation import describe, family_of, is_name, split_members
 
 FEW = 5  # people of a class below which its scores say little
 
@@ -33,12 +33,12 @@ def read_splits(splits, names, chosen, found):
     """
     if not isinstance(splits, dict):
         if splits is not None:
-            found.add('split', f'split: a value of type {type(splits).__name__}; expected a dict of lists')
+            found.add('split', f'split: {describe(splits)}; expected a dict of lists')
         splits = {}
-    texts = [name for name in splits if isinstance(name, str)]
+    texts = [name for name in splits if is_name(name)]
     for name in splits:
-        if not isinstance(name, str):
-            found.add('split', f'split {name!r:.60}: the name is no text')
+        if not is_name(name):
+            found.add('split', f'split {describe(name)}: the name is no text')
     families = {name: family_of(name) or name for name in texts}
     wanted = set()
     for choice in chosen:
@@ -60,14 +60,15 @@ def read_splits(splits, names, chosen, found):
 
 def _members(split, content, names, found):
     """Clips of a split that there are, each once."""
-    if not isinstance(content, (list, tuple)):
-        found.add('split', f'split {split}: a value of type {type(content).__name__}; expected a list of clip names')
+    there = split_members(content)
+    if there is None:
+        found.add('split', f'split {split}: {describe(content)}; expected a list of clip names')
         return []
-    if not len(content):
+    if not there:
         found.add('split', f'split {split}: empty')
     members = []
-    for member in content:
-        if not isinstance(member, str) or member not in names:
+    for member in there:
+        if member not in names:
             found.add('split', f'split {split}: {member!r:.80} has no annotation')
         elif member in members:
             found.add('split', f'split {split}: names clip {member} twice')
@@ -100,13 +101,13 @@ def _check_sides(sides, clips, found):
             found.add('recording_leak', f'clip {name}: in both {one} and {other}')
         people = [{clips[name].data['subject'] for name in sides[side] if 'subject' not in clips[name].wrong}
                   for side in (one, other)]
-        for subject in sorted(people[0] & people[1], key=str):
+        for subject in sorted(people[0] & people[1]):
             found.add('subject_leak', f'subject {subject}: in both {one} and {other}')
     labels = {side: Counter(clips[name].data['label'] for name in names if 'label' not in clips[name].wrong)
               for side, names in sides.items()}
     everywhere = set().union(*labels.values())
     for side, names in sides.items():
-        training = 'train' in side
+        training = 'train' in side.lower()
         people = {clips[name].data['subject'] for name in names if 'subject' not in clips[name].wrong}
         for label in sorted(everywhere - set(labels[side])):
             if training and names:
@@ -125,7 +126,7 @@ def _check_task(task, members, found):
         if len(people) < FEW:
             found.add('few_subjects', f'task {task}: class {label}: {len(people)}')
     for one, other in combinations(sorted(classes), 2):
-        for subject in sorted(classes[one] & classes[other], key=str):
+        for subject in sorted(classes[one] & classes[other]):
             found.add('two_classes', f'task {task}: subject {subject}: {one} and {other}')
 
 

@@ -1,8 +1,5 @@
 """Gait clips in MMAction2's annotation format, checked before a model sees them."""
 import itertools
-import re
-import reprlib
-from collections.abc import Sized
 
 import numpy as np
 from mmengine.dataset import Compose
@@ -13,9 +10,7 @@ from mmaction.registry import DATASETS
 
 from ..fileio import load_pickle
 from ..skeletons import get_layout
-from .transforms import RATES
-
-LARGEST = 1e9  # the largest coordinate, in any unit of length
+from .annotation import clip_faults, describe, family_of, file_layout, is_name, is_subject, split_members, wrong_classes
 
 
 class AnnotationError(ValueError):
@@ -78,14 +73,14 @@ class GaitDataset(PoseDataset):
         clips = {}
         for index, clip in enumerate(data['annotations']):
             name = clip.get('frame_dir') if isinstance(clip, dict) else None
-            if not _is_name(name):
-                self._fail(f'annotation {index}: frame_dir: {_describe(name)}; expected a dict with the clip\'s name.')
+            if not is_name(name):
+                self._fail(f'annotation {index}: frame_dir: {describe(name)}; expected a dict with the clip\'s name.')
             if name in clips:
                 self._fail(f'clip {name}: frame_dir: stands there twice; expected one annotation a clip.')
             clips[name] = clip
-        splits = data.get('split') or {}
+        splits = {} if data.get('split') is None else data['split']
         if not isinstance(splits, dict):
-            self._fail(f'split: {_describe(splits)}; expected a dict of names of clips.')
+            self._fail(f'split: {describe(splits)}; expected a dict of names of clips.')
         if self.split is None:
             chosen = list(clips)
         else:
@@ -126,9 +121,9 @@ class GaitDataset(PoseDataset):
     def _take_classes(self, found):
         if found is None:
             return
-        if not isinstance(found, (list, tuple)) or not found or not all(map(_is_name, found)) or \
-                len(set(found)) < len(found):
-            self._fail(f'classes: {_describe(found)}; expected different names, in the order of the labels.')
+        fault = wrong_classes(found)
+        if fault is not None:
+            self._fail(fault)
         ours = self._metainfo.get('classes')
         if ours is None:
             self._metainfo['classes'] = tuple(found)
@@ -139,14 +134,10 @@ class GaitDataset(PoseDataset):
     def _take_layout(self, found):
         if found is None:
             return
-        count = found.get('num_node', 1) if isinstance(found, dict) else 1
-        if not isinstance(count, int) or not 0 < count < 1000:
-            self._fail(f'layout: num_node is {_describe(count)}; expected the number of joints.')
         try:
-            layout = get_layout(found)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-            reason = str(error) if str(error).startswith('layout: ') else f'layout: {type(error).__name__}: {error}'
-            self._fail(' '.join(reason.split()))
+            layout = file_layout(found)
+        except ValueError as error:
+            self._fail(str(error))
         if self.layout is None:
             self.layout = layout
         elif _joints(layout) != _joints(self.layout) and None not in (_joints(layout), _joints(self.layout)):
@@ -157,10 +148,9 @@ class GaitDataset(PoseDataset):
         if split not in splits:
             known = ', '.join(sorted(map(str, splits))) or 'none'
             self._fail(f'split {split}: not in the file; it has {known}.')
-        members = splits[split]
-        if not isinstance(members, (list, tuple, set, frozenset, np.ndarray)) or not all(map(_is_name, members)):
-            self._fail(f'split {split}: {_describe(members)}; expected a list of names of clips.')
-        members = sorted(members) if isinstance(members, (set, frozenset)) else list(members)
+        members = split_members(splits[split])
+        if members is None:
+            self._fail(f'split {split}: {describe(splits[split])}; expected a list of names of clips.')
         if not members:
             self._fail(f'split {split}: empty; expected at least one clip.')
         for name in members:
@@ -183,8 +173,8 @@ class GaitDataset(PoseDataset):
         for sibling in (name for name in splits if isinstance(name, str) and family_of(name) == family):
             for name in self._members(splits, sibling, clips):
                 subject = clips[name].get('subject')
-                if not _is_subject(subject):
-                    self._fail(f'clip {name}: subject: {_describe(subject)}; expected who walks, so that nobody is in '
+                if not is_subject(subject):
+                    self._fail(f'clip {name}: subject: {describe(subject)}; expected who walks, so that nobody is in '
                                'both training and test.')
                 other = where.setdefault(str(subject), sibling)
                 if other != sibling:
@@ -192,59 +182,10 @@ class GaitDataset(PoseDataset):
                                'belongs to one side only.')
 
     def _check_clip(self, name, clip):
-        def fail(field, message):
-            self._fail(f'clip {name}: {field}: {message}')
-
-        keypoint = clip.get('keypoint')
-        if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4 or keypoint.dtype.kind not in 'fiu':
-            fail('keypoint', f'{_describe(keypoint)}; expected an array of numbers (persons, frames, joints, 2 or 3).')
-        persons, frames, joints, channels = keypoint.shape
-        if not persons or not frames or not joints:
-            fail('keypoint', f'{persons} persons in {frames} frames with {joints} joints; expected at least one of '
-                 'each.')
-        if self.layout is not None and joints != self.layout['num_node']:
-            fail('keypoint', f'{joints} joints; the layout has {self.layout["num_node"]}.')
-        if channels not in (2, 3):
-            fail('keypoint', f'{channels} coordinates; expected 2 or 3 (scores belong into keypoint_score).')
-        self._check_numbers(fail, 'keypoint', keypoint)
-        score = clip.get('keypoint_score')
-        if score is not None:
-            shape = keypoint.shape[:3]
-            if not isinstance(score, np.ndarray) or score.shape != shape or score.dtype.kind not in 'fiub':
-                fail('keypoint_score', f'{_describe(score)}; expected an array of numbers of shape {shape}.')
-            self._check_numbers(fail, 'keypoint_score', score)
-        total = clip.get('total_frames')
-        if not isinstance(total, (int, np.integer)) or total != frames:
-            fail('total_frames', f'{_describe(total)}; keypoint has {frames} frames.')
-        if not _is_number(clip.get('rate')) or not RATES[0] <= clip['rate'] <= RATES[1]:
-            fail('rate', f'{_describe(clip.get("rate"))}; expected the frames per second of the recording, '
-                 f'{RATES[0]} to {RATES[1]}.')
-        if clip.get('subject') is not None and not _is_subject(clip['subject']):
-            fail('subject', f'{_describe(clip["subject"])}; expected a name.')
-        self._check_label(fail, clip.get('label'))
-
-    @staticmethod
-    def _check_numbers(fail, field, array):
-        """No NaN, and nothing that is no place in any unit of length and overflows once it is squared."""
-        if array.dtype.kind == 'f' and not np.isfinite(array).all():
-            frame = np.argwhere(~np.isfinite(array))[0][1]
-            fail(field, f'NaN or infinite in frame {frame}; a lost joint is zeros with score 0.')
-        lowest, highest = float(array.min()), float(array.max())
-        if highest > LARGEST or lowest < -LARGEST:
-            fail(field, f'{lowest:g} to {highest:g}; expected numbers up to {LARGEST:g}.')
-
-    def _check_label(self, fail, label):
-        classes = self.metainfo.get('classes')
-        if not isinstance(label, (int, np.integer)) or isinstance(label, bool) or not 0 <= label < 10**6:
-            fail('label', f'{_describe(label)}; expected a class number from 0.')
-        if classes is not None and label >= len(classes):
-            fail('label', f'{label}; there are {len(classes)} classes ({", ".join(classes)}), numbered from 0.')
-
-
-def family_of(split):
-    """Name of a split without the word for its part: `a_fold0_train` and `a_fold0_test` are both `a_fold0_*`."""
-    words = list(re.finditer('train|val|test', split))
-    return split[:words[-1].start()] + '*' + split[words[-1].end():] if words else None
+        joints = None if self.layout is None else self.layout['num_node']
+        for _, field, fault in clip_faults(clip, joints=joints, classes=self.metainfo.get('classes')):
+            if field != 'subject' or clip.get('subject') is not None:  # only splits need one
+                self._fail(f'clip {name}: {field}: {fault}')
 
 
 def _joints(layout):
@@ -258,29 +199,3 @@ def _tidy(clip):
     if clip.get('subject') is not None:
         clip['subject'] = str(clip['subject'])
     return clip
-
-
-def _is_name(value):
-    return isinstance(value, str) and value != '' and value.isprintable()
-
-
-def _is_subject(value):
-    return _is_name(value) or isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _is_number(value):
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-
-
-def _describe(value):
-    """What a value is, in a few words of a line, however large it is."""
-    if value is None:
-        return 'missing'
-    if isinstance(value, np.ndarray):
-        return f'an array of {value.dtype} of shape {value.shape}'
-    if isinstance(value, (str, bytes, int, float, np.generic)):
-        try:
-            return reprlib.repr(value)
-        except ValueError:  # Python prints no number of more than 4300 digits
-            return 'a huge number'
-    return f'a {type(value).__name__}' + (f' of {len(value)}' if isinstance(value, Sized) else '')

@@ -15,8 +15,8 @@ from scipy.signal import butter, sosfiltfilt
 from mmaction.registry import TRANSFORMS
 
 from ..skeletons import apply_joint_map, get_layout, map_joints, mirror_order, parents
+from .annotation import RATES, is_rate
 
-RATES = (1, 10_000)  # frames per second that a recording can have
 UPS = {'y': ((0, 2), (0, 1, 0)), '-y': ((0, 2), (0, -1, 0)), 'z': ((0, 1), (0, 0, 1)), '-z': ((0, 1), (0, 0, -1))}
 _BLOCK = 300_000  # numbers that are filtered and splined at once, which bounds the memory that a long clip takes
 
@@ -84,26 +84,39 @@ class KeepTrackedPerson(BaseTransform):
         keypoint, score = np.asarray(results['keypoint']), results.get('keypoint_score')
         if len(keypoint) < 2:
             return results
-        seen = (keypoint != 0).any(-1)
-        if score is not None:
-            seen &= np.asarray(score) > 0
-        found = seen.any((1, 2)).nonzero()[0]
-        if len(found) > 1 and not self._said:
+        best, persons = tracked_person(keypoint, score)
+        if persons > 1 and not self._said:
             MMLogger.get_current_instance().warning(
-                f'clip {results.get("frame_dir", "?")}: keypoint: {len(found)} persons; the one who is seen in most '
-                'frames is kept, here and in other clips with several.')
+                f'clip {results.get("frame_dir", "?")}: keypoint: {persons} persons; the one who is seen in most frames '
+                'is kept, here and in other clips with several.')
             self._said = True
-
-        def rank(person):
-            there = seen[person]
-            confidence = 0. if score is None else float(np.mean(score[person][there], dtype=np.float64))
-            return int((there.mean(1) >= 0.5).sum()), confidence, _size(keypoint[person], there)
-
-        best = max(found, key=rank, default=0)
         results['keypoint'] = keypoint[best:best + 1]
         if score is not None:
             results['keypoint_score'] = np.asarray(score)[best:best + 1]
         return results
+
+
+def tracked_person(keypoint, score=None):
+    """The person that a clip is about: seen in most frames, then with the higher score, then larger.
+
+    Args:
+        keypoint (ndarray): (M, T, V, C).
+        score (ndarray, optional): (M, T, V), 0 for a lost joint.
+
+    Returns:
+        tuple[int, int]: The person, and how many there are.
+    """
+    seen = (keypoint != 0).any(-1)
+    if score is not None:
+        seen &= np.asarray(score) > 0
+    found = seen.any((1, 2)).nonzero()[0]
+
+    def rank(person):
+        there = seen[person]
+        confidence = 0. if score is None else float(np.mean(score[person][there], dtype=np.float64))
+        return int((there.mean(1) >= 0.5).sum()), confidence, _size(keypoint[person], there)
+
+    return int(max(found, key=rank, default=0)), len(found)
 
 
 def _size(keypoint, seen):
@@ -248,7 +261,7 @@ class ResampleRate(BaseTransform):
 
     def transform(self, results):
         found = results.get('rate')
-        if not isinstance(found, (int, float, np.number)) or not RATES[0] <= found <= RATES[1]:
+        if not is_rate(found):
             fail(results, 'rate', f'{found!r}; expected the recording\'s frames per second, {RATES[0]} to {RATES[1]}.')
         for key in ('keypoint', 'keypoint_score'):
             if results.get(key) is not None:

@@ -6,7 +6,9 @@ import pytest
 from dynstg_mm.audit import KINDS, audit_file, json_report, text_report
 from dynstg_mm.audit.findings import Findings
 from dynstg_mm.audit.shortcuts import Shortcut, judge_shortcuts
+from dynstg_mm.datasets import AnnotationError, ClipError
 from dynstg_mm.fileio import dump_pickle
+from mmaction.registry import DATASETS
 
 
 def places(path, **options):
@@ -58,25 +60,25 @@ def lose(frames, joints):
 
 
 CLIPS = [  # what is done to a clip, the kind of finding, and what the place says
-    (change_field('keypoint', [1, 2]), 'keypoint', 'type list'),
+    (change_field('keypoint', [1, 2]), 'keypoint', 'a list of 2; expected an array'),
     (change_field('keypoint', np.array([['a']], dtype=object)), 'keypoint', 'array of object'),
-    (change_field('keypoint', np.zeros((1, 0, 25, 2))), 'keypoint', '(1, 0, 25, 2)'),
+    (change_field('keypoint', np.zeros((1, 0, 25, 2))), 'keypoint', '1 persons in 0 frames with 25 joints'),
     (change_keypoint(lambda keypoint: keypoint[:, :, :17]), 'joint_count',
-     '17 joints of 2 coordinates; expected 25 of 2'),
+     '17 joints; expected 25'),
     (change_keypoint(lambda keypoint: np.where(keypoint == keypoint[0, 3, 4], np.nan, keypoint)), 'nan',
-     'first in frame 3, joint 4'),
+     'NaN or infinite in frame 3, joint 4'),
     (change_field('keypoint_score', np.zeros((1, 9, 25))), 'score', 'shape (1, 9, 25)'),
     (change_field('keypoint_score', np.full((1, 9), 'high')), 'score', 'array of <U4'),
     (change_keypoint(lambda keypoint: keypoint * 0), 'nobody', ''),
     (change_field('total_frames', np.array([1, 2])), 'total_frames', 'keypoint has'),
-    (change_field('rate', None), 'rate', 'None'),
+    (change_field('rate', None), 'rate', 'missing'),
     (change_field('rate', float('nan')), 'rate', 'nan'),
     (change_field('rate', True), 'rate', 'True'),
     (change_field('rate', 7), 'odd_rate', '7'),
     (change_field('label', '0'), 'label', "'0'"),
     (change_field('label', 4), 'label', '4; there are 4 classes'),
     (change_field('subject', None), 'subject', 'missing'),
-    (change_field('subject', ['A', 'B']), 'subject', 'type list'),
+    (change_field('subject', ['A', 'B']), 'subject', 'a list of 2'),
     (change_keypoint(lambda keypoint: keypoint[:, :60]), 'too_short', ' s show a person; a window has 2.56 s'),
     (change_keypoint(lose(slice(None, None, 1), slice(0, 10))), 'lost_joints', '%'),
     (change_keypoint(lose(slice(30, 50), slice(None))), 'gap', 'from frame 30'),
@@ -102,8 +104,69 @@ def test_every_defect_of_a_clip_is_listed_with_its_name(people, tmp_path):
     for (_, kind, text), clip in zip(CLIPS, people):
         assert any(f'clip {clip["frame_dir"]}' in where and text in where for where in found[kind]), (kind, found[kind])
     assert len(found['name']) == 2 and people[-3]['frame_dir'] in found['name'][0]
-    assert found['annotation'] == [f'annotation {len(people) - 2}: a value of type str',
-                                   f'annotation {len(people) - 1}: a value of type int']
+    assert found['annotation'] == [f"annotation {len(people) - 2}: 'no dict'",
+                                   f'annotation {len(people) - 1}: 3']
+
+
+def to_clip(**fields):
+    return lambda data: data['annotations'][0].update(fields)
+
+
+def to_keypoint(change):
+    def apply(data):
+        clip = data['annotations'][0]
+        clip['keypoint'] = change(clip['keypoint'].astype(np.float64))
+    return apply
+
+
+def to_file(**fields):
+    return lambda data: data.update(fields)
+
+
+def as_tests(make):
+    """The same members of the test split in another container."""
+    return lambda data: data['split'].update(test=make(data['split']['test']))
+
+
+def same_subject(data):
+    for side, subject in (('train', '7'), ('test', 7)):
+        for clip in data['annotations']:
+            if clip['frame_dir'] == data['split'][side][0]:
+                clip['subject'] = subject
+
+
+@pytest.mark.parametrize('change, refused', [
+    (to_clip(rate=0.5), True), (to_clip(rate=10_001), True), (to_clip(rate='30'), True), (to_clip(rate=30), False),
+    (to_clip(subject=''), True), (to_clip(subject='two\nlines'), True), (to_clip(subject=True), True),
+    (to_clip(subject=np.int64(4)), False), (same_subject, True),
+    (to_clip(label=True), True), (to_clip(label=np.uint8(1)), False), (to_clip(frame_dir='two\nlines'), True),
+    (to_keypoint(lambda keypoint: keypoint * 1e9), True), (to_keypoint(lambda keypoint: keypoint[:, :, :4]), True),
+    (to_keypoint(lambda keypoint: np.concatenate([keypoint * 0, keypoint]).astype(np.float32)), True),  # the scores not
+    (lambda data: [data['annotations'][0].update({field: np.concatenate([0 * data['annotations'][0][field],
+                                                                         data['annotations'][0][field]])})
+                   for field in ('keypoint', 'keypoint_score')], False),  # the second person is there
+    (lambda data: to_clip(keypoint_score=data['annotations'][0]['keypoint_score'] > 0)(data), False),
+    (to_file(classes=['a', 'b', 'c', 'c']), True), (to_file(classes=['a', 'b', 3, 'd']), True),
+    (to_file(classes='abcd'), True), (to_file(classes=('a', 'b', 'c', 'd')), False),
+    (to_file(layout='skeleton'), True), (to_file(layout=dict(num_node=10**8, inward=[], center=0)), True),
+    (to_file(layout='body_25'), False), (to_file(split=['train']), True),
+    (as_tests(set), False), (as_tests(np.array), False), (as_tests(tuple), False), (as_tests(str), True),
+    (as_tests(lambda members: members + members[:1]), True), (as_tests(lambda members: [*members, 'nobody']), True),
+])
+def test_the_audit_calls_an_error_what_the_data_set_refuses(annotation_file, change, refused):
+    path = annotation_file(change)
+    found = audit_file(path, layout='body_25', progress=False)
+    assert found.failed == refused, [finding.kind for finding in found.findings]
+    try:
+        for split, test_mode in (('train', False), ('test', True)):
+            data = DATASETS.build(dict(type='GaitDataset', ann_file=str(path), split=split, layout='body_25',
+                                       test_mode=test_mode, pipeline=[dict(type='KeepTrackedPerson')]))
+            for index in range(len(data)):
+                data[index]
+    except (AnnotationError, ClipError):
+        assert refused
+    else:
+        assert not refused
 
 
 def test_every_defect_of_a_split_is_listed(people, tmp_path):
@@ -121,12 +184,12 @@ def test_every_defect_of_a_split_is_listed(people, tmp_path):
     dump_pickle(dict(split=split, annotations=list(by_name.values()), classes='normal', layout='body_26'),
                 tmp_path / 'splits.pkl')
     found = places(tmp_path / 'splits.pkl', layout=None)
-    assert found['layout'][0].startswith("layout: unknown name 'body_26'")
-    assert found['classes'] == ["classes: 'normal'"]
+    assert found['wrong_layout'][0].startswith("layout: unknown name 'body_26'")
+    assert found['classes'] == ["classes: 'normal'; expected different names, in the order of the labels."]
     assert found['split'] == [
         'split 7: the name is no text', f'split twice_test: names clip {names[0]} twice',
         "split twice_test: 'nobody' has no annotation",
-        'split broken: a value of type int; expected a list of clip names',
+        'split broken: 3; expected a list of clip names',
         'split empty_test: empty']
     assert found['no_part'] == ['split lonely', 'split broken', 'split 7']
     assert f'clip {names[8]}: in both twice_train and twice_val' in found['recording_leak']
@@ -205,8 +268,8 @@ def test_text_and_json_hold_everything(few_people, tmp_path):
                 tmp_path / 'gait.pkl')
     audit = audit_file(tmp_path / 'gait.pkl', layout='body_25', progress=False)
     text, content = text_report(audit), json.loads(json.dumps(json_report(audit), allow_nan=False))
-    assert 'ERROR (nan): keypoint: NaN or infinite' in text
-    assert f'clip {few_people[3]["frame_dir"]}: 1 joints, first' in text
+    assert 'ERROR (nan): keypoint: NaN, infinite, or' in text
+    assert f'clip {few_people[3]["frame_dir"]}: NaN or infinite in frame 5, joint 6' in text
     assert '| all  | parkinson      | 4 ' in text and '| all  | train | 1 ' in text  # classes named by the field group
     assert content['failed'] and content['clips'][few_people[3]['frame_dir']] == dict(
         cannot_be_used=['keypoint'], label=0, subject=few_people[3]['subject'])

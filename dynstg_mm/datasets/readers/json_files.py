@@ -7,7 +7,8 @@ import numpy as np
 
 from ...skeletons import LAYOUTS
 from .persons import Detection, pick_persons
-from .recording import FARTHEST, ReadError, Recording, readable
+from ..annotation import LARGEST
+from .recording import ReadError, Recording, readable
 
 _COCO = LAYOUTS['coco']['joints']
 _FEET = ('left_big_toe', 'left_small_toe', 'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel')
@@ -165,7 +166,7 @@ def _numbers(values, path, field):
         numbers = np.array(values, float)
     except (ValueError, TypeError, OverflowError):
         raise ReadError(f'{path}: {field}: expected a list of numbers.') from None
-    if not (np.abs(numbers) < FARTHEST).all():
+    if not (np.abs(numbers) < LARGEST).all():
         raise ReadError(f'{path}: {field}: NaN or infinite; expected zeros where a joint was not found.')
     return numbers
 

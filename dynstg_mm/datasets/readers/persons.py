@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from .recording import FARTHEST, EmptyRecording, ReadError, with_lost
+from ..annotation import LARGEST
+from .recording import EmptyRecording, ReadError, with_lost
 
 FORGET = 150  # frames after which a person who was lost is no longer looked for
 
@@ -104,7 +105,7 @@ def _nearest(frames):
     for frame, people in enumerate(frames):
         active = [track for track in active if frame - max(track) <= FORGET]
         cost = np.array([[_distance(track, frame, person) for person in people] for track in active])
-        cost = np.nan_to_num(cost, nan=FARTHEST, posinf=FARTHEST)
+        cost = np.nan_to_num(cost, nan=LARGEST, posinf=LARGEST)
         linked = set()
         if cost.size:
             for row, column in zip(*linear_sum_assignment(cost)):
@@ -131,5 +132,5 @@ def _distance(track, frame, person):
 
 def _size(person):
     """Diagonal of the box around the joints that are seen."""
-    seen = person.keypoint[(person.score > 0) & (np.abs(person.keypoint) < FARTHEST).all(-1)]
+    seen = person.keypoint[(person.score > 0) & (np.abs(person.keypoint) < LARGEST).all(-1)]
     return float(np.linalg.norm(np.ptp(seen, axis=0))) if len(seen) else 0.

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-
-FARTHEST = 1e9  # pixels or units of length; a larger number is no place of a joint
+from ..annotation import LARGEST
 
 
 class ReadError(ValueError):
@@ -87,14 +86,14 @@ def with_lost(keypoint, score, path):
     if not keypoint.size:
         raise EmptyRecording(f'{path}: keypoints: no frames.')
     nothing = np.isnan(keypoint).all(-1)
-    wrong = np.argwhere(~((np.abs(keypoint) < FARTHEST).all(-1) | nothing))
+    wrong = np.argwhere(~((np.abs(keypoint) < LARGEST).all(-1) | nothing))
     if len(wrong):
         _, frame, joint = wrong[0]
         raise ReadError(f'{path}: keypoints: NaN or infinite in frame {frame}, joint {joint}; expected numbers in all '
                         'of its coordinates, or in none where it was not found.')
     score = np.ones(keypoint.shape[:3]) if score is None else np.asarray(
         score, np.result_type(score, np.float32))
-    wild = np.argwhere(np.abs(score) >= FARTHEST)
+    wild = np.argwhere(np.abs(score) >= LARGEST)
     if len(wild):
         raise ReadError(f'{path}: scores: {score[tuple(wild[0])]:g} in frame {wild[0][1]}; expected 0 to 1.')
     lost = nothing | ~(score > 0)
