@@ -219,6 +219,45 @@ def test_csv_tells_its_rate(tmp_path):
     assert recording.rate == 50 and recording.joints is None and recording.keypoint.shape == (1, 5, 1, 3)
 
 
+@pytest.mark.parametrize('rate', [25, 29.97, 30, 60, 120, 240])
+@pytest.mark.parametrize('column, unit, digits', [('time', 1, 3), ('timestamp_ms', 1e3, 0), ('timestamp', 1e6, 0),
+                                                  ('time_ns', 1e9, 0)])
+def test_csv_times_are_rounded_and_the_rate_is_not(tmp_path, rate, column, unit, digits):
+    path = tmp_path / 'clip.csv'
+    times = [f'{12 * unit + frame * unit / rate:.{digits}f}' for frame in range(400) if not 50 <= frame < 60]
+    path.write_text(f'{column},x0,y0\n' + ''.join(f'{time},{row + 1},1\n' for row, time in enumerate(times)))
+    recording, = read_csv(path)
+    assert recording.rate == pytest.approx(rate, abs=0.011) and recording.keypoint.shape == (1, 400, 1, 2)
+    assert recording.rate == rate or rate == 29.97
+    assert not recording.keypoint_score[0, 50:60].any() and recording.keypoint_score[0, 60:].all()
+    assert recording.notes == ['10 of 400 frames have no line; taken as lost']
+
+
+def test_csv_lines_in_any_order_with_times_alone(tmp_path):
+    lines = [f'{frame / 50:.2f},{joint},{frame},{place}' for frame in range(10) if frame != 4
+             for place, joint in enumerate('ab', 1)]
+    path = tmp_path / 'clip.csv'
+    path.write_text('\n'.join(['time,joint,x,y', *lines[::-1]]))
+    recording, = read_csv(path)
+    assert recording.rate == 50 and sorted(recording.joints) == ['a', 'b']
+    np.testing.assert_array_equal(recording.keypoint[0, :, 0, 0], [0, 1, 2, 3, 0, 5, 6, 7, 8, 9])
+
+
+def test_csv_time_that_is_none_is_not_used(tmp_path):
+    path = tmp_path / 'clip.csv'
+    for times, note in (((0, 1, 0.5, 2), 'column time goes back'), ((0, 1e-6, 2e-6, 3e-6), 'would mean 1e+06 frames')):
+        path.write_text('frame,time,x0,y0\n' + ''.join(f'{row},{time},1,2\n' for row, time in enumerate(times)))
+        recording, = read_csv(path)
+        assert recording.rate is None and note in recording.notes[0]
+
+
+def test_csv_missing_numbers_and_decimal_commas_of_any_program(tmp_path):
+    path = tmp_path / 'clip.csv'
+    path.write_text('frame\tnose_x\tnose_y\n-1\t1,5\t2,25\n0\tNA\tN/A\n1\tNone\t-\n2.0\t-0,5\t1e1\n')
+    recording, = read_csv(path)
+    assert recording.keypoint[0, :, 0].tolist() == [[1.5, 2.25], [0, 0], [0, 0], [-0.5, 10]]
+
+
 def test_csv_with_a_line_a_joint_and_two_persons(tmp_path):
     lines = [f'{frame},{person},{joint},{frame + 100 * person},{joint},0.8' for frame in range(4)
              for person in range(2 if frame < 2 else 1) for joint in range(3)]
@@ -237,7 +276,8 @@ def test_csv_with_a_line_a_joint_and_two_persons(tmp_path):
     ('speed,height\n1,2\n', 'expected columns such as left_knee_x'),
     ('a_x,a_x\n1,2\n', "column 'a_x' stands there twice"),
     ('frame,a_x,a_y\n1,2,3\n1,2,3\n', 'frame 1 stands there twice'),
-    ('frame,a_x,a_y\nq,2,3\n', 'expected the number of'),
+    ('frame,a_x,a_y\nq,2,3\n', 'expected the number of'), ('frame,a_x,a_y\n2.5,2,3\n', "'2.5'; expected the number"),
+    ('time,a_x,a_y\n0,2,3\n,2,3\n', 'line 3: no time'), ('frame,a_x,a_y\n1e99,2,3\n', 'expected the number of'),
     ('frame,a_x,a_y\n1,2,3\n2,2,3\n900000000,2,3\n', 'frame 2 is followed by 900000000'),
     ('joint,x,y\na,2,3\n', 'no column frame'),
     ('frame,joint,x,y\n1,a,2,3\n1,a,2,3\n', 'a joint of frame 1 stands there twice'),
@@ -372,13 +412,13 @@ def test_broken_bvh_is_one_line(tmp_path, change, message):
 
 
 def write_c3d(path, markers=('LASI', 'RASI', 'LKNE'), frames=8):
-    """Markers in mm, the second lost in frame 3."""
+    """Three markers in mm, the second lost in frame 3."""
     import c3d
-    place = np.random.default_rng(0).random((frames, len(markers), 3)) * 1000
+    place = np.random.default_rng(0).random((frames, 3, 3)) * 1000
     writer = c3d.Writer(point_rate=100.)
     writer.set_point_labels(list(markers))
     for frame, points in enumerate(place):
-        rest = np.zeros((len(markers), 2))
+        rest = np.zeros((3, 2))
         rest[1, 0] = -1 if frame == 3 else 0
         writer.add_frames([(np.concatenate([points, rest], 1), np.zeros((0, 1)))])
     with open(path, 'wb') as file:
@@ -396,8 +436,19 @@ def test_c3d_markers(tmp_path):
     np.testing.assert_allclose(recording.keypoint[0][seen], place[seen], atol=0.01)
 
 
+@pytest.mark.parametrize('labels, joints', [
+    (('LASI', 'RASI', 'LKNE', 'SPARE', 'SPARE'), ['LASI', 'RASI', 'LKNE']), (('LASI', 'RASI', ''),
+                                                                            ['LASI', 'RASI', 'marker_2'])])
+def test_c3d_with_other_labels_than_points(tmp_path, labels, joints):
+    path = tmp_path / 'walk.c3d'
+    write_c3d(path, labels)
+    assert read_c3d(path)[0].joints == joints
+
+
 def test_broken_c3d_is_one_line(tmp_path):
     path = tmp_path / 'walk.c3d'
+    write_c3d(path, ('LASI', 'LASI', 'LKNE'))
+    assert 'POINT:LABELS: LASI stands there twice' in error(read_c3d, path)
     write_c3d(path, frames=60)
     whole = path.read_bytes()
     for length in (0, 1, 300, 600, len(whole) - 1024):

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ...skeletons import LAYOUTS
-from .persons import Detection, pick_persons
 from ..annotation import LARGEST
+from .persons import Detection, pick_persons
 from .recording import ReadError, Recording, readable
 
 _COCO = LAYOUTS['coco']['joints']

@@ -110,7 +110,10 @@ def read_c3d(path):
     if len(frames) != expected:
         raise ReadError(f'{path}: points: {len(frames)} frames; expected {expected}, as its header says.')
     points = np.stack(frames)[None]
-    names += [f'marker_{index}' for index in range(len(names), points.shape[2])]
+    names = [name or f'marker_{index}' for index, name in enumerate((names + [''] * points.shape[2])[:points.shape[2]])]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ReadError(f'{path}: POINT:LABELS: {twice} stands there twice; expected a name of its own for each marker.')
     points[points[..., 3] < 0] = np.nan
     keypoint, score = with_lost(points[..., :3], None, path)
     return [Recording(None, keypoint, score, names, rate=rate, up='z')]

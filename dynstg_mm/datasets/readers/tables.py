@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..annotation import is_rate
 from .json_files import MAX_GAP
 from .persons import Detection, most_seen, pick_persons
 from .recording import EmptyRecording, ReadError, Recording, readable, with_lost
@@ -15,10 +16,12 @@ _AXIS = r'x|y|z|presence|' + '|'.join(_SCORES)
 _JOINT_AXIS = re.compile(rf'(?P<joint>.*[^_.:\s])[_.:\s]+(?P<axis>{_AXIS})', re.IGNORECASE)  # left_knee_x, 12.y
 _AXIS_NUMBER = re.compile(rf'(?P<axis>{_AXIS})_?(?P<joint>\d+)', re.IGNORECASE)  # x12
 _FRAME = ('frame', 'frame_id', 'frame_number', 'frame_index', 'frame_idx', 'index', 'image_id')
-_TIME = ('time', 'time_s', 'timestamp', 'seconds', 't', 'time_ms', 'timestamp_ms')
+_UNITS = {'_s': 1, '_ms': 1e3, '_us': 1e6, '_ns': 1e9}  # of a second
+_TIME = ('time', 'timestamp', 'seconds', 't', *(name + unit for name in ('time', 'timestamp') for unit in _UNITS))
 _PERSON = ('person', 'person_id', 'track', 'track_id')
 _JOINT = ('joint', 'joint_name', 'landmark', 'landmark_id', 'landmark_name', 'keypoint', 'keypoint_id', 'marker',
           'name', 'id')
+_NOTHING = ('', 'na', 'n/a', 'none', 'null', '-')  # what stands for a missing number, beside nan
 COORDS = ('pixel', 'normalized', 'world')
 
 
@@ -27,8 +30,9 @@ def read_csv(path, *, persons=1):
 
     One line a frame: columns `<joint>_x`, `<joint>_y`, perhaps `<joint>_z` and `<joint>_score` (also `_confidence`,
     `_visibility`, `_likelihood`), or `x0`, `y0`, ... One line a joint: columns `frame`, `joint`, `x`, `y`, perhaps `z`
-    and `score`. Further columns may be `frame`, `time` (seconds, or milliseconds) and `person`. Commas, semicolons or
-    tabs; an empty cell or NaN in all coordinates is a lost joint.
+    and `score`. Further columns may be `frame`, `time` (seconds, milli-, micro- or nanoseconds, as `time_ms` says or
+    else its steps do) and `person`; one line a joint needs `frame` or `time`. Without `frame`, `time` tells where frames
+    were left out. Commas, semicolons or tabs; an empty cell or NaN in all coordinates is a lost joint.
 
     Args:
         path (str | Path): The file.
@@ -45,21 +49,23 @@ def read_csv(path, *, persons=1):
     frame = next((columns[name] for name in _FRAME if name in columns), None)
     time = next((name for name in _TIME if name in columns), None)
     person = next((columns[name] for name in _PERSON if name in columns), None)
-    one_a_joint = next((columns[name] for name in _JOINT if name in columns), None)
-    if one_a_joint is not None and {'x', 'y'} <= set(columns):
-        names, keys, values = _one_line_a_joint(path, header, rows, columns, frame, person, one_a_joint)
-        times = None
+    joint = next((columns[name] for name in _JOINT if name in columns), None)
+    one_a_joint = joint is not None and {'x', 'y'} <= set(columns)
+    if one_a_joint and frame is None and time is None:
+        raise ReadError(f'{path}: header: no column frame or time; expected one beside {header[joint]}.')
+    times = _cells(path, header, rows, [columns[time]])[:, 0] if time else None
+    numbers = _frame_numbers(path, header, rows, frame, times)
+    keys = [(number, row[person].strip() if person is not None else None) for number, row in zip(numbers, rows)]
+    if one_a_joint:
+        names, keys, values = _one_line_a_joint(path, header, rows, columns, keys, joint)
     else:
         names, picked = _joint_columns(path, header)
         values = _cells(path, header, rows, picked).reshape(len(rows), len(names), -1)
-        keys = [(_whole(path, header, rows, line, frame) if frame is not None else line,
-                 rows[line][person].strip() if person is not None else None) for line in range(len(rows))]
-        times = _cells(path, header, rows, [columns[time]])[:, 0] if time else None
-    has_score = _has_score(header, one_a_joint is not None)
-    frames = _by_frame(path, keys, values, has_score)
+    frames, gaps = _by_frame(path, keys, values, _has_score(header, one_a_joint))
     keypoint, score, notes = pick_persons(frames, persons, path)
+    rate, more = _rate(time, times, numbers, len(frames)) if time else (None, [])
     numbered = all(re.fullmatch(r'(\D*)\d+', name) for name in names)
-    return [Recording(None, keypoint, score, None if numbered else names, rate=_rate(time, times, keys), notes=notes)]
+    return [Recording(None, keypoint, score, None if numbered else names, rate=rate, notes=gaps + more + notes)]
 
 
 def csv_rows(path):
@@ -69,7 +75,7 @@ def csv_rows(path):
         path (str | Path): The file.
 
     Returns:
-        tuple[list[str], list[list[str]]]: The cells, with a decimal point where a semicolon file has decimal commas.
+        tuple[list[str], list[list[str]]]: The cells, with decimal points where a file without commas between its cells has commas in numbers.
 
     Raises:
         ReadError: The file is empty, no text, or a line has another number of cells than the header.
@@ -96,7 +102,7 @@ def csv_rows(path):
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)
         raise ReadError(f'{path}: header: column {twice!r} stands there twice.')
-    if delimiter == ';':
+    if delimiter != ',':
         rows = [[re.sub(r'^(\s*-?\d*),(\d+)', r'\1.\2', cell) for cell in row] for row in rows]
     return header, rows
 
@@ -109,20 +115,42 @@ def _cells(path, header, rows, picked):
             try:
                 table[line, place] = float(row[column] or 'nan')
             except ValueError:
-                if row[column].strip():
+                if row[column].strip().lower() not in _NOTHING:
                     raise ReadError(f'{path}: line {line + 2}, column {header[column]}: {row[column]!r}; expected a '
                                     'number.') from None
                 table[line, place] = np.nan
     return table
 
 
+def _frame_numbers(path, header, rows, frame, times):
+    """The frame of every line: of its column, else by time, where a step may be several frames, else one a line."""
+    if frame is not None:
+        return [_whole(path, header, rows, line, frame) for line in range(len(rows))]
+    if times is None:
+        return list(range(len(rows)))
+    if not np.isfinite(times).all():
+        raise ReadError(f'{path}: line {np.flatnonzero(~np.isfinite(times))[0] + 2}: no time; expected a number in '
+                        'every line, or a column frame.')
+    moments, places = np.unique(times, return_inverse=True)
+    steps = np.diff(moments)
+    if not len(steps):
+        return [0] * len(rows)
+    single = steps[np.round(steps / np.median(steps)) <= 1].mean()  # exact where each step is rounded
+    counts = np.maximum(1, np.round(steps / single))
+    return np.append(0, counts).cumsum()[places].astype(int).tolist()
+
+
 def _whole(path, header, rows, line, column):
     """A frame number; of a file name, its last number."""
-    numbers = re.findall(r'\d+', re.sub(r'\.0*$', '', rows[line][column]))
-    if not numbers:
-        raise ReadError(f'{path}: line {line + 2}, column {header[column]}: {rows[line][column]!r}; expected the '
-                        'number of the frame.')
-    return int(numbers[-1])
+    cell = rows[line][column].strip()
+    try:
+        number = float(cell)
+    except ValueError:
+        numbers = re.findall(r'\d+', cell)
+        number = int(numbers[-1]) if numbers else np.nan
+    if not abs(number) < 1e12 or number != int(number):
+        raise ReadError(f'{path}: line {line + 2}, column {header[column]}: {cell!r}; expected the number of the frame.')
+    return int(number)
 
 
 def _joint_columns(path, header):
@@ -153,10 +181,8 @@ def _has_score(header, one_a_joint):
     return any(name in _SCORES for name in names)
 
 
-def _one_line_a_joint(path, header, rows, columns, frame, person, joint):
+def _one_line_a_joint(path, header, rows, columns, lines_of, joint):
     """Names of the joints, (frame, person) keys, and values (keys, joints, x y z score)."""
-    if frame is None:
-        raise ReadError(f'{path}: header: no column frame; expected one beside {header[joint]}.')
     picked = [columns[axis] for axis in ('x', 'y', 'z') if axis in columns]
     picked += [columns[name] for name in _SCORES if name in columns][:1]
     numbers = _cells(path, header, rows, picked)
@@ -166,8 +192,7 @@ def _one_line_a_joint(path, header, rows, columns, frame, person, joint):
         names.sort(key=int)
     place, keys = {name: index for index, name in enumerate(names)}, {}
     for line in range(len(rows)):
-        who = rows[line][person].strip() if person is not None else None
-        keys.setdefault((_whole(path, header, rows, line, frame), who), []).append(line)
+        keys.setdefault(lines_of[line], []).append(line)
     values = np.full((len(keys), len(names), len(picked)), np.nan)
     for row, (key, lines) in enumerate(keys.items()):
         taken = [place[labels[line]] for line in lines]
@@ -178,7 +203,7 @@ def _one_line_a_joint(path, header, rows, columns, frame, person, joint):
 
 
 def _by_frame(path, keys, values, has_score):
-    """Detections of every frame, by its number; a number that is left out is a lost frame."""
+    """Detections of every frame, by its number, and a note; a number that is left out is a lost frame."""
     coordinates = values[..., :-1] if has_score else values
     score = values[..., -1] if has_score else np.ones(values.shape[:2])
     if coordinates.shape[-1] not in (2, 3):
@@ -198,17 +223,33 @@ def _by_frame(path, keys, values, has_score):
         if seen.any():
             frames[(frame - int(ordered[0])) // step].append(Detection(
                 coordinates[row], np.where(seen, score[row], 0), who))
-    return frames
+    missing = len(frames) - len(ordered)
+    return frames, [f'{missing} of {len(frames)} frames have no line; taken as lost'] * bool(missing)
 
 
-def _rate(name, times, keys):
-    """Frames per second by the time column: milliseconds where it says so, or where steps are above a second."""
-    if times is None or len({frame for frame, _ in keys}) < 3 or len(set(keys)) != len({frame for frame, _ in keys}):
-        return None
-    step = float(np.median(np.diff(times)))
-    if not step > 0:
-        return None
-    return round((1000 if name.endswith('_ms') or step >= 1 else 1) / step, 2)
+def _rate(name, times, numbers, frames):
+    """Frames per second by the time column, and a note where it cannot be used.
+
+    It is taken over the whole recording, since steps are often rounded; a whole number within what the rounding of the
+    first and the last time leaves open is meant.
+    """
+    order = np.argsort(numbers, kind='stable')
+    times = times[order][np.isfinite(times[order])]
+    steps = np.diff(times)
+    steps, span = steps[steps != 0], times[-1] - times[0] if len(times) else 0
+    if not len(steps) or frames < 3:
+        return None, []
+    if steps.min() < 0:
+        return None, [f'column {name} goes back from frame to frame, and is not used']
+    step = span / (frames - 1)
+    unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), None) or next(
+        (unit for unit in (1, 1e3, 1e6) if step < unit), 1e9)  # a frame takes less than a second
+    rate = unit / step
+    decimals = next(digits for digits in range(10) if digits == 9 or np.allclose(np.round(times, digits), times,
+                                                                                 rtol=0, atol=1e-10))
+    whole = round(rate)
+    rate = float(whole if abs(rate - whole) <= rate * 10**-decimals / span else round(rate, 2))
+    return (rate, []) if is_rate(rate) else (None, [f'column {name} would mean {rate:g} frames per second; not used'])
 
 
 def read_npz(path, *, persons=1, dims=None):
