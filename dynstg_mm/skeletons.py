@@ -289,8 +289,8 @@ def _branches(count, edges, center):
 def map_joints(names, layout):
     """Where each joint of a layout is found among the joints of another skeleton, by name.
 
-    Names are compared without case, `_` and spaces, and `RKnee` is `right_knee`; the layout's aliases count as names,
-    and what is written like one of either means that one.
+    Names are compared without case, `_` and spaces, and `RKnee` is `right_knee`. The layout's aliases count where most of
+    them are there, since other programs mean other joints by the same names.
     Neck, pelvis, spine, head, nose and the toes have stand-ins where they are missing, such as the mean of both hips.
 
     Args:
@@ -303,11 +303,12 @@ def map_joints(names, layout):
     Raises:
         ValueError: Two of the names are the same, or joints of the layout are not to be had. The message says which.
     """
-    exact = {**layout.get('aliases', {}), **{joint: joint for joint in layout['joints']}}
-    alike = {_plain(name): joint for name, joint in exact.items()}  # a joint's name goes before an alias
+    aliases = layout.get('aliases', {})
+    if 2 * len(set(aliases) & set(names)) < len(aliases):
+        aliases = {}
     where = {}
     for index, name in enumerate(names):
-        plain = _plain(exact.get(name) or alike.get(_plain(name)) or name)
+        plain = _plain(aliases.get(name, name))
         if plain in where:
             raise ValueError(f'joints: {names[where[plain]]!r} and {name!r} are the same name.')
         where[plain] = index

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets.annotation import clip_faults, describe, is_name
-from ..datasets.transforms import leg_length, tracked_person
+from ..datasets.transforms import BACKWARDS, knee_bend, leg_length, tracked_person
 from ..skeletons import mirror_order
 from .progress import with_bar
 
@@ -156,6 +156,8 @@ def _measures(name, body, seen, lost_frames, seconds, layout, found):
         center = np.nanmedian(masked, axis=1)
         about = masked - center[:, None]
     size = _size(masked, about, layout)
+    if body.shape[2] == 3 and layout is not None and knee_bend(body, seen, layout) < BACKWARDS:
+        found.add('mirrored', f'clip {name}')
     quarter = max(len(center) // 4, 1)
     travel = np.median(center[-quarter:], axis=0) - np.median(center[:quarter], axis=0)
     direction = np.where(np.abs(travel) > 0.25 * size, np.sign(travel), 0).astype(int)

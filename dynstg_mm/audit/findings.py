@@ -67,6 +67,8 @@ KINDS = {
               'Check the unit of length.'),
     'upside_down': ('warning', 'keypoint', 'the head is not where the format has it (2-D: y down, 3-D: y up)',
                     'Convert again with the vertical axis named (--up), or set the transforms\' up.'),
+    'mirrored': ('warning', 'keypoint', 'the knees bend backwards: a mirror image (3-D), or left and right in each '
+                 "other's place", 'Negate one horizontal coordinate, or swap the sides.'),
     'outside': ('warning', 'img_shape', 'more than a tenth of the joints outside the image',
                 'Check img_shape: (height, width) in pixels.'),
     'odd_rate': ('warning', 'rate', 'below 10 or above 500 frames per second', 'Check the rate.'),

@@ -2,6 +2,7 @@
 import hashlib
 import inspect
 import unicodedata
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,8 +11,9 @@ import numpy as np
 
 from ..fileio import dump_pickle
 from ..skeletons import LAYOUTS, apply_joint_map, get_layout, map_joints
+from .annotation import RATES, family_of, is_rate
 from .folds import leave_one_subject_out, subject_folds
-from .readers import COORDS, LIBRARIES, READERS, ReadError, csv_rows, find_files, need, read_files
+from .readers import COORDS, LIBRARIES, READERS, SUFFIXES, ReadError, csv_rows, find_files, need, read_files
 
 COLUMNS = ('clip', 'subject', 'label', 'rate', 'split')
 # Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.
@@ -116,8 +118,8 @@ def parse_rate(text, where):
         value = float(text)
     except ValueError:
         value = 0.
-    if not (np.isfinite(value) and value > 0):
-        raise ConversionError(f'{where}: {text!r}; expected frames per second.')
+    if not is_rate(value):
+        raise ConversionError(f'{where}: {text!r}; expected frames per second, {RATES[0]} to {RATES[1]}.')
     return value
 
 
@@ -186,11 +188,15 @@ def convert(kind, source, out, *, labels=None, classes=None, folds=(5, ), seed=0
         ReadError, ConversionError, ValueError, OSError: One line that says what is wrong; `out` is then as it was.
     """
     check_out(out)
+    split = partial(_splits, name=name or Path(out).stem, folds=folds, seed=seed, fewer=fewer)
+    if labels is not None and not options.get('skip_bad'):  # before the long work
+        rows = labels if isinstance(labels, dict) else read_labels(labels)
+        split([dict(row, frame_dir=clip, **{'class': row['label']}) for clip, row in rows.items()])
     clips, classes, layout, lines = read_clips(kind, source, labels=labels, classes=classes, **options)
     for clip in clips:
         clip['class'] = classes[clip['label']]  # for messages
-    splits = _column_splits(clips) or make_splits(clips, name or Path(out).stem, folds, label='class', seed=seed,
-                                                  fewer=fewer)
+    splits, more = split(clips)
+    lines += more
     for clip in clips:
         del clip['class'], clip['split']
     data = dict(split=splits, annotations=clips, classes=classes)
@@ -226,9 +232,11 @@ def read_clips(kind, source, *, labels=None, classes=None, layout=None, source_l
         tuple[list[dict], list[str], str | dict | None, list[str]]: Annotations, with the column `split` of the table or
         None; the classes; the layout; and lines on what was left out or had to be decided.
     """
-    for option, value in (('rate', rate), ('scale', scale), ('max_seconds', max_seconds)):
+    for option, value in (('scale', scale), ('max_seconds', max_seconds)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise ConversionError(f'{option}: {value:g}; expected a number above 0.')
+    if rate is not None and not is_rate(rate):
+        raise ConversionError(f'rate: {rate:g}; expected frames per second, {RATES[0]} to {RATES[1]}.')
     for wanted in (layout, source_layout):
         if wanted is not None:
             get_layout(wanted)  # raises before the long work
@@ -241,6 +249,7 @@ def read_clips(kind, source, *, labels=None, classes=None, layout=None, source_l
     classes = _classes(classes, rows, table)
     files, bad = find_files(kind, source, table if rows is not labels else None), []
     if kind != 'mmaction':
+        rows = _without_suffix(rows, kind, table)
         files = _with_labels(files, rows, table, skip_bad, bad)
     read = partial(read_recordings, kind=kind, options=reader or {}, layout=layout,
                    source_layout=source_layout, up=up, scale=scale)
@@ -256,8 +265,15 @@ def read_clips(kind, source, *, labels=None, classes=None, layout=None, source_l
         recordings = _with_labels(recordings, rows, table, skip_bad, bad)
     if not recordings:
         raise ConversionError(f'{source}: no clip is left.')
-    layout = _one_skeleton(recordings)
-    clips = [_annotation(recording, rows[clip], classes, rate, img_shape) for clip, recording in recordings.items()]
+    recordings, layout = _one_skeleton(recordings, skip_bad, bad)
+    clips = []
+    for clip, recording in recordings.items():
+        try:
+            clips.append(_annotation(recording, rows[clip], classes, rate, img_shape))
+        except ConversionError as error:
+            _or_skip(str(error), skip_bad, bad)
+    if not clips:
+        raise ConversionError(f'{source}: no clip is left; the last one: {bad[-1]}')
     notes = [f'{clip}: {note}' for clip, recording in recordings.items() for note in recording.notes]
     doubles = []
     if not keep_duplicates:
@@ -289,6 +305,16 @@ def _classes(classes, rows, table):
             raise ConversionError(f'{table}: clip {clip}: label: {row["label"]!r}; the classes are '
                                   f'{", ".join(classes)}.')
     return list(classes)
+
+
+def _without_suffix(rows, kind, table):
+    """The table by names of clips, where it may have those of files."""
+    plain = {}
+    for clip, row in rows.items():
+        suffix = next((suffix for suffix in SUFFIXES[kind] if clip.lower().endswith(suffix)), '')
+        if plain.setdefault(clip[:len(clip) - len(suffix)], row) is not row:
+            raise ConversionError(f'{table}: clip: {clip} stands there twice, with and without {suffix}.')
+    return plain
 
 
 def _with_labels(found, rows, table, skip_bad, bad):
@@ -337,27 +363,37 @@ def _own_labels(recordings, rows, classes, source):
     return rows, _classes(classes, rows, source)
 
 
-def _one_skeleton(recordings):
-    """The layout of all recordings, which may differ only in the order of named joints."""
-    (first, model), *others = recordings.items()
-    for name, recording in others:
-        same = recording.keypoint.shape[2:] == model.keypoint.shape[2:]
-        if same and recording.joints is not None and model.joints is not None:
-            if set(recording.joints) != set(model.joints):
-                lacking = sorted(set(model.joints) ^ set(recording.joints))
-                raise ConversionError(f'clip {name}: joints: {_few(lacking)} only in one of it and clip {first}; '
-                                      '--layout maps both onto one skeleton.')
+def _one_skeleton(recordings, skip_bad, bad):
+    """Recordings with the skeleton of most of them, and its layout; they may differ only in the order of named joints."""
+    kinds = Counter(map(_skeleton, recordings.values()))
+    first, model = next((name, recording) for name, recording in recordings.items()
+                        if _skeleton(recording) == kinds.most_common(1)[0][0])
+    kept = {}
+    for name, recording in recordings.items():
+        fault = _differs(recording, model)
+        if fault is not None:
+            _or_skip(f'clip {name}: {fault} clip {first}; --layout maps both onto one skeleton.', skip_bad, bad)
+            continue
+        if recording.joints is not None and model.joints is not None:
             order = [list(recording.joints).index(joint) for joint in model.joints]
-            recording.keypoint = recording.keypoint[:, :, order]
-            recording.keypoint_score = recording.keypoint_score[:, :, order]
-        elif not same:
-            raise ConversionError(f'clip {name}: keypoint: {_skeleton(recording)}; clip {first} has '
-                                  f'{_skeleton(model)}; --layout maps both onto one skeleton.')
-    return model.layout
+            recording = replace(recording, keypoint=recording.keypoint[:, :, order],
+                                keypoint_score=recording.keypoint_score[:, :, order])
+        kept[name] = recording
+    return kept, model.layout
 
 
 def _skeleton(recording):
-    return f'{recording.keypoint.shape[2]} joints of {recording.keypoint.shape[3]} coordinates'
+    return recording.keypoint.shape[2:], None if recording.joints is None else frozenset(recording.joints)
+
+
+def _differs(recording, model):
+    """How the skeletons of two recordings differ, as the beginning of a sentence, or None."""
+    (shape, joints), (other_shape, other_joints) = _skeleton(recording), _skeleton(model)
+    if shape != other_shape:
+        return (f'keypoint: {shape[0]} joints of {shape[1]} coordinates, not {other_shape[0]} of {other_shape[1]} as in')
+    if None not in (joints, other_joints) and joints != other_joints:
+        return f'joints: {_few(sorted(joints ^ other_joints))} only in one of it and'
+    return None
 
 
 def _annotation(recording, row, classes, rate, img_shape):
@@ -367,8 +403,9 @@ def _annotation(recording, row, classes, rate, img_shape):
     if found is None:
         raise ConversionError(f'clip {recording.name}: rate: missing; a column rate or --rate tells the frames per '
                               'second.')
-    if not isinstance(found, (int, float, np.number)) or not np.isfinite(found) or found <= 0:
-        raise ConversionError(f'clip {recording.name}: rate: {found!r}; expected frames per second.')
+    if not is_rate(found):
+        raise ConversionError(f'clip {recording.name}: rate: {found!r}; expected frames per second, {RATES[0]} to '
+                              f'{RATES[1]}.')
     if recording.rate and abs(found / recording.rate - 1) > 0.01:
         recording.notes.append(f'{found:g} frames per second as told; the file says {recording.rate:g}')
     clip = dict(frame_dir=recording.name, subject=row['subject'], label=classes.index(row['label']),
@@ -401,7 +438,7 @@ def drop_duplicates(clips):
             continue
         if other['label'] != clip['label']:
             raise ConversionError(f'clip {clip["frame_dir"]}: label: the same recording as {other["frame_dir"]}, which '
-                                  'has another label.')
+                                  'has another label; --keep-duplicates keeps both.')
         lines.append(f'{clip["frame_dir"]} is the same recording as {other["frame_dir"]}; left out')
     return kept, lines
 
@@ -421,10 +458,25 @@ def cut(clip, seconds):
             for part, (start, stop) in enumerate(zip(bounds, bounds[1:]))]
 
 
+def _splits(clips, name, folds, seed, fewer):
+    """Splits of the table's column, else folds, and notes."""
+    splits = _column_splits(clips)
+    if not splits:
+        try:
+            return make_splits(clips, name, folds, label='class', seed=seed, fewer=fewer), []
+        except ValueError as error:
+            raise ConversionError(f'{error} --folds asks for other folds, or for none.') from None
+    without = sum(not clip.get('split') for clip in clips)
+    notes = [f'note: {without} of {len(clips)} clips have nothing in the column split, and are in none'] * bool(without)
+    return splits, notes + [f'note: split {split}: neither train, val nor test in its name, so that nobody can tell '
+                            'which other split it must not share a subject with'
+                            for split in splits if family_of(split) is None]
+
+
 def _column_splits(clips):
     """Splits of the table's column, or none."""
     splits, where = {}, {}
-    for clip in (clip for clip in clips if clip['split']):
+    for clip in (clip for clip in clips if clip.get('split')):
         splits.setdefault(clip['split'], []).append(clip['frame_dir'])
         other = where.setdefault(clip['subject'], clip['split'])
         if other != clip['split']:

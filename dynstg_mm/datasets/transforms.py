@@ -18,6 +18,7 @@ from ..skeletons import apply_joint_map, get_layout, map_joints, mirror_order, p
 from .annotation import RATES, is_rate
 
 UPS = {'y': ((0, 2), (0, 1, 0)), '-y': ((0, 2), (0, -1, 0)), 'z': ((0, 1), (0, 0, 1)), '-z': ((0, 1), (0, 0, -1))}
+BACKWARDS = -0.01  # a mean `knee_bend` below which a recording is taken for a mirror image
 _BLOCK = 300_000  # numbers that are filtered and splined at once, which bounds the memory that a long clip takes
 
 
@@ -438,6 +439,32 @@ def leg_length(window, layout):
         shank = np.linalg.norm(window[:, knee] - window[:, ankle], axis=-1)
         lengths.append(np.median(thigh + shank))
     return float(np.mean(lengths))
+
+
+def knee_bend(keypoint, seen, layout, up='y'):
+    """How far the knees stand before the line from hip to ankle, as a share of that line; below 0 in a mirror image.
+
+    Before is where somebody looks whose left hip is on the left, with `up` above.
+
+    Args:
+        keypoint (ndarray): (T, V, 3).
+        seen (ndarray): (T, V), where a joint is not lost.
+        layout (dict): With `legs` and `left`.
+        up (str): Vertical axis.
+
+    Returns:
+        float: Mean over legs and frames; NaN without the two legs of a person in any frame.
+    """
+    legs = sorted(layout.get('legs', []), key=lambda leg: leg[0] not in layout.get('left', []))  # the left one first
+    there = seen[:, [joint for leg in legs for joint in leg]].all(1)
+    if len(legs) != 2 or not there.any():
+        return np.nan
+    place = keypoint[there].astype(np.float64)
+    forward = np.cross(place[:, legs[0][0]] - place[:, legs[1][0]], vertical(up)[1])
+    forward /= np.maximum(np.linalg.norm(forward, axis=-1, keepdims=True), 1e-12)
+    bends = [((place[:, knee] - (place[:, hip] + place[:, ankle]) / 2) * forward).sum(-1)
+             / np.maximum(np.linalg.norm(place[:, hip] - place[:, ankle], axis=-1), 1e-12) for hip, knee, ankle in legs]
+    return float(np.mean(bends))
 
 
 @TRANSFORMS.register_module()

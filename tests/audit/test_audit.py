@@ -108,6 +108,18 @@ def test_every_defect_of_a_clip_is_listed_with_its_name(people, tmp_path):
                                    f'annotation {len(people) - 1}: 3']
 
 
+def test_a_mirror_image_in_three_dimensions(tmp_path):
+    pose = np.zeros((17, 3))
+    pose[:7] = [[0, 9, 0], [-1, 9, 0], [-1, 5, 1], [-1, 1, 0], [1, 9, 0], [1, 5, 1], [1, 1, 0]]  # y up, facing z
+    pose[7:] = [[0, 10 + joint / 10, 0] for joint in range(10)]
+    sway = np.sin(np.arange(90) / 5)[:, None, None]
+    clips = [dict(frame_dir=name, subject=name, label=0, rate=30., total_frames=90,
+                  keypoint=(pose * mirror + sway)[None].astype(np.float32))
+             for name, mirror in (('sound', [1, 1, 1]), ('mirrored', [-1, 1, 1]), ('turned', [-1, 1, -1]))]
+    dump_pickle(dict(split={}, annotations=clips, layout='h36m'), tmp_path / 'gait.pkl')
+    assert places(tmp_path / 'gait.pkl', layout=None)['mirrored'] == ['clip mirrored']
+
+
 def to_clip(**fields):
     return lambda data: data['annotations'][0].update(fields)
 

@@ -96,8 +96,9 @@ def test_a_laboratorys_folder_becomes_an_annotation_file(lab, tmp_path, run_tool
     (lambda text: text.replace('Müller 3,', ',', 1), 'line 8: subject: empty'),
     (lambda text: text.replace(',gesund', ',', 1), 'line 2: label: empty'),
     (lambda text: text + '\n' + text.splitlines()[1], 'line 22: clip: Müller 0_0 stands there twice'),
-    (lambda text: text.replace(',50', ',fifty', 1), "clip Müller 0_0: rate: 'fifty'; expected frames per second"),
+    (lambda text: text.replace(',50', ',fifty', 1), "clip Müller 0_0: rate: 'fifty'; expected frames per second, 1 to 10000"),
     (lambda text: text.replace(',50', ',0', 1), "clip Müller 0_0: rate: '0'; expected"),
+    (lambda text: text.replace(',50', ',20000', 1), "clip Müller 0_0: rate: '20000'; expected"),
     (lambda text: text.replace(',50', ',', 1), 'clip Müller 0_0: rate: missing; a column rate or --rate'),
     (lambda text: text.replace('gesund', 'gesnud', 1), "'gesund', and subject Müller 0 has clips of 'gesnud'"),
     (lambda text: text.rsplit('\n', 1)[0], 'clip Müller 9_1: no line in the table'),
@@ -109,12 +110,13 @@ def test_wrong_table_is_one_line(lab, change, message):
 
 
 @pytest.mark.parametrize('options, message', [
-    (dict(labels=None), 'labels: missing; expected a table'), (dict(rate=-1), 'rate: -1; expected a number above 0'),
+    (dict(labels=None), 'labels: missing; expected a table'), (dict(rate=-1), 'rate: -1; expected frames per second'),
+    (dict(rate=0.01), 'rate: 0.01; expected'), (dict(scale=0.), 'scale: 0; expected a number above 0'),
     (dict(labels='nowhere.csv'), 'nowhere.csv: no such file'),
     (dict(classes=['gesund']), "clip Müller 5_0: label: 'ataxie'; the classes are gesund"),
     (dict(layout='coco'), 'Müller 0_0: joints: nose, left_eye'),
     (dict(layout='nobody', error=ValueError), "unknown name 'nobody'"), (dict(kind='bvh'), 'no *.bvh in or below it'),
-    (dict(folds=[6], error=ValueError), "gait: 5 subjects of class 'ataxie'; 6 folds need at least 6"),
+    (dict(folds=[6], error=ValueError), "gait: 5 subjects of class 'ataxie'; 6 folds need at least 6 of every class. --folds"),
     (dict(max_seconds=0.001), 'less than a frame'),
 ])
 def test_wrong_option_is_one_line(lab, options, message):
@@ -139,8 +141,31 @@ def test_broken_recordings_are_named_and_counted(lab):
 def test_skeletons_that_differ_are_named(lab):
     write_csv(lab / 'Müller 2_0.csv', 0, header=HEADER.replace('left_knee', 'head'))
     assert 'clip Müller 2_0: joints: head, left_knee only in one of it and clip Müller 0_0' in error(lab)
-    (lab / 'Müller 2_0.csv').write_text('x0,y0\n1,2\n')
-    assert 'clip Müller 2_0: keypoint: 1 joints of 2 coordinates; clip Müller 0_0 has 3' in error(lab)
+    (lab / 'Müller 0_0.csv').write_text('x0,y0\n1,2\n')
+    assert 'clip Müller 0_0: keypoint: 1 joints of 2 coordinates, not 3 of 2 as in clip Müller 0_1' in error(lab)
+    summary = convert('csv', lab, lab.parent / 'gait.pkl', labels=table(lab), skip_bad=True)
+    assert '18 clips' in summary and 'left out: 2 in all' in summary
+
+
+def test_clips_without_a_rate_are_left_out_if_asked(lab):
+    without = table(lab, lambda text: text.replace(',50', ',', 1))
+    assert 'clip Müller 0_0: rate: missing' in error(lab, labels=without)
+    summary = convert('csv', lab, lab.parent / 'gait.pkl', labels=without, skip_bad=True)
+    assert 'left out: clip Müller 0_0: rate: missing' in summary and '19 clips' in summary
+    none = table(lab, lambda text: text.replace(',50', ','))
+    assert 'no clip is left; the last one: clip Müller 9_1: rate: missing' in error(lab, labels=none, skip_bad=True)
+
+
+def test_the_table_is_checked_before_the_recordings_are_read(lab):
+    (lab / 'Müller 0_0.csv').write_text('')
+    assert '6 folds need' in error(lab, folds=[6])
+
+
+def test_the_table_may_name_files(lab):
+    files = table(lab, lambda text: text.replace('_1,', '_1.CSV,'))
+    assert '20 clips' in convert('csv', lab, lab.parent / 'gait.pkl', labels=files)
+    twice = table(lab, lambda text: text.replace('Müller 0_0,', 'Müller 0_1,', 1))
+    assert 'clip: Müller 0_1.CSV stands there twice, with and without .csv' in error(lab, labels=twice)
 
 
 def test_clip_without_any_of_the_wanted_joints_is_named(tmp_path):
@@ -149,7 +174,7 @@ def test_clip_without_any_of_the_wanted_joints_is_named(tmp_path):
     np.savez(tmp_path / 'walk.npz', keypoint=keypoint, joints=['left_hip', 'right_hip'], rate=10)
     with pytest.raises(ReadError, match="walk.npz: clip walk: keypoint: none of the layout's joints is seen"):
         convert('npz', tmp_path / 'walk.npz', tmp_path / 'gait.pkl', labels=dict(walk=dict(subject='a', label='b')),
-                layout=dict(num_node=1, joints=['right_hip'], inward=[], center=0))
+                folds=(), layout=dict(num_node=1, joints=['right_hip'], inward=[], center=0))
 
 
 def test_joints_are_brought_into_one_order(lab):
@@ -195,6 +220,10 @@ def test_a_split_of_the_table_is_taken(lab):
     with_parts = '\n'.join(f'{line},{part}' for line, part in zip(text, parts))
     convert('csv', lab, out, labels=table(lab, lambda _: with_parts))
     assert {name: len(clips) for name, clips in load_pickle(out)['split'].items()} == dict(test=4, train=16)
+    some = with_parts.replace('train', '', 1).replace('test', 'dev')
+    summary = convert('csv', lab, out, labels=table(lab, lambda _: some))
+    assert 'note: 1 of 20 clips have nothing in the column split, and are in none' in summary
+    assert 'note: split dev: neither train, val nor test in its name' in summary
     leaking = with_parts.replace('test', 'train', 1)
     assert 'split: test, and subject Müller 0 has clips in train' in error(lab, labels=table(lab, lambda _: leaking))
 
@@ -226,7 +255,7 @@ def test_the_same_recording_twice(lab):
     assert 'duplicate: Müller 4_1 is the same recording as Müller 4_0; left out' in summary and '19 clips' in summary
     assert '20 clips' in convert('csv', lab, out, labels=table(lab), keep_duplicates=True)
     (lab / 'Müller 8_1.csv').write_text((lab / 'Müller 4_0.csv').read_text())
-    assert 'clip Müller 8_1: label: the same recording as Müller 4_0, which has another label' in error(lab)
+    assert 'clip Müller 8_1: label: the same recording as Müller 4_0, which has another label; --keep' in error(lab)
     assert drop_duplicates([dict(keypoint=np.ones(3), label=0, frame_dir='a')])[1] == []
 
 

@@ -181,6 +181,22 @@ def test_mmpose_both_forms(tmp_path):
         assert recording.layout == 'coco'
 
 
+@pytest.mark.parametrize('mirrored', [False, True])
+@pytest.mark.parametrize('names', [{}, {'0': 'root', '1': 'right_hip', **{str(index): 'x' for index in range(2, 17)}}])
+def test_mmpose_in_three_dimensions_is_no_mirror_image(tmp_path, mirrored, names):
+    person = np.random.default_rng(0).normal(size=(5, 17, 3))  # z up, walking along -y, as seen by a camera before it
+    person[:, 1:7] = [[-1, 0, 9], [-1, -1, 5], [-1, 0, 1], [1, 0, 9], [1, -1, 5], [1, 0, 1]]
+    written = person * [-1, 1, 1] if mirrored else person
+    frames = [dict(frame_id=frame, instances=[dict(keypoints=place.tolist(), keypoint_scores=[1.] * 17)])
+              for frame, place in enumerate(written)]
+    path = tmp_path / 'clip.json'
+    path.write_text(json.dumps(dict(meta_info=dict(keypoint_id2name=names), instance_info=frames)))
+    recording, = read_mmpose(path)
+    assert (recording.layout, recording.joints, recording.up) == ('h36m', None, 'z')
+    np.testing.assert_allclose(recording.keypoint[0], person, rtol=1e-6)
+    assert len(recording.notes) == mirrored
+
+
 def test_mmpose_keeps_the_tracked_person(tmp_path):
     frames = mmpose_frames(walker(), track_id=3)
     for frame in frames[:15]:  # somebody larger, and more surely seen, but not as long

@@ -121,7 +121,7 @@ def broken(sample, change):
     (lambda data: data['annotations'][0].update(keypoint=np.zeros((1, 0, 25, 2))), [],
      'clip synthetic_normal_00_0: keypoint: 1 persons in 0 frames'),
     (lambda data: data['annotations'][0].update(keypoint=np.ones((1, 90, 17, 2)), keypoint_score=None), [],
-     'clip synthetic_normal_00_0: keypoint: 17 joints; the layout has 25'),
+     'clip synthetic_normal_00_0: keypoint: 17 joints; expected 25'),
     (lambda data: data['annotations'][0].update(label=9), [], 'clip synthetic_normal_00_0: label: 9; there are 4 classes'),
     (lambda data: data['split'].pop('train'), [], 'split train: not in the file; it has test, val'),
     (lambda data: None, ['train_dataloader.dataset.ann_file=/nowhere/gait.pkl'], '/nowhere/gait.pkl: no such file'),

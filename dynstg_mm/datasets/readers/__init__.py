@@ -1,5 +1,5 @@
 """Readers of other programs' files: a path in, `Recording`s out."""
-from .files import find_files, read_files
+from .files import SUFFIXES, find_files, read_files
 from .json_files import read_alphapose, read_mmpose, read_openpose
 from .mocap import read_bvh, read_c3d
 from .pickles import read_mmaction
@@ -11,7 +11,7 @@ READERS = dict(openpose=read_openpose, alphapose=read_alphapose, mmpose=read_mmp
 LIBRARIES = dict(bvh=('pymotion.io.bvh', 'bvh'), c3d=('c3d', 'c3d'))  # module, and the extra that brings it
 
 __all__ = [
-    'COORDS', 'EmptyRecording', 'LIBRARIES', 'READERS', 'ReadError', 'Recording', 'csv_rows', 'find_files', 'need',
-    'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_files', 'read_mediapipe', 'read_mmaction',
+    'COORDS', 'EmptyRecording', 'LIBRARIES', 'READERS', 'ReadError', 'Recording', 'SUFFIXES', 'csv_rows',
+    'find_files', 'need', 'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_files', 'read_mediapipe', 'read_mmaction',
     'read_mmpose', 'read_npz', 'read_openpose', 'readable'
 ]

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...skeletons import LAYOUTS
 from ..annotation import LARGEST
+from ..transforms import BACKWARDS, knee_bend
 from .persons import Detection, pick_persons
 from .recording import ReadError, Recording, readable
 
@@ -97,7 +98,8 @@ def read_mmpose(path, *, persons=1):
         persons (int): How many persons to keep; tracked by `track_id` where it is there.
 
     Returns:
-        list[Recording]: One; 3-D keypoints have z up, as MMPose's lifters write them.
+        list[Recording]: One. 3-D keypoints are those of a lifter, with z up; most versions write the mirror image, for
+        they swap two axes and turn one, which is undone where the knees bend backwards.
 
     Raises:
         ReadError: The file is damaged; the message names the field.
@@ -120,9 +122,14 @@ def read_mmpose(path, *, persons=1):
     recording = _named(keypoint, score, notes + more, up='z')
     with readable(path, 'predictions file of MMPose, meta_info'):
         names = meta.get('keypoint_id2name') or {}
-        if len(names) == keypoint.shape[2]:
-            recording.joints = [str(name) for _, name in sorted(names.items(), key=lambda item: int(item[0]))]
-            recording.layout = 'coco' if tuple(recording.joints) == _COCO else None
+        names = [str(name) for _, name in sorted(names.items(), key=lambda item: int(item[0]))]
+    if keypoint.shape[2:] == (17, 3) and names[:1] in ([], ['root']):  # Human3.6M's joints by MMPose's names
+        recording.joints, recording.layout = None, 'h36m'
+        if knee_bend(recording.keypoint[0], recording.keypoint_score[0] > 0, LAYOUTS['h36m'], 'z') < BACKWARDS:
+            recording.keypoint[..., 0] *= -1
+            recording.notes.append('a mirror image, as MMPose\'s lifters write it; undone')
+    elif len(names) == keypoint.shape[2]:
+        recording.joints, recording.layout = names, 'coco' if tuple(names) == _COCO else None
     return [recording]
 
 
