@@ -34,6 +34,6 @@ setup(
         'bvh': ['upc-pymotion>=0.3.4'],  # readers of motion capture, and of the MSND label table
         'c3d': ['c3d>=0.6'],
         'xlsx': ['openpyxl'],
-        'tests': [MMCV, 'hypothesis', 'pytest', 'pytest-xdist', 'triton; sys_platform == "linux"'],
+        'tests': [MMCV, 'bvhio', 'hypothesis', 'pytest', 'pytest-xdist', 'triton; sys_platform == "linux"'],
     },
 )

@@ -1,10 +1,13 @@
+import os
 import runpy
 import sys
+from pathlib import Path
 
 import numpy as np
 import openpyxl
 import pytest
 
+from dynstg_mm.datasets.readers import read_bvh
 from dynstg_mm.fileio import load_pickle
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -75,3 +78,20 @@ def test_wrong_files_are_one_line(folder, tmp_path, error_of):
     (folder / 'Annotations.xlsx').unlink()
     assert 'Annotations.xlsx: no such file' in error_of(CONVERT, folder, '--out', out)
     assert not out.exists()
+
+
+def test_forward_kinematics_agree_with_a_second_library(folder):
+    """MSND=FOLDER runs it on the real files, too: every tenth frame of each."""
+    bvhio = pytest.importorskip('bvhio')
+    paths = sorted((folder / 'dataset').glob('*.bvh'))[:3]
+    if 'MSND' in os.environ:
+        paths += sorted(Path(os.environ['MSND']).rglob('*.bvh'))
+    for path in paths:
+        recording, root = read_bvh(path)[0], bvhio.readAsHierarchy(str(path))
+        joints = [joint for joint, *_ in root.layout()]
+        mine = [recording.joints.index(LAYOUTS['msnd']['aliases'].get(joint.Name, joint.Name)) for joint in joints]
+        assert len(mine) == 20
+        for frame in range(0, recording.keypoint.shape[1], 10 if path not in paths[:3] else 1):
+            root.loadPose(frame)
+            np.testing.assert_allclose(recording.keypoint[0, frame, mine], [joint.PositionWorld for joint in joints],
+                                       atol=1e-3, err_msg=str(path))  # centimetres
