@@ -12,7 +12,7 @@ import numpy as np
 from ..fileio import dump_pickle
 from ..skeletons import LAYOUTS, apply_joint_map, get_layout, map_joints
 from .annotation import RATES, family_of, is_rate
-from .folds import leave_one_subject_out, subject_folds
+from .folds import leaking_folds, leave_one_subject_out, subject_folds
 from .readers import COORDS, LIBRARIES, READERS, SUFFIXES, ReadError, csv_rows, find_files, need, read_files
 
 COLUMNS = ('clip', 'subject', 'label', 'rate', 'split')
@@ -175,7 +175,8 @@ def convert(kind, source, out, *, labels=None, classes=None, folds=(5, ), seed=0
         source (str | Path): File or folder.
         out (str | Path): Annotation file (.pkl), replaced whole or not at all.
         labels, classes: As for `read_clips`.
-        folds (Sequence[int | str]): Numbers of subject folds, or 'loso'; empty for none. A column split goes before.
+        folds (Sequence[int | str]): Numbers of subject folds, 'loso' or 'by-clip'; empty for none. A column split goes
+            before.
         seed (int): Seed of the folds.
         name (str, optional): Name of the task, with which splits begin; else that of `out`.
         fewer (bool): Make folds even where a class has fewer subjects.
@@ -486,12 +487,13 @@ def _column_splits(clips):
 
 
 def make_splits(clips, name, folds, *, label='label', seed=0, fewer=False):
-    """Splits by subject: `<name>_fold<k>_*` for a number of folds, `<name>_loso_fold<k>_*` for leaving one out.
+    """Splits by subject: `<name>_fold<k>_*` for a number of folds, `<name>_loso_fold<k>_*` for leaving one out; and by
+    clip, which leaks, `<name>_by_clip_fold<k>_*`.
 
     Args:
         clips (list[dict]): Annotations.
         name (str): Name of the task.
-        folds (Sequence[int | str]): Numbers of folds, or 'loso'.
+        folds (Sequence[int | str]): Numbers of folds, 'loso', or 'by-clip' for 5 folds by clip.
         label (str): Field to stratify by.
         seed (int): Seed of the folds.
         fewer (bool): As for `subject_folds`.
@@ -503,6 +505,8 @@ def make_splits(clips, name, folds, *, label='label', seed=0, fewer=False):
     for count in folds:
         if count == 'loso':
             splits.update(leave_one_subject_out(clips, f'{name}_loso', label=label))
+        elif count == 'by-clip':
+            splits.update(leaking_folds(clips, f'{name}_by_clip', label=label, seed=seed))
         else:
             splits.update(subject_folds(clips, name, label=label, folds=count, seed=seed, fewer=fewer))
     return splits

@@ -54,6 +54,28 @@ def leave_one_subject_out(clips, name, *, label='label'):
     return _splits(clips, name, [{subject} for subject in subjects])
 
 
+def leaking_folds(clips, name, *, label='label', folds=5, seed=0):
+    """Splits `<name>_fold<k>_train` and `<name>_fold<k>_test` by clip, stratified by class, as many papers have them.
+
+    Clips of one subject stand on both sides, so that what is measured is in part that a person is known again. They are
+    there to show by how much; `GaitDataset` refuses them unless told `shared_subjects=True`.
+
+    Args:
+        clips (list[dict]): Annotations with `frame_dir` and the field `label`.
+        name (str): Name of the task.
+        label (str): Field to stratify by.
+        folds (int): Number of folds.
+        seed (int): Seed of the shuffle.
+
+    Returns:
+        dict[str, list[str]]: Split name -> names of its clips.
+    """
+    names = [clip['frame_dir'] for clip in clips]
+    chosen = StratifiedKFold(folds, shuffle=True, random_state=seed).split(names, [clip[label] for clip in clips])
+    return {f'{name}_fold{fold}_{part}': [names[index] for index in members]
+            for fold, sides in enumerate(chosen) for part, members in zip(('train', 'test'), sides)}
+
+
 def subject_classes(clips, label='label'):
     """Class of every subject; ValueError where one has clips of two classes."""
     classes = {}

@@ -40,6 +40,8 @@ class GaitDataset(PoseDataset):
         layout (str | dict, optional): Skeleton layout. Every clip must have its number of joints, and the transforms
             that need a layout take it from here.
         metainfo (dict, optional): `classes`, where the class has none or a user's own are meant.
+        shared_subjects (bool): Let a subject stand on both sides. What is measured then is in part that a person is
+            known again; it is meant for showing what a published protocol by clip gives.
         cache_mb (float): Megabytes a process may keep of what the transforms that do the same with a clip every time
             (`repeatable`, the first ones of a pipeline) make of the clips; 0 does them anew for every sample.
         **kwargs: Passed to `PoseDataset`.
@@ -52,10 +54,10 @@ class GaitDataset(PoseDataset):
 
     METAINFO = dict(classes=None)
 
-    def __init__(self, ann_file, pipeline, split=None, *, fold=None, layout=None, test_mode=False, cache_mb=512.,
-                 **kwargs):
+    def __init__(self, ann_file, pipeline, split=None, *, fold=None, layout=None, test_mode=False,
+                 shared_subjects=False, cache_mb=512., **kwargs):
         self.layout = get_layout(layout) if layout is not None else None
-        self.cache_mb = cache_mb
+        self.shared_subjects, self.cache_mb = shared_subjects, cache_mb
         self._cache, self._cached = {}, 0  # clips by name, bytes
         if 'skeleton' in (kwargs.get('data_prefix') or {}):
             raise ValueError('data_prefix: skeleton is not read by GaitDataset; its clips are all in ann_file.')
@@ -85,7 +87,8 @@ class GaitDataset(PoseDataset):
             chosen = list(clips)
         else:
             chosen = self._members(splits, self.split, clips)
-            self._check_subjects(splits, clips)
+            if not self.shared_subjects:
+                self._check_subjects(splits, clips)
         if not chosen:
             self._fail('annotations: empty; expected at least one clip.')
         for name in chosen:

@@ -111,8 +111,10 @@ def test_subject_on_both_sides_is_an_error(annotation_file, prefix, suffix, load
         data['split'] = {prefix + name + suffix: members for name, members in data['split'].items()}
         data['split']['other_train'] = [shared]  # of another task, where the same person may well train
 
+    path = annotation_file(leak)
     with pytest.raises(AnnotationError, match='synthetic_normal_00 stands in both .*train.* and .*test'):
-        build(annotation_file(leak), split=prefix + loaded + suffix)
+        build(path, split=prefix + loaded + suffix)
+    assert len(build(path, split=prefix + loaded + suffix, shared_subjects=True))
 
 
 def test_classes_and_layout_of_the_file_hold_where_the_config_has_none(annotation_file):

@@ -80,6 +80,17 @@ def test_wrong_files_are_one_line(folder, tmp_path, error_of):
     assert not out.exists()
 
 
+def test_all_files_by_clip_leak(folder, tmp_path, monkeypatch):
+    out = tmp_path / 'msnd.pkl'
+    monkeypatch.setattr(sys, 'argv', ['convert.py', str(folder), '--out', str(out), '--jobs', '1', '--by-clip'])
+    runpy.run_path(str(CONVERT), run_name='__main__')
+    data = load_pickle(out)
+    tested = [clip for fold in range(5) for clip in data['split'][f'msnd_by_clip_fold{fold}_test']]
+    assert len(data['annotations']) == 38 == len(set(tested)) and len(data['split']) == 10
+    subjects = [{clip.split('_')[0] for clip in data['split'][f'msnd_by_clip_fold0_{part}']} for part in ('train', 'test')]
+    assert subjects[0] & subjects[1]
+
+
 def test_forward_kinematics_agree_with_a_second_library(folder):
     """MSND=FOLDER runs it on the real files, too: every tenth frame of each."""
     bvhio = pytest.importorskip('bvhio')

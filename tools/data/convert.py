@@ -15,9 +15,9 @@ from dynstg_mm.datasets.convert import ConversionError, add_arguments, clip_opti
 def parse_folds(folds):
     """Numbers of folds and 'loso', as `convert` takes them."""
     for count in folds:
-        if count not in ('0', 'loso') and not (count.isdecimal() and int(count) > 1):
-            raise ConversionError(f'--folds: {count}; expected a number from 2, loso, or 0 for none.')
-    return [count if count == 'loso' else int(count) for count in folds if count != '0']
+        if count not in ('0', 'loso', 'by-clip') and not (count.isdecimal() and int(count) > 1):
+            raise ConversionError(f'--folds: {count}; expected a number from 2, loso, by-clip, or 0 for none.')
+    return [int(count) if count.isdecimal() else count for count in folds if count != '0']
 
 
 def main():
@@ -28,7 +28,8 @@ def main():
     parser.add_argument('--out', required=True, help='annotation file (.pkl) to write')
     parser.add_argument('--classes', nargs='+', help='classes in the order of their numbers; by default sorted')
     parser.add_argument('--folds', nargs='+', default=['5'],
-                        help='number of subject folds, loso for leaving one subject out, or both; 0 for none')
+                        help='number of subject folds, loso for leaving one subject out, by-clip for 5 folds that '
+                             'leak as those of papers do; 0 for none')
     parser.add_argument('--seed', type=int, default=0, help='seed of the folds')
     parser.add_argument('--name', help='what splits are called; by default as the file')
     args = parser.parse_args()

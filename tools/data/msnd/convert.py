@@ -4,7 +4,8 @@
 
 FOLDER holds dataset/*.bvh and Annotations.xlsx. Joint positions are in metres with y up. The second of two identical
 files of one subject is left out. The splits are 5 folds by subject (`msnd_fold<k>_*`) and one fold a subject
-(`msnd_loso_fold<k>_*`, k from 0 to 44).
+(`msnd_loso_fold<k>_*`, k from 0 to 44). With --by-clip both files of everybody are kept, and 5 folds by clip
+(`msnd_by_clip_fold<k>_*`), in which people stand on both sides, take the splits' place.
 """
 import argparse
 import re
@@ -50,12 +51,13 @@ def main():
     parser.add_argument('--out', default='data/msnd/msnd.pkl', help='annotation file to write')
     parser.add_argument('--jobs', type=int, default=0, help='processes; by default one a core')
     parser.add_argument('--keep-duplicates', action='store_true', help='keep both of two identical files')
+    parser.add_argument('--by-clip', action='store_true', help='all files, split by clip as in papers, which leaks')
     args = parser.parse_args()
     with one_line_errors():
         labels = read_annotations(args.folder / 'Annotations.xlsx')
         print(convert('bvh', args.folder / 'dataset', args.out, labels=labels, classes=CLASSES, layout='msnd',
-                      scale=0.01, folds=(5, 'loso'), name='msnd', fewer=True, keep_duplicates=args.keep_duplicates,
-                      jobs=args.jobs))
+                      scale=0.01, folds=('by-clip', ) if args.by_clip else (5, 'loso'), name='msnd', fewer=True,
+                      keep_duplicates=args.keep_duplicates or args.by_clip, jobs=args.jobs))
 
 
 if __name__ == '__main__':
