@@ -4,12 +4,12 @@ from .catalog import (AtaxiaDataset, KOANMDataset, KOAPDNMDataset, KOAStageDatas
 from .features import GaitFeatures, feature_channels
 from .gait_dataset import AnnotationError, GaitDataset
 from .transforms import (AlignHeading, CenterSkeleton, ClipError, FillMissingJoints, KeepTrackedPerson, MapLayout,
-                         MirrorDirection, ResampleRate, SampleWindows, ScaleByLegLength)
+                         MirrorDirection, ProjectToImage, ResampleRate, SampleWindows, ScaleByLegLength)
 
 __all__ = [
     'AlignHeading', 'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'FillMissingJoints',
     'GaitDataset', 'GaitFeatures', 'KOANMDataset', 'KOAPDNMDataset', 'KOAStageDataset', 'KeepTrackedPerson',
-    'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset', 'RandomGaussianNoise', 'RandomJointDropout',
-    'RandomRot', 'RandomScale', 'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength',
+    'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset', 'ProjectToImage', 'RandomGaussianNoise',
+    'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength',
     'SyntheticGaitDataset', 'feature_channels'
 ]

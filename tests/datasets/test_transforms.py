@@ -294,3 +294,13 @@ def test_place_size_and_direction_leave_no_trace_in_the_input(sample):
     plain, moved = run(lambda x: x), run(lambda x: 1.5 * x + np.float32([300, -40]))
     assert plain.shape == (5, 1, 64, 25, 4)
     np.testing.assert_allclose(moved, plain, atol=2e-4)
+
+
+def test_projection_into_an_image():
+    window = np.zeros((1, 8, 2, 3), np.float32)
+    window[..., 1, :] = [1.5, 0.75, 9.]  # at the right edge, a quarter of the height above the middle
+    results = build('ProjectToImage', size=40, interval=2)(dict(keypoint=window, num_clips=2))
+    assert results['keypoint'].shape == (1, 4, 2, 2) and results['img_shape'] == (40, 40) and results['clip_len'] == 2
+    assert results['keypoint'][0, 0].tolist() == [[20, 20], [40, 10]]
+    flat = build('ProjectToImage', size=40)(dict(keypoint=window[..., :2], num_clips=1))
+    assert flat['keypoint'][0, 0].tolist() == [[20, 20], [40, 30]]  # pixels count downwards already
