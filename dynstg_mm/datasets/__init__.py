@@ -1,4 +1,5 @@
-from .augmentations import RandomGaussianNoise, RandomJointDropout, RandomRot, RandomScale, RandomTimeWarp
+from .augmentations import (RandomGaussianNoise, RandomJointDropout, RandomRot, RandomScale, RandomSwapSides,
+                            RandomTimeWarp)
 from .catalog import (AtaxiaDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, PDWalkDataset,
                       SyntheticGaitDataset)
 from .features import GaitFeatures, feature_channels
@@ -10,6 +11,6 @@ __all__ = [
     'AlignHeading', 'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'FillMissingJoints',
     'GaitDataset', 'GaitFeatures', 'KOANMDataset', 'KOAPDNMDataset', 'KOAStageDataset', 'KeepTrackedPerson',
     'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset', 'ProjectToImage', 'RandomGaussianNoise',
-    'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength',
+    'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomSwapSides', 'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength',
     'SyntheticGaitDataset', 'feature_channels'
 ]

@@ -13,6 +13,7 @@ from scipy.interpolate import CubicSpline
 
 from mmaction.registry import TRANSFORMS
 
+from ..skeletons import mirror_order
 from .transforms import LayoutTransform, fill, turn_about_vertical, vertical, windows_of
 
 
@@ -71,6 +72,35 @@ class RandomRot(BaseTransform):
     def _turn(self, window, plane, most):
         angle = np.random.uniform(-most, most)
         turn_about_vertical(window, plane, np.cos(angle), np.sin(angle))
+
+
+@TRANSFORMS.register_module()
+class RandomSwapSides(LayoutTransform):
+    """Make the left side of the body the right one in some windows: the same walk by somebody who is the mirror image.
+
+    In 2-D the joints change names, as seen from the other side; in 3-D the window is mirrored, too.
+
+    Args:
+        prob (float): Share of the windows, 0 to 1.
+        across (int): 3-D: the axis across the walk, which is z (2) after `AlignHeading` with y up.
+        layout (str | dict, optional): In place of the data set's; `left` and `right` are needed.
+    """
+
+    def __init__(self, prob=0.5, *, across=2, **kwargs):
+        super().__init__(**kwargs)
+        self.prob, self.across = _check('prob', prob, 0, 1), across
+
+    def transform(self, results):
+        layout = self.layout(results)
+        if not layout.get('left'):
+            raise ValueError('layout: left missing; RandomSwapSides needs the joints of both sides.')
+        order = mirror_order(layout)
+        for window in _copied_windows(results):
+            if np.random.random() < self.prob:
+                window[:] = window[..., order, :]
+                if window.shape[-1] == 3:
+                    window[..., self.across] *= -1
+        return results
 
 
 @TRANSFORMS.register_module()

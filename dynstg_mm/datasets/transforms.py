@@ -469,15 +469,26 @@ def knee_bend(keypoint, seen, layout, up='y'):
 
 @TRANSFORMS.register_module()
 class CenterSkeleton(LayoutTransform):
-    """Put the origin on the layout's centre joint, in every frame.
+    """Put the origin on the layout's centre joint, so that the place in the image or in the room is taken out.
 
     Args:
+        by (str): 'window': on its mean place over the window, which leaves how fast somebody walks and how much the
+            pelvis rises and sways; 'frame': on its place in every frame, which takes that out, too.
         layout (str | dict, optional): In place of the data set's.
     """
 
+    def __init__(self, by='window', **kwargs):
+        super().__init__(**kwargs)
+        if by not in ('window', 'frame'):
+            raise ValueError(f'by: {by!r}; expected window or frame.')
+        self.by = by
+
     def transform(self, results):
-        keypoint, center = results['keypoint'], self.layout(results)['center']
-        results['keypoint'] = keypoint - keypoint[:, :, center:center + 1]
+        windows, center = windows_of(results), self.layout(results)['center']
+        origin = windows[:, :, :, center:center + 1]
+        if self.by == 'window':
+            origin = origin.mean(2, keepdims=True)
+        results['keypoint'] = (windows - origin).reshape(results['keypoint'].shape)
         return results
 
 

@@ -7,7 +7,8 @@ from mmaction.registry import TRANSFORMS
 RANDOM = [dict(type='RandomRot', heading=30., tilt=5.), dict(type='RandomScale', scale=0.2),
           dict(type='RandomScale', scale=0.2, same=True), dict(type='RandomGaussianNoise', sigma=0.05),
           dict(type='RandomGaussianNoise', sigma=0.05, shared=True),
-          dict(type='RandomJointDropout', layout='coco', prob=0.5), dict(type='RandomTimeWarp', strength=0.3)]
+          dict(type='RandomJointDropout', layout='coco', prob=0.5), dict(type='RandomTimeWarp', strength=0.3),
+          dict(type='RandomSwapSides', layout='coco')]
 
 
 def walk(coordinates=2, windows=3, persons=1, frames=40):
@@ -164,3 +165,18 @@ def test_windows_after_format_gcn_input_are_refused(options):
     clip = walk()
     with pytest.raises(ValueError, match='pipeline: .* between PoseDecode and FormatGCNInput'):
         TRANSFORMS.build(options)(dict(clip, keypoint=clip['keypoint'][None]))
+
+
+def test_swapped_sides_are_the_same_walk_of_a_mirror_image():
+    for coordinates in 2, 3:
+        plain = walk(coordinates)['keypoint']
+        swap = dict(type='RandomSwapSides', layout='coco', prob=1)
+        swapped = change(swap, 0, coordinates=coordinates)
+        left, right = LAYOUTS['coco']['left'], LAYOUTS['coco']['right']
+        across = [1, 1, -1][:coordinates]
+        np.testing.assert_array_equal(swapped[:, :, left], plain[:, :, right] * np.float32(across))
+        np.testing.assert_array_equal(swapped[:, :, 0], plain[:, :, 0] * np.float32(across))
+        again = TRANSFORMS.build(swap)(dict(keypoint=swapped, num_clips=3))['keypoint']
+        np.testing.assert_array_equal(again, plain)
+    with pytest.raises(ValueError, match='layout: left missing; RandomSwapSides needs'):
+        TRANSFORMS.build(dict(swap, layout=dict(num_node=17, inward=[], center=0)))(walk())

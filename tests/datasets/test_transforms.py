@@ -304,3 +304,15 @@ def test_projection_into_an_image():
     assert results['keypoint'][0, 0].tolist() == [[20, 20], [40, 10]]
     flat = build('ProjectToImage', size=40)(dict(keypoint=window[..., :2], num_clips=1))
     assert flat['keypoint'][0, 0].tolist() == [[20, 20], [40, 30]]  # pixels count downwards already
+
+
+def test_centring_by_window_keeps_the_way_of_the_pelvis():
+    window = np.random.default_rng(0).normal(size=(1, 12, 25, 2)).astype(np.float32) + 300
+    kept = dict(keypoint=window.copy(), num_clips=3, layout=LAYOUTS['body_25'])
+    centred = build('CenterSkeleton')(dict(kept))['keypoint'].reshape(3, 4, 25, 2)
+    np.testing.assert_allclose(centred[:, :, 8].mean(1), 0, atol=1e-4)
+    np.testing.assert_allclose(np.diff(centred, axis=1), np.diff(window.reshape(3, 4, 25, 2), axis=1), atol=1e-4)
+    every = build('CenterSkeleton', by='frame')(dict(kept, keypoint=window.copy()))['keypoint']
+    np.testing.assert_allclose(every, window - window[:, :, 8:9])
+    with pytest.raises(ValueError, match="by: 'clip'; expected window or frame"):
+        build('CenterSkeleton', by='clip')
