@@ -1,4 +1,5 @@
 """What tools/train.py and tools/test.py share: MMAction2's options, the config, and errors that fit on a line."""
+import argparse
 import contextlib
 import ctypes
 import os
@@ -26,6 +27,16 @@ class ConfigOptions(DictAction):
         if ' ' in plain and ',' not in plain and plain[:1] not in ('[', '('):
             return plain
         return DictAction._parse_iterable(val)
+
+
+def parse_cfg_options(texts):
+    """Settings of `key=value` texts, as `--cfg-options` reads them; ValueError where one is no such pair."""
+    for text in texts:
+        if not text.partition('=')[0] or '=' not in text:
+            raise ValueError(f'--cfg-options: {text}: expected key=value.')
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--options', nargs='*', action=ConfigOptions)
+    return parser.parse_args(['--options', *texts]).options
 
 
 def add_common_arguments(parser):

@@ -13,6 +13,7 @@ import io
 import os
 import pickle
 import re
+import subprocess
 import sys
 import types
 import warnings
@@ -269,11 +270,21 @@ def _distribute_on_cpu():
     def _init_dist_pytorch(backend, init_backend='torch', **kwargs):
         torch.distributed.init_process_group(backend='gloo', **kwargs)
 
+    def _init_dist_slurm(backend, init_backend='torch', **kwargs):
+        """MMEngine's, less the choice of a GPU."""
+        tell = os.environ
+        tell.update(RANK=tell['SLURM_PROCID'], WORLD_SIZE=tell['SLURM_NTASKS'], LOCAL_RANK=tell['SLURM_LOCALID'])
+        tell.setdefault('MASTER_PORT', '29500')
+        if 'MASTER_ADDR' not in tell:
+            hosts = subprocess.check_output(['scontrol', 'show', 'hostname', tell['SLURM_NODELIST']], text=True)
+            tell['MASTER_ADDR'] = hosts.split()[0]
+        torch.distributed.init_process_group(backend='gloo', **kwargs)
+
     initialise = MMDistributedDataParallel.__init__
 
     @functools.wraps(initialise)
     def on_cpu(self, module, *args, device_ids=None, **kwargs):
         initialise(self, module, *args, **kwargs)
 
-    utils._init_dist_pytorch = _init_dist_pytorch
+    utils._init_dist_pytorch, utils._init_dist_slurm = _init_dist_pytorch, _init_dist_slurm
     MMDistributedDataParallel.__init__ = MMDistributedDataParallel.on_cpu = on_cpu

@@ -87,7 +87,7 @@ def _shortcut(source, columns, rows, fold, classes, seed):
         scores[np.ix_(test, learner.classes_)] = learner.predict_proba(columns[test])
     clips = [dict(row, score=score) for row, score in zip(rows, scores)]
     found = classification_scores(confusion_of(clips, classes))
-    low, high = subject_interval(clips, classes, resamples=1000, seed=seed)['macro_recall']
+    low, high = subject_interval([clips], classes, resamples=1000, seed=seed)['macro_recall']
     return Shortcut(source, found['macro_recall'], low, high, found['accuracy'], 1 / classes)
 
 

@@ -1,54 +1,43 @@
-"""Tables and pictures of cross-validated results, beside what the recordings' metadata alone would give."""
-import json
-from pathlib import Path
+"""Tables of cross-validated results, beside what the recordings' metadata alone would give."""
+import itertools
 
 import numpy as np
 
-from ..fileio import load_pickle
-from .statistics import (SCORES, by_subject, classification_scores, confusion_of, paired_difference,
+from ..fileio import atomic_open, load_pickle
+from .results import ReportError, add_model, clips_of, folds_of, is_complete, pooled
+from .statistics import (SCORES, by_subject, classification_scores, confusion_of, mean_scores, paired_difference,
                          subject_interval)
 
+TITLES = dict(accuracy='accuracy', macro_f1='macro-F1', macro_recall='macro-recall', log_loss='log-loss')
+COST = dict(  # key -> title, how it is written
+    parameters=('parameters', '{:,}'.format), multiply_adds=('multiply-adds', lambda value: f'{value / 1e9:.3f} G'),
+    cpu_minutes=('CPU min a fold', '{:.1f}'.format), seconds=('seconds a fold', '{:.0f}'.format),
+    latency_ms=('latency, batch 1 [ms]', '{:.1f}'.format))
 
-class ReportError(ValueError):
-    """Results cannot be put into one table; the message names the file and what was expected."""
 
-
-def read_folds(folder):
-    """Predictions of every fold below a folder: `predictions.json`, as `GaitMetric` writes them.
+def add_controls(results, ann_file, tests=None):
+    """Add the rows that need no training of ours: what metadata, and what classical gait features tell.
 
     Args:
-        folder (str | Path): Holds predictions.json itself, or folders with one each.
-
-    Returns:
-        tuple[list[str], list[list[dict]], list[dict]]: Classes; the clips of each fold with `clip`, `subject`, `label`,
-        `score`; what training cost, where `train_summary.json` stands beside the predictions.
+        results (dict): As `read_results` returns them; controls that are there already are made anew.
+        ann_file (str): The annotation file that the models were trained from.
+        tests (dict[int, list[dict]], optional): Test clips of every fold in the file, with `clip`, `subject`, `label`,
+            where the results have not all of them: a control learns from all folds but the one that it is tested on, as
+            the models do.
     """
-    paths = sorted(Path(folder).rglob('predictions.json'))
-    if not paths:
-        raise ReportError(f'{folder}: no predictions.json in or below it; run tools/test.py with this --work-dir.')
-    folds, classes, costs = [], None, []
-    for path in paths:
+    try:
+        from .gait_features import gait_feature_trees
+    except ImportError:
+        gait_feature_trees = metadata_control
+    blank = [0.] * len(results['classes'])
+    folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or clips_of(results)).values()]
+    for name, control in (('metadata only', metadata_control), ('gait features + trees', gait_feature_trees)):
         try:
-            content = json.loads(path.read_text())
-            clips, found = content['clips'], content['classes']
-        except (ValueError, KeyError, TypeError) as error:
-            raise ReportError(f'{path}: not written by GaitMetric ({type(error).__name__}: {error}).') from None
-        if classes not in (None, found):
-            raise ReportError(f'{path}: classes {found}; the others have {classes}.')
-        nameless = [clip['clip'] for clip in clips if clip.get('subject') is None]
-        if nameless:
-            raise ReportError(f'{path}: clip {nameless[0]}: no subject; intervals are by subject.')
-        classes = found
-        folds.append(clips)
-        summary = path.with_name('train_summary.json')
-        if summary.is_file():
-            costs.append(json.loads(summary.read_text()))
-    seen = [clip['clip'] for clips in folds for clip in clips]
-    if len({clip['subject'] for clips in folds for clip in clips}) < 2:
-        raise ReportError(f'{folder}: clips of one subject; an interval by subject needs at least two.')
-    if len(seen) != len(set(seen)):
-        raise ReportError(f'{folder}: a clip was tested twice; expected folds whose test parts do not overlap.')
-    return classes, folds, costs
+            found = [control(ann_file, folds, seed=seed or 0) for seed in results['seeds']]
+        except (ValueError, KeyError) as error:
+            add_model(results, name, [], kind='control', note=f'not computed: {error}')
+        else:
+            add_model(results, name, [list(itertools.chain(*parts)) for parts in found], kind='control')
 
 
 def metadata_control(ann_file, folds, *, seed=0):
@@ -94,57 +83,88 @@ def metadata_of(clip):
             lost.all((0, 2)).mean(), height, width]
 
 
-def difference_rows(results, baseline):
-    """Every model's difference to one of them, by clip, with intervals that draw subjects.
+def result_rows(results, *, cost=True):
+    """The table of all models, per clip and per subject.
+
+    Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. Beside them the mean
+    over seeds ± its standard deviation (a sample of all seeds, so n - 1), where there are several, and over folds, which
+    are all there are (n); a fold's score is the mean over the seeds.
 
     Args:
-        results (dict[str, tuple]): Name -> what `read_folds` returned.
-        baseline (str): The name of one.
+        results (dict): As `read_results` returns them.
+        cost (bool): What the models cost, in further columns.
+
+    Returns:
+        list[list[str]]: Cells, the header first. A model that lacks a run has no scores.
+    """
+    several = len(results['seeds']) > 1
+    costs = [key for key in COST
+             if cost and any(key in (model.get('cost') or {}) for model in results['models'].values())]
+    header = ['model', 'per', 'n']
+    for score in SCORES[:3]:
+        header += [f'{TITLES[score]} [95 %]', *['over seeds'] * several, *['over folds'] * (score != 'macro_recall')]
+    rows = [header + [COST[key][0] for key in costs]]
+    for name, model in results['models'].items():
+        if not is_complete(results, name):
+            rows.append([name, 'incomplete', *[''] * (len(rows[0]) - 2)])
+            continue
+        found = model.get('cost') or {}
+        rows.append([name, 'clip', *_score_cells(folds_of(results, name), len(results['classes']), several),
+                     *(COST[key][1](found[key]) if key in found else '' for key in costs)])
+        seeds = [[by_subject(fold) for fold in folds] for folds in folds_of(results, name)]
+        rows.append([name, 'subject', *_score_cells(seeds, len(results['classes']), several), *[''] * len(costs)])
+    return rows
+
+
+def _score_cells(seeds, classes, several):
+    """Number of clips (or subjects), and a cell or three a score, from `[seed][fold][clip]`."""
+    together = [[clip for fold in folds for clip in fold] for folds in seeds]
+    means, ends = mean_scores(together, classes), subject_interval(together, classes)
+    by_seed = [classification_scores(confusion_of(clips, classes)) for clips in together]
+    by_fold = [mean_scores(fold, classes) for fold in zip(*seeds)]
+    cells = [str(len(together[0]))]
+    for score in SCORES[:3]:
+        cells.append('{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]))
+        if several:
+            cells.append(_spread([scores[score] for scores in by_seed], ddof=1))
+        if score != 'macro_recall':
+            cells.append(_spread([scores[score] for scores in by_fold]))
+    return cells
+
+
+def _spread(values, ddof=0):
+    return f'{np.mean(values):.3f} ± {np.std(values, ddof=ddof):.3f}' if len(values) > 1 else ''
+
+
+def difference_rows(results, baseline):
+    """Every model's difference to one of them, by clip, with intervals that draw subjects and p-values by subject.
+
+    Args:
+        results (dict): As `read_results` returns them.
+        baseline (str): The name of a complete model.
 
     Returns:
         list[list[str]]: Cells, the header first.
     """
-    rows = [['model', *(f'{score} - {baseline} [95 %]' for score in ('accuracy', 'macro-F1', 'log-loss'))]]
-    pooled = {name: [clip for fold in folds for clip in fold] for name, (_, folds, _) in results.items()}
-    for name in results:
-        if name != baseline:
-            found = paired_difference(pooled[name], pooled[baseline], len(results[baseline][0]))
-            rows.append([name] + ['{:+.3f} [{:+.3f}, {:+.3f}]'.format(*found[score])
-                                  for score in ('accuracy', 'macro_f1', 'log_loss')])
+    rows = [['model', *(cell for score in ('accuracy', 'macro_f1', 'log_loss')
+                        for cell in (f'{TITLES[score]} - {baseline} [95 %]', 'p')[:1 if score == 'log_loss' else 2])]]
+    for name in results['models']:
+        if name != baseline and is_complete(results, name):
+            found = paired_difference(pooled(results, name), pooled(results, baseline), len(results['classes']))
+            cells = []
+            for score in ('accuracy', 'macro_f1', 'log_loss'):
+                *value, p_value = found[score]
+                cells += ['{:+.3f} [{:+.3f}, {:+.3f}]'.format(*value), f'{p_value:.4f}'][:1 if score == 'log_loss' else 2]
+            rows.append([name, *cells])
     return rows
 
 
-def result_rows(name, classes, folds, costs=()):
-    """One model's rows of the table, per clip and per subject.
-
-    Returns:
-        list[list[str]]: Cells.
-    """
-    rows = []
-    for unit in ('clip', 'subject'):
-        parts = folds if unit == 'clip' else [by_subject(fold) for fold in folds]
-        pooled = [clip for part in parts for clip in part]
-        scores = classification_scores(confusion_of(pooled, len(classes)))
-        spreads = [classification_scores(confusion_of(part, len(classes))) for part in parts]
-        interval = subject_interval(pooled, len(classes))
-        cells = [name, unit, str(len(pooled))]
-        for score in SCORES[:3]:
-            low, high = interval[score]
-            spread = [part[score] for part in spreads]
-            cells.append(f'{scores[score]:.3f} [{low:.3f}, {high:.3f}]')
-            if score != 'macro_recall':
-                cells.append(f'{np.mean(spread):.3f} ± {np.std(spread):.3f}' if len(spread) > 1 else '')
-        if costs and unit == 'clip':
-            minutes = np.mean([cost['cpu_seconds'] for cost in costs]) / 60
-            cells += [f'{costs[0]["parameters"]:,}', f'{minutes:.1f}']
-        else:
-            cells += ['', '']
-        rows.append(cells)
-    return rows
-
-
-HEADER = ['model', 'per', 'n', 'accuracy [95 %]', 'over folds', 'macro-F1 [95 %]', 'over folds', 'macro-recall [95 %]',
-          'parameters', 'CPU min a fold']
+def cost_rows(results):
+    """What the models cost, a row a model that says so."""
+    models = {name: model['cost'] for name, model in results['models'].items() if model.get('cost')}
+    keys = [key for key in COST if any(key in cost for cost in models.values())]
+    rows = [[name, *(COST[key][1](cost[key]) if key in cost else '' for key in keys)] for name, cost in models.items()]
+    return [['model', *(COST[key][0] for key in keys)], *rows] if rows else []
 
 
 def markdown(rows):
@@ -155,14 +175,22 @@ def markdown(rows):
     return '\n'.join(lines)
 
 
-def confusion_picture(path, name, classes, folds):
-    """Save the confusion matrix, pooled over the folds, as a picture."""
-    import matplotlib
-    matplotlib.use('Agg')
-    from sklearn.metrics import ConfusionMatrixDisplay
-    confusion = confusion_of([clip for fold in folds for clip in fold], len(classes))
-    display = ConfusionMatrixDisplay(confusion, display_labels=classes).plot(cmap='Blues', xticks_rotation=30)
-    display.ax_.set_title(f'{name}: {np.trace(confusion) / confusion.sum():.1%} of {confusion.sum()} clips')
-    display.figure_.tight_layout()
-    display.figure_.savefig(path, dpi=120)
-    matplotlib.pyplot.close(display.figure_)
+def failures(results):
+    """A line for every run that failed, and for every row that could not be computed."""
+    lines = []
+    for name, model in results['models'].items():
+        lines += [f'{name}, seed {run["seed"]}, fold {run["fold"]}: {run["error"]}' for run in model.get('failed') or []]
+        lines += [f'{name}: {model["note"]}'] if 'note' in model else []
+    return lines
+
+
+def write_tables(results, path, baseline=None):
+    """Write the tables as Markdown, whole or not at all; returns the text."""
+    parts = [markdown(result_rows(results))]
+    if baseline is not None and len(results['models']) > 1:
+        parts.append(markdown(difference_rows(results, baseline)))
+    parts += ['\n'.join(f'- {line}' for line in failures(results))] if failures(results) else []
+    text = '\n\n'.join(parts) + '\n'
+    with atomic_open(path, encoding='utf-8') as file:
+        file.write(text)
+    return text

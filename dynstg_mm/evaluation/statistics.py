@@ -1,7 +1,5 @@
 """Scores of a classification and their intervals, with the person as the unit."""
 import numpy as np
-from scipy.stats import bootstrap
-from sklearn.metrics import confusion_matrix
 
 SCORES = ('accuracy', 'macro_f1', 'macro_recall', 'macro_precision')
 
@@ -16,13 +14,15 @@ def confusion_of(clips, num_classes):
     Returns:
         ndarray: (C, C), rows are the truth.
     """
-    labels, predicted = [clip['label'] for clip in clips], [int(np.argmax(clip['score'])) for clip in clips]
-    return confusion_matrix(labels, predicted, labels=np.arange(num_classes))
+    confusion = np.zeros((num_classes, num_classes), int)
+    for clip in clips:
+        confusion[clip['label'], np.argmax(clip['score'])] += 1
+    return confusion
 
 
 def class_scores(confusion):
-    """Precision, recall and F1 of every class, each (C,); 0 where a class was never predicted or never there."""
-    hits, actual, guessed = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    """Precision, recall and F1 of every class, each (..., C); 0 where a class was never predicted or never there."""
+    hits, actual, guessed = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-1), confusion.sum(-2)
     return dict(precision=hits / np.maximum(guessed, 1), recall=hits / np.maximum(actual, 1),
                 f1=2 * hits / np.maximum(actual + guessed, 1))
 
@@ -31,15 +31,30 @@ def classification_scores(confusion):
     """Accuracy, and precision, recall and F1 averaged over the classes that have clips.
 
     Args:
-        confusion (ndarray): (C, C), rows are the truth.
+        confusion (ndarray): (..., C, C), rows are the truth.
 
     Returns:
-        dict[str, float]: The keys of `SCORES`, in [0, 1].
+        dict[str, float | ndarray]: The keys of `SCORES`, in [0, 1], each (...).
     """
-    there = confusion.sum(1) > 0
-    scores = dict(accuracy=np.trace(confusion) / confusion.sum())
-    scores.update((f'macro_{name}', values[there].mean()) for name, values in class_scores(confusion).items())
-    return {name: float(scores[name]) for name in SCORES}
+    there = confusion.sum(-1) > 0
+    scores = dict(accuracy=np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1)))
+    scores.update((f'macro_{name}', (values * there).sum(-1) / there.sum(-1))
+                  for name, values in class_scores(confusion).items())
+    return {name: scores[name] if confusion.ndim > 2 else float(scores[name]) for name in SCORES}
+
+
+def mean_scores(seeds, num_classes):
+    """Scores of every seed's clips, averaged over the seeds.
+
+    Args:
+        seeds (list[list[dict]]): Clips of each seed, with `label` and `score` (C,).
+        num_classes (int): C.
+
+    Returns:
+        dict[str, float]: The keys of `SCORES`.
+    """
+    found = [classification_scores(confusion_of(clips, num_classes)) for clips in seeds]
+    return {name: float(np.mean([scores[name] for scores in found])) for name in SCORES}
 
 
 def by_subject(clips):
@@ -56,64 +71,119 @@ def by_subject(clips):
             for subject, members in _members(clips).items()]
 
 
-def subject_interval(clips, num_classes, *, resamples=2000, level=0.95, seed=0):
+def subject_interval(seeds, num_classes, *, resamples=2000, level=0.95, seed=0):
     """Bootstrap interval of every score, drawing subjects, not clips, with replacement (percentile method).
 
+    With several seeds the score is the mean over them, and a draw takes the same subjects for all: more seeds say more
+    about a model, but they are not more people.
+
     Args:
-        clips (list[dict]): With `subject`, `label`, `score` (C,).
+        seeds (list[list[dict]]): Clips of each training seed, with `subject`, `label`, `score` (C,).
         num_classes (int): C.
+        resamples (int): Number of draws.
+        level (float): Share of the draws inside the interval.
+        seed (int): Of the draws.
 
     Returns:
         dict[str, tuple[float, float]]: Score name -> lower and upper end.
     """
-    confusions = np.array([confusion_of(members, num_classes) for members in _members(clips).values()])
-
-    def statistic(drawn):
-        return list(classification_scores(confusions[drawn].sum(0)).values())
-
-    result = bootstrap((np.arange(len(confusions)),), statistic, n_resamples=resamples, vectorized=False,
-                       confidence_level=level, method='percentile', rng=np.random.default_rng(seed))
-    low, high = result.confidence_interval
-    return {name: (float(low[index]), float(high[index])) for index, name in enumerate(SCORES)}
+    confusions, _ = _subject_tables(seeds, list(_members(seeds[0])), num_classes)
+    drawn = classification_scores(_sum(_draws(len(confusions), resamples, seed), confusions))
+    return {name: _ends(values.mean(-1), level) for name, values in drawn.items()}
 
 
-def paired_difference(clips, baseline, num_classes, *, resamples=2000, level=0.95, seed=0):
-    """What one model's scores differ from another's, with the interval of the difference, drawing subjects as above.
+def paired_difference(seeds, baseline, num_classes, *, resamples=2000, level=0.95, seed=0):
+    """What one model's scores differ from another's: the interval, drawing subjects as above, and a p-value.
 
-    Each draw takes the same subjects for both, so that what is hard for both does not widen the interval.
+    Each draw takes the same subjects for both, so that what is hard for both does not widen the interval. The two-sided
+    p-value is that of a paired permutation test by subject (approximate randomisation: Noreen 1989; Yeh 2000, arXiv
+    cs/0008005): if the models were alike, a subject's results could as well be the other model's. So for every subject,
+    both models' results of all clips and seeds are exchanged or not, the difference is computed anew, and p is the share
+    of these differences that are at least as large in size as the observed one. Up to 13 subjects all ways are counted;
+    with more, 9999 random ones, and the observed one as another (Phipson 2010). For the accuracy that is the sign-flip
+    test of the subjects' differences.
 
     Args:
-        clips, baseline (list[dict]): Of the two models, with `clip`, `subject`, `label`, `score` (C,), of the same
-            clips.
+        seeds, baseline (list[list[dict]]): Of the two models, the clips of each training seed, with `clip`, `subject`,
+            `label`, `score` (C,); the same clips and as many seeds.
         num_classes (int): C.
+        resamples, level, seed: As in `subject_interval`.
 
     Returns:
-        dict[str, tuple[float, float, float]]: Difference, lower and upper end, for every score and for `log_loss`, the
-        mean of -log of the score of the true class, which also hears how sure a model is.
+        dict[str, tuple[float, float, float, float]]: Difference of the means over seeds, lower and upper end, p-value,
+        for every score and for `log_loss`, the mean of -log of the score of the true class, which also hears how sure a
+        model is.
 
     Raises:
-        ValueError: The clips are not the same.
+        ValueError: The clips or the numbers of seeds are not the same.
     """
-    pairs = [_members(part) for part in (clips, baseline)]
-    known = [{(clip['clip'], clip['label']) for clip in part} for part in (clips, baseline)]
+    known = [{(clip['clip'], clip['label']) for clip in part[0]} for part in (seeds, baseline)]
     if known[0] != known[1]:
         missing = len(known[0] ^ known[1])
         raise ValueError(f'{missing} clips are not in both results; a difference needs the same clips.')
-    subjects = sorted(pairs[0])
-    confusions = np.array([[confusion_of(members[subject], num_classes) for subject in subjects] for members in pairs])
-    losses = np.array([[sum(-np.log(max(clip['score'][clip['label']], 1e-12)) for clip in members[subject])
-                        for subject in subjects] for members in pairs])
+    if len(seeds) != len(baseline):
+        raise ValueError(f'{len(seeds)} and {len(baseline)} seeds; a difference needs as many of both.')
+    subjects = sorted(_members(seeds[0]))
+    ours, theirs = (_subject_tables(part, subjects, num_classes) for part in (seeds, baseline))
 
-    def statistic(drawn):
-        totals, sums = confusions[:, drawn].sum(1), losses[:, drawn].sum(1)
-        rows = [[*classification_scores(total).values(), loss / total.sum()] for total, loss in zip(totals, sums)]
-        return np.subtract(*rows)
+    def differences(weights):
+        return _scores(*(_sum(weights, part) for part in ours)) - _scores(*(_sum(weights, part) for part in theirs))
 
-    result = bootstrap((np.arange(len(subjects)),), statistic, n_resamples=resamples, vectorized=False,
-                       confidence_level=level, method='percentile', rng=np.random.default_rng(seed))
-    ends = result.confidence_interval
-    found = zip((*SCORES, 'log_loss'), statistic(np.arange(len(subjects))), ends.low, ends.high)
-    return {name: (float(value), float(low), float(high)) for name, value, low, high in found}
+    observed = differences(np.ones((1, len(subjects))))[0]
+    drawn = differences(_draws(len(subjects), resamples, seed))
+    exchanged, exact = _exchanges(len(subjects), seed)
+    gained = [_sum(exchanged, other - own) for own, other in zip(ours, theirs)]
+    chance = (_scores(*(own.sum(0) + gain for own, gain in zip(ours, gained)))
+              - _scores(*(other.sum(0) - gain for other, gain in zip(theirs, gained))))
+    larger = (np.abs(chance) >= np.abs(observed) - 1e-12).sum(0)
+    p_values = larger / len(chance) if exact else (larger + 1) / (len(chance) + 1)
+    return {name: (float(observed[index]), *_ends(drawn[:, index], level), float(p_values[index]))
+            for index, name in enumerate((*SCORES, 'log_loss'))}
+
+
+def mean_roc(seeds, num_classes, rates):
+    """One-vs-rest ROC, averaged over classes and seeds.
+
+    Args:
+        seeds (list[list[dict]]): Clips of each seed, with `label` and `score` (C,).
+        num_classes (int): C.
+        rates (ndarray): False positive rates (G,), rising from 0 to 1.
+
+    Returns:
+        tuple[ndarray, float]: True positive rates (G,) at those, and the macro-averaged area under the curves. Classes
+        without clips, or with all of them, have no curve.
+    """
+    from sklearn.metrics import roc_auc_score, roc_curve
+    curves, areas = [], []
+    for clips in seeds:
+        labels, scores = np.array([clip['label'] for clip in clips]), np.array([clip['score'] for clip in clips])
+        for index in range(num_classes):
+            if 0 < (labels == index).sum() < len(labels):
+                wrong, right, _ = roc_curve(labels == index, scores[:, index])
+                curves.append(np.interp(rates, wrong, right))
+                areas.append(roc_auc_score(labels == index, scores[:, index]))
+    return np.mean(curves, axis=0), float(np.mean(areas))
+
+
+def calibration(clips, bins=10):
+    """Whether a score means what it says: how often the predicted class is right, by how sure the model is.
+
+    Args:
+        clips (list[dict]): With `label` and `score` (C,).
+        bins (int): Bins of equal width over [0, 1].
+
+    Returns:
+        tuple[ndarray, ndarray, ndarray, float]: Of the bins that have clips: mean score of the predicted class, share
+        of right predictions, number of clips; and the expected calibration error, the mean distance of the two weighted
+        by the clips (Guo 2017, arXiv 1706.04599).
+    """
+    scores = np.array([clip['score'] for clip in clips])
+    sure, right = scores.max(1), scores.argmax(1) == [clip['label'] for clip in clips]
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    count = np.bincount(place, minlength=bins)
+    there = count > 0
+    confidence, accuracy = (np.bincount(place, values, bins)[there] / count[there] for values in (sure, right))
+    return confidence, accuracy, count[there], float(np.abs(confidence - accuracy) @ count[there] / count.sum())
 
 
 def _members(clips):
@@ -121,3 +191,40 @@ def _members(clips):
     for clip in clips:
         subjects.setdefault(clip['subject'], []).append(clip)
     return subjects
+
+
+def _subject_tables(seeds, subjects, num_classes):
+    """Confusion matrices (N, S, C, C) and summed log-losses (N, S) of every subject and seed."""
+    members = [_members(clips) for clips in seeds]
+    return (np.array([[confusion_of(part[subject], num_classes) for part in members] for subject in subjects]),
+            np.array([[sum(-np.log(max(clip['score'][clip['label']], 1e-12)) for clip in part[subject])
+                       for part in members] for subject in subjects]))
+
+
+def _sum(weights, tables):
+    """Sum of the subjects' tables (N, ...) by each row of weights (R, N): (R, ...)."""
+    return np.tensordot(weights, tables, 1)
+
+
+def _scores(confusions, losses):
+    """(..., S, C, C) and (..., S) -> `SCORES` and the log-loss, averaged over the seeds: (..., K)."""
+    scores = [*classification_scores(confusions).values(), losses / confusions.sum((-2, -1))]
+    return np.stack(scores, -1).mean(-2)
+
+
+def _draws(count, resamples, seed):
+    """How often each of `count` subjects is drawn, with replacement: (R, N)."""
+    drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
+    return np.stack([np.bincount(row, minlength=count) for row in drawn])
+
+
+def _exchanges(count, seed, resamples=9999):
+    """Which subjects are exchanged, (R, N) of 0 and 1, and whether these are all the ways there are."""
+    if 2**count <= resamples:
+        return np.arange(2**count)[:, None] >> np.arange(count) & 1, True
+    return np.random.default_rng(seed).integers(0, 2, (resamples, count)), False
+
+
+def _ends(values, level):
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -145,6 +145,10 @@ class STGMambaBlock(DerivedModule):
         y = self._from_sequences(torch.stack(y, 1) + self.D * u, 1) * F.silu(z)
         return frame + self.out_project(y.to(z.dtype))[:, 0], (recent[:, 1:].detach(), h.detach())
 
+    def more_multiply_adds(self, result):
+        """Multiply-adds of the filter and the scan that gave this result, which PyTorch's counter does not see."""
+        return result.numel() // result.shape[-1] * len(self.D) * (len(self.kernel) + 3 * self.state_size)
+
     def filters(self, x, phases=None, relations=None):
         """What the block makes of x, for reading and plotting: `phases` (b, t, p), its own where it has some, else
         those given, and `adjacency` (b, t, 1, v, v), or None where nothing is mixed."""

@@ -46,3 +46,7 @@ class PhaseTemporalConv(nn.Module):
         else:
             kernel = F.linear(phases[:, ::self.stride], self.kernel.flatten(1).T).unflatten(2, self.kernel.shape[1:])
         return self.project(temporal_filter(x, kernel, self.offsets, self.stride))
+
+    def more_multiply_adds(self, result):
+        """Multiply-adds of the filter that gave this result, which PyTorch's counter does not see."""
+        return result.numel() * self.kernel.shape[1]

@@ -74,9 +74,9 @@ def test_interval_resamples_people():
     rng = np.random.default_rng(0)
     people = [dict(subject=str(i), label=i % 2, score=[1, 0] if rng.random() < .3 + .5 * (1 - i % 2) else [0, 1])
               for i in range(60)]
-    low, high = subject_interval(people, 2, resamples=1000)['accuracy']
+    low, high = subject_interval([people], 2, resamples=1000)['accuracy']
     copies = [dict(person) for person in people for _ in range(10)]  # ten clips of each tell nothing new
-    assert subject_interval(copies, 2, resamples=1000)['accuracy'] == pytest.approx((low, high))
+    assert subject_interval([copies], 2, resamples=1000)['accuracy'] == pytest.approx((low, high))
     assert low < classification_scores(confusion_of(people, 2))['accuracy'] < high and high - low > 0.1
 
 

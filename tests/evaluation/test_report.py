@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from dynstg_mm.evaluation.report import ReportError, metadata_control, read_folds
+from dynstg_mm.evaluation.report import metadata_control
+from dynstg_mm.evaluation.results import ReportError, read_folds
 from dynstg_mm.evaluation.statistics import paired_difference
 from dynstg_mm.fileio import dump_pickle
 
@@ -32,12 +33,13 @@ def results(tmp_path):
     return tmp_path
 
 
-def test_table_picture_and_control(results, run_tool):
+def test_table_page_and_control(results, run_tool):
     done = run_tool(REPORT, f'small={results}/model', '--ann-file', results / 'data.pkl', '--out', results / 'report')
     assert done.returncode == 0, done.stdout
     table = (results / 'report/results.md').read_text()
     assert '| small' in table and '1,234' in table and ' 1.5 ' in table and '| subject' in table
-    assert (results / 'report/confusion_small.png').stat().st_size > 5000
+    page = (results / 'report/results.html').read_text()
+    assert 'alt="Confusion matrix of small; recall NM ' in page and '<h2>Metadata control</h2>' in page
     control = next(line for line in table.splitlines() if line.startswith('| metadata only'))
     assert '1.000 [1.000, 1.000]' in control  # the rate gives the class away, and the table says so
 
@@ -51,12 +53,14 @@ def test_control_learns_from_the_other_folds_only(results):
 
 
 def test_difference_to_a_baseline_is_paired_by_subject(results, run_tool):
-    worse = results / 'worse/fold0'
-    worse.mkdir(parents=True)
     _, folds, _ = read_folds(results / 'model')
-    clips = [dict(clip, score=clip['score'][::-1] if clip['clip'].endswith('_3') else clip['score'])
-             for fold in folds for clip in fold]
-    (worse / 'predictions.json').write_text(json.dumps(dict(classes=['NM', 'KOA'], clips=clips)))
+    folds = [[dict(clip, score=clip['score'][::-1] if clip['clip'].endswith('_3') else clip['score']) for clip in fold]
+             for fold in folds]
+    for index, fold in enumerate(folds):
+        worse = results / f'worse/fold{index}'
+        worse.mkdir(parents=True)
+        (worse / 'predictions.json').write_text(json.dumps(dict(classes=['NM', 'KOA'], clips=fold)))
+    clips = [clip for fold in folds for clip in fold]
     done = run_tool(REPORT, f'good={results}/model', f'worse={results}/worse', '--baseline', 'good', '--out',
                     results / 'report')
     assert done.returncode == 0, done.stdout
@@ -69,13 +73,13 @@ def test_difference_to_a_baseline_is_paired_by_subject(results, run_tool):
 def test_difference_of_a_model_to_itself_is_exactly_none(results):
     _, folds, _ = read_folds(results / 'model')
     clips = [clip for fold in folds for clip in fold]
-    assert set(paired_difference(clips, clips, 2).values()) == {(0., 0., 0.)}  # unpaired, it would have an interval
+    assert set(paired_difference([clips], [clips], 2).values()) == {(0., 0., 0., 1.)}  # unpaired: it had an interval
     surer = [dict(clip, score=[1 - clip['label'], clip['label']]) for clip in clips]
-    found = paired_difference(surer, clips, 2)['log_loss']
+    found = paired_difference([surer], [clips], 2)['log_loss']
     expected = np.mean([np.log(clip['score'][clip['label']]) for clip in clips])
     assert found[0] == pytest.approx(expected) and found[1] < expected < found[2] <= 0
     with pytest.raises(ValueError, match='1 clips are not in both'):
-        paired_difference(clips[1:], clips, 2)
+        paired_difference([clips[1:]], [clips], 2)
 
 
 def test_difference_needs_the_same_clips(results, error_of):

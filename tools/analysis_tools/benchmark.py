@@ -23,12 +23,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.config import Config
-from torch.utils.flop_counter import FlopCounterMode
 
 from dynstg_mm.cli import keep_freed_memory, one_line_errors
+from dynstg_mm.evaluation.cost import multiply_adds, processor
 from dynstg_mm.evaluation.report import markdown
 from dynstg_mm.fileio import atomic_open
-from dynstg_mm.layers import PhaseTemporalConv, STGMambaBlock
 from dynstg_mm.ops import selective_scan
 from dynstg_mm.ops.selective_scan import runs
 from dynstg_mm.skeletons import get_layout
@@ -184,27 +183,6 @@ def peak_memory(bench, args, task):
     return int(done.stdout.split()[-1])
 
 
-def multiply_adds(model, x):
-    """Of one window: matrix products and convolutions as PyTorch counts them, filters and scans by their equations."""
-    extra = []
-
-    def filtered(module, inputs, result):
-        extra.append(result.numel() * module.kernel.shape[1])
-
-    def scanned(module, inputs, result):
-        channels = len(module.D)
-        extra.append(result.numel() // result.shape[-1] * channels * (len(module.kernel) + 3 * module.state_size))
-
-    hooks = [module.register_forward_hook(filtered if isinstance(module, PhaseTemporalConv) else scanned)
-             for module in model.modules() if isinstance(module, (PhaseTemporalConv, STGMambaBlock))]
-    model.eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.cls_head(model.backbone(x))
-    for hook in hooks:
-        hook.remove()
-    return counter.get_total_flops() // 2 + sum(extra)
-
-
 def measure_models(bench, args, layout):
     """Rows of the table of models, and the same as numbers."""
     models = {name: bench.build(name, layout) for name in args.models}
@@ -304,13 +282,7 @@ def ratio(cost, base, key):
 def machine(args):
     """The machine, in words."""
     if args.device == 'cpu':
-        name = platform.processor() or platform.machine()
-        try:
-            info = Path('/proc/cpuinfo').read_text()
-            name = info.split('model name')[1].split(':')[1].splitlines()[0].strip()
-        except (OSError, IndexError):
-            pass
-        device = f'{name}, {args.threads} of {os.cpu_count()} cores'
+        device = f'{processor()}, {args.threads} of {os.cpu_count()} cores'
     else:
         device = torch.cuda.get_device_name(args.device)
     python = platform.python_version()

@@ -1,64 +1,53 @@
-"""Put tested models side by side: a table with intervals by subject, and a confusion matrix each.
+"""Put tested models side by side: a table with intervals by subject, and one page with pictures.
 
     python tools/analysis_tools/report.py small=work_dirs/koa_nm/small st-gcn=work_dirs/koa_nm/stgcn \\
         --ann-file data/koa_pd_nm/koa_pd_nm.pkl --out work_dirs/koa_nm/report
+    python tools/analysis_tools/report.py work_dirs/koa/results.json work_dirs/koa_more/results.json --out work_dirs/both
 
-A folder holds the predictions.json of tools/test.py, or one folder a fold that does. Scores are pooled over the folds,
-with the 95 % bootstrap interval that resamples subjects, and the mean and standard deviation over folds beside them.
-With --baseline, a second table gives every model's difference to that one, and the interval of the difference.
+A folder holds the predictions.json of tools/test.py, or one folder a fold that does; a results.json is what
+tools/cross_validate.py has written. Scores are pooled over the folds, with the 95 % bootstrap interval that resamples
+subjects, and the mean and standard deviation over folds beside them. With --baseline, a second table gives every model's
+difference to that one, the interval of the difference and p-values.
 """
 import argparse
-import sys
 from pathlib import Path
 
-from dynstg_mm.evaluation.report import (HEADER, ReportError, confusion_picture, difference_rows, markdown,
-                                         metadata_control, read_folds, result_rows)
-from dynstg_mm.fileio import atomic_open
+from dynstg_mm.cli import one_line_errors
+from dynstg_mm.evaluation.page import write_page
+from dynstg_mm.evaluation.report import add_controls, write_tables
+from dynstg_mm.evaluation.results import ReportError, is_complete, merge, read_results, results_of_folder
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('results', nargs='+', help='NAME=FOLDER of each model')
-    parser.add_argument('--ann-file', help='annotation file, for the control on the recordings\' metadata alone')
+    parser.add_argument('results', nargs='+', help='NAME=FOLDER of each model, or results.json of several')
+    parser.add_argument('--ann-file', help='annotation file, for the controls: what metadata alone and gait features tell')
     parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
-    parser.add_argument('--out', required=True, help='folder for results.md and the pictures')
-    args = parser.parse_args()
-    try:
-        report(args)
-    except (ReportError, OSError) as error:
-        sys.exit(f'error: {error}')
+    parser.add_argument('--out', required=True, help='folder for results.md and results.html')
+    with one_line_errors():
+        report(parser.parse_args())
 
 
 def report(args):
-    out = Path(args.out)
-    rows, first, models = [HEADER], None, {}
-    for result in args.results:
-        name, _, folder = result.rpartition('=')
-        name = name or Path(folder).name
-        if name in models:
-            raise ReportError(f'{result}: the name {name} is taken; call one of the two otherwise.')
-        classes, folds, costs = models[name] = read_folds(folder)
-        tested = {(clip['clip'], clip['label']) for fold in folds for clip in fold}
-        if first is None:
-            first = tested, folds, classes
-        elif classes != first[2]:
-            raise ReportError(f'{folder}: classes {classes}; the first model has {first[2]}.')
-        elif tested != first[0]:
-            raise ReportError(f'{folder}: other clips than the first model\'s; a table compares the same clips.')
-        rows += result_rows(name, classes, folds, costs)
-        out.mkdir(parents=True, exist_ok=True)
-        confusion_picture(out / f'confusion_{name}.png', name, classes, folds)
+    results = read(args.results[0])
+    for text in args.results[1:]:
+        merge(results, read(text), text.rpartition('=')[2])
+    complete = [name for name in results['models'] if is_complete(results, name)]
+    if args.baseline not in [None, *complete]:
+        raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')
     if args.ann_file:
-        rows += result_rows('metadata only', first[2], metadata_control(args.ann_file, first[1]))
-    text = markdown(rows)
-    if args.baseline:
-        if args.baseline not in models:
-            raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(models)}.')
-        text += '\n\n' + markdown(difference_rows(models, args.baseline))
-    with atomic_open(out / 'results.md') as file:
-        file.write(text + '\n')
-    print(text)
-    print(f'\n{out}: results.md, ' + ', '.join(sorted(path.name for path in out.glob('confusion_*.png'))))
+        add_controls(results, args.ann_file)
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    print(write_tables(results, out / 'results.md', args.baseline))
+    write_page(results, out / 'results.html', args.baseline)
+    print(f'{out}: results.md, results.html')
+
+
+def read(text):
+    """Results of `NAME=FOLDER` or of a results.json."""
+    name, _, path = text.rpartition('=')
+    return read_results(path) if Path(path).suffix == '.json' else results_of_folder(name or Path(path).name, path)
 
 
 if __name__ == '__main__':

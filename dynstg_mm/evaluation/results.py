@@ -1,0 +1,283 @@
+"""What cross-validation found, in one small file: every clip's scores, so that any metric can be computed later."""
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..fileio import atomic_open
+
+FORMAT = 'dynstg_mm results 1'
+KINDS = ('model', 'ensemble', 'control')
+COLUMNS = ('name', 'subject', 'label', 'fold')
+
+
+class ReportError(ValueError):
+    """Results cannot be put into one table; the message names the file and what was expected."""
+
+
+def new_results(classes, folds, seeds, **about):
+    """Results without a model as yet, a dict as `write_results` writes it.
+
+    Args:
+        classes (list[str]): Names of the classes, in the order of the labels.
+        folds (dict[int, list[dict]]): Test clips of each fold, with `clip`, `subject`, `label`.
+        seeds (list[int | None]): The training seeds.
+        **about: `command`, the call that made them; `versions`, name -> version.
+
+    Returns:
+        dict: `format`, `classes`, `seeds`, `clips` (a column each of `name`, `subject`, `label`, `fold`), `models`
+        (filled by `add_model`), and what `about` holds.
+    """
+    rows = [(clip['clip'], str(clip['subject']), clip['label'], fold) for fold in folds for clip in folds[fold]]
+    return dict(format=FORMAT, classes=list(classes), seeds=list(seeds),
+                clips=dict(zip(COLUMNS, map(list, zip(*rows)))), models={}, **about)
+
+
+def add_model(results, name, predictions, *, kind='model', **about):
+    """Put a model's scores into results, to 4 digits.
+
+    Args:
+        results (dict): From `new_results`.
+        name (str): Of the model.
+        predictions (list[list[dict]]): Of each seed the clips that were tested, with `clip` and `score` (C,), in any
+            order. A clip that is not there stays without a score.
+        kind (str): One of `KINDS`.
+        **about: `config`, `options`, `commands`; `failed`, a list of `seed`, `fold`, `error`; `curves`, of each seed
+            and fold the training loss of every epoch; `cost`; `note`.
+    """
+    scores = []
+    for clips in predictions:
+        found = {clip['clip']: _short(clip['score']) for clip in clips}
+        scores.append([found.get(clip) for clip in results['clips']['name']])
+    results['models'][name] = dict(kind=kind, **about, scores=scores)
+
+
+def _short(score):
+    """The scores of a clip to 4 digits, or more where that would change which is the largest."""
+    for digits in (4, 6, 8):
+        short = [float(f'{value:.{digits}g}') for value in score]
+        if np.argmax(short) == np.argmax(score) and short.count(max(short)) == 1:
+            return short
+    return [float(value) for value in score]
+
+
+def add_ensemble(results, name, members):
+    """One more model: the mean of the scores of others, by clip and seed."""
+    results['models'][name] = dict(kind='ensemble', members=list(members))
+
+
+def is_complete(results, name):
+    """Whether a model has a score for every clip and seed."""
+    model = results['models'][name]
+    if model['kind'] == 'ensemble':
+        return all(is_complete(results, member) for member in model['members'])
+    return bool(model['scores']) and not any(score is None for clips in model['scores'] for score in clips)
+
+
+def clips_of(results):
+    """Test clips of each fold, with `clip`, `subject`, `label`."""
+    folds = {}
+    for clip, subject, label, fold in zip(*(results['clips'][column] for column in COLUMNS)):
+        folds.setdefault(fold, []).append(dict(clip=clip, subject=subject, label=label))
+    return folds
+
+
+def folds_of(results, name):
+    """A model's clips with their scores: `[seed][fold][clip]`, each with `clip`, `subject`, `label`, `score`."""
+    place = {clip: index for index, clip in enumerate(results['clips']['name'])}
+    return [[[dict(clip, score=scores[place[clip['clip']]]) for clip in clips] for clips in clips_of(results).values()]
+            for scores in _scores_of(results, name)]
+
+
+def pooled(results, name):
+    """A model's clips of all folds, one list a seed, as `statistics` takes them."""
+    return [[clip for fold in folds for clip in fold] for folds in folds_of(results, name)]
+
+
+def _scores_of(results, name):
+    model = results['models'][name]
+    if model['kind'] != 'ensemble':
+        return model['scores']
+    return np.mean([_scores_of(results, member) for member in model['members']], axis=0).tolist()
+
+
+def write_results(results, path):
+    """Write results as JSON, a line a model, whole or not at all."""
+    def compact(value):
+        return json.dumps(value, separators=(',', ':'), ensure_ascii=False)
+    parts = [f'{compact(key)}:{compact(value)}' for key, value in results.items() if key != 'models']
+    models = ',\n'.join(f'{compact(name)}:{compact(model)}' for name, model in results['models'].items())
+    with atomic_open(path, encoding='utf-8') as file:
+        file.write('{\n' + ',\n'.join([*parts, '"models":{\n' + models + '\n}']) + '\n}\n')
+
+
+def read_results(path):
+    """Read what `write_results` wrote, and check it.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ReportError: It is no file of results; the message names the field and what was expected.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file.')
+    try:
+        results = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ReportError(f'{path}: no complete JSON file ({error}).') from None
+    if not isinstance(results, dict) or results.get('format') != FORMAT:
+        raise ReportError(f'{path}: format: expected {FORMAT!r}, as tools/cross_validate.py writes it.')
+    fault = _fault(results)
+    if fault is not None:
+        raise ReportError(f'{path}: {fault}')
+    return results
+
+
+def _fault(results):
+    """The first thing that is wrong with results, in words, or None."""
+    classes, seeds, clips, models = (results.get(key) for key in ('classes', 'seeds', 'clips', 'models'))
+    if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(name, str) for name in classes):
+        return 'classes: expected a list of at least two names.'
+    if not isinstance(seeds, list) or not seeds:
+        return 'seeds: expected a list of numbers.'
+    if not isinstance(clips, dict) or not all(isinstance(clips.get(column), list) for column in COLUMNS):
+        return f'clips: expected the columns {", ".join(COLUMNS)}.'
+    count = len(clips['name'])
+    if not count or any(len(clips[column]) != count for column in COLUMNS):
+        return 'clips: expected columns of the same length, and at least one clip.'
+    if len(set(clips['name'])) < count:
+        return 'clips.name: a clip stands there twice.'
+    if any(type(label) is not int or not 0 <= label < len(classes) for label in clips['label']):
+        return f'clips.label: expected numbers from 0 to {len(classes) - 1}.'
+    if not isinstance(models, dict) or not models:
+        return 'models: expected at least one.'
+    for name, model in models.items():
+        fault = _model_fault(model, models, len(classes), len(seeds), count)
+        if fault is not None:
+            return f'models.{name}.{fault}'
+
+
+def _model_fault(model, models, classes, seeds, count):
+    kind = model.get('kind') if isinstance(model, dict) else None
+    if kind not in KINDS:
+        return f'kind: {kind!r}; expected one of {", ".join(KINDS)}.'
+    if kind == 'ensemble':
+        members = model.get('members')
+        if not isinstance(members, list) or not members or any(
+                models.get(member, {}).get('kind') not in ('model', 'control') for member in members):
+            return 'members: expected names of models of this file.'
+        return None
+    scores = model.get('scores')
+    if not isinstance(scores, list) or len(scores) not in (0, seeds):
+        return f'scores: expected one list for each of {seeds} seeds.'
+    for clips in scores:
+        if not isinstance(clips, list) or len(clips) != count:
+            return f'scores: expected {count} clips in every seed.'
+        for score in clips:
+            if score is not None and not (isinstance(score, list) and len(score) == classes and all(
+                    isinstance(value, (int, float)) and np.isfinite(value) for value in score)):
+                return f'scores: {score!r}; expected {classes} numbers.'
+
+
+def merge(results, other, source):
+    """Put the models of other results beside these; the clips, folds, labels, classes and seeds must be the same.
+
+    Controls that are there already are left out.
+
+    Raises:
+        ReportError: Something differs, or a name is taken; the message names `source`, where `other` is from.
+    """
+    if other['classes'] != results['classes']:
+        raise ReportError(f'{source}: classes {other["classes"]}; the first results have {results["classes"]}.')
+    ours, theirs = ({row[0]: row[1:] for row in zip(*(part['clips'][column] for column in COLUMNS))}
+                    for part in (results, other))
+    if ours != theirs:
+        clip = next(clip for clip in {**ours, **theirs} if ours.get(clip) != theirs.get(clip))
+        if clip in ours and clip in theirs:
+            raise ReportError(f'{source}: clip {clip}: {describe(theirs[clip])}; the first results have '
+                              f'{describe(ours[clip])}.')
+        raise ReportError(f'{source}: other clips than the first results\' ({clip}); a table compares the same clips.')
+    if len(other['seeds']) != len(results['seeds']):
+        raise ReportError(f'{source}: {len(other["seeds"])} seeds; the first results have {len(results["seeds"])}.')
+    order = [other['clips']['name'].index(clip) for clip in results['clips']['name']]
+    for name, model in other['models'].items():
+        if name in results['models']:
+            if model['kind'] == 'control':
+                continue
+            raise ReportError(f'{source}: the name {name} is taken; call one of the two otherwise.')
+        if 'scores' in model:
+            model = dict(model, scores=[[clips[place] for place in order] for clips in model['scores']])
+        results['models'][name] = model
+
+
+def describe(row):
+    """Subject, label and fold of a clip, in words."""
+    return 'subject {}, label {}, fold {}'.format(*row)
+
+
+def read_folds(folder):
+    """Predictions of every fold below a folder: `predictions.json`, as `GaitMetric` writes them.
+
+    Args:
+        folder (str | Path): Holds predictions.json itself, or folders with one each.
+
+    Returns:
+        tuple[list[str], list[list[dict]], list[dict]]: Classes; the clips of each fold with `clip`, `subject`, `label`,
+        `score`; what training cost, where `train_summary.json` stands beside the predictions.
+    """
+    paths = sorted(Path(folder).rglob('predictions.json'))
+    if not paths:
+        raise ReportError(f'{folder}: no predictions.json in or below it; run tools/test.py with this --work-dir.')
+    folds, classes, costs = [], None, []
+    for path in paths:
+        found, clips = read_predictions(path)
+        if classes not in (None, found):
+            raise ReportError(f'{path}: classes {found}; the others have {classes}.')
+        classes = found
+        folds.append(clips)
+        summary = path.with_name('train_summary.json')
+        if summary.is_file():
+            costs.append(json.loads(summary.read_text()))
+    seen = [clip['clip'] for clips in folds for clip in clips]
+    if len({clip['subject'] for clips in folds for clip in clips}) < 2:
+        raise ReportError(f'{folder}: clips of one subject; an interval by subject needs at least two.')
+    if len(seen) != len(set(seen)):
+        raise ReportError(f'{folder}: a clip was tested twice; expected folds whose test parts do not overlap.')
+    return classes, folds, costs
+
+
+def read_predictions(path):
+    """Classes and clips of one predictions.json."""
+    try:
+        content = json.loads(Path(path).read_text())
+        clips, classes = content['clips'], content['classes']
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReportError(f'{path}: not written by GaitMetric ({type(error).__name__}: {error}).') from None
+    nameless = [clip['clip'] for clip in clips if clip.get('subject') is None]
+    if nameless:
+        raise ReportError(f'{path}: clip {nameless[0]}: no subject; intervals are by subject.')
+    return classes, clips
+
+
+def results_of_folder(name, folder):
+    """Results of one model and one seed from the predictions below a folder, as `read_folds` finds them."""
+    classes, folds, costs = read_folds(folder)
+    results = new_results(classes, dict(enumerate(folds)), [None])
+    add_model(results, name, [[clip for fold in folds for clip in fold]], cost=training_cost(costs))
+    return results
+
+
+def training_cost(summaries):
+    """Mean cost of the runs in `train_summary.json`; those that were resumed know only of their last part.
+
+    Returns:
+        dict: `parameters`; `cpu_minutes` and `seconds` of a run; `device`, `threads`; empty without a run.
+    """
+    whole = [summary for summary in summaries if not summary.get('resumed')] or summaries
+    if not whole:
+        return {}
+    cost = dict(parameters=whole[0]['parameters'],
+                cpu_minutes=round(float(np.mean([summary['cpu_seconds'] for summary in whole])) / 60, 3))
+    if all('seconds' in summary for summary in whole):
+        cost['seconds'] = round(float(np.mean([summary['seconds'] for summary in whole])), 1)
+    return {**cost, **{key: whole[0][key] for key in ('device', 'threads') if key in whole[0]}}
