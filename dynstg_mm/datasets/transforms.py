@@ -472,15 +472,15 @@ class CenterSkeleton(LayoutTransform):
     """Put the origin on the layout's centre joint, so that the place in the image or in the room is taken out.
 
     Args:
-        by (str): 'window': on its mean place over the window, which leaves how fast somebody walks and how much the
-            pelvis rises and sways; 'frame': on its place in every frame, which takes that out, too.
+        by (str): 'frame': on its place in every frame; 'window': on its mean place over the window, which leaves in how
+            fast somebody walks and how much the pelvis rises and sways.
         layout (str | dict, optional): In place of the data set's.
     """
 
-    def __init__(self, by='window', **kwargs):
+    def __init__(self, by='frame', **kwargs):
         super().__init__(**kwargs)
-        if by not in ('window', 'frame'):
-            raise ValueError(f'by: {by!r}; expected window or frame.')
+        if by not in ('frame', 'window'):
+            raise ValueError(f'by: {by!r}; expected frame or window.')
         self.by = by
 
     def transform(self, results):

@@ -84,6 +84,19 @@ class Run:
         return (self.folder / 'predictions.json').is_file()
 
 
+@contextlib.contextmanager
+def quiet():
+    """Keep data sets and models that are built only to look at them from telling about it."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@quiet()
 def cross_validate(args, tools, command):
     """Train and test all that was asked for, and write results.json, results.md and results.html.
 
@@ -100,7 +113,6 @@ def cross_validate(args, tools, command):
         KeyboardInterrupt: It was stopped; the runs have ended, and the next call goes on.
     """
     register_all_modules(init_default_scope=True)
-    MMLogger.get_current_instance().setLevel('WARNING')  # data sets are built that nobody wants to hear of
     models = name_models(args.configs, args.cfg_options, args.model_options)
     baseline = args.baseline or models[0].name
     ensembles = name_ensembles(args.ensemble, models, baseline)
@@ -121,7 +133,8 @@ def cross_validate(args, tools, command):
         write_results(results, out / 'results.json')  # what took long, before anything else can go wrong
         add_costs(results, models, folds[0])
         if not args.no_controls:
-            add_controls(results, models[0].settings(folds[0]).test_dataloader.dataset.ann_file, tests)
+            data = models[0].settings().test_dataloader.dataset
+            add_controls(results, data.ann_file, tests=tests, layout=data.get('layout'))
         write_results(results, out / 'results.json')
         shown = baseline if is_complete(results, baseline) else None
         print(write_tables(results, out / 'results.md', shown))

@@ -58,9 +58,9 @@ def gait_features(clip, layout, *, up='y'):
     usual = stride if np.isfinite(stride) else DURATION / 2  # a walk without strides is measured against any
     with np.errstate(invalid='ignore'):
         features = dict(
-            _spatiotemporal(body, pelvis, spread, stride, periodicity), **_steps(spread, usual), **_ranges(angles),
+            _spatiotemporal(body, pelvis, stride, periodicity), **_steps(spread, usual), **_ranges(angles),
             **_irregularity(angles, usual), **_regularity(pelvis, usual), **_oscillation(body, pelvis),
-            **_smoothness(body, pelvis), **_positions(body), **_distances(body))
+            **_smoothness(body, pelvis), **_mean_pose(body), **_distances(body))
     return {name: float(value) for name, value in _with_both_sides(features).items()}
 
 
@@ -304,7 +304,7 @@ def _summit(values, peak):
     return 0.5 * (before - after) / np.minimum(before - 2 * top + after, -1e-12)
 
 
-def _spatiotemporal(body, pelvis, spread, stride, periodicity):
+def _spatiotemporal(body, pelvis, stride, periodicity):
     """Cadence (steps per s), speed (leg lengths per s), stride length, and the shares of stance and double support.
 
     A foot stands as long as it moves backwards from the pelvis (Zeni et al. 2008, Gait Posture).
@@ -313,7 +313,7 @@ def _spatiotemporal(body, pelvis, spread, stride, periodicity):
     stands = {side: np.where(np.isnan(v), np.nan, v < 0) for side, v in velocity.items()}
     speed = np.median(pelvis[:, -1, 0] - pelvis[:, 0, 0]) / (pelvis.shape[1] - 1) * RATE
     found = dict(stride_time=stride, cadence=2 / stride, speed=speed, stride_length=speed * stride,
-                 walk_ratio=speed * stride**2, periodicity=periodicity, ankles_apart_high=np.median(np.ptp(spread, axis=1)),
+                 periodicity=periodicity,
                  double_support=np.median((stands['left'] * stands['right']).mean(1)),
                  **{f'{side}_stance': np.median(stands[side].mean(1)) for side in SIDES})
     if pelvis.shape[-1] == 3:
@@ -340,7 +340,7 @@ def _steps(spread, stride):
         for what, values in (('time', times), ('length', lengths)):
             for side in SIDES:
                 found[f'{side}_step_{what}'] += [np.mean([v for s, v in values if s == side])] if side in dict(values) else []
-            if len(values) > 2:
+            if len(values) > 1:
                 both = [value for _, value in values]
                 found[f'step_{what}_cv'].append(np.std(both) / abs(np.mean(both)))
     return {name: np.median(values) if values else np.nan for name, values in found.items()}
@@ -380,18 +380,15 @@ def _fourier(frames, stride):
 
 
 def _regularity(pelvis, stride):
-    """Step and stride regularity and their difference, of the pelvis' acceleration (Moe-Nilssen & Helbostad 2004), and
-    its odd harmonics' share of power, the ratio that a limp changes (Menz et al. 2003, Gait Posture)."""
-    found, acceleration = {}, _derivative(pelvis, 2)
+    """Regularity of steps, of strides and their difference: the autocorrelation of the pelvis' acceleration after half a
+    stride and a whole one (Moe-Nilssen & Helbostad 2004, J Biomech)."""
+    found, acceleration = {}, _derivative(pelvis, 2)[:, 2:-2]  # the ends are differences to one side
     for axis, name in enumerate(AXES[:pelvis.shape[-1]]):
-        correlation = _autocorrelation(acceleration[:, 2:-2, axis])  # the ends are differences to one side
+        correlation = _autocorrelation(acceleration[..., axis])
         step, whole = np.interp([stride / 2, stride], np.arange(len(correlation)) / RATE, correlation)
         step = -step if name == 'side' else step  # to the side, every other step is the mirror image
-        waves = np.linalg.pinv(_fourier(pelvis.shape[1], stride)) @ acceleration[:, :, axis].T
-        power = (waves[2:].reshape(HARMONICS, 2, -1)**2).sum(1)
         found.update({f'step_regularity_{name}': step, f'stride_regularity_{name}': whole,
-                      f'regularity_difference_{name}': whole - step,
-                      f'odd_harmonics_{name}': np.median(power[::2].sum(0) / np.maximum(power.sum(0), 1e-12))})
+                      f'regularity_difference_{name}': whole - step})
     return found
 
 
@@ -410,32 +407,22 @@ def _oscillation(body, pelvis):
 
 
 def _smoothness(body, pelvis):
-    """Log dimensionless jerk and spectral arc length, both higher for smoother (Balasubramanian et al. 2015, J NeuroEng
-    Rehabil), of pelvis, neck, head, knees, ankles and wrists."""
-    found, frequency = {}, np.arange(256 // 2 + 1) * RATE / 256
-    band = frequency <= 6  # what the low-pass leaves
+    """Log dimensionless jerk, higher for smoother (Balasubramanian et al. 2015, J NeuroEng Rehabil), of the ends of the
+    limbs, the knees and the trunk."""
+    found = {}
     for name, track in dict(body, pelvis=pelvis).items():
         if name.endswith(('pelvis', 'neck', 'head', 'knee', 'ankle', 'wrist')):
-            speed = np.linalg.norm(_derivative(track), axis=-1)
-            jerk = (_derivative(track, 3)**2).sum(-1).mean(1) * DURATION**4 / np.maximum(speed.max(1)**2, 1e-12)
-            spectrum = np.abs(np.fft.rfft(speed, 256, axis=1))[:, band]
-            spectrum = spectrum / np.maximum(spectrum[:, :1], 1e-12)
-            arc = np.hypot(np.diff(frequency[band]) / 6, np.diff(spectrum, axis=1)).sum(1)
-            found.update({f'{name}_jerk': -np.median(np.log(np.maximum(jerk, 1e-12))), f'{name}_arc': -np.median(arc)})
+            peak = np.linalg.norm(_derivative(track), axis=-1).max(1)
+            jerk = (_derivative(track, 3)**2).sum(-1).mean(1) * DURATION**4 / np.maximum(peak**2, 1e-12)
+            found[f'{name}_smoothness'] = -np.median(np.log(np.maximum(jerk, 1e-12)))
     return found
 
 
-def _positions(body):
-    """Mean pose and movement: mean and standard deviation of every joint's coordinates, `side` outwards."""
-    signals = {f'{name}_{axis}': track[..., index] * (-1 if axis == 'side' and name.startswith('right') else 1)
-               for name, track in body.items() for index, axis in enumerate(AXES[:track.shape[-1]])}
-    return _mean_and_sd(signals)
-
-
-def _mean_and_sd(signals):
-    signal = np.stack(list(signals.values()), -1)
-    return {f'{name}_{what}': value for what, values in (('mean', signal.mean(1)), ('sd', signal.std(1)))
-            for name, value in zip(signals, np.median(values, 0))}
+def _mean_pose(body):
+    """Mean place of every joint, `side` outwards."""
+    outwards = {name: np.array([1, 1, -1 if name.startswith('right') else 1]) for name in body}
+    return {f'{name}_{axis}': value for name, track in body.items()
+            for axis, value in zip(AXES, np.median(track.mean(1), 0) * outwards[name][:track.shape[-1]])}
 
 
 def _distances(body):
@@ -449,7 +436,11 @@ def _distances(body):
             pairs[f'{side}_{one}_to_other_{two}'] = f'{side}_{one}', f'{other}_{two}'
         pairs.update((f'{side}_{one}_to_{name}', (f'{side}_{one}', name))
                      for one in joints for name in ('neck', 'head') if name in body)
-    return _mean_and_sd({name: np.linalg.norm(body[one] - body[two], axis=-1) for name, (one, two) in pairs.items()})
+    found = {}
+    for name, (one, two) in pairs.items():
+        distance = np.linalg.norm(body[one] - body[two], axis=-1)
+        found[f'{name}_mean'], found[f'{name}_sd'] = np.median(distance.mean(1)), np.median(distance.std(1))
+    return found
 
 
 def _with_both_sides(features):

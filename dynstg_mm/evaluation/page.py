@@ -7,7 +7,7 @@ import numpy as np
 
 from ..fileio import atomic_open
 from .report import cost_rows, difference_rows, failures, result_rows
-from .results import is_complete, pooled
+from .results import KINDS, is_complete, pooled
 from .statistics import by_subject, calibration, class_scores, confusion_of, mean_roc, mean_scores, subject_interval
 
 # Of Okabe and Ito, safe for the colour-blind, and a second sign beside the colour.
@@ -64,10 +64,11 @@ def write_page(results, path, baseline=None):
 
 
 def _head(results):
-    models, folds = len(results['models']), len(set(results['clips']['fold']))
-    seeds, people = len(results['seeds']), len(set(results['clips']['subject']))
-    said = (f'{_count(models, "model")}, {_count(folds, "fold")}, {_count(seeds, "seed")}: '
-            f'{_count(len(results["clips"]["name"]), "clip")} of {_count(people, "subject")}, classes '
+    kinds = [model['kind'] for model in results['models'].values()]
+    rows = ', '.join(_count(kinds.count(kind), kind) for kind in KINDS if kind in kinds)
+    clips = results['clips']
+    said = (f'{rows}; {_count(len(set(clips["fold"])), "fold")}, {_count(len(results["seeds"]), "seed")}; '
+            f'{_count(len(clips["name"]), "clip")} of {_count(len(set(clips["subject"])), "subject")}; classes: '
             f'{", ".join(results["classes"])}.')
     return f'<h1>Cross-validation</h1>\n<p>{html.escape(said)}</p>'
 
@@ -166,17 +167,17 @@ def _confusions(results, names):
         axes.imshow(share, cmap='Blues', vmin=0, vmax=1)
         for row, column in np.ndindex(confusion.shape):
             axes.text(column, row, f'{confusion[row, column]:.1f}'.removesuffix('.0'), ha='center', va='center',
-                      color='white' if share[row, column] > .55 else 'black', fontsize=9)
-        axes.set_xticks(range(len(classes)), classes, rotation=35, ha='right', rotation_mode='anchor', fontsize=8)
-        axes.set_yticks(range(len(classes)), classes, fontsize=8)
-        axes.set_title(name, fontsize=10)
-        axes.set_xlabel('predicted', fontsize=8)
-        axes.set_ylabel('true', fontsize=8)
+                      color='white' if share[row, column] > .55 else 'black', fontsize=10)
+        axes.set_xticks(range(len(classes)), classes, rotation=35, ha='right', rotation_mode='anchor', fontsize=9)
+        axes.set_yticks(range(len(classes)), classes, fontsize=9)
+        axes.set_title(name, fontsize=11)
+        axes.set_xlabel('predicted', fontsize=9)
+        axes.set_ylabel('true', fontsize=9)
         recall = class_scores(confusion)['recall']
         parts.append(_picture(figure, f'Confusion matrix of {name}; recall ' + ', '.join(
             f'{label} {value:.2f}' for label, value in zip(classes, recall))))
     text = 'Clips, all folds together' + (', mean over the seeds' if len(results['seeds']) > 1 else '') + '.'
-    return _paragraph(text) + _grid(parts, max(220, round(60 * size)))
+    return _paragraph(text) + _grid(parts, max(220, round(72 * size)))
 
 
 def _roc(results, looks):
@@ -189,7 +190,7 @@ def _roc(results, looks):
         said.append(f'{name} {area:.3f}')
     axes.set(xlabel='false positive rate', ylabel='true positive rate', xlim=(-.01, 1.01), ylim=(-.01, 1.01))
     axes.set_aspect('equal')
-    axes.legend(loc='lower right', fontsize=8)
+    axes.legend(loc='lower right', fontsize=9)
     return _paragraph('By clip, one class against the rest, averaged over classes and seeds.') + _picture(
         figure, 'ROC curves; area under the curve: ' + '; '.join(said))
 
@@ -208,7 +209,7 @@ def _calibration(results, looks):
     axes.set(xlabel='score of the predicted class', ylabel='share of right predictions', xlim=(0, 1.02),
              ylim=(-.02, 1.02))
     axes.set_aspect('equal')
-    axes.legend(loc='upper left', fontsize=8)
+    axes.legend(loc='upper left', fontsize=9)
     return _paragraph('By clip of all seeds, in ten bins of equal width, a larger mark for more clips; below the line a model is surer than it is right. '
                       'ECE is the expected calibration error.') + _picture(
         figure, 'Reliability diagram; expected calibration error: ' + '; '.join(said))
@@ -233,8 +234,8 @@ def _subjects(results, names):
     axes = figure.add_subplot()
     image = axes.imshow([share[subject] for subject in shown], cmap='Reds', vmin=0, vmax=1, aspect='auto',
                         interpolation='none')
-    axes.set_yticks(range(len(shown)), [f'{_short(subject)} ({label})' for subject, label in shown], fontsize=8)
-    axes.set_xticks(range(len(names)), names, rotation=35, ha='left', rotation_mode='anchor', fontsize=8)
+    axes.set_yticks(range(len(shown)), [f'{_short(subject)} ({label})' for subject, label in shown], fontsize=9)
+    axes.set_xticks(range(len(names)), names, rotation=55, ha='left', rotation_mode='anchor', fontsize=9)
     axes.xaxis.tick_top()
     figure.colorbar(image, ax=axes, label='share of wrong clips', shrink=min(1, 4 / figure.get_figheight()))
     return _paragraph(text) + _picture(figure, 'Share of wrong clips by subject and model; most often wrong: ' + ', '.join(
@@ -263,7 +264,7 @@ def _curves(results, looks):
     axes.set(xlabel='epoch', ylabel='training loss')
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=9)
     return _paragraph('Mean over folds and seeds; the band goes from the lowest run to the highest.') + _picture(
         figure, 'Training loss, first to last epoch: ' + '; '.join(said))
 

@@ -1,4 +1,5 @@
 """Tables of cross-validated results, beside what the recordings' metadata alone would give."""
+import functools
 import itertools
 
 import numpy as np
@@ -15,7 +16,7 @@ COST = dict(  # key -> title, how it is written
     latency_ms=('latency, batch 1 [ms]', '{:.1f}'.format))
 
 
-def add_controls(results, ann_file, tests=None):
+def add_controls(results, ann_file, *, tests=None, layout=None):
     """Add the rows that need no training of ours: what metadata, and what classical gait features tell.
 
     Args:
@@ -24,18 +25,17 @@ def add_controls(results, ann_file, tests=None):
         tests (dict[int, list[dict]], optional): Test clips of every fold in the file, with `clip`, `subject`, `label`,
             where the results have not all of them: a control learns from all folds but the one that it is tested on, as
             the models do.
+        layout (str | dict, optional): Skeleton layout, for the gait features, where the file has none.
     """
-    try:
-        from .gait_features import gait_feature_trees
-    except ImportError:
-        gait_feature_trees = metadata_control
+    from .gait_features import gait_feature_trees  # which imports this module
+    trees = functools.partial(gait_feature_trees, layout=layout)
     blank = [0.] * len(results['classes'])
     folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or clips_of(results)).values()]
-    for name, control in (('metadata only', metadata_control), ('gait features + trees', gait_feature_trees)):
+    for name, control in (('metadata only', metadata_control), ('gait features + trees', trees)):
         try:
             found = [control(ann_file, folds, seed=seed or 0) for seed in results['seeds']]
         except (ValueError, KeyError) as error:
-            add_model(results, name, [], kind='control', note=f'not computed: {error}')
+            add_model(results, name, [], kind='control', note=str(error))
         else:
             add_model(results, name, [list(itertools.chain(*parts)) for parts in found], kind='control')
 
@@ -106,7 +106,7 @@ def result_rows(results, *, cost=True):
     rows = [header + [COST[key][0] for key in costs]]
     for name, model in results['models'].items():
         if not is_complete(results, name):
-            rows.append([name, 'incomplete', *[''] * (len(rows[0]) - 2)])
+            rows.append([name, 'not computed' if 'note' in model else 'incomplete', *[''] * (len(rows[0]) - 2)])
             continue
         found = model.get('cost') or {}
         rows.append([name, 'clip', *_score_cells(folds_of(results, name), len(results['classes']), several),

@@ -309,10 +309,10 @@ def test_projection_into_an_image():
 def test_centring_by_window_keeps_the_way_of_the_pelvis():
     window = np.random.default_rng(0).normal(size=(1, 12, 25, 2)).astype(np.float32) + 300
     kept = dict(keypoint=window.copy(), num_clips=3, layout=LAYOUTS['body_25'])
-    centred = build('CenterSkeleton')(dict(kept))['keypoint'].reshape(3, 4, 25, 2)
+    centred = build('CenterSkeleton', by='window')(dict(kept))['keypoint'].reshape(3, 4, 25, 2)
     np.testing.assert_allclose(centred[:, :, 8].mean(1), 0, atol=1e-4)
     np.testing.assert_allclose(np.diff(centred, axis=1), np.diff(window.reshape(3, 4, 25, 2), axis=1), atol=1e-4)
-    every = build('CenterSkeleton', by='frame')(dict(kept, keypoint=window.copy()))['keypoint']
+    every = build('CenterSkeleton')(dict(kept, keypoint=window.copy()))['keypoint']
     np.testing.assert_allclose(every, window - window[:, :, 8:9])
-    with pytest.raises(ValueError, match="by: 'clip'; expected window or frame"):
+    with pytest.raises(ValueError, match="by: 'clip'; expected frame or window"):
         build('CenterSkeleton', by='clip')

@@ -22,6 +22,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', nargs='+', help='NAME=FOLDER of each model, or results.json of several')
     parser.add_argument('--ann-file', help='annotation file, for the controls: what metadata alone and gait features tell')
+    parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
     parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
     parser.add_argument('--out', required=True, help='folder for results.md and results.html')
     with one_line_errors():
@@ -36,7 +37,7 @@ def report(args):
     if args.baseline not in [None, *complete]:
         raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')
     if args.ann_file:
-        add_controls(results, args.ann_file)
+        add_controls(results, args.ann_file, layout=args.layout)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     print(write_tables(results, out / 'results.md', args.baseline))
