@@ -208,6 +208,8 @@ def check_tests(models):
 
 def _checked_data(model, cfg):
     """The config's test data set, and the number of classes that the head scores."""
+    if not (cfg.get('train_dataloader') or {}).get('dataset'):
+        raise CrossValidationError(f'{model.config}: train_dataloader.dataset: missing; there is nothing to train with.')
     data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     for field in ('ann_file', 'split', 'fold'):
         if data.get(field) is None:
@@ -221,12 +223,13 @@ def _checked_data(model, cfg):
 
 
 def _folds_of_file(model, data):
-    splits = load_pickle(data.ann_file)['split']
+    content = load_pickle(data.ann_file)
+    splits = (content.get('split') if isinstance(content, dict) else None) or {}
     found = [re.fullmatch(re.escape(str(data.split)) + r'_fold(\d+)_test', str(name)) for name in splits]
     folds = sorted(int(match[1]) for match in found if match)
     if not folds:
         raise CrossValidationError(f'{data.ann_file}: split {data.split}_fold<k>_test: not in the file, and '
-                                   f'{model.config} names it; it has {", ".join(sorted(map(str, splits)))}.')
+                                   f'{model.config} names it; it has {", ".join(sorted(map(str, splits))) or "none"}.')
     return folds
 
 

@@ -1,0 +1,127 @@
+import json
+
+import numpy as np
+import pytest
+
+from dynstg_mm.evaluation.page import write_page
+from dynstg_mm.evaluation.report import result_rows
+from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, folds_of, is_complete, merge, new_results,
+                                          pooled, read_results, training_cost, write_results)
+
+
+def make(clips=24, seeds=(0, 1, 2), models=('a', 'b'), classes=('NM', 'KOA', 'PD')):
+    rng = np.random.default_rng(0)
+    tests = [dict(clip=f'clip_{index:03}', subject=f'p{index // 2}', label=index // 2 % len(classes))
+             for index in range(clips)]
+    results = new_results(classes, {fold: tests[fold * clips // 2:(fold + 1) * clips // 2] for fold in range(2)}, seeds)
+    for name in models:
+        scores = [rng.dirichlet([.3] * len(classes), clips) for _ in seeds]
+        add_model(results, name, [[dict(clip=clip['clip'], score=list(score)) for clip, score in zip(tests, part)]
+                                  for part in scores])
+    return results
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    results = make()
+    add_ensemble(results, 'both', ['a', 'b'])
+    write_results(results, tmp_path / 'results.json')
+    assert read_results(tmp_path / 'results.json') == json.loads(json.dumps(results))
+    first, second = (pooled(results, name)[1][5]['score'] for name in 'ab')
+    assert pooled(results, 'both')[1][5]['score'] == pytest.approx(np.add(first, second) / 2)
+    assert [len(fold) for fold in folds_of(results, 'both')[2]] == [12, 12]
+
+
+def test_file_of_a_real_size_fits_a_repository(tmp_path):
+    results = make(clips=190, models=('a', 'b', 'c'), classes=('w', 'x', 'y', 'z'))
+    for model in results['models'].values():
+        model['curves'] = np.random.default_rng(0).random((3, 5, 60)).round(4).tolist()
+    write_results(results, tmp_path / 'results.json')
+    assert (tmp_path / 'results.json').stat().st_size < 200_000
+
+
+def test_rounding_keeps_the_decision_and_small_scores():
+    results = make(models=())
+    score = [.33333334, .33333333, .33333333]
+    add_model(results, 'close', [[dict(clip='clip_000', score=score[::-1]), dict(clip='clip_001', score=[1e-7, .25, .75])]])
+    close, small = results['models']['close']['scores'][0][:2]
+    assert np.argmax(close) == 2 and close[2] > max(close[:2]) and small == [1e-7, .25, .75]
+
+
+def test_a_model_that_lacks_a_clip_has_no_scores():
+    results = make()
+    results['models']['b']['scores'][1][3] = None
+    results['models']['b']['failed'] = [dict(seed=1, fold=0, error='out of memory')]
+    add_ensemble(results, 'both', ['a', 'b'])
+    assert [is_complete(results, name) for name in ('a', 'b', 'both')] == [True, False, False]
+    rows = result_rows(results)
+    assert [row[1] for row in rows[1:]] == ['clip', 'subject', 'incomplete', 'incomplete']
+    assert len({len(row) for row in rows}) == 1
+
+
+def test_page_needs_nothing_from_elsewhere_and_tells_what_failed(tmp_path):
+    results = make(models=('a', 'b<i>'))
+    results['models']['a']['scores'][1][3] = None
+    results['models']['a']['failed'] = [dict(seed=1, fold=0, error='error: <b>out</b> of memory')]
+    write_page(results, tmp_path / 'page.html', None)
+    page = (tmp_path / 'page.html').read_text()
+    assert 'a, seed 1, fold 0: error: &lt;b&gt;out&lt;/b&gt; of memory' in page and 'b&lt;i&gt;' in page
+    assert '<i>' not in page and '<script' not in page and '<link' not in page and 'http' not in page
+    assert page.count('<img alt="') == page.count('<img') == page.count('src="data:image/svg+xml;base64,') > 3
+
+
+def test_a_resumed_run_does_not_count_for_the_cost():
+    whole, part = dict(parameters=5, cpu_seconds=120, seconds=60), dict(parameters=5, cpu_seconds=1, seconds=1, resumed=True)
+    assert training_cost([whole, part]) == dict(parameters=5, cpu_minutes=2, seconds=60)
+    assert training_cost([part])['seconds'] == 1 and training_cost([]) == {}
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda results: results.update(format='other'), "format: expected 'dynstg_mm results 1'"),
+    (lambda results: results.update(classes=['NM']), 'classes: expected a list of at least two names'),
+    (lambda results: results['clips']['label'].__setitem__(0, 3), 'clips.label: expected numbers from 0 to 2'),
+    (lambda results: results['clips']['fold'].pop(), 'clips: expected columns of the same length'),
+    (lambda results: results['clips']['name'].__setitem__(1, 'clip_000'), 'clips.name: a clip stands there twice'),
+    (lambda results: results['models']['a']['scores'].pop(), 'models.a.scores: expected one list for each of 3 seeds'),
+    (lambda results: results['models']['a']['scores'][0].pop(), 'models.a.scores: expected 24 clips in every seed'),
+    (lambda results: results['models']['a']['scores'][0].__setitem__(0, [1]), r'models.a.scores: \[1\]; expected 3 numbers'),
+    (lambda results: results['models']['a'].update(kind='good'), "models.a.kind: 'good'; expected one of model"),
+    (lambda results: add_ensemble(results, 'e', ['a', 'c']), 'models.e.members: expected names of models'),
+])
+def test_a_wrong_file_is_named_with_its_field(tmp_path, change, message):
+    results = make()
+    change(results)
+    write_results(results, tmp_path / 'wrong.json')
+    with pytest.raises(ReportError, match=f'wrong.json: {message}'):
+        read_results(tmp_path / 'wrong.json')
+
+
+def test_a_file_that_is_half_there_is_named(tmp_path):
+    (tmp_path / 'half.json').write_text('{"format":')
+    with pytest.raises(ReportError, match='half.json: no complete JSON file'):
+        read_results(tmp_path / 'half.json')
+
+
+def test_results_are_put_together_clip_by_clip():
+    results, other = make(models=('a', )), make(models=('b', ))
+    order = np.random.default_rng(1).permutation(24)
+    expected = pooled(other, 'b')
+    for column in other['clips'].values():
+        column[:] = [column[place] for place in order]
+    other['models']['b']['scores'] = [[part[place] for place in order] for part in other['models']['b']['scores']]
+    merge(results, other, 'more.json')
+    assert pooled(results, 'b') == expected
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda other: other['clips']['label'].__setitem__(2, 0), 'clip clip_002: subject p1, label 0, fold 0; the first'),
+    (lambda other: other['clips']['fold'].__setitem__(2, 1), 'clip clip_002: subject p1, label 1, fold 1; the first'),
+    (lambda other: other['clips']['name'].__setitem__(2, 'else'), r"other clips than the first results' \(clip_002\)"),
+    (lambda other: other['seeds'].pop(), '2 seeds; the first results have 3'),
+    (lambda other: other['models'].update(a=other['models'].pop('b')), 'the name a is taken'),
+    (lambda other: other.update(classes=['NM', 'PD', 'KOA']), 'more.json: classes'),
+])
+def test_results_that_do_not_fit_are_refused(change, message):
+    other = make(models=('b', ))
+    change(other)
+    with pytest.raises(ReportError, match=message):
+        merge(make(models=('a', )), other, 'more.json')

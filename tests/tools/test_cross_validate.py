@@ -1,0 +1,176 @@
+"""tools/cross_validate.py: real runs of the smallest model on two folds of eight computed people."""
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dynstg_mm.datasets.folds import subject_folds
+from dynstg_mm.evaluation.cross_validation import Launcher
+from dynstg_mm.evaluation.results import is_complete, read_results
+from dynstg_mm.fileio import dump_pickle
+
+from ..conftest import ROOT
+
+TOOL = ROOT / 'tools/cross_validate.py'
+# Stands for Slurm's: sets what a task is told and runs it here, but has no machine for the model called `unlucky`.
+SRUN = '''#!/bin/sh
+case "$*" in *unlucky*) echo "srun: error: no node for it" >&2; exit 1;; esac
+test "$1 $2" = "-p test" || exit 2
+shift 2
+export SLURM_PROCID=0 SLURM_NTASKS=1 SLURM_LOCALID=0 SLURM_NODELIST=here MASTER_ADDR=127.0.0.1
+exec "$@"
+'''
+
+
+@pytest.fixture
+def config(sample, tmp_path):
+    """Write an annotation file of two folds and a config of it; options are lines of the config."""
+
+    def write(name='df-stgnn_tiny.py', lines=(), change=lambda data: None):
+        clips = [dict(clip) for clip in sample['annotations'] if clip['frame_dir'][-4:-2] in ('00', '01')]
+        data = dict(annotations=clips, split=subject_folds(clips, 'gait', folds=2))
+        change(data)
+        file = tmp_path / f'{name}.pkl'
+        dump_pickle(data, file)
+        base = ROOT / 'configs/df_stgnn/df-stgnn_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+        (tmp_path / name).write_text('\n'.join([
+            f'_base_ = {str(base)!r}', f'dataset = dict(ann_file={str(file)!r}, split="gait", fold=0)',
+            'train_dataloader = dict(batch_size=4, dataset=dataset)', 'test_dataloader = dict(dataset=dataset)',
+            'train_cfg = dict(max_epochs=4)',
+            'model = dict(backbone=dict(base_channels=[8, 8], depths=[1, 1]), cls_head=dict(in_channels=8))', *lines]))
+        return tmp_path / name
+
+    return write
+
+
+def start(*arguments, path=''):
+    environment = dict(os.environ, PYTHONPATH=str(ROOT), PATH=f'{path}:{os.environ["PATH"]}', MASTER_PORT='29733')
+    return subprocess.Popen([sys.executable, TOOL, *map(str, arguments)], cwd=ROOT, text=True, env=environment,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def in_this_process(monkeypatch, *arguments):
+    """Exit status of the tool."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(TOOL), run_name='__main__')
+    return stopped.value.code
+
+
+def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, tmp_path, monkeypatch, error_of):
+    path, out = config(), tmp_path / 'out'
+    fold = out / 'runs/df-stgnn/seed3/fold0'
+    process = start(path, '--seeds', 3, '--out', out)
+    while not (fold / 'last_checkpoint').is_file():
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(.05)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and 'stopped; the same call goes on' in output, output
+    assert not (fold / 'predictions.json').exists() and list(fold.glob('*.pth'))
+
+    # The rest through Slurm's launcher. No process of the first call is left, or its lock would be.
+    (tmp_path / 'srun').write_text(SRUN)
+    (tmp_path / 'srun').chmod(0o755)
+    both = [path, f'unlucky={path}', '--seeds', 3, '--out', out, '--ensemble', 'mean=df-stgnn,unlucky']
+    process = start(*both, '--jobs', 2, '--launcher', 'slurm', '--srun-args', '-p test', path=tmp_path)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 1, output
+    assert 'unlucky, seed 3, fold 1: failed: srun: error: no node for it' in output and '4/4' in output
+    log = (fold / 'train.log').read_text()
+    assert 'resumed epoch: ' in log and 'gait/macro_f1' in log and not list(fold.glob('*.pth'))
+    assert json.loads((fold / 'train_summary.json').read_text())['epochs'] == 4
+    results = read_results(out / 'results.json')
+    complete = {name: is_complete(results, name) for name in results['models']}
+    assert complete == {'df-stgnn': True, 'unlucky': False, 'mean': False, 'metadata only': True,
+                        'gait features + trees': True}
+    assert [run['fold'] for run in results['models']['unlucky']['failed']] == [0, 1]
+    model = results['models']['df-stgnn']
+    assert [[len(curve) for curve in folds] for folds in model['curves']] == [[4, 4]]
+    tested = json.loads((fold / 'predictions.json').read_text())['clips']
+    for clip in tested:
+        score = model['scores'][0][results['clips']['name'].index(clip['clip'])]
+        assert score == pytest.approx(clip['score'], rel=1e-3)
+    assert set(results['clips']['fold']) == {0, 1} and len(results['clips']['name']) == 16
+    assert 0 < model['cost']['parameters'] < 20000 and model['cost']['multiply_adds'] > model['cost']['parameters']
+    assert model['cost']['latency_ms'] > 0 and '--no-validate' in model['commands'][0]
+    table, page = ((out / name).read_text() for name in ('results.md', 'results.html'))
+    assert '| df-stgnn ' in table and '| incomplete' in table and 'no node for it' in table
+    titles = ['Results', 'Differences to df-stgnn', 'Macro-F1', 'Confusion matrices', 'ROC', 'Calibration',
+              'Errors by subject', 'Learning curves', 'Cost', 'Metadata control', 'Versions', 'Commands']
+    places = [page.index(f'<h2>{title}</h2>') for title in titles]
+    assert places == sorted(places)
+
+    # What is done is not run again; another setting, seed or file is not taken for done.
+    before = (fold / 'predictions.json').stat().st_mtime_ns
+    assert in_this_process(monkeypatch, path, '--seeds', 3, '--out', out, '--no-controls') == 0
+    assert (fold / 'predictions.json').stat().st_mtime_ns == before
+    assert set(read_results(out / 'results.json')['models']) == {'df-stgnn'}
+    changed = error_of(TOOL, path, '--seeds', 3, '--out', out, '--cfg-options', 'train_cfg.max_epochs=5')
+    assert f'{fold}: was run with another config.train_cfg.max_epochs: 4, now 5; --redo' in changed
+    config(change=lambda data: data['annotations'][0].update(rate=31.))
+    assert f'{fold}: was run with another data.' in error_of(TOOL, path, '--seeds', 3, '--out', out)
+    assert (fold / 'predictions.json').stat().st_mtime_ns == before
+
+
+def test_only_one_call_at_a_time(config, tmp_path, error_of):
+    import fcntl
+    (tmp_path / 'out').mkdir()
+    with open(tmp_path / 'out/.lock', 'w') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert 'out: is in use by another call' in error_of(TOOL, config(), '--out', tmp_path / 'out')
+
+
+def test_cores_are_divided_and_gpus_handed_out():
+    launcher = Launcher(ROOT / 'tools', 2, 'none', '', False, lock=0)
+    assert launcher.environment(0)['OMP_NUM_THREADS'] == str(max(1, len(os.sched_getaffinity(0)) // 2))
+    launcher.gpus = ['4', 'GPU-abc']
+    assert [launcher.environment(slot)['CUDA_VISIBLE_DEVICES'] for slot in (0, 1, 2)] == ['4', 'GPU-abc', '4']
+
+
+@pytest.mark.parametrize('arguments, message', [
+    (['--folds', '0', '2'], '--folds: 2; expected all, or different ones of 0, 1 ('),
+    (['--folds', '1', '1'], '--folds: 1 1; expected all, or different ones'),
+    (['--seeds', '1', '1'], '--seeds: a seed stands there twice'),
+    (['--baseline', 'st-gcn'], "--baseline: 'st-gcn'; expected one of df-stgnn"),
+    (['--ensemble', 'all=df-stgnn,st-gcn'], '--ensemble: all=df-stgnn,st-gcn: expected a new name, = and some of df-stgnn'),
+    (['--model-options', 'st-gcn', 'a=1'], "--model-options: 'st-gcn'; expected one of df-stgnn"),
+    (['--cfg-options', 'fold=1'], '--cfg-options: fold: is set for every run; use --folds'),
+    (['--cfg-options', 'fold'], '--cfg-options: fold: expected key=value'),
+    (['--launcher', 'slurm'], '--launcher slurm: there is no srun on PATH'),
+    (['--cfg-options', 'train_dataloader=None'], 'tiny.py: train_dataloader.dataset: missing; there is nothing to'),
+    (['--cfg-options', 'test_dataloader.dataset.fold=None'], 'tiny.py: test_dataloader.dataset.fold: missing; expected a'),
+    (['--cfg-options', 'test_dataloader.dataset.split=walk'], 'tiny.py.pkl: split walk_fold<k>_test: not in the file'),
+    (['--cfg-options', 'test_evaluator.type=AccMetric'], 'tiny.py: test_evaluator: expected a GaitMetric'),
+    (['--cfg-options', 'model.cls_head.num_classes=3'], 'tiny.py: model.cls_head.num_classes: 3; '),
+    (['--cfg-options', 'test_dataloader.dataset.ann_file=/nowhere.pkl'], '/nowhere.pkl: no such file'),
+])
+def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, error_of, arguments, message):
+    assert message in error_of(TOOL, config(), '--out', tmp_path / 'out', *arguments)
+    assert not (tmp_path / 'out/runs').exists()
+
+
+def relabel(data):
+    clip = data['annotations'][0]
+    for other in data['annotations']:
+        if other['subject'] == clip['subject']:
+            other['label'] = 1
+
+
+@pytest.mark.parametrize('change, lines, message', [
+    (relabel, [], 'fold 0, clip synthetic_normal_00_0: label 1, subject synthetic_normal_00; for'),
+    (lambda data: data['split'].pop('gait_fold1_test'), [], 'fold 1, clip'),
+    (lambda data: data['split']['gait_fold1_test'].append(data['split']['gait_fold0_test'][0]), [],
+     'stands in both gait_fold1_train and gait_fold1_test'),
+    (lambda data: None, ['test_dataloader["dataset"]["metainfo"] = dict(classes=("a", "b", "c", "d"))'],
+     'classes a, b, c, d; '),
+])
+def test_models_must_test_the_same_clips(config, tmp_path, error_of, change, lines, message):
+    found = error_of(TOOL, config(), f'other={config("other.py", lines, change)}', '--out', tmp_path / 'out')
+    assert message in found and 'other.py' in found
