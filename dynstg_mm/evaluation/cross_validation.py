@@ -119,7 +119,7 @@ def cross_validate(args, tools, command):
     if len(set(args.seeds)) < len(args.seeds):
         raise CrossValidationError('--seeds: a seed stands there twice.')
     classes, tests = check_tests(models)
-    folds = choose_folds(args.folds, list(tests), models[0])
+    folds = choose_folds(args.folds, tests, models[0])
     runs = plan_runs(models, args.seeds, folds, args.out)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -266,15 +266,21 @@ def _in_words(clip):
     return 'not tested' if clip is None else f'label {clip["label"]}, subject {clip["subject"]}'
 
 
-def choose_folds(texts, known, model):
-    """Numbers of `all` or of a list of folds."""
+def choose_folds(texts, tests, model):
+    """Numbers of `all` or of a list of folds, which must test enough for a score with an interval."""
     if texts == ['all']:
-        return known
-    wrong = [text for text in texts if not text.isdigit() or int(text) not in known]
-    if wrong or len(set(texts)) < len(texts):
-        raise CrossValidationError(f'--folds: {" ".join(wrong or texts)}; expected all, or different ones of '
-                                   f'{", ".join(map(str, known))} ({model.config}).')
-    return sorted(map(int, texts))
+        folds = list(tests)
+    else:
+        wrong = [text for text in texts if not text.isdigit() or int(text) not in tests]
+        if wrong or len(set(texts)) < len(texts):
+            raise CrossValidationError(f'--folds: {" ".join(wrong or texts)}; expected all, or different ones of '
+                                       f'{", ".join(map(str, tests))} ({model.config}).')
+        folds = sorted(map(int, texts))
+    for field in ('subject', 'label'):
+        found = {clip[field] for fold in folds for clip in tests[fold]}
+        if len(found) < 2:
+            raise CrossValidationError(f'--folds: all test clips have the {field} {found.pop()}; expected two at least.')
+    return folds
 
 
 def plan_runs(models, seeds, folds, out):
@@ -373,7 +379,7 @@ class Launcher:
         """Environment of a process: its share of the cores, its GPU, or under Slurm a port that is not another's."""
         if self.slurm:
             return dict(os.environ, MASTER_PORT=str(int(os.environ.get('MASTER_PORT', 29500)) + slot))
-        threads = max(1, len(os.sched_getaffinity(0)) // self.jobs)
+        threads = max(1, cores() // self.jobs)
         environment = dict(os.environ, **{name: str(threads) for name in THREADS})
         if self.gpus:
             environment['CUDA_VISIBLE_DEVICES'] = self.gpus[slot % len(self.gpus)]
@@ -412,6 +418,11 @@ class Launcher:
                 time.sleep(0.05)
 
 
+def cores():
+    """Cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+
+
 def visible_gpus():
     """Names for CUDA_VISIBLE_DEVICES, one a GPU."""
     count = torch.cuda.device_count()
@@ -434,7 +445,7 @@ def perform(run, launcher, slot):
     log, latest, summary = (run.folder / name for name in ('train.log', 'last_checkpoint', 'train_summary.json'))
     train, test = launcher.commands(run)
     run.note(commands=[shlex.join(train), shlex.join(test)])
-    if not summary.is_file():
+    if not (summary.is_file() and latest.is_file()):
         if latest.is_file():
             train += ['--resume']
             run.note(resumed=True)

@@ -181,6 +181,8 @@ def _confusions(results, names):
 
 
 def _roc(results, looks):
+    if len(set(results['clips']['label'])) < 2:
+        return ''
     figure, said, rates = _figure(height=5), [], np.linspace(0, 1, 201)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color='#8c959f', linewidth=1)

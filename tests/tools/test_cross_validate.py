@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from dynstg_mm.datasets.folds import subject_folds
+from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
 from dynstg_mm.evaluation.cross_validation import Launcher
 from dynstg_mm.evaluation.results import is_complete, read_results
 from dynstg_mm.fileio import dump_pickle
@@ -154,6 +154,11 @@ def test_cores_are_divided_and_gpus_handed_out():
 def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, error_of, arguments, message):
     assert message in error_of(TOOL, config(), '--out', tmp_path / 'out', *arguments)
     assert not (tmp_path / 'out/runs').exists()
+
+
+def test_one_person_is_not_enough_for_an_interval(config, tmp_path, error_of):
+    path = config(change=lambda data: data['split'].update(leave_one_subject_out(data['annotations'], 'gait')))
+    assert '--folds: all test clips have the subject synthetic_' in error_of(TOOL, path, '--folds', 0, '--out', tmp_path)
 
 
 def relabel(data):
