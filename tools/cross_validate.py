@@ -5,8 +5,9 @@
 
 Every run is tools/train.py and tools/test.py in processes of their own, without validation: the last checkpoint counts.
 The same call goes on where it was stopped, and runs anew what has failed. In --out: results.json (every clip's scores,
-from which tools/analysis_tools/report.py makes tables and page anew), results.md, results.html, and runs/MODEL/seedS/foldK
-with train.log, predictions.json, train_summary.json and run.json, which tells the commands and all settings.
+from which tools/analysis_tools/report.py makes tables and page anew), results.md, results.html, and in
+runs/MODEL/seedS/foldK train.log, predictions.json, train_summary.json and run.json, which tells the commands and all
+settings.
 """
 import argparse
 import shlex
@@ -43,7 +44,8 @@ def parse_args():
     parser.add_argument('--keep-checkpoints', action='store_true', help='do not delete them once they are tested')
     parser.add_argument('--redo', action='store_true',
                         help='delete and run anew what was run with other settings, data or another version')
-    parser.add_argument('--launcher', choices=['none', 'slurm'], default='none', help='slurm: start every run with srun')
+    parser.add_argument('--launcher', choices=['none', 'slurm'], default='none',
+                        help='slurm: start every run with srun')
     parser.add_argument('--srun-args', default='', help='options of srun, as one text, such as "-p gpu --gres=gpu:1"')
     return parser.parse_args()
 

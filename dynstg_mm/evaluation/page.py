@@ -100,19 +100,21 @@ def _table(rows):
 def _results(results):
     several = len(results['seeds']) > 1
     text = ('Scores of all folds together'
-            + (', averaged over the seeds' if several else '') + ', with the 95 % bootstrap interval that draws subjects'
-            + (' (each draw the same for all seeds)' if several else '') + '. Beside them, mean ± standard deviation over '
-            + ('seeds (n - 1) and ' if several else '') + 'folds.')
+            + (', averaged over the seeds' if several else '')
+            + ', with the 95 % bootstrap interval that draws subjects'
+            + (' (each draw the same for all seeds)' if several else '')
+            + '. Beside them, mean ± standard deviation over ' + ('seeds (n - 1) and ' if several else '') + 'folds.')
     wrong = ''.join(f'<p class="failed">{html.escape(line)}</p>\n' for line in failures(results))
     return _paragraph(text) + _table(result_rows(results, cost=False)) + wrong
 
 
 def _differences(results, baseline):
     rows = difference_rows(results, baseline)
-    text = ('By clip, paired: intervals draw the same subjects for both; p is two-sided, from exchanging the two models\' '
-            'results subject by subject.')
+    text = ('By clip, paired: intervals draw the same subjects for both; p is two-sided, from exchanging the results '
+            'of the two models subject by subject.')
     if len(rows) > 2:
-        text += f' Each p speaks of one comparison; for all {len(rows) - 1} together, compare it with 0.05 / {len(rows) - 1}.'
+        count = len(rows) - 1
+        text += f' Each p speaks of one comparison; for all {count} together, compare it with 0.05 / {count}.'
     return _paragraph(text) + _table(rows)
 
 
@@ -212,9 +214,10 @@ def _calibration(results, looks):
              ylim=(-.02, 1.02))
     axes.set_aspect('equal')
     axes.legend(loc='upper left', fontsize=9)
-    return _paragraph('By clip of all seeds, in ten bins of equal width, a larger mark for more clips; below the line a model is surer than it is right. '
-                      'ECE is the expected calibration error.') + _picture(
-        figure, 'Reliability diagram; expected calibration error: ' + '; '.join(said))
+    text = ('By clip of all seeds, in ten bins of equal width, a larger mark for more clips; below the line a model is '
+            'surer than it is right. ECE is the expected calibration error.')
+    alt = 'Reliability diagram; expected calibration error: ' + '; '.join(said)
+    return _paragraph(text) + _picture(figure, alt)
 
 
 def _subjects(results, names):
@@ -240,8 +243,8 @@ def _subjects(results, names):
     axes.set_xticks(range(len(names)), names, rotation=55, ha='left', rotation_mode='anchor', fontsize=9)
     axes.xaxis.tick_top()
     figure.colorbar(image, ax=axes, label='share of wrong clips', shrink=min(1, 4 / figure.get_figheight()))
-    return _paragraph(text) + _picture(figure, 'Share of wrong clips by subject and model; most often wrong: ' + ', '.join(
-        f'{subject} ({label})' for subject, label in shown[:5]))
+    most = ', '.join(f'{subject} ({label})' for subject, label in shown[:5])
+    return _paragraph(text) + _picture(figure, f'Share of wrong clips by subject and model; most often wrong: {most}')
 
 
 def _short(text):
@@ -288,9 +291,10 @@ def _cost(results):
 def _control(results):
     if results['models'].get('metadata only', {}).get('kind') != 'control':
         return ''
-    return _paragraph('The row "metadata only" is a forest that sees frame rate, length, missing joints and image size, and '
-                      'no movement at all: as far as it is above chance, the recordings give the class away, and a model '
-                      'may have learned that in place of the gait.')
+    return _paragraph(
+        'The row "metadata only" is a forest that sees frame rate, length, missing joints and image size, and no '
+        'movement at all: as far as it is above chance, the recordings give the class away, and a model may have learned '
+        'that in place of the gait.')
 
 
 def _versions(results):

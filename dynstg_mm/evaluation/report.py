@@ -10,6 +10,7 @@ from .statistics import (SCORES, by_subject, classification_scores, confusion_of
                          subject_interval)
 
 TITLES = dict(accuracy='accuracy', macro_f1='macro-F1', macro_recall='macro-recall', log_loss='log-loss')
+DIFFERENCES = ('accuracy', 'macro_f1', 'log_loss')
 COST = dict(  # key -> title, how it is written
     parameters=('parameters', '{:,}'.format), multiply_adds=('multiply-adds', lambda value: f'{value / 1e9:.3f} G'),
     cpu_minutes=('CPU min a fold', '{:.1f}'.format), seconds=('seconds a fold', '{:.0f}'.format),
@@ -86,9 +87,9 @@ def metadata_of(clip):
 def result_rows(results, *, cost=True):
     """The table of all models, per clip and per subject.
 
-    Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. Beside them the mean
-    over seeds ± its standard deviation (a sample of all seeds, so n - 1), where there are several, and over folds, which
-    are all there are (n); a fold's score is the mean over the seeds.
+    Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. Beside them mean and
+    standard deviation over seeds, where there are several (a sample of all seeds, so n - 1), and over folds (which are
+    all there are, so n); a fold's score is the mean over the seeds.
 
     Args:
         results (dict): As `read_results` returns them.
@@ -146,16 +147,14 @@ def difference_rows(results, baseline):
     Returns:
         list[list[str]]: Cells, the header first.
     """
-    rows = [['model', *(cell for score in ('accuracy', 'macro_f1', 'log_loss')
-                        for cell in (f'{TITLES[score]} - {baseline} [95 %]', 'p')[:1 if score == 'log_loss' else 2])]]
+    accuracy, macro_f1, log_loss = (f'{TITLES[score]} - {baseline} [95 %]' for score in DIFFERENCES)
+    rows = [['model', accuracy, 'p', macro_f1, 'p', log_loss]]
     for name in results['models']:
         if name != baseline and is_complete(results, name):
             found = paired_difference(pooled(results, name), pooled(results, baseline), len(results['classes']))
-            cells = []
-            for score in ('accuracy', 'macro_f1', 'log_loss'):
-                *value, p_value = found[score]
-                cells += ['{:+.3f} [{:+.3f}, {:+.3f}]'.format(*value), f'{p_value:.4f}'][:1 if score == 'log_loss' else 2]
-            rows.append([name, *cells])
+            cells = [('{:+.3f} [{:+.3f}, {:+.3f}]'.format(*ends), f'{p_value:.4f}')
+                     for *ends, p_value in (found[score] for score in DIFFERENCES)]
+            rows.append([name, *cells[0], *cells[1], cells[2][0]])
     return rows
 
 
@@ -179,7 +178,8 @@ def failures(results):
     """A line for every run that failed, and for every row that could not be computed."""
     lines = []
     for name, model in results['models'].items():
-        lines += [f'{name}, seed {run["seed"]}, fold {run["fold"]}: {run["error"]}' for run in model.get('failed') or []]
+        lines += [f'{name}, seed {run["seed"]}, fold {run["fold"]}: {run["error"]}'
+                  for run in model.get('failed') or []]
         lines += [f'{name}: {model["note"]}'] if 'note' in model else []
     return lines
 

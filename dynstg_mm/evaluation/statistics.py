@@ -98,10 +98,10 @@ def paired_difference(seeds, baseline, num_classes, *, resamples=2000, level=0.9
     Each draw takes the same subjects for both, so that what is hard for both does not widen the interval. The two-sided
     p-value is that of a paired permutation test by subject (approximate randomisation: Noreen 1989; Yeh 2000, arXiv
     cs/0008005): if the models were alike, a subject's results could as well be the other model's. So for every subject,
-    both models' results of all clips and seeds are exchanged or not, the difference is computed anew, and p is the share
-    of these differences that are at least as large in size as the observed one. Up to 13 subjects all ways are counted;
-    with more, 9999 random ones, and the observed one as another (Phipson 2010). For the accuracy that is the sign-flip
-    test of the subjects' differences.
+    both models' results of all clips and seeds are exchanged or not, the difference is computed anew, and p is the
+    share of these differences that are at least as large in size as the observed one. Up to 13 subjects all ways are
+    counted; with more, 9999 random ones, and the observed one as another (Phipson 2010). For the accuracy that is the
+    sign-flip test of the subjects' differences.
 
     Args:
         seeds, baseline (list[list[dict]]): Of the two models, the clips of each training seed, with `clip`, `subject`,

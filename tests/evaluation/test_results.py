@@ -5,8 +5,8 @@ import pytest
 
 from dynstg_mm.evaluation.page import write_page
 from dynstg_mm.evaluation.report import result_rows
-from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, folds_of, is_complete, merge, new_results,
-                                          pooled, read_results, training_cost, write_results)
+from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, folds_of, is_complete, merge,
+                                          new_results, pooled, read_results, training_cost, write_results)
 
 
 def make(clips=24, seeds=(0, 1, 2), models=('a', 'b'), classes=('NM', 'KOA', 'PD')):
@@ -41,8 +41,8 @@ def test_file_of_a_real_size_fits_a_repository(tmp_path):
 
 def test_rounding_keeps_the_decision_and_small_scores():
     results = make(models=())
-    score = [.33333334, .33333333, .33333333]
-    add_model(results, 'close', [[dict(clip='clip_000', score=score[::-1]), dict(clip='clip_001', score=[1e-7, .25, .75])]])
+    add_model(results, 'close', [[dict(clip='clip_000', score=[.33333333, .33333333, .33333334]),
+                                  dict(clip='clip_001', score=[1e-7, .25, .75])]])
     close, small = results['models']['close']['scores'][0][:2]
     assert np.argmax(close) == 2 and close[2] > max(close[:2]) and small == [1e-7, .25, .75]
 
@@ -70,7 +70,8 @@ def test_page_needs_nothing_from_elsewhere_and_tells_what_failed(tmp_path):
 
 
 def test_a_resumed_run_does_not_count_for_the_cost():
-    whole, part = dict(parameters=5, cpu_seconds=120, seconds=60), dict(parameters=5, cpu_seconds=1, seconds=1, resumed=True)
+    whole = dict(parameters=5, cpu_seconds=120, seconds=60)
+    part = dict(parameters=5, cpu_seconds=1, seconds=1, resumed=True)
     assert training_cost([whole, part]) == dict(parameters=5, cpu_minutes=2, seconds=60)
     assert training_cost([part])['seconds'] == 1 and training_cost([]) == {}
 
@@ -83,7 +84,7 @@ def test_a_resumed_run_does_not_count_for_the_cost():
     (lambda results: results['clips']['name'].__setitem__(1, 'clip_000'), 'clips.name: a clip stands there twice'),
     (lambda results: results['models']['a']['scores'].pop(), 'models.a.scores: expected one list for each of 3 seeds'),
     (lambda results: results['models']['a']['scores'][0].pop(), 'models.a.scores: expected 24 clips in every seed'),
-    (lambda results: results['models']['a']['scores'][0].__setitem__(0, [1]), r'models.a.scores: \[1\]; expected 3 numbers'),
+    (lambda results: results['models']['a']['scores'][0].__setitem__(0, [1]), r'models.a.scores: \[1\]; expected 3'),
     (lambda results: results['models']['a'].update(kind='good'), "models.a.kind: 'good'; expected one of model"),
     (lambda results: add_ensemble(results, 'e', ['a', 'c']), 'models.e.members: expected names of models'),
 ])

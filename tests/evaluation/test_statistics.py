@@ -8,7 +8,8 @@ from dynstg_mm.evaluation.statistics import calibration, mean_roc, mean_scores, 
 def clips_of(right, labels=None):
     """A clip a subject and two classes, the class of each and whether it is recognised."""
     labels = labels or [index % 2 for index in range(len(right))]
-    return [dict(clip=f'c{index}', subject=f's{index:02}', label=label, score=[.8, .2] if hit == (label == 0) else [.2, .8])
+    return [dict(clip=f'c{index}', subject=f's{index:02}', label=label,
+                 score=[.8, .2] if hit == (label == 0) else [.2, .8])
             for index, (hit, label) in enumerate(zip(right, labels))]
 
 
@@ -32,7 +33,8 @@ def test_interval_draws_the_same_subjects_for_all_seeds():
 
 
 def macro_f1(labels, predicted):
-    scores = [2 * ((labels == k) & (predicted == k)).sum() / ((labels == k).sum() + (predicted == k).sum()) for k in (0, 1)]
+    scores = [2 * ((labels == k) & (predicted == k)).sum() / ((labels == k).sum() + (predicted == k).sum())
+              for k in (0, 1)]
     return np.mean(scores)
 
 
@@ -60,7 +62,7 @@ def test_difference_averages_over_seeds_and_wants_as_many():
     baseline = [clips_of([1, 1, 0, 1]), clips_of([1, 1, 0, 0])]
     value, low, high, p_value = paired_difference(seeds, baseline, 2)['accuracy']
     assert value == pytest.approx(((4 - 3) / 4 + (3 - 2) / 4) / 2)
-    # The subjects gain -1, 0, 2 and 1 eighths, 2 together; with other signs -1, 2, 1 sum up to 4, 2, 2, 0 or minus that.
+    # The subjects gain -1, 0, 2 and 1 eighths, 2 together; with other signs -1, 2, 1 sum to 4, 2, 2, 0 or minus that.
     assert p_value == pytest.approx(6 / 8) and low < value < high
     with pytest.raises(ValueError, match='2 and 1 seeds'):
         paired_difference(seeds, baseline[:1], 2)
@@ -72,6 +74,6 @@ def test_roc_and_calibration_of_known_scores():
     right, area = mean_roc([clips], 2, np.array([0, .5, 1]))
     assert area == pytest.approx(.75)  # of the four pairs of a 0 and a 1, three are in order
     assert right[-1] == 1
-    sure, share, count, error = calibration(clips)  # bins 0.5: .55 right; 0.6: .65 wrong; 0.8: .85 right; 0.9: .95 right
+    sure, share, count, error = calibration(clips)  # a bin each for .55, .65 (which is wrong), .85 and .95
     assert sure == pytest.approx([.55, .65, .85, .95]) and share.tolist() == [1, 0, 1, 1] and count.tolist() == [1] * 4
     assert error == pytest.approx((.45 + .65 + .15 + .05) / 4)

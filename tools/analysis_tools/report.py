@@ -2,12 +2,12 @@
 
     python tools/analysis_tools/report.py small=work_dirs/koa_nm/small st-gcn=work_dirs/koa_nm/stgcn \\
         --ann-file data/koa_pd_nm/koa_pd_nm.pkl --out work_dirs/koa_nm/report
-    python tools/analysis_tools/report.py work_dirs/koa/results.json work_dirs/koa_more/results.json --out work_dirs/both
+    python tools/analysis_tools/report.py work_dirs/koa/results.json work_dirs/more/results.json --out work_dirs/both
 
 A folder holds the predictions.json of tools/test.py, or one folder a fold that does; a results.json is what
 tools/cross_validate.py has written. Scores are pooled over the folds, with the 95 % bootstrap interval that resamples
-subjects, and the mean and standard deviation over folds beside them. With --baseline, a second table gives every model's
-difference to that one, the interval of the difference and p-values.
+subjects, and the mean and standard deviation over folds beside them. With --baseline, a second table gives every
+model's difference to that one, the interval of the difference and p-values.
 """
 import argparse
 from pathlib import Path
@@ -21,7 +21,7 @@ from dynstg_mm.evaluation.results import ReportError, is_complete, merge, read_r
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', nargs='+', help='NAME=FOLDER of each model, or results.json of several')
-    parser.add_argument('--ann-file', help='annotation file, for the controls: what metadata alone and gait features tell')
+    parser.add_argument('--ann-file', help='annotation file, for the controls on metadata alone and on gait features')
     parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
     parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
     parser.add_argument('--out', required=True, help='folder for results.md and results.html')
