@@ -5,6 +5,7 @@ counts: neither its length, rate, image or lost frames are to be seen in it. Tim
 angles radians. Axes are forward (the walking direction), up and, in 3-D, side (to the walker's left), and the origin is
 the middle of the hips. In a side view the right leg is the one nearer to the camera, since `MirrorDirection` swaps them.
 """
+import functools
 from itertools import combinations
 
 import numpy as np
@@ -13,11 +14,12 @@ from scipy.signal import find_peaks
 from mmaction.registry import TRANSFORMS
 
 from ..fileio import load_pickle
-from ..skeletons import get_layout, map_joints, parents
+from ..skeletons import get_layout, map_joints
 from .report import ReportError
 
 RATE, DURATION, WINDOWS = 25., 2.56, 10  # frames per second, seconds of a window, windows of a clip
 STRIDES = (0.6, 2.)  # seconds that a stride can take
+SEEN = 0.05  # lowest score of a joint that counts as seen; FillMissingJoints' default
 HARMONICS = 4  # of the stride that a periodic walk is made of
 SIDES = ('left', 'right')
 AXES = ('forward', 'up', 'side')
@@ -56,11 +58,13 @@ def gait_features(clip, layout, *, up='y'):
     spread = body['left_ankle'][..., 0] - body['right_ankle'][..., 0]
     stride, periodicity = _stride_time(spread, angles['left_knee'] - angles['right_knee'])
     usual = stride if np.isfinite(stride) else DURATION / 2  # a walk without strides is measured against any
-    with np.errstate(invalid='ignore'):
-        features = dict(
-            _spatiotemporal(body, pelvis, stride, periodicity), **_steps(spread, usual), **_ranges(angles),
-            **_irregularity(angles, usual), **_regularity(pelvis, usual), **_oscillation(body, pelvis),
-            **_smoothness(body, pelvis), **_mean_pose(body), **_distances(body))
+    cycle = slice(round(DURATION // usual * usual * RATE))  # whole strides, for what is not the same all along them
+    cycle_body = {name: track[:, cycle] for name, track in body.items()}
+    features = dict(
+        periodicity=periodicity, **_spatiotemporal(cycle_body, pelvis, stride), **_steps(spread, usual),
+        **_ranges({name: angle[:, cycle] for name, angle in angles.items()}), **_irregularity(angles, usual),
+        **_regularity(pelvis, usual), **_oscillation(body, pelvis), **_smoothness(body, pelvis),
+        **_mean_pose(cycle_body), **_distances(cycle_body))
     return {name: float(value) for name, value in _with_both_sides(features).items()}
 
 
@@ -134,7 +138,7 @@ def _trees(model, seed):
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
     if model == 'extra-trees':
-        learner = ExtraTreesClassifier(500, max_features=0.1, class_weight='balanced', random_state=seed)
+        learner = ExtraTreesClassifier(500, max_features=0.3, class_weight='balanced', random_state=seed)
     elif model == 'boosting':
         learner = HistGradientBoostingClassifier(max_iter=100, max_leaf_nodes=4, min_samples_leaf=10, max_features=0.03,
                                                  max_bins=63, class_weight='balanced', early_stopping=False,
@@ -160,24 +164,39 @@ def _side(joints, layout):
     return next((side for side in SIDES if joints[-1] in layout.get(side, ())), 'on no side')
 
 
+@functools.cache
+def _pipeline(three, up):
+    """Transforms that a 2-D or 3-D clip goes through."""
+    heading = dict(type='AlignHeading', up=up) if three else dict(type='MirrorDirection')
+    return [TRANSFORMS.build(step) for step in (*PIPELINE, heading, dict(type='ScaleByLegLength'))]
+
+
 def _windows(clip, layout, up):
     """Windows of the clip as the models see them, but for the origin: (windows, frames, V, C) in leg lengths.
 
-    A joint that was never seen lies on its parent, where `FillMissingJoints` put it; it is NaN here.
+    A joint that was never seen is NaN, not on its parent, where `FillMissingJoints` puts it, but for hips, without which
+    there is nothing to measure from.
     """
     three = clip['keypoint'].shape[-1] == 3
-    heading = dict(type='AlignHeading', up=up) if three else dict(type='MirrorDirection')
-    results = dict(clip, layout=layout, start_index=0)
-    for step in (*PIPELINE, heading, dict(type='ScaleByLegLength')):
-        results = TRANSFORMS.build(step)(results)
+    first, *others = _pipeline(three, up)
+    results = first(dict(clip, layout=layout))
+    lost = ~_seen(results).any((0, 1))
+    lost[[leg[0] for leg in layout['legs']]] = False
+    for step in others:
+        results = step(results)
     place = results['keypoint'][0].astype(np.float64)
     place = place.reshape(WINDOWS, -1, *place.shape[1:])
-    away = np.abs(place - place[:, :, parents(layout)]).max((0, 1, 3))
-    place[:, :, (away < 1e-6) & (np.arange(len(away)) != parents(layout))] = np.nan
+    place[:, :, lost] = np.nan
     if not three:
         return place * (1, -1)
     order, sign = ((0, 2, 1) if up[-1] == 'z' else (0, 1, 2)), (-1 if up[0] == '-' else 1)
     return place[..., order] * (1, sign, 1)
+
+
+def _seen(results):
+    """Which joints are seen in which frames, (M, T, V), as `FillMissingJoints` takes it."""
+    there, score = (results['keypoint'] != 0).any(-1), results.get('keypoint_score')
+    return there if score is None else there & (np.asarray(score) >= SEEN)
 
 
 def _body(place, layout):
@@ -188,7 +207,7 @@ def _body(place, layout):
     where = {f'{_side(leg, layout)}_{name}': (joint, ) for leg in layout['legs']
              for name, joint in zip(('hip', 'knee', 'ankle'), leg)}
     where.update((f'{_side(foot, layout)}_{name}', (joint, )) for foot in layout.get('feet', ())
-                 for name, joint in zip(('heel', 'toe'), foot))
+                 for name, joint in zip(('heel', 'toe'), foot) if _side(foot, layout) in SIDES)
     for name in UPPER_BODY:
         try:
             where[name] = map_joints(layout['joints'], dict(joints=[name]))[0]
@@ -304,7 +323,7 @@ def _summit(values, peak):
     return 0.5 * (before - after) / np.minimum(before - 2 * top + after, -1e-12)
 
 
-def _spatiotemporal(body, pelvis, stride, periodicity):
+def _spatiotemporal(body, pelvis, stride):
     """Cadence (steps per s), speed (leg lengths per s), stride length, and the shares of stance and double support.
 
     A foot stands as long as it moves backwards from the pelvis (Zeni et al. 2008, Gait Posture).
@@ -313,7 +332,6 @@ def _spatiotemporal(body, pelvis, stride, periodicity):
     stands = {side: np.where(np.isnan(v), np.nan, v < 0) for side, v in velocity.items()}
     speed = np.median(pelvis[:, -1, 0] - pelvis[:, 0, 0]) / (pelvis.shape[1] - 1) * RATE
     found = dict(stride_time=stride, cadence=2 / stride, speed=speed, stride_length=speed * stride,
-                 periodicity=periodicity,
                  double_support=np.median((stands['left'] * stands['right']).mean(1)),
                  **{f'{side}_stance': np.median(stands[side].mean(1)) for side in SIDES})
     if pelvis.shape[-1] == 3:
@@ -323,31 +341,37 @@ def _spatiotemporal(body, pelvis, stride, periodicity):
 
 
 def _steps(spread, stride):
-    """Time and length of steps and their variation (CV) inside a window.
-
-    A foot strikes where it is furthest before the other (after Zeni et al. 2008).
+    """Time and length of steps, and their variation (CV) inside a window.
 
     Args:
         spread (ndarray): (windows, frames), left ankle minus right ankle, forward.
         stride (float): Seconds.
     """
-    names = [f'{side}_step_{what}' for what in ('time', 'length') for side in SIDES]
-    found = {name: [] for name in (*names, 'step_time_cv', 'step_length_cv')}
-    for window in spread:
-        strikes = sorted(strike for side, sign in zip(SIDES, (1, -1)) for strike in _strikes(sign * window, side, stride))
-        times = [(later[1], later[0] - earlier[0]) for earlier, later in zip(strikes, strikes[1:]) if earlier[1] != later[1]]
-        lengths = [(side, length) for _, side, length in strikes]
-        for what, values in (('time', times), ('length', lengths)):
-            for side in SIDES:
-                found[f'{side}_step_{what}'] += [np.mean([v for s, v in values if s == side])] if side in dict(values) else []
-            if len(values) > 1:
-                both = [value for _, value in values]
-                found[f'step_{what}_cv'].append(np.std(both) / abs(np.mean(both)))
-    return {name: np.median(values) if values else np.nan for name, values in found.items()}
+    rows = [_steps_of_window(window, stride) for window in spread]
+    found = {}
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        there = values[~np.isnan(values)]
+        found[name] = np.median(there) if len(there) else np.nan
+    return found
+
+
+def _steps_of_window(ahead, stride):
+    """A foot strikes where it is furthest before the other (after Zeni et al. 2008); ahead (frames,) of the left one."""
+    strikes = sorted((*_strikes(ahead, 'left', stride), *_strikes(-ahead, 'right', stride)))
+    times = {side: [later[0] - earlier[0] for earlier, later in zip(strikes, strikes[1:])
+                    if later[1] == side != earlier[1]] for side in SIDES}
+    lengths = {side: [length for _, foot, length in strikes if foot == side] for side in SIDES}
+    found = {}
+    for what, values in (('time', times), ('length', lengths)):
+        both = values['left'] + values['right']
+        found.update((f'{side}_step_{what}', np.mean(values[side]) if values[side] else np.nan) for side in SIDES)
+        found[f'step_{what}_cv'] = np.std(both) / abs(np.mean(both)) if len(both) > 1 else np.nan
+    return found
 
 
 def _strikes(ahead, side, stride):
-    """Strikes of one foot that is `ahead` (frames,) of the other: (second, side, leg lengths)."""
+    """Strikes of the foot that is `ahead` (frames,) of the other: (second, side, leg lengths)."""
     peaks = find_peaks(ahead, distance=max(1, round(0.6 * stride * RATE)), prominence=0.3 * np.ptp(ahead))[0]
     return zip((peaks + _summit(ahead, peaks)) / RATE, [side] * len(peaks), ahead[peaks])
 
@@ -363,20 +387,15 @@ def _ranges(angles):
 
 
 def _irregularity(angles, stride):
-    """Share of every angle's variance that does not come back each stride: what a Fourier series leaves."""
+    """Share of every angle's variance that does not come back each stride: what a Fourier series and a line leave."""
     signal = np.stack(list(angles.values()), -1)
     signal -= signal.mean(1, keepdims=True)
-    rest = signal - _fourier(signal.shape[1], stride) @ (np.linalg.pinv(_fourier(signal.shape[1], stride)) @ signal)
-    share = (rest**2).sum(1) / np.maximum((signal**2).sum(1), 1e-12)
+    time = np.arange(signal.shape[1]) / RATE
+    phase = 2 * np.pi * time / stride * np.arange(1, HARMONICS + 1)[:, None]
+    series = np.concatenate([[np.ones_like(time), time - time.mean()], np.cos(phase), np.sin(phase)]).T
+    rest = signal - series @ (np.linalg.pinv(series) @ signal)
+    share = (rest**2).mean(1) / np.maximum((signal**2).mean(1), 1e-6)  # below a milliradian nothing moves
     return {f'{name}_irregularity': value for name, value in zip(angles, np.median(share, 0))}
-
-
-def _fourier(frames, stride):
-    """(frames, 2 + 2 HARMONICS): a line, then cosine and sine of every harmonic of the stride."""
-    time = np.arange(frames) / RATE
-    phase = 2 * np.pi * time[:, None] / stride * np.arange(1, HARMONICS + 1)
-    waves = np.stack([np.cos(phase), np.sin(phase)], -1).reshape(frames, -1)
-    return np.concatenate([np.stack([np.ones(frames), time - time.mean()], 1), waves], 1)
 
 
 def _regularity(pelvis, stride):
