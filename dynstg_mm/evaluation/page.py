@@ -25,10 +25,10 @@ p { margin: .4em 0; max-width: 75ch; overflow-wrap: anywhere; }
 .box { overflow-x: auto; margin: .6em 0; }
 table { border-collapse: collapse; font-size: .8em; font-variant-numeric: tabular-nums; }
 th, td { padding: .3em .5em; text-align: left; white-space: nowrap; border-bottom: 1px solid #eaeef2; }
-th { border-bottom: 2px solid #8c959f; vertical-align: bottom; }
+th { border-bottom: 2px solid #8c959f; vertical-align: bottom; white-space: normal; }
 td:first-child, th:first-child { position: sticky; left: 0; background: #fff; font-weight: 600; }
 .grid { display: grid; gap: 12px 24px; grid-template-columns: repeat(auto-fill, minmax(min(100%, var(--cell)), 1fr)); }
-figure { margin: .6em 0; max-width: 560px; }
+figure { margin: .6em 0; }
 img { width: 100%; height: auto; display: block; }
 pre { background: #f6f8fa; padding: 10px; overflow-x: auto; font-size: .8em; line-height: 1.45; }
 .failed { color: #b00020; }
@@ -103,7 +103,8 @@ def _results(results):
             + (', averaged over the seeds' if several else '')
             + ', with the 95 % bootstrap interval that draws subjects'
             + (' (each draw the same for all seeds)' if several else '')
-            + '. Beside them, mean ± standard deviation over ' + ('seeds (n - 1) and ' if several else '') + 'folds.')
+            + '. Beside them, ' + ('the standard deviation over seeds, and ' if several else '')
+            + 'mean ± standard deviation over folds.')
     wrong = ''.join(f'<p class="failed">{html.escape(line)}</p>\n' for line in failures(results))
     return _paragraph(text) + _table(result_rows(results, cost=False)) + wrong
 
@@ -133,7 +134,7 @@ def _picture(figure, alt):
     content = io.BytesIO()
     figure.savefig(content, format='svg', metadata=dict(Date=None))
     data = base64.b64encode(content.getvalue()).decode()
-    return f'<figure><img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}"></figure>\n'
+    return f'<figure style="max-width: {112 * figure.get_figwidth():.0f}px"><img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}"></figure>\n'
 
 
 def _forest(results, names):

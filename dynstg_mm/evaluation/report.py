@@ -87,9 +87,9 @@ def metadata_of(clip):
 def result_rows(results, *, cost=True):
     """The table of all models, per clip and per subject.
 
-    Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. Beside them mean and
-    standard deviation over seeds, where there are several (a sample of all seeds, so n - 1), and over folds (which are
-    all there are, so n); a fold's score is the mean over the seeds.
+    Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. Beside them stand the
+    standard deviation over seeds, where there are several (a sample of all seeds, so n - 1), and mean ± standard
+    deviation over folds (which are all there are, so n); a fold's score is the mean over the seeds.
 
     Args:
         results (dict): As `read_results` returns them.
@@ -103,7 +103,7 @@ def result_rows(results, *, cost=True):
              if cost and any(key in (model.get('cost') or {}) for model in results['models'].values())]
     header = ['model', 'per', 'n']
     for score in SCORES[:3]:
-        header += [f'{TITLES[score]} [95 %]', *['over seeds'] * several, *['over folds'] * (score != 'macro_recall')]
+        header += [f'{TITLES[score]} [95 %]', *['sd over seeds'] * several, *['over folds'] * (score != 'macro_recall')]
     rows = [header + [COST[key][0] for key in costs]]
     for name, model in results['models'].items():
         if not is_complete(results, name):
@@ -127,14 +127,11 @@ def _score_cells(seeds, classes, several):
     for score in SCORES[:3]:
         cells.append('{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]))
         if several:
-            cells.append(_spread([scores[score] for scores in by_seed], ddof=1))
+            cells.append(f'{np.std([scores[score] for scores in by_seed], ddof=1):.3f}')
         if score != 'macro_recall':
-            cells.append(_spread([scores[score] for scores in by_fold]))
+            values = [scores[score] for scores in by_fold]
+            cells.append(f'{np.mean(values):.3f} ± {np.std(values):.3f}' if len(values) > 1 else '')
     return cells
-
-
-def _spread(values, ddof=0):
-    return f'{np.mean(values):.3f} ± {np.std(values, ddof=ddof):.3f}' if len(values) > 1 else ''
 
 
 def difference_rows(results, baseline):

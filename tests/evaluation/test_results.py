@@ -58,6 +58,19 @@ def test_a_model_that_lacks_a_clip_has_no_scores():
     assert len({len(row) for row in rows}) == 1
 
 
+def test_table_of_several_seeds_and_folds():
+    results = new_results(['NM', 'KOA'], {fold: [dict(clip=f'{fold}{k}', subject=f'{fold}{k}', label=k % 2)
+                                                 for k in range(4)] for fold in range(2)}, [7, 8])
+    hits = [[1, 1, 1, 1, 1, 1, 0, 0], [1, 1, 0, 0, 1, 1, 0, 0]]  # of fold 0 and 1; labels 0 1 0 1
+    add_model(results, 'a', [[dict(clip=f'{k // 4}{k % 4}', score=[.9, .1] if hit == (k % 2 == 0) else [.1, .9])
+                              for k, hit in enumerate(part)] for part in hits])
+    header, clip, _ = result_rows(results)
+    cells = dict(zip(header[:6], clip))
+    # Seeds: 6 and 4 of 8. Folds: 4 and 2 of 4 in the first seed, 2 and 2 in the second, so .75 and .5 on average.
+    assert cells['accuracy [95 %]'].startswith('0.625 [') and cells['sd over seeds'] == f'{np.std([.75, .5], ddof=1):.3f}'
+    assert cells['over folds'] == '0.625 ± 0.125' and cells['n'] == '8'
+
+
 def test_page_needs_nothing_from_elsewhere_and_tells_what_failed(tmp_path):
     results = make(models=('a', 'b<i>'))
     results['models']['a']['scores'][1][3] = None
