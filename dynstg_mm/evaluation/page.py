@@ -92,7 +92,8 @@ def _paragraph(text):
 
 def _table(rows):
     def line(cells, tag):
-        return '<tr>' + ''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in cells) + '</tr>\n'
+        texts = (html.escape(cell.replace(' %', '\N{NO-BREAK SPACE}%')) for cell in cells)
+        return '<tr>' + ''.join(f'<{tag}>{text}</{tag}>' for text in texts) + '</tr>\n'
     return ('<div class="box"><table>\n<thead>\n' + line(rows[0], 'th') + '</thead>\n<tbody>\n'
             + ''.join(line(cells, 'td') for cells in rows[1:]) + '</tbody>\n</table></div>\n')
 
