@@ -7,7 +7,8 @@ backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block that stands alone or beh
 data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, PDWalkDataset, AtaxiaDataset
 transforms  KeepTrackedPerson, MapLayout, FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, AlignHeading,
             CenterSkeleton, ScaleByLegLength, GaitFeatures; to augment RandomRot, RandomScale, RandomGaussianNoise,
-            RandomJointDropout, RandomTimeWarp
+            RandomSwapSides, RandomJointDropout, RandomTimeWarp; for PoseC3D ProjectToImage
+head        GaitHead
 metric      GaitMetric
 recognizer  CGRKD, a teacher that trains a student
 

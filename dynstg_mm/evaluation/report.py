@@ -29,10 +29,11 @@ def add_controls(results, ann_file, *, tests=None, layout=None):
         layout (str | dict, optional): Skeleton layout, for the gait features, where the file has none.
     """
     from .gait_features import gait_feature_trees  # which imports this module
-    trees = functools.partial(gait_feature_trees, layout=layout)
+    trees = {f'gait features + {model}': functools.partial(gait_feature_trees, model=model, layout=layout)
+             for model in ('extra-trees', 'boosting')}
     blank = [0.] * len(results['classes'])
     folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or clips_of(results)).values()]
-    for name, control in (('metadata only', metadata_control), ('gait features + trees', trees)):
+    for name, control in {'metadata only': metadata_control, **trees}.items():
         try:
             found = [control(ann_file, folds, seed=seed or 0) for seed in results['seeds']]
         except (ValueError, KeyError) as error:

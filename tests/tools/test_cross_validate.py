@@ -89,7 +89,7 @@ def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, t
     results = read_results(out / 'results.json')
     complete = {name: is_complete(results, name) for name in results['models']}
     assert complete == {'df-stgnn': True, 'unlucky': False, 'mean': False, 'metadata only': True,
-                        'gait features + trees': True}
+                        'gait features + extra-trees': True, 'gait features + boosting': True}
     assert [run['fold'] for run in results['models']['unlucky']['failed']] == [0, 1]
     model = results['models']['df-stgnn']
     assert [[len(curve) for curve in folds] for folds in model['curves']] == [[4, 4]]
