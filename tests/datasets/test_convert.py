@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import resource
 import runpy
@@ -211,6 +212,16 @@ def end_process(name, path):
 def test_process_that_is_ended_is_one_line(tmp_path):
     with pytest.raises(ReadError, match='a process that read files was ended from outside'):
         read_files(dict(a=tmp_path, b=tmp_path), end_process, jobs=2)
+
+
+def refuse(name, path):
+    raise ReadError(f'{path}: broken.')
+
+
+def test_no_process_is_left_behind_where_a_file_is_broken(tmp_path):
+    with pytest.raises(ReadError, match='broken') as caught:  # whose traceback keeps the reading function's frame
+        read_files({str(index): tmp_path for index in range(40)}, refuse, jobs=2)
+    assert caught.value.__traceback__ is not None and multiprocessing.active_children() == []
 
 
 def test_a_split_of_the_table_is_taken(lab):

@@ -1,4 +1,5 @@
 """Which files of a folder are recordings, and reading them in several processes."""
+import contextlib
 import os
 import pickle
 import unicodedata
@@ -98,13 +99,14 @@ def read_files(files, read, *, jobs=1, skip_bad=False):
     """
     jobs = min(jobs or os.cpu_count() or 1, len(files))
     results, bad = {}, []
-    for name, result in track(_results(files, read, jobs), 'reading', total=len(files)):
-        if isinstance(result, str):
-            if not skip_bad:
-                raise ReadError(result)
-            bad.append(result)
-        else:
-            results[name] = result
+    with contextlib.closing(_results(files, read, jobs)) as found:  # ends the processes at once where a file is broken
+        for name, result in track(found, 'reading', total=len(files)):
+            if isinstance(result, str):
+                if not skip_bad:
+                    raise ReadError(result)
+                bad.append(result)
+            else:
+                results[name] = result
     return {name: results[name] for name in files if name in results}, bad
 
 
@@ -121,7 +123,7 @@ def _results(files, read, jobs):
             raise ReadError('a process that read files was ended from outside, perhaps for want of memory; --jobs 1 '
                             'shows at which file.') from None
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # waits for those that read just now
 
 
 def _attempt(read, name, path):
