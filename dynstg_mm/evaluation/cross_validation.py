@@ -16,9 +16,10 @@ from mmaction.utils import register_all_modules
 
 from ..cli import parse_cfg_options
 from ..fileio import load_pickle
+from .controls import add_controls
 from .cost import measure_costs, versions
 from .page import write_page
-from .report import add_controls, write_tables
+from .report import write_tables
 from .results import (add_ensemble, add_model, is_complete, new_results, read_predictions, training_cost,
                       write_results)
 from .runs import CrossValidationError, Launcher, Model, Run, execute, locked, settle_old_runs

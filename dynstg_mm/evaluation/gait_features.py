@@ -1,4 +1,4 @@
-"""Gait parameters of a clip, and trees that learn from them: the classical baseline of the results' tables.
+"""Gait parameters of a clip, which the classical baseline of the results' tables learns from.
 
 All is measured in windows that are made as the models' are (`PIPELINE`), and the median over a clip's windows counts,
 so that its length, rate, image and lost frames are not to be seen in it. Times are seconds, lengths leg lengths, angles
@@ -13,9 +13,7 @@ from scipy.signal import find_peaks
 
 from mmaction.registry import TRANSFORMS
 
-from ..fileio import load_pickle
 from ..skeletons import get_layout, map_joints
-from .results import ReportError
 
 RATE, DURATION, WINDOWS = 25., 2.56, 10  # frames per second, seconds of a window, windows of a clip
 STRIDES = (0.6, 2.)  # seconds that a stride can take
@@ -87,69 +85,6 @@ def gait_feature_table(annotations, layout, *, up='y'):
                              f'the first clip has {annotations[0]["keypoint"].shape[-1]}.')
     names = list(rows[0]) if rows else []
     return names, np.array([list(row.values()) for row in rows]).reshape(len(rows), len(names))
-
-
-def gait_feature_trees(ann_file, folds, *, seed=0, model='extra-trees', layout=None, up='y'):
-    """What gait parameters tell of the class: trees that learn from the clips of the other folds.
-
-    Args:
-        ann_file (str): The annotation file that the models were trained from.
-        folds (list[list[dict]]): Test clips of each fold, as from `read_folds`.
-        seed (int): Seed of the trees.
-        model (str): 'extra-trees' or 'boosting'.
-        layout (str | dict, optional): In place of the file's.
-        up (str): Vertical axis of 3-D clips.
-
-    Returns:
-        list[list[dict]]: The predictions, in the same form.
-
-    Raises:
-        ReportError: The file has no layout, or lacks a clip, or a clip cannot be used, or there is one fold only.
-    """
-    data = load_pickle(ann_file)
-    layout = data.get('layout') if layout is None else layout
-    if layout is None:
-        raise ReportError(f'{ann_file}: layout: missing; gait features need the skeleton, as the argument layout.')
-    if len(folds) < 2:
-        raise ReportError('the trees on gait features need the predictions of at least two folds.')
-    clips = {clip['frame_dir']: clip for clip in data['annotations']}
-    unknown = [clip['clip'] for fold in folds for clip in fold if clip['clip'] not in clips]
-    if unknown:
-        raise ReportError(f'{ann_file}: no clip {unknown[0]}, which the predictions name.')
-    try:
-        tables = [gait_feature_table([clips[clip['clip']] for clip in fold], layout, up=up)[1] for fold in folds]
-    except ValueError as error:
-        raise ReportError(f'{ann_file}: {error}') from None
-    labels = [np.array([clip['label'] for clip in fold]) for fold in folds]
-    result = []
-    for index, fold in enumerate(folds):
-        others = [other for other in range(len(folds)) if other != index]
-        trees = _trees(model, seed).fit(np.concatenate([tables[other] for other in others]),
-                                        np.concatenate([labels[other] for other in others]))
-        scores = np.zeros((len(fold), len(fold[0]['score'])))
-        scores[:, trees.classes_] = trees.predict_proba(tables[index])
-        result.append([dict(clip, score=score.tolist()) for clip, score in zip(fold, scores)])
-    return result
-
-
-def _trees(model, seed):
-    """Classifier of that name, every class of the same weight; a value that is missing becomes the median.
-
-    The settings, the same for all data, were chosen on inner folds of the training part of one fold of KOA-NM, of its
-    three classes, of the stages and of MSND, by the mean macro-F1 and log-loss.
-    """
-    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    if model == 'extra-trees':
-        learner = ExtraTreesClassifier(500, max_features=0.3, class_weight='balanced', random_state=seed)
-    elif model == 'boosting':
-        learner = HistGradientBoostingClassifier(max_iter=100, max_leaf_nodes=4, min_samples_leaf=10, max_features=0.03,
-                                                 max_bins=63, class_weight='balanced', early_stopping=False,
-                                                 random_state=seed)
-    else:
-        raise ValueError(f"model: {model!r}; expected 'extra-trees' or 'boosting'.")
-    return make_pipeline(SimpleImputer(strategy='median', keep_empty_features=True), learner)
 
 
 def _check(clip, layout):

@@ -135,7 +135,8 @@ def _picture(figure, alt):
     content = io.BytesIO()
     figure.savefig(content, format='svg', metadata=dict(Date=None))
     data = base64.b64encode(content.getvalue()).decode()
-    return f'<figure style="max-width: {112 * figure.get_figwidth():.0f}px"><img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{data}"></figure>\n'
+    return (f'<figure style="max-width: {112 * figure.get_figwidth():.0f}px"><img alt="{html.escape(alt)}" '
+            f'src="data:image/svg+xml;base64,{data}"></figure>\n')
 
 
 def _forest(results, names):
@@ -295,8 +296,8 @@ def _control(results):
         return ''
     return _paragraph(
         'The row "metadata only" is a forest that sees frame rate, length, missing joints and image size, and no '
-        'movement at all: as far as it is above chance, the recordings give the class away, and a model may have learned '
-        'that in place of the gait.')
+        'movement at all: as far as it is above chance, the recordings give the class away, and a model may have '
+        'learned that in place of the gait.')
 
 
 def _versions(results):

@@ -1,11 +1,8 @@
-"""Tables of cross-validated results, beside what the recordings' metadata alone would give."""
-import functools
-import itertools
-
+"""Tables of cross-validated results."""
 import numpy as np
 
-from ..fileio import atomic_open, load_pickle
-from .results import ReportError, add_model, clips_of, folds_of, is_complete, pooled
+from ..fileio import atomic_open
+from .results import folds_of, is_complete, pooled
 from .statistics import (SCORES, by_subject, classification_scores, confusion_of, mean_scores, paired_difference,
                          subject_interval)
 
@@ -15,74 +12,6 @@ COST = dict(  # key -> title, how it is written
     parameters=('parameters', '{:,}'.format), multiply_adds=('multiply-adds', lambda value: f'{value / 1e9:.3f} G'),
     cpu_minutes=('CPU min a fold', '{:.1f}'.format), seconds=('seconds a fold', '{:.0f}'.format),
     latency_ms=('latency, batch 1 [ms]', '{:.1f}'.format))
-
-
-def add_controls(results, ann_file, *, tests=None, layout=None):
-    """Add the rows that need no training of ours: what metadata, and what classical gait features tell.
-
-    Args:
-        results (dict): As `read_results` returns them; controls that are there already are made anew.
-        ann_file (str): The annotation file that the models were trained from.
-        tests (dict[int, list[dict]], optional): Test clips of every fold in the file, with `clip`, `subject`, `label`,
-            where the results have not all of them: a control learns from all folds but the one that it is tested on, as
-            the models do.
-        layout (str | dict, optional): Skeleton layout, for the gait features, where the file has none.
-    """
-    from .gait_features import gait_feature_trees  # which imports this module
-    trees = {f'gait features + {model}': functools.partial(gait_feature_trees, model=model, layout=layout)
-             for model in ('extra-trees', 'boosting')}
-    blank = [0.] * len(results['classes'])
-    folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or clips_of(results)).values()]
-    for name, control in {'metadata only': metadata_control, **trees}.items():
-        try:
-            found = [control(ann_file, folds, seed=seed or 0) for seed in results['seeds']]
-        except (ValueError, KeyError) as error:
-            add_model(results, name, [], kind='control', note=str(error))
-        else:
-            add_model(results, name, [list(itertools.chain(*parts)) for parts in found], kind='control')
-
-
-def metadata_control(ann_file, folds, *, seed=0):
-    """What the recordings' metadata gives away: a forest on rate, length, missing share and image size alone.
-
-    Args:
-        ann_file (str): The annotation file that the models were trained from.
-        folds (list[list[dict]]): Test clips of each fold, as from `read_folds`; the forest of a fold learns from the
-            clips of the others.
-        seed (int): Seed of the forest.
-
-    Returns:
-        list[list[dict]]: Its predictions, in the same form.
-    """
-    from sklearn.ensemble import RandomForestClassifier
-    clips = {clip['frame_dir']: clip for clip in load_pickle(ann_file)['annotations']}
-    unknown = [clip['clip'] for fold in folds for clip in fold if clip['clip'] not in clips]
-    if unknown:
-        raise ReportError(f'{ann_file}: no clip {unknown[0]}, which the predictions name.')
-    if len(folds) < 2:
-        raise ReportError('the metadata control needs the predictions of at least two folds.')
-    columns = [np.array([metadata_of(clips[clip['clip']]) for clip in fold]) for fold in folds]
-    labels = [np.array([clip['label'] for clip in fold]) for fold in folds]
-    result = []
-    for index, fold in enumerate(folds):
-        others = [other for other in range(len(folds)) if other != index]
-        forest = RandomForestClassifier(500, random_state=seed, min_samples_leaf=2)
-        forest.fit(np.concatenate([columns[other] for other in others]),
-                   np.concatenate([labels[other] for other in others]))
-        scores = np.zeros((len(fold), len(fold[0]['score'])))
-        scores[:, forest.classes_] = forest.predict_proba(columns[index])
-        result.append([dict(clip, score=score.tolist()) for clip, score in zip(fold, scores)])
-    return result
-
-
-def metadata_of(clip):
-    """What is known of a recording without its movement: rate, frames, seconds, share of lost joints, of lost frames,
-    height and width of the image."""
-    keypoint = clip['keypoint']
-    lost = (keypoint == 0).all(-1)
-    height, width = clip.get('img_shape', (0, 0))
-    return [clip['rate'], clip['total_frames'], clip['total_frames'] / clip['rate'], lost.mean(),
-            lost.all((0, 2)).mean(), height, width]
 
 
 def result_rows(results, *, cost=True):

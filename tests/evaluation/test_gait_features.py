@@ -4,8 +4,9 @@ import pytest
 from dynstg_mm.datasets.folds import subject_folds
 from dynstg_mm.datasets.synthetic_gait import FINE, draw_walker, walk
 from dynstg_mm.datasets.transforms import leg_length
-from dynstg_mm.evaluation.gait_features import gait_feature_table, gait_feature_trees, gait_features
-from dynstg_mm.evaluation.report import ReportError, metadata_control
+from dynstg_mm.evaluation.controls import gait_feature_trees, metadata_control
+from dynstg_mm.evaluation.gait_features import gait_feature_table, gait_features
+from dynstg_mm.evaluation.results import ReportError
 from dynstg_mm.evaluation.statistics import classification_scores, confusion_of
 from dynstg_mm.fileio import dump_pickle
 from dynstg_mm.skeletons import LAYOUTS, apply_joint_map, get_layout, map_joints

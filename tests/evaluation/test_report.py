@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from dynstg_mm.evaluation.report import metadata_control
+from dynstg_mm.evaluation.controls import metadata_control
 from dynstg_mm.evaluation.results import ReportError, read_folds
 from dynstg_mm.evaluation.statistics import paired_difference
 from dynstg_mm.fileio import dump_pickle

@@ -13,8 +13,9 @@ import argparse
 from pathlib import Path
 
 from dynstg_mm.cli import one_line_errors
+from dynstg_mm.evaluation.controls import add_controls
 from dynstg_mm.evaluation.page import write_page
-from dynstg_mm.evaluation.report import add_controls, write_tables
+from dynstg_mm.evaluation.report import write_tables
 from dynstg_mm.evaluation.results import ReportError, is_complete, merge, read_results, results_of_folder
 
 
