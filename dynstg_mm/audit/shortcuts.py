@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets.folds import subject_folds
-from ..evaluation.report import metadata_of
+from ..evaluation.controls import metadata_of
 from ..evaluation.statistics import classification_scores, confusion_of, subject_interval
 from .clips import image_shape
 from .progress import with_bar
