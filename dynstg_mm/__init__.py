@@ -7,10 +7,12 @@ backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block that stands alone or beh
 data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, PDWalkDataset, AtaxiaDataset
 transforms  KeepTrackedPerson, MapLayout, FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, AlignHeading,
             CenterSkeleton, ScaleByLegLength, GaitFeatures; to augment RandomRot, RandomScale, RandomGaussianNoise,
-            RandomSwapSides, RandomJointDropout, RandomTimeWarp; for PoseC3D ProjectToImage
-head        GaitHead
+            RandomSwapSides, RandomJointDropout, RandomTimeWarp; for PoseC3D ProjectToImage;
+            TeacherInput, where a teacher sees another skeleton than its student
+heads       GaitHead; GaitParameterHead, to pretrain without labels
 metric      GaitMetric
-recognizer  CGRKD, a teacher that trains a student
+recognizer  CGRKD, a teacher that trains a student; to judge it by, LogitKD, FitNet, RKD
+hooks       EpochSeedHook, DistillationHook
 
 Letters of the shapes, the same everywhere: b batch (clips x persons), t frames, v w joints, c channels, k adjacency
 subsets, p movement phases, d inner channels, n state size.
@@ -19,6 +21,6 @@ from . import compat
 
 compat.apply()  # before anything of MMAction2 is imported
 
-from . import datasets, evaluation, models  # noqa: E402,F401
+from . import datasets, evaluation, hooks, models  # noqa: E402,F401
 
 __version__ = '0.1.0'

@@ -64,7 +64,7 @@ def load_config(args, merge_args):
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
     merge_args(cfg)
-    return merge_cfg_options(cfg, args.cfg_options)
+    return fill_teacher(merge_cfg_options(cfg, args.cfg_options))
 
 
 def merge_cfg_options(cfg, options):
@@ -74,6 +74,25 @@ def merge_cfg_options(cfg, options):
         if 'fold' in options:
             _set_fold(cfg, options['fold'])
     return cfg
+
+
+def fill_teacher(cfg, seed=None):
+    """Put the fold and the seed of the run in the place of `{fold}` and `{seed}` in `model.teacher_ckpt`."""
+    path = cfg.model.get('teacher_ckpt')
+    if path:
+        seed = (cfg.get('randomness') or {}).get('seed') if seed is None else seed
+        fold = cfg.train_dataloader.dataset.get('fold')
+        cfg.model.teacher_ckpt = path.replace('{fold}', str(fold)).replace('{seed}', str(seed))
+    return cfg
+
+
+def checkpoints_of(settings):
+    """Paths of the checkpoints that a model's settings name, each with its field: pretrained parts, a teacher."""
+    for field, value in settings.items():
+        if field in ('checkpoint', 'teacher_ckpt') and isinstance(value, str) and '://' not in value:
+            yield field, value
+        elif isinstance(value, dict):
+            yield from checkpoints_of(value)
 
 
 def read_config(path):

@@ -39,6 +39,17 @@ LAYOUTS = {
         feet=[(24, 22), (21, 19)],
         limbs=dict(head=[0, 15, 16, 17, 18], trunk=[1, 8], right_arm=[2, 3, 4], left_arm=[5, 6, 7],
                    right_leg=[9, 10, 11, 22, 23, 24], left_leg=[12, 13, 14, 19, 20, 21])),
+    # What any pose estimator or motion capture gives
+    'gait_13': dict(
+        num_node=13,
+        joints=('neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow', 'left_wrist',
+                'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle'),
+        inward=[(1, 0), (2, 1), (3, 2), (4, 0), (5, 4), (6, 5), (7, 0), (8, 7), (9, 8), (10, 0), (11, 10), (12, 11)],
+        center=0,
+        left=[4, 5, 6, 10, 11, 12],
+        right=[1, 2, 3, 7, 8, 9],
+        legs=[(7, 8, 9), (10, 11, 12)],
+        limbs=dict(trunk=[0], right_arm=[1, 2, 3], left_arm=[4, 5, 6], right_leg=[7, 8, 9], left_leg=[10, 11, 12])),
     # MMAction2's three, with its own order, edges and centres
     'coco': dict(
         num_node=17,

@@ -5,12 +5,13 @@ from .catalog import (AtaxiaDataset, KOANMDataset, KOAPDNMDataset, KOAStageDatas
 from .features import GaitFeatures, feature_channels
 from .gait_dataset import AnnotationError, GaitDataset
 from .transforms import (AlignHeading, CenterSkeleton, ClipError, FillMissingJoints, KeepTrackedPerson, MapLayout,
-                         MirrorDirection, ProjectToImage, ResampleRate, SampleWindows, ScaleByLegLength)
+                         MirrorDirection, ProjectToImage, ResampleRate, SampleWindows, ScaleByLegLength,
+                         TeacherInput)
 
 __all__ = [
     'AlignHeading', 'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'FillMissingJoints',
     'GaitDataset', 'GaitFeatures', 'KOANMDataset', 'KOAPDNMDataset', 'KOAStageDataset', 'KeepTrackedPerson',
     'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset', 'ProjectToImage', 'RandomGaussianNoise',
-    'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomSwapSides', 'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength',
-    'SyntheticGaitDataset', 'feature_channels'
+    'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomSwapSides', 'RandomTimeWarp', 'ResampleRate',
+    'SampleWindows', 'ScaleByLegLength', 'SyntheticGaitDataset', 'TeacherInput', 'feature_channels'
 ]

@@ -1,5 +1,6 @@
 """Gait clips in MMAction2's annotation format, checked before a model sees them."""
 import itertools
+import os
 
 import numpy as np
 from mmengine.dataset import Compose
@@ -93,6 +94,7 @@ class GaitDataset(PoseDataset):
             self._fail('annotations: empty; expected at least one clip.')
         for name in chosen:
             self._check_clip(name, clips[name])
+        self._metainfo['source'] = (os.path.basename(self.ann_file), self.split or 'all')  # kept with checkpoints
         return [_tidy(clips[name]) for name in chosen]
 
     def get_data_info(self, idx):

@@ -8,6 +8,7 @@ layout take it from `GaitDataset`, or with another data set from their own optio
 """
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
 from scipy.interpolate import CubicSpline
 from scipy.signal import butter, sosfiltfilt
@@ -512,6 +513,26 @@ class ScaleByLegLength(LayoutTransform):
                 one /= length
             elif person == 0:  # further persons may be padding
                 fail(results, 'keypoint', 'the legs have length 0; hips, knees and ankles are all in one place.')
+        return results
+
+
+@TRANSFORMS.register_module()
+class TeacherInput(BaseTransform):
+    """Keep what a teacher sees of the sample, before the student's skeleton or features part from it.
+
+    It stands where the two part, after what both share, such as `SampleWindows`; `MapLayout` then takes the student to
+    its skeleton, and `PackActionInputs(algorithm_keys=('teacher_inputs', ))` hands the result to the distiller.
+
+    Args:
+        transforms (list[dict]): What is left to do for the teacher, such as `FormatGCNInput` and `GaitFeatures`.
+    """
+
+    def __init__(self, transforms):
+        self.transforms = Compose(transforms)
+
+    def transform(self, results):
+        own = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in results.items()}
+        results['teacher_inputs'] = self.transforms(own)['keypoint']
         return results
 
 

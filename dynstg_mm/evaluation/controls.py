@@ -9,6 +9,10 @@ from .gait_features import gait_feature_table
 from .results import ReportError, add_model, clips_of
 
 
+TREES = {f'gait features + {model}': model for model in ('extra-trees', 'boosting')}
+CONTROLS = ('metadata only', *TREES)
+
+
 def add_controls(results, ann_file, *, tests=None, layout=None):
     """Add the controls, one row a classifier; those that are there already are made anew.
 
@@ -22,8 +26,8 @@ def add_controls(results, ann_file, *, tests=None, layout=None):
     """
     blank = [0.] * len(results['classes'])
     folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or clips_of(results)).values()]
-    trees = {f'gait features + {model}': functools.partial(_trees, model) for model in ('extra-trees', 'boosting')}
-    for measure, learners in ((_metadata, {'metadata only': _forest}),
+    trees = {name: functools.partial(_trees, model) for name, model in TREES.items()}
+    for measure, learners in ((_metadata, {CONTROLS[0]: _forest}),
                               (functools.partial(_gait_features, layout=layout), trees)):
         try:
             columns = measure(ann_file, folds)  # once for all learners and seeds

@@ -14,9 +14,9 @@ from mmengine.logging import MMLogger
 from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules
 
-from ..cli import parse_cfg_options
+from ..cli import checkpoints_of, fill_teacher, parse_cfg_options
 from ..fileio import load_pickle
-from .controls import add_controls
+from .controls import CONTROLS, add_controls
 from .cost import measure_costs, versions
 from .page import write_page
 from .report import write_tables
@@ -59,7 +59,8 @@ def cross_validate(args, tools, command):
     register_all_modules(init_default_scope=True)
     models = name_models(args.configs, args.cfg_options, args.model_options)
     baseline = args.baseline or models[0].name
-    ensembles = name_ensembles(args.ensemble, models, baseline)
+    controls = [] if args.no_controls else CONTROLS
+    ensembles = name_ensembles(args.ensemble, [model.name for model in models], controls, baseline)
     if len(set(args.seeds)) < len(args.seeds):
         raise CrossValidationError('--seeds: a seed stands there twice.')
     classes, tests = check_tests(models)
@@ -72,13 +73,13 @@ def cross_validate(args, tools, command):
         launcher = Launcher(tools, args.jobs, args.launcher, args.srun_args, args.keep_checkpoints, lock)
         failed = execute(runs, launcher)
         results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, launcher, command)
-        for name, members in ensembles.items():
-            add_ensemble(results, name, members)
         write_results(results, out / 'results.json')  # what took long, before anything else can go wrong
         add_costs(results, models, folds[0])
-        if not args.no_controls:
+        if controls:
             data = models[0].settings().test_dataloader.dataset
             add_controls(results, data.ann_file, tests=tests, layout=data.get('layout'))
+        for name, members in ensembles.items():
+            add_ensemble(results, name, members)
         write_results(results, out / 'results.json')
         shown = baseline if is_complete(results, baseline) else None
         print(write_tables(results, out / 'results.md', shown))
@@ -107,9 +108,9 @@ def name_models(configs, options, model_options):
     return list(models.values())
 
 
-def name_ensembles(texts, models, baseline):
-    """Ensembles of `NAME=a,b,c`; also checks the name of the baseline."""
-    names, ensembles = [model.name for model in models], {}
+def name_ensembles(texts, names, controls, baseline):
+    """Ensembles of `NAME=a,b,c`, of models and controls; also checks the name of the baseline."""
+    names, ensembles = [*names, *controls], {}
     for text in texts:
         name, _, members = text.partition('=')
         unknown = [member for member in members.split(',') if member not in names]
@@ -231,9 +232,13 @@ def plan_runs(models, seeds, folds, out):
     """The runs, the first seed of all models first, so that a stopped call leaves something to look at."""
     digests, runs = {}, []
     for seed, model, fold in itertools.product(seeds, models, folds):
-        cfg = model.settings(fold)
+        cfg = fill_teacher(model.settings(fold), seed)
         files = {cfg[part].dataset.ann_file for part in ('train_dataloader', 'test_dataloader')
                  if 'ann_file' in cfg[part].dataset}
+        for field, path in checkpoints_of(cfg.model):
+            if not Path(path).is_file():
+                raise CrossValidationError(f'{model.config}: {field}: {path}: no such checkpoint.')
+            files.add(path)
         for file in files - set(digests):
             digests[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
         record = dict(config=cfg.to_dict(), data={file: digests[file] for file in sorted(files)}, seed=seed, fold=fold,

@@ -9,6 +9,7 @@ import functools
 from itertools import combinations
 
 import numpy as np
+from rich.progress import track
 from scipy.signal import find_peaks
 
 from mmaction.registry import TRANSFORMS
@@ -78,13 +79,37 @@ def gait_feature_table(annotations, layout, *, up='y'):
     Raises:
         ValueError: A clip cannot be used, or has other features than the first: 2-D among 3-D.
     """
-    rows = [gait_features(clip, layout, up=up) for clip in annotations]
+    shown = track(annotations, 'gait features', disable=len(annotations) < 1000)  # of fewer it is a few seconds
+    rows = [gait_features(clip, layout, up=up) for clip in shown]
     for clip, row in zip(annotations, rows):
         if row.keys() != rows[0].keys():
             raise ValueError(f'clip {clip.get("frame_dir", "?")}: keypoint: {clip["keypoint"].shape[-1]} coordinates; '
                              f'the first clip has {annotations[0]["keypoint"].shape[-1]}.')
     names = list(rows[0]) if rows else []
     return names, np.array([list(row.values()) for row in rows]).reshape(len(rows), len(names))
+
+
+def add_gait_parameters(annotations, layout, *, up='y'):
+    """Give every clip its `gait_parameters` (P,), float32, for a `GaitParameterHead` to learn.
+
+    They are the gait features that at least nine clips of ten have. What is missing becomes the median, what lies
+    outside 98 % of the clips is drawn to their edge, and over the clips each has mean 0 and variance 1.
+
+    Args:
+        annotations (list[dict]), layout (str | dict), up (str): As of `gait_features`.
+
+    Returns:
+        list[str]: Names of the P parameters.
+    """
+    names, table = gait_feature_table(annotations, layout, up=up)
+    common = np.isfinite(table).mean(0) > 0.9
+    table = table[:, common]
+    table = np.where(np.isfinite(table), table, np.nanmedian(table, 0))
+    table = np.clip(table, *np.percentile(table, [1, 99], axis=0))
+    table = (table - table.mean(0)) / np.maximum(table.std(0), 1e-6)
+    for clip, row in zip(annotations, table.astype(np.float32)):
+        clip['gait_parameters'] = row
+    return [name for name, kept in zip(names, common) if kept]
 
 
 def _check(clip, layout):

@@ -83,6 +83,20 @@ def limb_graph(layout):
     return pool, adjacency / adjacency.sum(0)
 
 
+def limb_pool(layout, names):
+    """Mean over the joints of each of these limbs, and of the body at the end.
+
+    Args:
+        layout (dict): From `skeletons.get_layout`.
+        names (list[str]): Limbs of the layout.
+
+    Returns:
+        Tensor: (len(names) + 1, v).
+    """
+    order = list(layout['limbs'])
+    return limb_graph(layout)[0][[*map(order.index, names), -1]]
+
+
 def limb_hierarchy(layout):
     """The hierarchy as one adjacency over joints: joints pool to limbs and body, these mix along the graph of
     `limb_graph`, and a joint receives its limb's result and the body's (method, DF-STGNN 5).

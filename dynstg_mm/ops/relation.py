@@ -38,3 +38,25 @@ def relation_loss(student, teacher, student_to, teacher_to, temperature):
 
     return F.kl_div(logits(student, student_to).log_softmax(-1), logits(teacher, teacher_to).log_softmax(-1),
                     reduction='none', log_target=True).sum(-1).mean()
+
+
+def rkd_distances(clips):
+    r"""Distances between embeddings beside their mean, :math:`\psi_D(t_i, t_j) = \|t_i - t_j\|_2 / \mu` (Park 2019,
+    eq. 4).
+
+    Shape:
+        clips: (b, c). Result: (b (b - 1) / 2, ), each pair once.
+    """
+    distances = F.pdist(clips)
+    return distances / distances.mean().clamp_min(1e-12)
+
+
+def rkd_angles(clips):
+    r"""Cosines of the angles that embeddings form, :math:`\psi_A(t_i, t_j, t_k) = \langle e^{ij}, e^{kj} \rangle`
+    (Park 2019, eq. 7).
+
+    Shape:
+        clips: (b, c). Result: (b, b, b), the corner j first.
+    """
+    sides = F.normalize(clips[None] - clips[:, None], dim=-1)
+    return sides @ sides.transpose(1, 2)

@@ -1,20 +1,28 @@
-"""Write the synthetic sample of data/: computed walkers, not recordings of people.
+"""Write the synthetic sample of data/, or more such walks to pretrain with: computed walkers, not recordings of people.
 
     python tools/data/synthetic_gait/generate.py
+    python tools/data/synthetic_gait/generate.py --gait-parameters --subjects 400 --seed 123 \\
+        --out data/synthetic_walks/synthetic_walks.pkl
+
+With --gait-parameters every clip gets its `gait_parameters`, which a `GaitParameterHead` learns to tell.
 """
 import argparse
 
 from dynstg_mm.datasets.synthetic_gait import synthetic_gait
+from dynstg_mm.evaluation.gait_features import add_gait_parameters
 from dynstg_mm.fileio import dump_pickle
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--out', default='data/synthetic_gait/synthetic_gait.pkl', help='annotation file to write')
     parser.add_argument('--subjects', type=int, default=24, help='walkers of each class')
     parser.add_argument('--seed', type=int, default=0, help='seed of all randomness')
+    parser.add_argument('--gait-parameters', action='store_true', help='compute them for every clip (50 clips a second)')
     args = parser.parse_args()
     data = synthetic_gait(args.subjects, seed=args.seed)
+    if args.gait_parameters:
+        data['gait_parameters'] = add_gait_parameters(data['annotations'], 'body_25')
     dump_pickle(data, args.out)
     print(f'{args.out}: {len(data["annotations"])} synthetic clips, ' +
           ', '.join(f'{len(names)} {part}' for part, names in data['split'].items()))

@@ -1,0 +1,25 @@
+"""What MMEngine's runner does not do by itself."""
+import random
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+
+from mmaction.registry import HOOKS
+
+
+@HOOKS.register_module()
+class EpochSeedHook(Hook):
+    """Draws an epoch's randomness from the run's seed, the epoch and the rank.
+
+    MMEngine seeds a process once, so a resumed run would draw other windows and drop other units than the run that was
+    never stopped; this way it is the same run. Ranks draw different numbers, which MMEngine's `diff_rank_seed` is for,
+    while the weights and the order of the clips stay the same on all.
+    """
+
+    def before_train_epoch(self, runner):
+        """Seed Python, NumPy and PyTorch."""
+        seed = int(np.random.SeedSequence([runner.seed, runner.epoch, runner.rank]).generate_state(1)[0])
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
