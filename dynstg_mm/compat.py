@@ -38,6 +38,7 @@ def apply():
     _load_checkpoints_by_allow_list()
     _write_files_whole()
     _distribute_on_cpu()
+    _accuracy_of_bfloat16_scores()
 
 
 def require_mmcv():
@@ -288,3 +289,22 @@ def _distribute_on_cpu():
 
     utils._init_dist_pytorch, utils._init_dist_slurm = _init_dist_pytorch, _init_dist_slurm
     MMDistributedDataParallel.__init__ = MMDistributedDataParallel.on_cpu = on_cpu
+
+
+def _accuracy_of_bfloat16_scores():
+    """MMAction2's heads hand their scores to NumPy, which has no bfloat16, so such a training stops (no issue upstream).
+
+    Does nothing for scores of any other type.
+    """
+    from mmaction.models.heads.base import BaseHead
+    if hasattr(BaseHead.loss_by_feat, '__wrapped__'):
+        return
+    loss_by_feat = BaseHead.loss_by_feat
+
+    @functools.wraps(loss_by_feat)
+    def in_single_precision(self, cls_scores, data_samples):
+        if cls_scores.dtype == torch.bfloat16:
+            cls_scores = cls_scores.float()
+        return loss_by_feat(self, cls_scores, data_samples)
+
+    BaseHead.loss_by_feat = in_single_precision

@@ -122,3 +122,14 @@ def test_applying_twice_changes_nothing():
     before = package_utils.is_installed, get_file_backend('x').__class__
     compat.apply()
     assert (package_utils.is_installed, get_file_backend('x').__class__) == before
+
+
+def test_scores_in_bfloat16_have_a_loss_and_an_accuracy():
+    from mmaction.registry import MODELS
+    from mmaction.structures import ActionDataSample
+    head = MODELS.build(dict(type='GCNHead', num_classes=3, in_channels=4))
+    scores = torch.tensor([[0.5, 2, -1], [1, 0, 0.25]], dtype=torch.bfloat16, requires_grad=True)
+    losses = head.loss_by_feat(scores, [ActionDataSample().set_gt_label(label) for label in (1, 2)])
+    expected = torch.nn.functional.cross_entropy(scores.float(), torch.tensor([1, 2]))
+    torch.testing.assert_close(losses['loss_cls'], expected)
+    assert losses['top1_acc'] == 0.5

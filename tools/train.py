@@ -71,7 +71,8 @@ def write_summary(runner, started):
     from mmengine.device import get_device
     cpu = os.times()
     summary = dict(
-        parameters=sum(value.numel() for value in runner.model.parameters() if value.requires_grad),
+        parameters=sum(value.numel() for name, value in runner.model.named_parameters()
+                       if value.requires_grad and 'distill_' not in name),
         epochs=runner.epoch, seconds=round(time.time() - started, 1), cpu_seconds=round(cpu.user + cpu.system, 1),
         device=torch.cuda.get_device_name() if get_device() == 'cuda' else get_device(),
         threads=torch.get_num_threads(), torch=torch.__version__)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import get_world_size
+from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import load_checkpoint
@@ -132,12 +132,23 @@ def layout_of(model, role):
     return get_layout(backbone['graph_cfg']['layout'])
 
 
+class _GatherRows(torch.autograd.Function):
+    """Rows of all ranks; what each rank's loss says of a row goes back to the rank that it is from."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return torch.cat(all_gather(x.contiguous()))
+
+    @staticmethod
+    def backward(ctx, gradient):
+        gradient = gradient.contiguous()
+        all_reduce(gradient)
+        return gradient.chunk(get_world_size())[get_rank()]
+
+
 def gather_clips(x):
     """Rows of all ranks, the first rank's first, with gradients to each; x itself where there is one process."""
-    if get_world_size() == 1:
-        return x
-    from torch.distributed.nn.functional import all_gather
-    return torch.cat(all_gather(x.contiguous()))
+    return x if get_world_size() == 1 else _GatherRows.apply(x)
 
 
 @HOOKS.register_module()

@@ -1,3 +1,4 @@
+"""CGRKD and the distillers beside it, on real models of a few channels."""
 import copy
 
 import pytest
@@ -6,58 +7,54 @@ import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
-GRAPH = dict(layout='body_25')
+from dynstg_mm.skeletons import LAYOUTS
+
+from .distillation import batch, distiller, recognizer
+
+KINDS = ('CGRKD', 'LogitKD', 'FitNet', 'RKD')
 
 
-def recognizer(width=12, **options):
-    backbone = dict(type='DynSTGMamba', graph_cfg=GRAPH, base_channels=(8, width), depths=(1, 1), balance_weight=0)
-    return dict(type='RecognizerGCN', backbone=backbone, **{
-        'cls_head': dict(type='GCNHead', num_classes=2, in_channels=width), **options})
+def distill_losses(model, data=None):
+    return {name: value for name, value in model.loss(*(data or batch())).items()
+            if name.startswith('loss_') and name != 'loss_cls'}
 
 
-def distiller(tmp_path, teacher=None, student=None, **options):
-    torch.manual_seed(0)
-    teacher = teacher or recognizer(16)
-    path = tmp_path / 'teacher.pth'
-    model = MODELS.build(copy.deepcopy(teacher))
-    torch.save(dict(state_dict=model.state_dict()), path)
-    return MODELS.build(dict(type='CGRKD', teacher=teacher, teacher_ckpt=str(path), student=student or recognizer(),
-                             layout='body_25', memory_size=32, **options))
+@pytest.mark.parametrize('kind', KINDS)
+def test_teacher_that_is_the_student_teaches_nothing(tmp_path, kind):
+    model = distiller(tmp_path, kind, recognizer(), recognizer()).eval()
+    model.load_teacher()
+    model.load_state_dict(model.teacher.state_dict(), strict=False)
+    if hasattr(model, 'distill_projection'):
+        torch.nn.init.eye_(model.distill_projection.weight)
+        torch.nn.init.zeros_(model.distill_projection.bias)
+    model.loss(*batch())  # fills a memory
+    losses = distill_losses(model, batch(seed=1))
+    assert losses and all(value.abs() < 1e-5 for value in losses.values()), losses
 
 
-def batch(clips=4, seed=0):
-    inputs = torch.randn(clips, 1, 1, 16, 25, 2, generator=torch.Generator().manual_seed(seed))
-    return inputs, [ActionDataSample().set_gt_label(index % 2) for index in range(clips)]
-
-
-def test_teacher_that_is_the_student_teaches_nothing(tmp_path):
-    model = distiller(tmp_path, recognizer(), recognizer()).eval()
-    model.load_state_dict(model._teacher[0].state_dict(), strict=False)
-    torch.nn.init.eye_(model.distill_projection.weight)
-    torch.nn.init.zeros_(model.distill_projection.bias)
-    model.loss(*batch())  # fills the memory
-    losses = model.loss(*batch(seed=1))
-    for name in ('loss_logit', 'loss_batch', 'loss_memory'):
-        assert losses[name].abs() < 1e-5, name
-
-
-def test_a_step_leaves_the_teacher_as_it_was_and_trains_the_student(tmp_path):
-    model = distiller(tmp_path).train()
-    before = copy.deepcopy(model._teacher[0].state_dict())
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_step_leaves_the_teacher_as_it_was_and_trains_the_student(tmp_path, kind):
+    model = distiller(tmp_path, kind).train()
+    model.load_teacher()
+    before = copy.deepcopy(model.teacher.state_dict())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for seed in range(2):
-        losses = model.loss(*batch(seed=seed))
-        sum(value for name, value in losses.items() if name.startswith('loss')).backward()
+        losses = distill_losses(model, batch(seed=seed))
+        sum(losses.values()).backward()
+    assert all(value > 0 for value in losses.values()), losses
+    gradients = [value.grad for name, value in model.named_parameters() if name.startswith('backbone.')]
+    assert sum(gradient is not None and bool(gradient.abs().max() > 0) for gradient in gradients) > 10
     optimizer.step()
-    assert losses['loss_batch'] > 0 and losses['loss_memory'] > 0 and losses['loss_logit'] >= 0
-    assert model.distill_projection.weight.grad.abs().max() > 0
-    assert not model._teacher[0].training
-    assert all((value == before[name]).all() for name, value in model._teacher[0].state_dict().items())
+    assert not model.teacher.training
+    assert all((value == before[name]).all() for name, value in model.teacher.state_dict().items())
+    held = {id(value) for value in model.parameters()}
     assert not any('teacher' in name for name in model.state_dict())
+    assert not held & {id(value) for value in model.teacher.parameters()}
 
 
-def test_student_loads_in_the_plain_recognizer(tmp_path):
-    model = distiller(tmp_path).eval()
+@pytest.mark.parametrize('kind', KINDS)
+def test_student_loads_in_the_plain_recognizer(tmp_path, kind):
+    model = distiller(tmp_path, kind).eval()
     plain = MODELS.build(recognizer()).eval()
     missing, unexpected = plain.load_state_dict(model.state_dict(), strict=False)
     assert not missing and all(name.startswith('distill_') for name in unexpected)
@@ -65,27 +62,139 @@ def test_student_loads_in_the_plain_recognizer(tmp_path):
     assert (plain(inputs, mode='tensor') == model(inputs, mode='tensor')).all()
 
 
-def test_terms_switch_off(tmp_path):
-    model = distiller(tmp_path, batch_weight=0, memory_weight=0, logit_weight=0).train()
-    assert not {'loss_logit', 'loss_batch', 'loss_memory'} & set(model.loss(*batch()))
+@pytest.mark.parametrize('off', ['logit', 'batch', 'memory'])
+def test_terms_switch_off_and_weigh(tmp_path, off):
+    terms = ('logit', 'batch', 'memory')
+
+    def losses(**weights):
+        model = distiller(tmp_path, **{f'{term}_weight': weights.get(term, 1.) for term in terms}).eval()
+        model.loss(*batch())
+        return distill_losses(model, batch(seed=1))
+    full, part, double = losses(), losses(**{off: 0}), losses(**{off: 2.})
+    assert set(full) == {f'loss_{term}' for term in terms} and set(part) == set(full) - {f'loss_{off}'}
+    for name in full:
+        torch.testing.assert_close(double[name], full[name] * (2 if name == f'loss_{off}' else 1))
 
 
 def test_memory_holds_the_teachers_nodes_by_class(tmp_path):
-    model = distiller(tmp_path).train()
-    model.loss(*batch())
-    assert (model.distill_filled > 0).all()
-    held = model.distill_memory[2, 0, :7]
-    assert torch.allclose(held.norm(dim=-1), torch.ones(7), atol=1e-5)
-    restored = distiller(tmp_path)
+    model = distiller(tmp_path, memory_size=48).eval()
+    inputs, samples = batch()
+    model.loss(inputs, samples)
+    features, _ = model.teacher.extract_feat(inputs)
+    joints = torch.nn.functional.normalize(features.mean((1, 3)).transpose(1, 2), dim=-1)  # clip, joint, channel
+    for label in (0, 1):  # clips 0 and 2 are of class 0, 1 and 3 of class 1; 48 of their 50 joints, the latest, stay
+        assert model.distill_filled[0, label] == 48
+        torch.testing.assert_close(model.distill_memory[0, label], joints[label::2].flatten(0, 1)[-48:])
+    assert (model.distill_filled[1] == 2 * features.shape[3]).all()
+    restored = distiller(tmp_path, memory_size=48)
     restored.load_state_dict(model.state_dict())
     assert (restored.distill_memory == model.distill_memory).all()
 
 
+def test_memory_waits_for_every_class_and_weighs_them_alike(tmp_path):
+    model = distiller(tmp_path).eval()
+    one_class = (batch()[0], [ActionDataSample().set_gt_label(0) for _ in range(4)])
+    for _ in range(2):
+        assert distill_losses(model, one_class)['loss_memory'] == 0
+    for seed in (1, 2):
+        found = distill_losses(model, batch(seed=seed))['loss_memory']
+    assert found > 0
+
+
+def test_relations_of_a_batch_are_those_of_all_pairs(tmp_path):
+    """The one matrix product against a plain loop over pairs, by the equation of the method."""
+    model = distiller(tmp_path, memory_weight=0, logit_weight=0, temperature=0.3).eval()
+    inputs, samples = batch()
+    found = distill_losses(model, (inputs, samples))['loss_batch']
+    own, taught = model.extract_feat(inputs)[0].mean(1), model.teacher.extract_feat(inputs)[0].mean(1)
+    own = model.distill_projection(own.movedim(1, -1)).movedim(-1, 1)
+    limbs = [*LAYOUTS['body_25']['limbs'].values(), list(range(25))]
+    total, kinds = 0, 0
+    for nodes in (lambda x: x.mean(1).T, lambda x: x.mean(2).T,
+                  lambda x: torch.stack([x.mean(1)[:, limb].mean(1) for limb in limbs])):
+        kinds += 1
+        graphs = [[torch.nn.functional.normalize(nodes(x), dim=-1) for x in part] for part in (own, taught)]
+        pairs = []
+        for i in range(4):
+            for j in range(4):
+                student, teacher = ((part[i] @ part[j].T / 0.3).softmax(-1) for part in graphs)
+                pairs.append((teacher * (teacher / student).log()).sum(-1).mean())
+        total += sum(pairs) / len(pairs)
+    torch.testing.assert_close(found, total / kinds)
+
+
+def test_rkd_is_that_of_the_paper(tmp_path):
+    model = distiller(tmp_path, 'RKD').eval()
+    inputs, samples = batch()
+    found = distill_losses(model, (inputs, samples))
+    clips = [part.extract_feat(inputs)[0].mean((1, 3, 4)) for part in (model, model.teacher)]
+    distances, angles = [], []
+    for part in clips:
+        pairs = torch.stack([(part[i] - part[j]).norm() for i in range(4) for j in range(i + 1, 4)])
+        distances.append(pairs / pairs.mean())
+        angles.append(torch.stack([torch.nn.functional.cosine_similarity(
+            part[i] - part[j], part[k] - part[j], dim=0) if j not in (i, k) else torch.zeros(())
+            for j in range(4) for i in range(4) for k in range(4)]))
+    huber = torch.nn.functional.smooth_l1_loss
+    torch.testing.assert_close(found['loss_distance'], 25 * huber(*distances), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(found['loss_angle'], 50 * huber(*angles), atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('teacher, student', [('STGCN', 'DynSTGMamba'), ('DynSTGMamba', 'STGCN'), ('AAGCN', 'STGCN')])
+def test_any_pair_of_backbones(tmp_path, kind, teacher, student):
+    def build(name):
+        if name == 'DynSTGMamba':
+            return recognizer()
+        mode = 'stgcn_spatial' if name == 'STGCN' else 'spatial'
+        backbone = dict(type=name, base_channels=8, num_stages=2, inflate_stages=[], down_stages=[2], in_channels=2,
+                        graph_cfg=dict(layout='body_25', mode=mode), data_bn_type='VC')
+        return recognizer(8, backbone=backbone)
+    losses = distill_losses(distiller(tmp_path, kind, build(teacher), build(student)).train())
+    assert losses and all(value.isfinite() for value in losses.values())
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_student_of_another_skeleton(tmp_path, kind):
+    """The sample brings what the teacher sees; limbs and frames carry the relations."""
+    student = recognizer()
+    student['backbone'] = dict(student['backbone'], graph_cfg=dict(layout='gait_13'))
+    model = distiller(tmp_path, kind, student=student).train()
+    inputs, samples = batch()
+    for clip, sample in zip(inputs, samples):
+        sample.set_field(clip.numpy(), 'teacher_inputs')
+    losses = distill_losses(model, (inputs[..., :13, :], samples))
+    assert losses and all(value.isfinite() for value in losses.values())
+    if kind == 'CGRKD':
+        assert model.kinds == ('frame', 'limb')
+    inputs[..., 20:, :] += 1  # feet, which the student does not see
+    for clip, sample in zip(inputs, samples):
+        sample.set_field(clip.numpy(), 'teacher_inputs')
+    other = distill_losses(model.eval(), (inputs[..., :13, :], samples))
+    assert any(other[name] != losses[name] for name in losses)
+
+
+def test_half_precision(tmp_path):
+    model = distiller(tmp_path).train()
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        losses = distill_losses(model)
+        sum(losses.values()).backward()
+    assert all(value.dtype == torch.float32 and value.isfinite() for value in losses.values())
+
+
 def test_wrong_teacher_is_named(tmp_path):
     with pytest.raises(ValueError, match='student: 2 classes; the teacher has 3'):
-        distiller(tmp_path, recognizer(16, cls_head=dict(type='GCNHead', num_classes=3, in_channels=16)))
-    common = dict(type='CGRKD', student=recognizer(), layout='body_25', teacher=recognizer(20))
+        distiller(tmp_path, teacher=recognizer(16, cls_head=dict(type='GCNHead', num_classes=3, in_channels=16)))
+    model = distiller(tmp_path)
+    model.teacher_ckpt = 'nowhere.pth'
     with pytest.raises(FileNotFoundError, match='teacher_ckpt: nowhere.pth'):
-        MODELS.build(dict(common, teacher_ckpt='nowhere.pth'))
+        model.loss(*batch())
+    other = distiller(tmp_path, teacher=recognizer(20), ckpt=model)
     with pytest.raises(ValueError, match='teacher.pth: of another architecture'):
-        MODELS.build(dict(common, teacher_ckpt=str(tmp_path / 'teacher.pth')))
+        other.load_teacher()
+    with pytest.raises(FileNotFoundError, match='teacher: configs/none.py: no such config'):
+        distiller(tmp_path, teacher='configs/none.py', ckpt=model)
+    with pytest.raises(ValueError, match='teacher: Recognizer3D; expected the config of a RecognizerGCN'):
+        distiller(tmp_path, teacher=dict(type='Recognizer3D'), ckpt=model)
+    with pytest.raises(ValueError, match='teacher: backbone.graph_cfg.layout: missing'):
+        distiller(tmp_path, 'CGRKD', teacher=recognizer(16, backbone=dict(type='ResNet', depth=18)), ckpt=model)

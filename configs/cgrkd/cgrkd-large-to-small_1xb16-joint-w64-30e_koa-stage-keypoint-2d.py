@@ -1,0 +1,10 @@
+_base_ = '../dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-stage-keypoint-2d.py'
+
+teacher = 'dynstg-mamba-large_1xb16-joint-w64-30e_koa-stage-keypoint-2d'
+model = dict(
+    _delete_=True,
+    type='CGRKD',  # or LogitKD, FitNet, RKD
+    student=_base_.model,
+    teacher=f'configs/dynstg_mamba/{teacher}.py',
+    teacher_ckpt=f'work_dirs/{teacher}/epoch_30.pth')
+default_hooks = dict(distillation=dict(type='DistillationHook'))

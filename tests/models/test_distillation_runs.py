@@ -1,0 +1,127 @@
+"""Distillation in whole runs: what is checked before one starts, how it goes on after a stop, and in two processes."""
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.multiprocessing
+from mmengine.config import Config
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner, load_checkpoint
+
+from mmaction.registry import MODELS
+
+from ..conftest import ROOT
+from .distillation import batch, distiller, recognizer
+
+CONFIG = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+
+
+@pytest.fixture
+def runner(tmp_path, monkeypatch):
+    """Build a runner of a shipped config with small models; `meta` goes into the teacher's checkpoint."""
+    monkeypatch.chdir(ROOT)
+
+    def build(meta=None, work='work', **options):
+        config = Config.fromfile(CONFIG)
+        for name, width in (('student', 12), ('teacher', 16)):
+            model = recognizer(width, cls_head=dict(type='GaitHead', num_classes=4, in_channels=width))
+            model['backbone']['in_channels'] = 4
+            config.model[name] = model
+        path = tmp_path / 'teacher.pth'
+        if not path.exists():
+            torch.manual_seed(5)
+            torch.save(dict(state_dict=MODELS.build(copy.deepcopy(config.model.teacher)).state_dict(),
+                            meta=dict(dataset_meta=meta or {})), path)
+        config.val_cfg = config.val_dataloader = config.val_evaluator = None
+        config.merge_from_dict({
+            'model.teacher_ckpt': str(path), 'model.memory_size': 64, 'work_dir': str(tmp_path / work),
+            'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 4,
+            'train_dataloader.dataset.indices': [0, 30, 60, 90, 1, 31, 61, 91], **options})
+        return Runner.from_cfg(config)
+
+    return build
+
+
+def test_a_resumed_run_is_the_run_that_was_never_stopped(runner, tmp_path):
+    whole = runner(work='whole')
+    whole.train()
+    runner(work='parts', **{'train_cfg.max_epochs': 1}).train()
+    parts = runner(work='parts', resume=True)
+    parts.train()
+    assert parts.epoch == 2 and (parts.model.distill_filled > 0).all()
+    for name, value in whole.model.state_dict().items():
+        torch.testing.assert_close(parts.model.state_dict()[name], value, atol=0, rtol=0, msg=name)
+    logged = [value for value in whole.message_hub.log_scalars if value.startswith('train/loss')]
+    assert set(logged) == {'train/loss', 'train/loss_cls', 'train/loss_logit', 'train/loss_batch', 'train/loss_memory'}
+    names = load_checkpoint(MODELS.build(dict(recognizer())), str(tmp_path / 'whole/epoch_2.pth'))['state_dict']
+    assert not any('teacher' in name for name in names) and 'distill_memory' in names
+
+
+@pytest.mark.parametrize('meta, options, message', [
+    (dict(classes=['a', 'b', 'c', 'd']), {}, 'teacher.pth: classes a, b, c, d; the student has normal, parkinson'),
+    (dict(source=['synthetic_gait.pkl', 'test']), {},
+     'source synthetic_gait.pkl, test; the student has synthetic_gait.pkl, train, and the teacher may have seen'),
+    ({}, {'train_dataloader.dataset.indices': [0, 30, 60, 61]}, 'dataset: no clip of class osteoarthritis'),
+    ({}, {'model.teacher_ckpt': 'nowhere/epoch_20.pth'}, 'teacher_ckpt: nowhere/epoch_20.pth: no such checkpoint'),
+])
+def test_what_does_not_fit_is_named_before_training_starts(runner, tmp_path, meta, options, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        runner(meta, **options).train()
+    assert not list((tmp_path / 'work').glob('*.pth'))
+
+
+def test_a_teacher_of_other_data_may_be_of_any_part_of_it(runner):
+    runner(dict(source=['motion_capture.pkl', 'all']), **{'train_cfg.max_epochs': 1}).train()
+
+
+def test_the_hook_wants_a_distiller(runner):
+    plain = recognizer(12, cls_head=dict(type='GaitHead', num_classes=4, in_channels=12))
+    plain['backbone']['in_channels'] = 4
+    with pytest.raises(ValueError, match='DistillationHook: the model is a RecognizerGCN'):
+        run = runner()
+        run.model = MODELS.build(plain)
+        run.call_hook('before_train')
+
+
+def steps(rank, world, folder):
+    """Two steps on this rank's share of the clips, with the statistics of the norms fixed; keeps what came out."""
+    import dynstg_mm  # noqa: F401
+    import mmaction.models  # noqa: F401
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = distiller(folder, ckpt=True, memory_size=64).train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    call = model
+    if world > 1:
+        torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=world)
+        call = MMDistributedDataParallel(model)
+    found = []
+    for seed in (0, 1):
+        inputs, samples = batch(8, seed)
+        share = slice(rank * 8 // world, (rank + 1) * 8 // world)
+        losses = call(inputs[share], samples[share], mode='loss')
+        losses = {name: value for name, value in losses.items() if name.startswith('loss')}
+        model.zero_grad()
+        sum(losses.values()).backward()
+        found.append({name: value.item() for name, value in losses.items()})
+    gradients = {name: value.grad for name, value in model.named_parameters() if value.grad is not None}
+    torch.save(dict(losses=found, gradients=gradients, memory=model.distill_memory), folder / f'{rank}_of_{world}.pt')
+
+
+def test_two_processes_learn_what_one_does_from_the_whole_batch(tmp_path):
+    distiller(tmp_path)
+    steps(0, 1, tmp_path)
+    torch.multiprocessing.spawn(steps, (2, tmp_path), nprocs=2)
+    whole, *parts = (torch.load(tmp_path / name, weights_only=True) for name in (
+        '0_of_1.pt', '0_of_2.pt', '1_of_2.pt'))
+    for step in (0, 1):
+        for name, value in whole['losses'][step].items():
+            assert np.mean([part['losses'][step][name] for part in parts]) == pytest.approx(value, rel=1e-4), name
+    assert whole['losses'][1]['loss_memory'] > 0
+    for part in parts:
+        torch.testing.assert_close(part['memory'], whole['memory'])
+        for name, value in whole['gradients'].items():
+            torch.testing.assert_close(part['gradients'][name], value, atol=1e-6, rtol=1e-3, msg=name)

@@ -1,0 +1,51 @@
+"""tools/convert/publish_student.py on a student distilled by the shipped config's models."""
+import hashlib
+import runpy
+import sys
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import load_checkpoint
+
+from mmaction.registry import MODELS
+
+from ..conftest import ROOT
+
+TOOL = 'tools/convert/publish_student.py'
+CONFIG = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+
+
+@pytest.fixture
+def distilled(tmp_path, monkeypatch):
+    """A checkpoint as a run of the config leaves it."""
+    monkeypatch.chdir(ROOT)
+    model = MODELS.build(Config.fromfile(CONFIG).model)
+    path = tmp_path / 'epoch_20.pth'
+    meta = dict(cfg=Config.fromfile(CONFIG).pretty_text, dataset_meta=dict(classes=('a', 'b', 'c', 'd')))
+    torch.save(dict(state_dict=model.state_dict(), optimizer={}, meta=meta), path)
+    return path
+
+
+def test_the_student_alone_is_written_and_loads(distilled, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', [TOOL, str(CONFIG), str(distilled), '--out', str(tmp_path / 'out/small.pth')])
+    runpy.run_path(str(ROOT / TOOL), run_name='__main__')
+    path, = (tmp_path / 'out').iterdir()
+    assert f'{path}: 7' in capsys.readouterr().out and path.stat().st_size < 1e6
+    assert path.name == f'small-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth'
+    assert b'teacher' not in path.read_bytes() and b'distill' not in path.read_bytes()
+    plain = MODELS.build(Config.fromfile(CONFIG).model.student)
+    found = load_checkpoint(plain, str(path), strict=True)
+    assert set(found) == {'state_dict', 'meta'} and found['meta']['dataset_meta'] == dict(classes=('a', 'b', 'c', 'd'))
+    before = torch.load(distilled, weights_only=True)['state_dict']
+    assert all((value == before[name]).all() for name, value in plain.state_dict().items())
+
+
+def test_wrong_input_is_one_clear_line(distilled, tmp_path, error_of):
+    stgcn = 'configs/stgcn/stgcn_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+    out = ('--out', tmp_path / 'out.pth')
+    assert 'of another architecture than the student of configs/stgcn' in error_of(TOOL, stgcn, distilled, *out)
+    assert 'nowhere.pth: no such checkpoint' in error_of(TOOL, CONFIG, tmp_path / 'nowhere.pth', *out)
+    assert '--out: small; expected a .pth file' in error_of(TOOL, CONFIG, distilled, '--out', 'small')
+    assert 'none.py: no such config' in error_of(TOOL, 'none.py', distilled, *out)
+    assert not (tmp_path / 'out.pth').exists()

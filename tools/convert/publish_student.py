@@ -1,0 +1,61 @@
+"""Write the student of a distilled checkpoint alone, as a checkpoint that the plain recognizer's config loads.
+
+    python tools/convert/publish_student.py configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py \\
+        work_dirs/koa_nm/epoch_30.pth --out work_dirs/small.pth
+
+Nothing of the teacher, the projection, the memory or the optimizer is left in it, nor the config with its paths; the names
+of the classes are. As MMAction2's publish_model.py does, it puts the first digits of the file's SHA-256 into its name.
+"""
+import argparse
+import hashlib
+import io
+from pathlib import Path
+
+import torch
+from mmengine.runner.checkpoint import CheckpointLoader
+
+from dynstg_mm.cli import one_line_errors, read_config
+from dynstg_mm.fileio import atomic_open
+from dynstg_mm.models.distiller import recognizer_settings
+from mmaction.registry import MODELS
+from mmaction.utils import register_all_modules
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='the config that the checkpoint was trained with')
+    parser.add_argument('checkpoint', help='the distilled checkpoint')
+    parser.add_argument('--out', required=True, help='checkpoint to write, *.pth; its name gets the digits')
+    with one_line_errors():
+        publish(parser.parse_args())
+
+
+def publish(args):
+    register_all_modules(init_default_scope=True)
+    if Path(args.out).suffix != '.pth':
+        raise ValueError(f'--out: {args.out}; expected a .pth file.')
+    settings = read_config(args.config).model
+    student = MODELS.build(recognizer_settings(settings.get('student', settings), 'student'))
+    checkpoint = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
+    weights = checkpoint.get('state_dict') or {}
+    weights = {name: value for name, value in weights.items() if not name.startswith('distill_')}
+    try:
+        student.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f'{args.checkpoint}: of another architecture than the student of {args.config} '
+                         f'({" ".join(str(error).split())[:200]} ...).') from None
+    classes = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
+    buffer = io.BytesIO()
+    torch.save(dict(state_dict=student.state_dict(), meta=dict(dataset_meta=dict(classes=classes))), buffer)
+    content = buffer.getvalue()
+    out = Path(args.out)
+    out = out.with_name(f'{out.stem}-{hashlib.sha256(content).hexdigest()[:8]}.pth')
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_open(out, 'wb') as file:
+        file.write(content)
+    count = sum(value.numel() for value in student.parameters())
+    print(f'{out}: {count:,} parameters, {len(content) / 1e6:.2f} MB')
+
+
+if __name__ == '__main__':
+    main()
