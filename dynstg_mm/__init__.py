@@ -7,8 +7,8 @@ backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block that stands alone or beh
 data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, PDWalkDataset, AtaxiaDataset
 transforms  KeepTrackedPerson, MapLayout, FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, AlignHeading,
             CenterSkeleton, ScaleByLegLength, GaitFeatures; to augment RandomRot, RandomScale, RandomGaussianNoise,
-            RandomSwapSides, RandomJointDropout, RandomTimeWarp; for PoseC3D ProjectToImage;
-            TeacherInput, where a teacher sees another skeleton than its student
+            RandomSwapSides, RandomJointDropout, RandomTimeWarp; to make a recording worse LoseJoints, AddNoise,
+            LowerRate, CutClip; for PoseC3D ProjectToImage; for a teacher with another skeleton TeacherInput
 heads       GaitHead; GaitParameterHead, to pretrain without labels
 metric      GaitMetric
 recognizer  CGRKD, a teacher that trains a student; to judge it by, LogitKD, FitNet, RKD

@@ -2,6 +2,7 @@ from .augmentations import (RandomGaussianNoise, RandomJointDropout, RandomRot, 
                             RandomTimeWarp)
 from .catalog import (AtaxiaDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, PDWalkDataset,
                       SyntheticGaitDataset)
+from .corruptions import AddNoise, CutClip, LoseJoints, LowerRate
 from .features import GaitFeatures, feature_channels
 from .gait_dataset import AnnotationError, GaitDataset
 from .transforms import (AlignHeading, CenterSkeleton, ClipError, FillMissingJoints, KeepTrackedPerson, MapLayout,
@@ -9,9 +10,10 @@ from .transforms import (AlignHeading, CenterSkeleton, ClipError, FillMissingJoi
                          TeacherInput)
 
 __all__ = [
-    'AlignHeading', 'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'FillMissingJoints',
-    'GaitDataset', 'GaitFeatures', 'KOANMDataset', 'KOAPDNMDataset', 'KOAStageDataset', 'KeepTrackedPerson',
-    'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset', 'ProjectToImage', 'RandomGaussianNoise',
-    'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomSwapSides', 'RandomTimeWarp', 'ResampleRate',
-    'SampleWindows', 'ScaleByLegLength', 'SyntheticGaitDataset', 'TeacherInput', 'feature_channels'
+    'AddNoise', 'AlignHeading', 'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'CutClip',
+    'FillMissingJoints', 'GaitDataset', 'GaitFeatures', 'KOANMDataset', 'KOAPDNMDataset', 'KOAStageDataset',
+    'KeepTrackedPerson', 'LoseJoints', 'LowerRate', 'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset',
+    'ProjectToImage', 'RandomGaussianNoise', 'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomSwapSides',
+    'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SyntheticGaitDataset', 'TeacherInput',
+    'feature_channels'
 ]

@@ -1,0 +1,175 @@
+"""How much models lose as the recordings get worse: lost joints, noise, a lower rate, a shorter clip.
+
+    python tools/cross_validate.py CONFIG CONFIG --out work_dirs/koa_nm --keep-checkpoints
+    python tools/analysis_tools/robustness.py work_dirs/koa_nm --models small large st-gcn --baseline st-gcn \\
+        --out work_dirs/koa_nm/robustness
+
+Every checkpoint is tested on its own fold, with the recordings of the test part corrupted before anything mends them; a
+corruption is the same for all models. Out come robustness.json (every clip's scores), robustness.md and robustness.png.
+"""
+import argparse
+import copy
+import json
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner, load_checkpoint
+from rich.progress import track
+
+from dynstg_mm.cli import one_line_errors
+from dynstg_mm.evaluation.report import markdown
+from dynstg_mm.evaluation.statistics import mean_scores, subject_interval
+from dynstg_mm.fileio import atomic_open
+from mmaction.registry import MODELS
+from mmaction.utils import register_all_modules
+
+# kind -> title, transform, its argument, values from mild to severe
+KINDS = dict(
+    joints=('joints lost, share of the time', 'LoseJoints', 'share', (0.1, 0.2, 0.3, 0.4, 0.5)),
+    noise=('noise [leg lengths]', 'AddNoise', 'sigma', (0.01, 0.02, 0.05, 0.1)),
+    rate=('frames per second', 'LowerRate', 'rate', (20, 15, 12, 10)),
+    seconds=('length of the clip [s]', 'CutClip', 'seconds', (2.5, 2, 1.5, 1)))
+AS_IT_IS = 'as it is'
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folder', help='--out of a cross_validate.py call with --keep-checkpoints')
+    parser.add_argument('--models', nargs='+', required=True, help='names of its models')
+    parser.add_argument('--baseline', help='the model whose loss the others\' is compared with; by default the last')
+    parser.add_argument('--kinds', nargs='+', choices=list(KINDS), default=list(KINDS))
+    parser.add_argument('--out', required=True, help='folder for robustness.json, .md and .png')
+    return parser.parse_args()
+
+
+def find_runs(folder, model):
+    """Folders of a model's runs and their checkpoints, by seed."""
+    runs = {}
+    for notes in sorted(Path(folder).glob(f'runs/{model}/seed*/fold*/run.json')):
+        last = notes.with_name('last_checkpoint')
+        path = notes.with_name(Path(last.read_text().strip()).name) if last.is_file() else None
+        if path is None or not path.is_file() or not notes.with_name('predictions.json').is_file():
+            raise ValueError(f'{notes.parent}: no checkpoint of a finished run; cross_validate.py --keep-checkpoints '
+                             'keeps it.')
+        runs.setdefault(notes.parts[-3], []).append((json.loads(notes.read_text())['record']['config'], path))
+    if not runs:
+        raise ValueError(f'{folder}: runs/{model}: no runs; expected the --out of cross_validate.py.')
+    return runs
+
+
+def conditions(kinds):
+    """Pairs of kind and value, the recordings as they are first."""
+    return [(AS_IT_IS, None), *((kind, value) for kind in kinds for value in KINDS[kind][3])]
+
+
+def corrupted(dataset, kind, value):
+    """A test data set's settings with that corruption; of a shorter clip, one window is all of it."""
+    dataset = copy.deepcopy(dataset)
+    if kind == AS_IT_IS:
+        return dataset
+    _, name, argument, _ = KINDS[kind]
+    steps = dataset['pipeline']
+    if kind == 'seconds':  # of what shows a person
+        place = [step['type'] for step in steps].index('ResampleRate')
+        window = next(step for step in steps if step['type'] == 'SampleWindows')
+        if value < window['duration']:
+            window.update(duration=value, num_clips=1)
+    else:
+        place = 0
+    steps.insert(place, {'type': name, argument: value})
+    return dataset
+
+
+@torch.no_grad()
+def test(model, loader):
+    """Clips with their subject, label and score, as `GaitMetric` keeps them."""
+    clips = []
+    for batch in Runner.build_dataloader(loader):
+        for sample in model.test_step(batch):
+            clips.append(dict(clip=sample.frame_dir, subject=sample.subject, label=int(sample.gt_label),
+                              score=[round(float(value), 5) for value in sample.pred_score]))
+    return clips
+
+
+def measure(args):
+    """Clips by model, condition and seed, and the number of classes."""
+    runs = {name: find_runs(args.folder, name) for name in args.models}
+    todo = [(name, seed, run) for name in args.models for seed in runs[name] for run in runs[name][seed]]
+    found = {name: [[[] for _ in runs[name]] for _ in conditions(args.kinds)] for name in args.models}
+    for name, seed, (settings, path) in track(todo, 'runs'):
+        cfg = Config(settings)
+        model = MODELS.build(cfg.model).to(get_device()).eval()
+        load_checkpoint(model, str(path), map_location='cpu', strict=True, logger='silent')
+        for place, (kind, value) in enumerate(conditions(args.kinds)):
+            loader = dict(cfg.test_dataloader.to_dict(), dataset=corrupted(cfg.test_dataloader.dataset.to_dict(), kind,
+                                                                           value))
+            found[name][place][list(runs[name]).index(seed)] += test(model, loader)
+    return found
+
+
+def table(found, args):
+    """Macro-F1 of every model under every condition, with intervals by subject, and what is lost beside the
+    baseline."""
+    baseline, rows = args.baseline, [['recordings', *args.models, *(
+        f'loss of {name} / of {args.baseline}' for name in args.models if name != args.baseline)]]
+    classes = len(found[baseline][0][0][0]['score'])
+    scores = {name: [mean_scores(seeds, classes)['macro_f1'] for seeds in found[name]] for name in args.models}
+    for place, (kind, value) in enumerate(conditions(args.kinds)):
+        row = [kind if value is None else f'{KINDS[kind][0]}: {value:g}']
+        for name in args.models:
+            low, high = subject_interval(found[name][place], classes)['macro_f1']
+            row.append(f'{scores[name][place]:.3f} [{low:.3f}, {high:.3f}]')
+        lost = {name: scores[name][0] - scores[name][place] for name in args.models}
+        row += ['' if value is None or lost[baseline] < 0.005 else f'{lost[name] / lost[baseline]:.2f}'
+                for name in args.models if name != baseline]
+        rows.append(row)
+    return scores, rows
+
+
+def picture(file, scores, args):
+    """A panel a kind of corruption, a line a model."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(3.2 * len(args.kinds), 3.2), layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(args.kinds), sharey=True, squeeze=False)[0]
+    places = conditions(args.kinds)
+    for axis, kind in zip(axes, args.kinds):
+        chosen = [0, *(place for place, (found, _) in enumerate(places) if found == kind)]
+        labels = [AS_IT_IS, *(f'{value:g}' for value in KINDS[kind][3])]
+        for name, marker in zip(args.models, 'os^Dv*P'):
+            axis.plot(labels, [scores[name][place] for place in chosen], marker=marker, label=name)
+        axis.set_xlabel(KINDS[kind][0])
+        axis.tick_params(axis='x', labelrotation=30)
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel('macro-F1')
+    axes[0].legend()
+    figure.savefig(file, format='png', dpi=130)
+
+
+def robustness(args):
+    register_all_modules(init_default_scope=True)
+    MMLogger.get_current_instance().setLevel('WARNING')
+    args.baseline = args.baseline or args.models[-1]
+    if args.baseline not in args.models:
+        raise ValueError(f'--baseline: {args.baseline!r}; expected one of {", ".join(args.models)}.')
+    found = measure(args)
+    scores, rows = table(found, args)
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    with atomic_open(out / 'robustness.json') as file:
+        json.dump(dict(conditions=conditions(args.kinds), models=found), file)
+    with atomic_open(out / 'robustness.md') as file:
+        file.write(markdown(rows) + '\n')
+    with atomic_open(out / 'robustness.png', 'wb') as file:
+        picture(file, scores, args)
+    print(markdown(rows))
+    print(f'{out}: robustness.json, robustness.md, robustness.png')
+
+
+if __name__ == '__main__':
+    with one_line_errors():
+        robustness(parse_args())
