@@ -4,8 +4,8 @@
     python tools/analysis_tools/robustness.py work_dirs/koa_nm --models small large st-gcn --baseline st-gcn \\
         --out work_dirs/koa_nm/robustness
 
-Every checkpoint is tested on its own fold, with the recordings of the test part corrupted before anything mends them; a
-corruption is the same for all models. Out come robustness.json (every clip's scores), robustness.md and robustness.png.
+Every checkpoint is tested on its own fold, with the recordings of the test part corrupted; a corruption is the same for all
+models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Out come robustness.json (every clip's scores), robustness.md and robustness.png.
 """
 import argparse
 import copy
@@ -71,15 +71,17 @@ def corrupted(dataset, kind, value):
     if kind == AS_IT_IS:
         return dataset
     _, name, argument, _ = KINDS[kind]
-    steps = dataset['pipeline']
-    if kind == 'seconds':  # of what shows a person
-        place = [step['type'] for step in steps].index('ResampleRate')
-        window = next(step for step in steps if step['type'] == 'SampleWindows')
-        if value < window['duration']:
-            window.update(duration=value, num_clips=1)
-    else:
-        place = 0
-    steps.insert(place, {'type': name, argument: value})
+    steps, new = dataset['pipeline'], [{'type': name, argument: value}]
+    fills = [index for index, step in enumerate(steps) if step['type'] == 'FillMissingJoints']
+    place = 0
+    if kind in ('joints', 'seconds') and fills:  # of the time that shows the person
+        place = fills[0] + 1
+    if kind == 'joints' and fills:
+        new.append(dict(steps[fills[0]], min_joints=0.01))
+    for step in steps:
+        if kind == 'seconds' and step['type'] == 'SampleWindows' and value < step['duration']:
+            step.update(duration=value, num_clips=1)
+    steps[place:place] = new
     return dataset
 
 
