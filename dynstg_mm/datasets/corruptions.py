@@ -1,7 +1,7 @@
 """What goes wrong with a recording: lost joints, noise, a lower frame rate, a shorter clip.
 
-They stand first in a test pipeline, before anything is mended, and are the same for every model and call: what is drawn
-comes from the clip's name and `seed` alone.
+They stand before `ResampleRate` in a test pipeline and are the same for every model and call: what is drawn comes from
+the clip's name and `seed` alone.
 """
 import zlib
 

@@ -316,3 +316,18 @@ def test_centring_by_window_keeps_the_way_of_the_pelvis():
     np.testing.assert_allclose(every, window - window[:, :, 8:9])
     with pytest.raises(ValueError, match="by: 'clip'; expected frame or window"):
         build('CenterSkeleton', by='clip')
+
+
+def test_the_teacher_keeps_its_skeleton_where_the_student_gets_another(sample):
+    clip = dict(sample['annotations'][0], layout=LAYOUTS['body_25'])
+    base = Config.fromfile(ROOT / 'configs/_base_/datasets/body_25_windows.py').train_pipeline
+    shared, rest = base[:-3], base[-3:-1]
+    np.random.seed(0)
+    both = Compose([*shared, dict(type='TeacherInput', transforms=rest), dict(type='MapLayout', layout='gait_13'),
+                    *rest, dict(type='PackActionInputs', algorithm_keys=('teacher_inputs', ))])(dict(clip))
+    np.random.seed(0)
+    plain = Compose([*shared, *rest, dict(type='PackActionInputs')])(dict(clip))
+    assert both['inputs'].shape == (1, 1, 64, 13, 4) and plain['inputs'].shape == (1, 1, 64, 25, 4)
+    np.testing.assert_array_equal(both['data_samples'].teacher_inputs, plain['inputs'])
+    joints = [LAYOUTS['body_25']['joints'].index(name) for name in LAYOUTS['gait_13']['joints']]
+    np.testing.assert_array_equal(both['inputs'], plain['inputs'][..., joints, :])

@@ -5,7 +5,7 @@ from dynstg_mm.datasets.folds import subject_folds
 from dynstg_mm.datasets.synthetic_gait import FINE, draw_walker, walk
 from dynstg_mm.datasets.transforms import leg_length
 from dynstg_mm.evaluation.controls import gait_feature_trees, metadata_control
-from dynstg_mm.evaluation.gait_features import gait_feature_table, gait_features
+from dynstg_mm.evaluation.gait_features import add_gait_parameters, gait_feature_table, gait_features
 from dynstg_mm.evaluation.results import ReportError
 from dynstg_mm.evaluation.statistics import classification_scores, confusion_of
 from dynstg_mm.fileio import dump_pickle
@@ -256,3 +256,15 @@ def test_unusable_file_is_named(annotation_file, change, options, message):
     assert options or isinstance(caught.value, ReportError) and path in str(caught.value)
     with pytest.raises(ReportError, match='at least two folds'):
         gait_feature_trees(annotation_file(lambda data: data.update(layout='body_25')), folds[:1])
+
+
+def test_gait_parameters_are_whole_and_of_one_scale(sample):
+    clips = [dict(clip) for clip in sample['annotations'][::12]]
+    clips[0]['keypoint'] = clips[0]['keypoint'].copy()
+    clips[0]['keypoint'][:, :, [4, 7]] = 0  # wrists that are never seen have no gait features
+    names = add_gait_parameters(clips, 'body_25')
+    table = np.stack([clip['gait_parameters'] for clip in clips])
+    assert table.shape == (len(clips), len(names)) and table.dtype == np.float32 and np.isfinite(table).all()
+    np.testing.assert_allclose(table.mean(0), 0, atol=1e-5)
+    spread = table.std(0)
+    assert ((abs(spread - 1) < 1e-3) | (spread == 0)).all() and (spread > 0).mean() > 0.9

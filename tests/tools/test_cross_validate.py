@@ -7,15 +7,17 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
-from dynstg_mm.evaluation.results import is_complete, read_results
+from dynstg_mm.evaluation.results import is_complete, pooled, read_results
 from dynstg_mm.evaluation.runs import Launcher
 from dynstg_mm.fileio import dump_pickle
 
 from ..conftest import ROOT
 
+BOOSTING = 'gait features + boosting'
 TOOL = ROOT / 'tools/cross_validate.py'
 # Stands for Slurm's: sets what a task is told and runs it here, but has no machine for the model called `unlucky`.
 SRUN = '''#!/bin/sh
@@ -48,8 +50,8 @@ def config(sample, tmp_path):
     return write
 
 
-def start(*arguments, path=''):
-    environment = dict(os.environ, PYTHONPATH=str(ROOT), PATH=f'{path}:{os.environ["PATH"]}', MASTER_PORT='29733')
+def start(*arguments):
+    environment = dict(os.environ, PYTHONPATH=str(ROOT))
     return subprocess.Popen([sys.executable, TOOL, *map(str, arguments)], cwd=ROOT, text=True, env=environment,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -63,7 +65,8 @@ def in_this_process(monkeypatch, *arguments):
     return stopped.value.code
 
 
-def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, tmp_path, monkeypatch, error_of):
+def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, tmp_path, monkeypatch, run_tool,
+                                                                         error_of):
     path, out = config(), tmp_path / 'out'
     fold = out / 'runs/df-stgnn/seed3/fold0'
     process = start(path, '--seeds', 3, '--out', out)
@@ -78,18 +81,24 @@ def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, t
     # The rest through Slurm's launcher. No process of the first call is left, or its lock would be.
     (tmp_path / 'srun').write_text(SRUN)
     (tmp_path / 'srun').chmod(0o755)
-    both = [path, f'unlucky={path}', '--seeds', 3, '--out', out, '--ensemble', 'mean=df-stgnn,unlucky']
-    process = start(*both, '--jobs', 2, '--launcher', 'slurm', '--srun-args', '-p test', path=tmp_path)
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 1, output
+    both = [path, f'unlucky={path}', '--seeds', 3, '--out', out, '--ensemble', 'mean=df-stgnn,unlucky',
+            '--ensemble', f'with-trees=df-stgnn,{BOOSTING}']
+    monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+    monkeypatch.setenv('MASTER_PORT', '29733')
+    done = run_tool(TOOL, *both, '--jobs', 2, '--launcher', 'slurm', '--srun-args', '-p test')
+    output = done.stdout
+    assert done.returncode == 1, output
     assert 'unlucky, seed 3, fold 1: failed: srun: error: no node for it' in output and '4/4' in output
     log = (fold / 'train.log').read_text()
     assert 'resumed epoch: ' in log and 'gait/macro_f1' in log and not list(fold.glob('*.pth'))
     assert json.loads((fold / 'train_summary.json').read_text())['epochs'] == 4
     results = read_results(out / 'results.json')
     complete = {name: is_complete(results, name) for name in results['models']}
-    assert complete == {'df-stgnn': True, 'unlucky': False, 'mean': False, 'metadata only': True,
-                        'gait features + extra-trees': True, 'gait features + boosting': True}
+    assert complete == {'df-stgnn': True, 'unlucky': False, 'mean': False, 'with-trees': True, 'metadata only': True,
+                        'gait features + extra-trees': True, BOOSTING: True}
+    own, trees, mean = (np.array([clip['score'] for clip in pooled(results, name)[0]])
+                        for name in ('df-stgnn', BOOSTING, 'with-trees'))
+    np.testing.assert_allclose(mean, (own + trees) / 2)
     assert [run['fold'] for run in results['models']['unlucky']['failed']] == [0, 1]
     model = results['models']['df-stgnn']
     assert [[len(curve) for curve in folds] for folds in model['curves']] == [[4, 4]]
@@ -149,6 +158,10 @@ def test_cores_are_divided_and_gpus_handed_out():
     (['--cfg-options', 'test_dataloader.dataset.split=walk'], 'tiny.py.pkl: split walk_fold<k>_test: not in the file'),
     (['--cfg-options', 'test_evaluator.type=AccMetric'], 'tiny.py: test_evaluator: expected a GaitMetric'),
     (['--cfg-options', 'model.cls_head.num_classes=3'], 'tiny.py: model.cls_head.num_classes: 3; '),
+    (['--cfg-options', 'model.backbone.init_cfg.checkpoint=none/epoch_8.pth'],
+     'tiny.py: checkpoint: none/epoch_8.pth: no such checkpoint'),
+    (['--cfg-options', 'model.teacher_ckpt=none/{seed}/{fold}.pth', '--seeds', '5'],
+     'tiny.py: teacher_ckpt: none/5/0.pth: no such checkpoint'),
     (['--cfg-options', 'test_dataloader.dataset.ann_file=/nowhere.pkl'], '/nowhere.pkl: no such file'),
 ])
 def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, error_of, arguments, message):

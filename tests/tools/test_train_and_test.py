@@ -30,7 +30,7 @@ def test_train_resume_test(tmp_path, run_tool):
     work, file = tmp_path / 'une démarche', tmp_path / 'Gänge 1.pkl'
     shutil.copy(SAMPLE, file)
     done = run_tool(*train('--work-dir', work, '--seed', 3, options=[
-        'train_cfg.max_epochs=2', f'train_dataloader.dataset.ann_file={file}']))
+        'train_cfg.max_epochs=2', f'train_dataloader.dataset.ann_file={file}']), fresh=True)
     assert done.returncode == 0, done.stdout
     assert 'eta:' in done.stdout and '"seed": 3' in done.stdout.replace("'", '"') or 'seed: 3' in done.stdout
     summary = json.loads((work / 'train_summary.json').read_text())
@@ -178,6 +178,6 @@ def test_amp_without_a_gpu_is_one_clear_line(error_of):
 
 
 def test_error_leaves_the_process_with_one_line(tmp_path, run_tool):
-    done = run_tool('tools/train.py', CONFIG, '--work-dir', tmp_path, '--cfg-options', 'fold=2')
+    done = run_tool('tools/train.py', CONFIG, '--work-dir', tmp_path, '--cfg-options', 'fold=2', fresh=True)
     assert done.returncode == 1 and 'Traceback' not in done.stdout
     assert done.stdout.strip().splitlines()[-1] == 'error: --cfg-options fold: no data set of this config has folds.'
