@@ -23,6 +23,7 @@ def multiply_adds(model, x):
         x (Tensor): (1, M, T, V, C), one window, or what else the backbone takes.
     """
     extra = []
+    model.eval()
     hooks = [module.register_forward_hook(lambda module, _, result: extra.append(module.more_multiply_adds(result)))
              for module in model.modules() if hasattr(module, 'more_multiply_adds')]
     with FlopCounterMode(display=False) as counter:
@@ -74,7 +75,6 @@ def _window(cfg):
 
 @torch.no_grad()
 def _infer(model, x):
-    model.eval()
     return model.cls_head(model.backbone(x))
 
 

@@ -107,7 +107,7 @@ class Bench:
         return torch.randn(batch, 1, frames, get_layout(layout)['num_node'], 3, device=self.device)
 
     def infer(self, model, x):
-        model.eval()
+        """Scores of a model that is in eval mode: to go there costs what serving pays once."""
         with torch.no_grad(), self.autocast():
             return model.cls_head(model.backbone(x))
 
@@ -191,6 +191,7 @@ def measure_models(bench, args, layout):
     for turn in range(args.rounds + 1):
         progress(f'{layout}: round {turn} of {args.rounds}')
         for name, model in models.items():
+            model.eval()
             found = dict(latency=bench.seconds(bench.infer, model, one, repeats=20, warmup=5),
                          throughput=bench.seconds(bench.infer, model, many),
                          step=bench.seconds(bench.train, model, many))
