@@ -64,7 +64,7 @@ def load_config(args, merge_args):
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
     merge_args(cfg)
-    return fill_teacher(merge_cfg_options(cfg, args.cfg_options))
+    return settle_distillation(merge_cfg_options(cfg, args.cfg_options))
 
 
 def merge_cfg_options(cfg, options):
@@ -76,23 +76,36 @@ def merge_cfg_options(cfg, options):
     return cfg
 
 
-def fill_teacher(cfg, seed=None):
-    """Put the fold and the seed of the run in the place of `{fold}` and `{seed}` in `model.teacher_ckpt`."""
-    path = cfg.model.get('teacher_ckpt')
+def settle_distillation(cfg, seed=None):
+    """Put a config's model in the place of its path in `model.teacher` and `model.student`, and the run's fold and seed
+    in that of `{fold}` and `{seed}` in `model.teacher_ckpt`."""
+    model = cfg.get('model') or {}
+    for role in ('teacher', 'student'):
+        if isinstance(model.get(role), str):
+            model[role] = read_config(model[role]).get('model')
+    path = model.get('teacher_ckpt')
     if path:
+        folds = [node['fold'] for node in _with_fold(cfg.get('train_dataloader'))]
         seed = (cfg.get('randomness') or {}).get('seed') if seed is None else seed
-        fold = cfg.train_dataloader.dataset.get('fold')
-        cfg.model.teacher_ckpt = path.replace('{fold}', str(fold)).replace('{seed}', str(seed))
+        for name, value in (('fold', folds[0] if folds else None), ('seed', seed)):
+            if f'{{{name}}}' in path and value is None:
+                raise ValueError(f'model.teacher_ckpt: {path}: the run has no {name}.')
+            path = path.replace(f'{{{name}}}', str(value))
+        model['teacher_ckpt'] = path
     return cfg
 
 
 def checkpoints_of(settings):
-    """Paths of the checkpoints that a model's settings name, each with its field: pretrained parts, a teacher."""
-    for field, value in settings.items():
-        if field in ('checkpoint', 'teacher_ckpt') and isinstance(value, str) and '://' not in value:
-            yield field, value
-        elif isinstance(value, dict):
+    """Paths of the checkpoints that a model reads, each with its field: pretrained parts of its own, a teacher's."""
+    if isinstance(settings, (list, tuple)):
+        for value in settings:
             yield from checkpoints_of(value)
+    elif isinstance(settings, dict):
+        for field, value in settings.items():
+            if field in ('checkpoint', 'teacher_ckpt') and isinstance(value, str) and '://' not in value:
+                yield field, value
+            elif field != 'teacher':  # whose weights are all in its checkpoint
+                yield from checkpoints_of(value)
 
 
 def read_config(path):
@@ -104,19 +117,23 @@ def read_config(path):
 
 def _set_fold(cfg, fold):
     """Give every data set of the config that has a `fold` this one."""
-    def visit(node):
-        if isinstance(node, (list, tuple)):
-            return sum(map(visit, node))
-        if not isinstance(node, (dict, ConfigDict)):
-            return 0
-        found = 'fold' in node and 'type' in node
-        if found:
-            node['fold'] = fold
-        return found + sum(map(visit, node.values()))
-
-    loaders = [cfg.get(f'{part}_dataloader') for part in ('train', 'val', 'test')]
-    if not visit(loaders):
+    found = list(_with_fold([cfg.get(f'{part}_dataloader') for part in ('train', 'val', 'test')]))
+    if not found:
         raise ValueError('--cfg-options fold: no data set of this config has folds.')
+    for node in found:
+        node['fold'] = fold
+
+
+def _with_fold(node):
+    """Data sets below a node of a config that have a `fold`."""
+    if isinstance(node, (list, tuple)):
+        for part in node:
+            yield from _with_fold(part)
+    elif isinstance(node, (dict, ConfigDict)):
+        if 'fold' in node and 'type' in node:
+            yield node
+        for part in node.values():
+            yield from _with_fold(part)
 
 
 def build_runner(cfg):

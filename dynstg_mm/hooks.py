@@ -13,7 +13,8 @@ class EpochSeedHook(Hook):
     """Draws an epoch's randomness from the run's seed, the epoch and the rank.
 
     MMEngine seeds a process once, so a resumed run would draw other windows and drop other units than the run that was
-    never stopped; this way it is the same run. Ranks draw different numbers, which MMEngine's `diff_rank_seed` is for,
+    never stopped; this way it is the same run, as long as this process loads the data (`num_workers=0`): workers keep
+    the seed that MMEngine gives them. Ranks draw different numbers, which MMEngine's `diff_rank_seed` is for,
     while the weights and the order of the clips stay the same on all.
     """
 

@@ -15,6 +15,7 @@ if not torch.cuda.is_available():  # then our GPU kernel is tested in Triton's i
     os.environ.setdefault('TRITON_INTERPRET', '1')
 
 from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 import dynstg_mm  # noqa: F401
@@ -90,7 +91,8 @@ def _be_the_tool(arguments, output):
         for number, name in ((1, 'stdout'), (2, 'stderr')):
             os.dup2(output, number)
             setattr(sys, name, open(number, 'w', buffering=1, closefd=False))
-        for kind in (MMLogger, MessageHub, Visualizer):  # what the tests before have left
+        torch.set_num_threads(1)  # threads of this process are not in its child, which would wait for them
+        for kind in (MMLogger, MessageHub, Visualizer, DefaultScope):  # what the tests before have left
             kind._instance_dict.clear()
         os.chdir(ROOT)
         sys.argv = arguments

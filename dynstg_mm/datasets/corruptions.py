@@ -3,6 +3,7 @@
 They stand before `ResampleRate` in a test pipeline and are the same for every model and call: what is drawn comes from
 the clip's name and `seed` alone.
 """
+import math
 import zlib
 
 import numpy as np
@@ -45,10 +46,12 @@ class LoseJoints(BaseTransform):
         frames, joints = results['keypoint'].shape[1:3]
         length = max(1, round(self.seconds * results['rate']))
         count = -(-frames // length)
-        keys = _generator(results, self.seed).random((count, joints))
+        rng = _generator(results, self.seed)
+        keys = rng.random((count, joints))
         keys[[0, -1]] += 1
         rank = keys.argsort(0).argsort(0)  # of each stretch, by joint
-        lost = np.repeat(rank < round(self.share * count), length, 0)[:frames]
+        chosen = np.floor(self.share * count + rng.random(joints))  # as many as the share says on average
+        lost = np.repeat(rank < chosen, length, 0)[:frames]
         for key in ('keypoint', 'keypoint_score'):
             if results.get(key) is not None:
                 results[key] = np.where(lost.reshape(lost.shape + (1, ) * (results[key].ndim - 3)), 0, results[key])
@@ -122,7 +125,7 @@ class CutClip(BaseTransform):
 
     def transform(self, results):
         frames = results['keypoint'].shape[1]
-        kept = min(frames, round(self.seconds * results['rate']) + 1)
+        kept = min(frames, math.ceil(self.seconds * results['rate']) + 1)
         if kept < 2:
             fail(results, 'rate', f'{results["rate"]}; {self.seconds:g} s have one frame.')
         _keep(results, (frames - kept) // 2 + np.arange(kept))

@@ -64,9 +64,7 @@ def measure_costs(configs, *, rounds=5, repeats=10):
 
 
 def _build(settings):
-    if 'student' in settings:
-        settings = dict(settings.student, type='RecognizerGCN')
-    return MODELS.build(settings).to(get_device()).eval()
+    return MODELS.build(settings.get('student') or settings).to(get_device()).eval()
 
 
 def _window(cfg):

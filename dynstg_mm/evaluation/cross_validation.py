@@ -14,7 +14,7 @@ from mmengine.logging import MMLogger
 from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules
 
-from ..cli import checkpoints_of, fill_teacher, parse_cfg_options
+from ..cli import checkpoints_of, parse_cfg_options
 from ..fileio import load_pickle
 from .controls import CONTROLS, add_controls
 from .cost import measure_costs, versions
@@ -164,7 +164,8 @@ def _checked_data(model, cfg):
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
     if not any(evaluator['type'] == 'GaitMetric' and not evaluator.get('out_file') for evaluator in evaluators):
         raise CrossValidationError(f'{model.config}: test_evaluator: expected a GaitMetric without out_file.')
-    return data, (cfg.model.get('cls_head') or {}).get('num_classes')
+    recognizer = cfg.model.get('student') or cfg.model
+    return data, (recognizer.get('cls_head') or {}).get('num_classes')
 
 
 def _folds_of_file(model, data):
@@ -232,7 +233,7 @@ def plan_runs(models, seeds, folds, out):
     """The runs, the first seed of all models first, so that a stopped call leaves something to look at."""
     digests, runs = {}, []
     for seed, model, fold in itertools.product(seeds, models, folds):
-        cfg = fill_teacher(model.settings(fold), seed)
+        cfg = model.settings(fold, seed)
         files = {cfg[part].dataset.ann_file for part in ('train_dataloader', 'test_dataloader')
                  if 'ann_file' in cfg[part].dataset}
         for field, path in checkpoints_of(cfg.model):

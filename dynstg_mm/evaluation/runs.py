@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..cli import merge_cfg_options, parse_cfg_options, read_config
+from ..cli import merge_cfg_options, parse_cfg_options, read_config, settle_distillation
 from ..fileio import atomic_open
 
 THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS')
@@ -37,10 +37,10 @@ class Model:
     config: str
     options: tuple
 
-    def settings(self, fold=None):
-        """The resolved config, of a fold where one is given."""
+    def settings(self, fold=None, seed=0):
+        """The resolved config, of a fold and a seed where they are given."""
         options = dict(parse_cfg_options(self.options) or {}, **({} if fold is None else dict(fold=fold)))
-        return merge_cfg_options(read_config(self.config), options)
+        return settle_distillation(merge_cfg_options(read_config(self.config), options), seed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,9 +6,8 @@ from torch import nn
 
 from mmaction.registry import MODELS
 
-from ..ops.graph import limb_pool
 from ..ops.relation import graph_nodes, relation_loss
-from .distiller import Distiller, gather_clips, layout_of
+from .distiller import Distiller, check_options, gather_clips, shared_pools
 
 KINDS = ('joint', 'frame', 'limb')
 
@@ -28,28 +27,27 @@ class CGRKD(Distiller):
         logit_weight, batch_weight, memory_weight (float): a, b, c; 0 switches a term off.
         logit_temperature (float): Temperature of the logits.
         temperature (float): Tau of the relations.
-        memory_size (int): Entries of each kind and class; the memory takes kinds * classes * size * c_t floats, and a
-            step compares every node of the batch with classes * size entries of its kind.
-        **kwargs: Passed to `RecognizerGCN`, over what `student` says.
+        memory_size (int): Entries of each kind and class; of 25 joints, 1024 are the last 40 clips. The memory takes
+            kinds * classes * size * c_t floats, and a step compares every node of the batch with classes * size entries
+            of its kind.
 
     Raises:
-        ValueError: Also where the two layouts have no limb in common.
+        ValueError: Also where two different layouts have no limb in common.
     """
 
     def __init__(self, teacher, teacher_ckpt, student, logit_weight=1., batch_weight=1., memory_weight=1.,
-                 logit_temperature=4., temperature=0.1, memory_size=256, **kwargs):
-        super().__init__(teacher, teacher_ckpt, student, **kwargs)
+                 logit_temperature=4., temperature=0.1, memory_size=1024):
+        check_options(logit_weight=logit_weight, batch_weight=batch_weight, memory_weight=memory_weight,
+                      logit_temperature=logit_temperature, temperature=temperature, memory_size=memory_size)
+        super().__init__(teacher, teacher_ckpt, student)
         self.weights = dict(logit=logit_weight, batch=batch_weight, memory=memory_weight)
         self.logit_temperature, self.temperature = logit_temperature, temperature
-        layouts = [layout_of(model, role) for model, role in ((student, 'student'), (teacher, 'teacher'))]
-        limbs = [name for name in layouts[1]['limbs'] if name in layouts[0]['limbs']]
-        if not limbs:
-            raise ValueError(f'student: limbs {", ".join(layouts[0]["limbs"])}; the teacher has '
-                             f'{", ".join(layouts[1]["limbs"])}, and relations need some that both have.')
-        same = layouts[0]['joints'] == layouts[1]['joints']
+        if not batch_weight and not memory_weight:
+            return  # without relations no projection, which would be a parameter without a gradient
+        same, *pools = shared_pools(student, teacher)
         self.kinds = KINDS if same else KINDS[1:]
-        for role, layout in zip(('student', 'teacher'), layouts):
-            self.register_buffer(f'distill_{role}_pool', limb_pool(layout, limbs), persistent=False)
+        for role, pool in zip(('student', 'teacher'), pools):
+            self.register_buffer(f'distill_{role}_pool', pool, persistent=False)
         width, classes = self.teacher.cls_head.in_channels, self.cls_head.num_classes
         self.distill_projection = nn.Linear(self.cls_head.in_channels, width)
         self.register_buffer('distill_memory', torch.zeros(len(self.kinds), classes, memory_size, width))
@@ -82,7 +80,8 @@ class CGRKD(Distiller):
 
     def _memory_loss(self, student, teacher):
         """Both networks compare their nodes with what the memory holds of every class."""
-        total = self.distill_projection.weight.sum() * 0  # a memory still empty teaches nothing
+        # a memory still empty teaches nothing, but every parameter has a gradient
+        total = 0 * sum(value.sum() for value in self.distill_projection.parameters())
         for index, kind in enumerate(self.kinds):
             filled = self.distill_filled[index].clamp_max(self.distill_memory.shape[2])
             entries = int(filled.min())  # the same number of each class, so that none outweighs another

@@ -1,11 +1,14 @@
 """What all distillers share: a frozen teacher beside a student that stays a plain recognizer."""
 import os
+import re
 from dataclasses import dataclass
 
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
 from mmengine.runner import load_checkpoint
 from torch import Tensor
@@ -13,6 +16,7 @@ from torch import Tensor
 from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import HOOKS, MODELS
 
+from ..ops.graph import limb_pool
 from ..skeletons import get_layout
 
 
@@ -29,7 +33,8 @@ class Distiller(RecognizerGCN):
 
     The student is this recognizer itself: its weights carry the names of a plain `RecognizerGCN`, which loads them. What
     is needed to teach only starts with `distill_`. The teacher is frozen, in eval mode, and neither in the optimizer nor
-    in the checkpoint; its weights are read when training starts, so that a test needs none.
+    in the checkpoint; its weights are read when training starts, so that a test needs none. How often it is right is
+    logged as `teacher_acc`.
 
     A sample may bring `teacher_inputs` (made by `TeacherInput`), where the teacher sees another skeleton or other
     features of the same window than the student.
@@ -39,7 +44,6 @@ class Distiller(RecognizerGCN):
         teacher_ckpt (str): The teacher's checkpoint. Our tools put the fold and the seed of the run in the place of
             `{fold}` and `{seed}`.
         student (dict | str): Model config of a `RecognizerGCN`, or path of a config file that has one.
-        **kwargs: Passed to `RecognizerGCN`, over what `student` says.
 
     Raises:
         FileNotFoundError: There is no such config or checkpoint.
@@ -47,9 +51,9 @@ class Distiller(RecognizerGCN):
             differs.
     """
 
-    def __init__(self, teacher, teacher_ckpt, student, **kwargs):
+    def __init__(self, teacher, teacher_ckpt, student):
         student, teacher = recognizer_settings(student, 'student'), recognizer_settings(teacher, 'teacher')
-        super().__init__(**{**{key: value for key, value in student.items() if key != 'type'}, **kwargs})
+        super().__init__(**{key: value for key, value in student.items() if key != 'type'})
         teacher = MODELS.build(teacher).requires_grad_(False).eval()
         classes, taught = self.cls_head.num_classes, teacher.cls_head.num_classes
         if classes != taught:
@@ -65,7 +69,7 @@ class Distiller(RecognizerGCN):
     def load_teacher(self):
         """Read the teacher's weights; returns what its checkpoint tells of its training data, a dict."""
         path = self.teacher_ckpt
-        if not path or not os.path.isfile(path):
+        if not path or not ('://' in path or os.path.isfile(path)):
             raise FileNotFoundError(f'teacher_ckpt: {path}: no such checkpoint.')
         try:
             checkpoint = load_checkpoint(self.teacher, path, map_location='cpu', strict=True)
@@ -79,12 +83,14 @@ class Distiller(RecognizerGCN):
         """Losses by name: the student's own, and those of `distill`."""
         features, _ = self.extract_feat(inputs)
         scores = self.cls_head(features)
+        windows = len(scores) // len(data_samples)
+        data_samples = [sample for sample in data_samples for _ in range(windows)]
         losses = self.cls_head.loss_by_feat(scores, data_samples)
-        taught = self._teach(inputs, data_samples)
+        taught = self.teach(inputs, data_samples[::windows])
         labels = torch.cat([sample.gt_label for sample in data_samples]).to(scores.device)
+        losses['teacher_acc'] = (taught.scores.argmax(-1) == labels).float().mean()
         with torch.autocast(inputs.device.type, enabled=False):  # small differences are what is taught
-            losses.update(self.distill(Outputs(features.float(), scores.float()), taught,
-                                       labels.repeat_interleave(len(scores) // len(labels))))
+            losses.update(self.distill(Outputs(features.float(), scores.float()), taught, labels))
         return losses
 
     def distill(self, student, teacher, labels):
@@ -100,8 +106,12 @@ class Distiller(RecognizerGCN):
         raise NotImplementedError
 
     @torch.no_grad()
-    def _teach(self, inputs, data_samples):
+    def teach(self, inputs, data_samples):
+        """The teacher's `Outputs` of a batch."""
         if not self._loaded:
+            MMLogger.get_current_instance().warning(
+                'The config has no DistillationHook (default_hooks=dict(distillation=dict(type="DistillationHook"))): '
+                'nobody has looked whether teacher and data fit.')
             self.load_teacher()
         if 'teacher_inputs' in data_samples[0]:
             inputs = torch.stack([torch.as_tensor(sample.teacher_inputs) for sample in data_samples]).to(inputs)
@@ -116,9 +126,12 @@ def recognizer_settings(model, role):
         if not os.path.isfile(model):
             raise FileNotFoundError(f'{role}: {model}: no such config file.')
         model = Config.fromfile(model).get('model')
-    if not isinstance(model, dict) or model.get('type') != 'RecognizerGCN':
-        kind = model.get('type') if isinstance(model, dict) else type(model).__name__
+    kind = model.get('type') if isinstance(model, dict) else type(model).__name__
+    found = MODELS.get(kind) if isinstance(kind, str) else kind
+    if not isinstance(found, type) or not issubclass(found, RecognizerGCN) or issubclass(found, Distiller):
         raise ValueError(f'{role}: {kind}; expected the config of a RecognizerGCN, or the path of one.')
+    if not model.get('cls_head'):
+        raise ValueError(f'{role}: cls_head: missing; a teacher and its student both score classes.')
     return model
 
 
@@ -127,9 +140,47 @@ def layout_of(model, role):
     backbone = recognizer_settings(model, role).get('backbone') or {}
     while 'graph_cfg' not in backbone and isinstance(backbone.get('backbone'), dict):
         backbone = backbone['backbone']
-    if not (backbone.get('graph_cfg') or {}).get('layout'):
-        raise ValueError(f'{role}: backbone.graph_cfg.layout: missing; relations between joints and limbs need it.')
-    return get_layout(backbone['graph_cfg']['layout'])
+    if not backbone.get('graph_cfg'):
+        raise ValueError(f'{role}: backbone.graph_cfg: missing; relations between joints and limbs need its layout.')
+    return get_layout(backbone['graph_cfg'].get('layout', 'coco'))  # MMAction2's default
+
+
+def shared_pools(student, teacher):
+    """What the skeletons of a student and a teacher have in common.
+
+    Args:
+        student, teacher (dict | str): As of `Distiller`.
+
+    Returns:
+        tuple[bool, Tensor, Tensor]: Whether the joints are the same; of the student and of the teacher the mean over the
+        joints of each limb that both have, and of the body, (l + 1, v).
+
+    Raises:
+        ValueError: The joints differ, and no limb has the same name in both.
+    """
+    ours, theirs = layout_of(student, 'student'), layout_of(teacher, 'teacher')
+    named = not any(re.fullmatch(r'joint_\d+', name) for name in ours['joints'])
+    same = list(ours['joints']) == list(theirs['joints']) and (
+        named or (sorted(map(sorted, ours['inward'])), ours['center']) == (sorted(map(sorted, theirs['inward'])),
+                                                                           theirs['center']))
+    if same:
+        pool = limb_pool(theirs, list(theirs['limbs']))
+        return True, pool, pool.clone()
+    # what get_layout calls the limbs of a layout without any means something else in each
+    limbs = [name for name in theirs['limbs'] if name in ours['limbs'] and not re.fullmatch(r'center|branch_\d+', name)]
+    if not limbs:
+        raise ValueError(f'student: limbs {", ".join(ours["limbs"])}; the teacher has {", ".join(theirs["limbs"])}, and '
+                         'relations between different skeletons need limbs of the same name in both layouts.')
+    return False, limb_pool(ours, limbs), limb_pool(theirs, limbs)
+
+
+def check_options(**options):
+    """Refuse a weight below 0, a temperature of 0 and a memory without entries."""
+    for name, value in options.items():
+        lowest = 0 if name.endswith('weight') else 1 if name.endswith('size') else 1e-6
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= lowest:
+            raise ValueError(f'{name}: {value!r}; expected a number from {lowest:g}'
+                             + ('; memory_weight=0 switches the memory off.' if name == 'memory_size' else '.'))
 
 
 class _GatherRows(torch.autograd.Function):
@@ -157,7 +208,8 @@ class DistillationHook(Hook):
 
     Raises:
         ValueError: The model is no `Distiller`; the teacher knows other classes, or has learnt from another part of the
-            same file, so that it may have seen whom the student is tested on; or a class has no clip to learn from.
+            same file, so that it may have seen whom the student is tested on; a class has no clip to learn from; or the
+            teacher cannot see the samples.
         FileNotFoundError: There is no such checkpoint.
     """
 
@@ -167,13 +219,7 @@ class DistillationHook(Hook):
             raise ValueError(f'DistillationHook: the model is a {type(model).__name__}; expected a distiller.')
         taught, dataset = model.load_teacher(), runner.train_dataloader.dataset
         own = getattr(dataset, 'metainfo', {})
-        for field, meaning in (('classes', 'labels would mean other classes'),
-                               ('source', 'the teacher may have seen whom the student is tested on')):
-            if field == 'source' and own.get(field, [None])[0] != (taught.get(field) or [None])[0]:
-                continue  # of another file, such as motion capture of other people
-            if own.get(field) and taught.get(field) and tuple(own[field]) != tuple(taught[field]):
-                raise ValueError(f'teacher_ckpt: {model.teacher_ckpt}: {field} {", ".join(taught[field])}; the student '
-                                 f'has {", ".join(own[field])}, and {meaning}.')
+        self._compare(own, taught, model.teacher_ckpt)
         if hasattr(dataset, 'get_data_info'):
             present = {int(dataset.get_data_info(index)['label']) for index in range(len(dataset))}
             lacking = [label for label in range(model.cls_head.num_classes) if label not in present]
@@ -181,3 +227,29 @@ class DistillationHook(Hook):
                 names = own.get('classes') or list(map(str, range(model.cls_head.num_classes)))
                 raise ValueError(f'train_dataloader.dataset: no clip of class {names[lacking[0]]}; the memory of '
                                  'distillation holds every class.')
+        self._try(model, dataset)
+
+    @staticmethod
+    def _compare(own, taught, path):
+        for field, meaning in (('classes', 'labels would mean other classes'),
+                               ('source', 'the teacher may have seen whom the student is tested on')):
+            if not own.get(field) or not taught.get(field):
+                MMLogger.get_current_instance().warning(
+                    f'teacher_ckpt: {path}: {field}: unknown of the teacher or of the data; where they differ, {meaning}.')
+            elif field == 'source' and own[field][0] != taught[field][0]:
+                continue  # of another file, such as motion capture of other people
+            elif tuple(own[field]) != tuple(taught[field]):
+                raise ValueError(f'teacher_ckpt: {path}: {field} {", ".join(taught[field])}; the student has '
+                                 f'{", ".join(own[field])}, and {meaning}.')
+
+    @staticmethod
+    def _try(model, dataset):
+        """Let the teacher see one sample."""
+        batch = model.data_preprocessor(pseudo_collate([dataset[0]]), training=False)
+        try:
+            model.teach(batch['inputs'], batch['data_samples'])
+        except (RuntimeError, ValueError, IndexError) as error:
+            reason = ' '.join(str(error).split())[:200]
+            raise ValueError(f'teacher: it cannot see samples of the shape {tuple(batch["inputs"].shape)} ({reason}); '
+                             'where it has another skeleton or other features, the pipeline needs TeacherInput and '
+                             "PackActionInputs(algorithm_keys=('teacher_inputs', )).") from None

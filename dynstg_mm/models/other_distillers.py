@@ -5,10 +5,9 @@ from torch import nn
 
 from mmaction.registry import MODELS
 
-from ..ops.graph import limb_pool
 from ..ops.relation import rkd_angles, rkd_distances
 from .cgrkd import logit_loss
-from .distiller import Distiller, gather_clips, layout_of
+from .distiller import Distiller, check_options, gather_clips, shared_pools
 
 
 @MODELS.register_module()
@@ -19,11 +18,11 @@ class LogitKD(Distiller):
         teacher, teacher_ckpt, student: See `Distiller`.
         logit_weight (float): Weight of the term.
         logit_temperature (float): Temperature of the scores.
-        **kwargs: Passed to `RecognizerGCN`, over what `student` says.
     """
 
-    def __init__(self, teacher, teacher_ckpt, student, logit_weight=1., logit_temperature=4., **kwargs):
-        super().__init__(teacher, teacher_ckpt, student, **kwargs)
+    def __init__(self, teacher, teacher_ckpt, student, logit_weight=1., logit_temperature=4.):
+        check_options(logit_weight=logit_weight, logit_temperature=logit_temperature)
+        super().__init__(teacher, teacher_ckpt, student)
         self.logit_weight, self.logit_temperature = logit_weight, logit_temperature
 
     def distill(self, student, teacher, labels):
@@ -41,18 +40,15 @@ class FitNet(Distiller):
     Args:
         teacher, teacher_ckpt, student: See `Distiller`.
         feature_weight (float): Weight of the mean squared error.
-        **kwargs: Passed to `RecognizerGCN`, over what `student` says.
     """
 
-    def __init__(self, teacher, teacher_ckpt, student, feature_weight=1., **kwargs):
-        super().__init__(teacher, teacher_ckpt, student, **kwargs)
+    def __init__(self, teacher, teacher_ckpt, student, feature_weight=1.):
+        check_options(feature_weight=feature_weight)
+        super().__init__(teacher, teacher_ckpt, student)
         self.feature_weight = feature_weight
-        layouts = [layout_of(model, role) for model, role in ((student, 'student'), (teacher, 'teacher'))]
-        limbs = [name for name in layouts[1]['limbs'] if name in layouts[0]['limbs']]
-        same = layouts[0]['joints'] == layouts[1]['joints']
-        for role, layout in zip(('student', 'teacher'), layouts):
-            pool = torch.eye(layout['num_node']) if same else limb_pool(layout, limbs)
-            self.register_buffer(f'distill_{role}_pool', pool, persistent=False)
+        same, *pools = shared_pools(student, teacher)
+        for role, pool in zip(('student', 'teacher'), pools):
+            self.register_buffer(f'distill_{role}_pool', torch.eye(pool.shape[1]) if same else pool, persistent=False)
         self.distill_projection = nn.Linear(self.cls_head.in_channels, self.teacher.cls_head.in_channels)
 
     def distill(self, student, teacher, labels):
@@ -78,15 +74,17 @@ class RKD(Distiller):
     Args:
         teacher, teacher_ckpt, student: See `Distiller`.
         distance_weight, angle_weight (float): Weights of the two terms, the paper's for classification.
-        **kwargs: Passed to `RecognizerGCN`, over what `student` says.
     """
 
-    def __init__(self, teacher, teacher_ckpt, student, distance_weight=25., angle_weight=50., **kwargs):
-        super().__init__(teacher, teacher_ckpt, student, **kwargs)
+    def __init__(self, teacher, teacher_ckpt, student, distance_weight=25., angle_weight=50.):
+        check_options(distance_weight=distance_weight, angle_weight=angle_weight)
+        super().__init__(teacher, teacher_ckpt, student)
         self.weights = dict(distance=distance_weight, angle=angle_weight)
 
     def distill(self, student, teacher, labels):
         """`loss_distance` and `loss_angle`, over the clips of all ranks."""
         seen, taught = (gather_clips(outputs.features.mean((1, 3, 4))) for outputs in (student, teacher))
+        if len(seen) < 2:  # one clip has no relations
+            return {f'loss_{name}': 0 * seen.sum() for name, weight in self.weights.items() if weight}
         return {f'loss_{name}': self.weights[name] * F.smooth_l1_loss(relation(seen), relation(taught))
                 for name, relation in (('distance', rkd_distances), ('angle', rkd_angles)) if self.weights[name]}

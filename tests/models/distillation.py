@@ -23,7 +23,7 @@ def distiller(tmp_path, kind='CGRKD', teacher=None, student=None, ckpt=None, **o
     if ckpt is None:
         torch.save(dict(state_dict=MODELS.build(copy.deepcopy(teacher)).state_dict()), path)
     return MODELS.build(dict(type=kind, teacher=teacher, teacher_ckpt=str(path), student=student or recognizer(),
-                             **{**({'memory_size': 32} if kind == 'CGRKD' else {}), **options}))
+                             **{**(dict(memory_size=32) if kind == 'CGRKD' else {}), **options}))
 
 
 def batch(clips=4, seed=0):

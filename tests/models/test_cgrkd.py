@@ -159,26 +159,85 @@ def test_a_student_of_another_skeleton(tmp_path, kind):
     """The sample brings what the teacher sees; limbs and frames carry the relations."""
     student = recognizer()
     student['backbone'] = dict(student['backbone'], graph_cfg=dict(layout='gait_13'))
-    model = distiller(tmp_path, kind, student=student).train()
+    model = distiller(tmp_path, kind, student=student).eval()
     inputs, samples = batch()
-    for clip, sample in zip(inputs, samples):
-        sample.set_field(clip.numpy(), 'teacher_inputs')
-    losses = distill_losses(model, (inputs[..., :13, :], samples))
-    assert losses and all(value.isfinite() for value in losses.values())
+    names = [name for name in distill_losses(model, seen_by_both(inputs)) if name != 'loss_memory']  # it has filled
+    before, again = (distill_losses(model, seen_by_both(inputs)) for _ in range(2))
+    feet = inputs.clone()
+    feet[..., 19:, :] += torch.randn(feet[..., 19:, :].shape, generator=torch.Generator().manual_seed(1))
+    other = distill_losses(model, (inputs[..., :13, :], seen_by_both(feet)[1]))  # which the student does not see
+    assert names and all(before[name].isfinite() and before[name] == again[name] for name in names)
+    assert all(other[name] != before[name] for name in names)
     if kind == 'CGRKD':
         assert model.kinds == ('frame', 'limb')
-    inputs[..., 20:, :] += 1  # feet, which the student does not see
+
+
+def seen_by_both(inputs):
+    """A batch whose samples bring all joints to the teacher."""
+    _, samples = batch(len(inputs))
     for clip, sample in zip(inputs, samples):
         sample.set_field(clip.numpy(), 'teacher_inputs')
-    other = distill_losses(model.eval(), (inputs[..., :13, :], samples))
-    assert any(other[name] != losses[name] for name in losses)
+    return inputs[..., :13, :], samples
+
+
+def test_the_same_skeleton_is_known_by_its_names(tmp_path):
+    def student(layout):
+        model = recognizer()
+        model['backbone'] = dict(model['backbone'], graph_cfg=dict(layout=layout))
+        return model
+    own = LAYOUTS['body_25']
+    listed = {**own, 'joints': list(own['joints'])}  # as a JSON file has them
+    assert distiller(tmp_path, student=student(listed)).kinds == ('joint', 'frame', 'limb')
+    unnamed, chain = (dict(num_node=25, inward=inward, center=0) for inward in (
+        [(joint, 0) for joint in range(1, 25)], [(joint, joint - 1) for joint in range(1, 25)]))
+    teacher = recognizer(16)
+    teacher['backbone'] = dict(teacher['backbone'], graph_cfg=dict(layout=unnamed))
+    for kind in ('CGRKD', 'FitNet'):
+        distiller(tmp_path, kind, teacher, student(dict(unnamed)))
+        with pytest.raises(ValueError, match='relations between different skeletons need limbs of the same name'):
+            distiller(tmp_path, kind, teacher, student(chain))
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_several_windows_of_a_clip(tmp_path, kind):
+    model = distiller(tmp_path, kind).eval()
+    inputs, samples = batch()
+    whole = model.loss(inputs.repeat(1, 2, 1, 1, 1, 1), samples)
+    torch.testing.assert_close(whole['loss_cls'], model.loss(inputs, samples)['loss_cls'])
+    assert all(value.isfinite() for name, value in whole.items() if name.startswith('loss'))
+
+
+def test_one_clip_has_no_relations_of_the_literature(tmp_path):
+    assert all(value == 0 for value in distill_losses(distiller(tmp_path, 'RKD').eval(), batch(1)).values())
+
+
+def test_how_often_the_teacher_is_right_is_logged(tmp_path):
+    model = distiller(tmp_path).eval()
+    inputs, samples = batch()
+    model.load_teacher()
+    expected = (model.teacher(inputs, stage='head').argmax(-1) == torch.tensor([0, 1, 0, 1])).float().mean()
+    assert model.loss(inputs, samples)['teacher_acc'] == expected
+
+
+@pytest.mark.parametrize('kind, option, message', [
+    ('CGRKD', dict(memory_size=0), 'memory_size: 0; expected a number from 1; memory_weight=0 switches'),
+    ('CGRKD', dict(temperature=0), 'temperature: 0; expected a number from 1e-06'),
+    ('LogitKD', dict(logit_temperature=-1), 'logit_temperature: -1'),
+    ('RKD', dict(angle_weight=-1.), 'angle_weight: -1.0; expected a number from 0'),
+    ('FitNet', dict(feature_weight='1'), "feature_weight: '1'"),
+])
+def test_wrong_options_are_named(tmp_path, kind, option, message):
+    with pytest.raises(ValueError, match=message):
+        distiller(tmp_path, kind, **option)
 
 
 def test_half_precision(tmp_path):
     model = distiller(tmp_path).train()
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        losses = distill_losses(model)
+    for seed in (0, 1):  # the memory is empty first
+        with torch.autocast('cpu', dtype=torch.bfloat16):
+            losses = distill_losses(model, batch(seed=seed))
         sum(losses.values()).backward()
+    assert losses['loss_memory'] > 0
     assert all(value.dtype == torch.float32 and value.isfinite() for value in losses.values())
 
 
@@ -196,5 +255,7 @@ def test_wrong_teacher_is_named(tmp_path):
         distiller(tmp_path, teacher='configs/none.py', ckpt=model)
     with pytest.raises(ValueError, match='teacher: Recognizer3D; expected the config of a RecognizerGCN'):
         distiller(tmp_path, teacher=dict(type='Recognizer3D'), ckpt=model)
-    with pytest.raises(ValueError, match='teacher: backbone.graph_cfg.layout: missing'):
+    with pytest.raises(ValueError, match='student: cls_head: missing'):
+        distiller(tmp_path, student=recognizer(cls_head=None), ckpt=model)
+    with pytest.raises(ValueError, match='teacher: backbone.graph_cfg: missing'):
         distiller(tmp_path, 'CGRKD', teacher=recognizer(16, backbone=dict(type='ResNet', depth=18)), ckpt=model)

@@ -23,12 +23,13 @@ def runner(tmp_path, monkeypatch):
     """Build a runner of a shipped config with small models; `meta` goes into the teacher's checkpoint."""
     monkeypatch.chdir(ROOT)
 
-    def build(meta=None, work='work', **options):
+    def build(meta=None, work='work', teacher=None, **options):
         config = Config.fromfile(CONFIG)
         for name, width in (('student', 12), ('teacher', 16)):
             model = recognizer(width, cls_head=dict(type='GaitHead', num_classes=4, in_channels=width))
             model['backbone']['in_channels'] = 4
             config.model[name] = model
+        config.model.teacher = teacher or config.model.teacher
         path = tmp_path / 'teacher.pth'
         if not path.exists():
             torch.manual_seed(5)
@@ -72,6 +73,22 @@ def test_what_does_not_fit_is_named_before_training_starts(runner, tmp_path, met
     assert not list((tmp_path / 'work').glob('*.pth'))
 
 
+def test_a_teacher_that_cannot_see_the_samples_is_named(runner):
+    other = recognizer(16, cls_head=dict(type='GaitHead', num_classes=4, in_channels=16))
+    other['backbone'].update(in_channels=3)
+    with pytest.raises(ValueError, match='teacher: it cannot see samples of the shape .1, 1, 1, 64, 25, 4.*TeacherInput'):
+        runner(teacher=other).train()
+
+
+@pytest.mark.parametrize('off', [('batch', ), ('memory', ), ('batch', 'memory')])
+def test_terms_that_are_off_leave_no_parameter_without_gradient(tmp_path, off):
+    """Or distributed runs would stop at their second step."""
+    model = distiller(tmp_path, **{f'{term}_weight': 0 for term in off}).train()
+    losses = model.loss(*batch())
+    sum(value for name, value in losses.items() if name.startswith('loss')).backward()
+    assert all(value.grad is not None for name, value in model.named_parameters())
+
+
 def test_a_teacher_of_other_data_may_be_of_any_part_of_it(runner):
     runner(dict(source=['motion_capture.pkl', 'all']), **{'train_cfg.max_epochs': 1}).train()
 
@@ -97,7 +114,7 @@ def steps(rank, world, folder):
     call = model
     if world > 1:
         torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=world)
-        call = MMDistributedDataParallel(model)
+        call = MMDistributedDataParallel(model, broadcast_buffers=False)  # as the runner has it
     found = []
     for seed in (0, 1):
         inputs, samples = batch(8, seed)

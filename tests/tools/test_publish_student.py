@@ -22,7 +22,8 @@ def distilled(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     model = MODELS.build(Config.fromfile(CONFIG).model)
     path = tmp_path / 'epoch_20.pth'
-    meta = dict(cfg=Config.fromfile(CONFIG).pretty_text, dataset_meta=dict(classes=('a', 'b', 'c', 'd')))
+    meta = dict(cfg=Config.fromfile(CONFIG).pretty_text,
+                dataset_meta=dict(classes=('a', 'b', 'c', 'd'), source=('gait.pkl', 'train')))
     torch.save(dict(state_dict=model.state_dict(), optimizer={}, meta=meta), path)
     return path
 
@@ -36,7 +37,8 @@ def test_the_student_alone_is_written_and_loads(distilled, tmp_path, monkeypatch
     assert b'teacher' not in path.read_bytes() and b'distill' not in path.read_bytes()
     plain = MODELS.build(Config.fromfile(CONFIG).model.student)
     found = load_checkpoint(plain, str(path), strict=True)
-    assert set(found) == {'state_dict', 'meta'} and found['meta']['dataset_meta'] == dict(classes=('a', 'b', 'c', 'd'))
+    assert set(found) == {'state_dict', 'meta'} and found['meta'] == dict(
+        dataset_meta=dict(classes=('a', 'b', 'c', 'd'), source=('gait.pkl', 'train')))
     before = torch.load(distilled, weights_only=True)['state_dict']
     assert all((value == before[name]).all() for name, value in plain.state_dict().items())
 

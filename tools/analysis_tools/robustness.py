@@ -99,6 +99,10 @@ def test(model, loader):
 def measure(args):
     """Clips by model, condition and seed, and the number of classes."""
     runs = {name: find_runs(args.folder, name) for name in args.models}
+    parts = {name: [path.parent.parts[-2:] for found in runs[name].values() for _, path in found] for name in args.models}
+    for name in args.models:
+        if parts[name] != parts[args.baseline]:
+            raise ValueError(f'{args.folder}: {name} has other seeds and folds than {args.baseline}; expected the same.')
     todo = [(name, seed, run) for name in args.models for seed in runs[name] for run in runs[name][seed]]
     found = {name: [[[] for _ in runs[name]] for _ in conditions(args.kinds)] for name in args.models}
     for name, seed, (settings, path) in track(todo, 'runs'):

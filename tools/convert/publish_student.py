@@ -4,7 +4,7 @@
         work_dirs/koa_nm/epoch_30.pth --out work_dirs/small.pth
 
 Nothing of the teacher, the projection, the memory or the optimizer is left in it, nor the config with its paths; the names
-of the classes are. As MMAction2's publish_model.py does, it puts the first digits of the file's SHA-256 into its name.
+of the classes and of the training split are. As MMAction2's publish_model.py does, it puts the first digits of the file's SHA-256 into its name.
 """
 import argparse
 import hashlib
@@ -14,9 +14,8 @@ from pathlib import Path
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from dynstg_mm.cli import one_line_errors, read_config
+from dynstg_mm.cli import one_line_errors, read_config, settle_distillation
 from dynstg_mm.fileio import atomic_open
-from dynstg_mm.models.distiller import recognizer_settings
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 
@@ -34,8 +33,8 @@ def publish(args):
     register_all_modules(init_default_scope=True)
     if Path(args.out).suffix != '.pth':
         raise ValueError(f'--out: {args.out}; expected a .pth file.')
-    settings = read_config(args.config).model
-    student = MODELS.build(recognizer_settings(settings.get('student', settings), 'student'))
+    settings = settle_distillation(read_config(args.config), 0).model
+    student = MODELS.build(settings.get('student') or settings)
     checkpoint = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
     weights = checkpoint.get('state_dict') or {}
     weights = {name: value for name, value in weights.items() if not name.startswith('distill_')}
@@ -44,9 +43,10 @@ def publish(args):
     except RuntimeError as error:
         raise ValueError(f'{args.checkpoint}: of another architecture than the student of {args.config} '
                          f'({" ".join(str(error).split())[:200]} ...).') from None
-    classes = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
+    data = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    kept = {field: data.get(field) for field in ('classes', 'source')}
     buffer = io.BytesIO()
-    torch.save(dict(state_dict=student.state_dict(), meta=dict(dataset_meta=dict(classes=classes))), buffer)
+    torch.save(dict(state_dict=student.state_dict(), meta=dict(dataset_meta=kept)), buffer)
     content = buffer.getvalue()
     out = Path(args.out)
     out = out.with_name(f'{out.stem}-{hashlib.sha256(content).hexdigest()[:8]}.pth')
