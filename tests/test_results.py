@@ -1,0 +1,53 @@
+"""What the READMEs and metafiles say of results is what the kept results.json files hold."""
+import re
+
+import pytest
+import yaml
+from mmengine.config import Config
+
+from dynstg_mm.evaluation.results import is_complete, pooled, read_results
+from dynstg_mm.evaluation.statistics import mean_scores
+
+from .conftest import ROOT
+
+RESULTS = sorted((ROOT / 'configs').glob('*/results/*.json'))
+METAFILES = sorted((ROOT / 'configs').glob('*/metafile.yml'))
+
+
+@pytest.mark.parametrize('path', METAFILES, ids=lambda path: path.parent.name)
+def test_metafile_tells_what_was_measured(path):
+    content = yaml.safe_load(path.read_text())
+    collections = {collection['Name'] for collection in content['Collections']}
+    assert all((ROOT / collection['README']).is_file() for collection in content['Collections'])
+    measured = {}
+    for results in map(read_results, path.parent.glob('results/*.json')):
+        for name, model in results['models'].items():
+            if model['kind'] == 'model' and is_complete(results, name):
+                measured[model['config']] = mean_scores(pooled(results, name), len(results['classes'])), model['cost']
+    assert content['Models'] and measured
+    for model in content['Models']:
+        scores, cost = measured[model['Config']]
+        assert model['In Collection'] in collections and (ROOT / model['Config']).stem == model['Name']
+        metrics = model['Results']['Metrics']
+        assert metrics['Top 1 Accuracy'] == round(100 * scores['accuracy'], 2)
+        assert metrics['Macro-F1'] == round(scores['macro_f1'], 4)
+        assert metrics['Macro-Recall'] == round(scores['macro_recall'], 4)
+        assert model['Metadata']['Parameters'] == f'{cost["parameters"] / 1e6:.3f}M'
+        assert model['Metadata']['Epochs'] == Config.fromfile(ROOT / model['Config']).train_cfg.max_epochs
+
+
+def test_index_names_all_metafiles():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    assert index['Import'] == [str(path.relative_to(ROOT)) for path in METAFILES]
+
+
+@pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
+def test_readme_tells_what_was_measured(path):
+    """Every model's scores with their intervals stand in the table of that data set."""
+    results, text = read_results(path), (path.parents[1] / 'README.md').read_text()
+    part = re.search(rf'\n#+ [^\n]*\n(?:(?!\n## ).)*{re.escape(path.name)}(.*?)(?=\n## |\Z)', text, re.S)[1]
+    for name in results['models']:
+        if is_complete(results, name):
+            scores = mean_scores(pooled(results, name), len(results['classes']))
+            row = re.search(rf'^\| {re.escape(name)} \| (.*)$', part, re.M)[1]
+            assert row.startswith(f'{scores["accuracy"]:.3f} [') and f'| {scores["macro_f1"]:.3f} [' in row, name
