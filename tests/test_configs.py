@@ -56,7 +56,7 @@ def test_config_trains_and_tests(path, tmp_path, file_of, monkeypatch):
         if config[f'{part}_dataloader'].dataset.ann_file != SAMPLE:
             shrunk[f'{part}_dataloader.dataset.ann_file'] = file_of(config[f'{part}_dataloader'].dataset)
     if config.model.type == 'CGRKD':  # wants a clip of every class
-        chosen = [0, 30, 60, 90] if config.train_dataloader.dataset.ann_file == SAMPLE else list(range(8))
+        chosen = [0, 30, 60, 90] if config.train_dataloader.dataset.ann_file == SAMPLE else [0, 2, 4, 6]
         shrunk.update({'train_dataloader.dataset.indices': chosen, 'train_dataloader.batch_size': len(chosen)})
         shrunk['model.teacher_ckpt'] = weights_of(Config.fromfile(config.model.teacher).model, tmp_path)
     elif 'init_cfg' in config.model.backbone:

@@ -140,8 +140,9 @@ def test_rkd_is_that_of_the_paper(tmp_path):
     torch.testing.assert_close(found['loss_angle'], 50 * huber(*angles), atol=1e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize('kind', KINDS)
-@pytest.mark.parametrize('teacher, student', [('STGCN', 'DynSTGMamba'), ('DynSTGMamba', 'STGCN'), ('AAGCN', 'STGCN')])
+@pytest.mark.parametrize('kind, teacher, student', [
+    ('CGRKD', 'STGCN', 'DynSTGMamba'), ('CGRKD', 'DynSTGMamba', 'STGCN'), ('CGRKD', 'AAGCN', 'STGCN'),
+    ('LogitKD', 'STGCN', 'DynSTGMamba'), ('FitNet', 'STGCN', 'DynSTGMamba'), ('RKD', 'STGCN', 'DynSTGMamba')])
 def test_any_pair_of_backbones(tmp_path, kind, teacher, student):
     def build(name):
         if name == 'DynSTGMamba':
