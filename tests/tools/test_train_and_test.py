@@ -72,15 +72,16 @@ def test_killed_run_goes_on(tmp_path, run_tool):
 def test_two_processes_on_the_cpu(tmp_path):
     """A distilled run, which has all that a plain one has."""
     config = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
-    teacher = tmp_path / 'teacher.pth'
+    teacher, small = tmp_path / 'teacher.pth', tmp_path / 'teacher.py'
+    small.write_text(f'_base_ = {str(CONFIG)!r}\nmodel = dict(backbone=dict(base_channels=[8, 16], depths=[1, 1]), '
+                     'cls_head=dict(in_channels=16))')
     with DefaultScope.overwrite_default_scope('mmaction'):
-        settings = Config.fromfile(ROOT / Config.fromfile(config).model.teacher).model
-        torch.save(dict(state_dict=MODELS.build(settings).state_dict()), teacher)
+        torch.save(dict(state_dict=MODELS.build(Config.fromfile(small).model).state_dict()), teacher)
     environment = dict(os.environ, OMP_NUM_THREADS='1', PORT='29711',
                        PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}')
     options = ['--work-dir', tmp_path, '--cfg-options', *(option.replace('model.', 'model.student.') for option in TINY),
                f'train_dataloader.dataset.indices={list(range(0, 112, 7))}'.replace(' ', ''), 'train_cfg.max_epochs=1',
-               f'model.teacher_ckpt={teacher}']
+               f'model.teacher={small}', f'model.teacher_ckpt={teacher}']
 
     def run(script, *arguments):
         done = subprocess.run(['bash', f'tools/{script}', *map(str, arguments)], cwd=ROOT, env=environment, text=True,
