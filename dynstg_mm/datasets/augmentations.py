@@ -32,7 +32,7 @@ def _score_windows(results):
     return score.reshape(score.shape[0], count, -1, score.shape[2]).swapaxes(0, 1)
 
 
-def _check(name, value, low, high):
+def check_number(name, value, low, high):
     if not isinstance(value, (int, float)) or not low <= value <= high:
         raise ValueError(f'{name}: {value!r}; expected a number from {low:g} to {high:g}.')
     return float(value)
@@ -54,8 +54,8 @@ class RandomRot(BaseTransform):
     """
 
     def __init__(self, heading=10., *, tilt=5., up='y'):
-        self.heading = np.radians(_check('heading', heading, 0, 180))
-        self.tilt = np.radians(_check('tilt', tilt, 0, 45))
+        self.heading = np.radians(check_number('heading', heading, 0, 180))
+        self.tilt = np.radians(check_number('tilt', tilt, 0, 45))
         self.floor, self.up = vertical(up)
 
     def transform(self, results):
@@ -88,7 +88,7 @@ class RandomSwapSides(LayoutTransform):
 
     def __init__(self, prob=0.5, *, across=2, **kwargs):
         super().__init__(**kwargs)
-        self.prob, self.across = _check('prob', prob, 0, 1), across
+        self.prob, self.across = check_number('prob', prob, 0, 1), across
 
     def transform(self, results):
         layout = self.layout(results)
@@ -114,7 +114,7 @@ class RandomScale(BaseTransform):
     """
 
     def __init__(self, scale=0.1, *, same=False):
-        self.scale = np.array([_check('scale', one, 0, 0.99) for one in np.ravel(scale).tolist()])
+        self.scale = np.array([check_number('scale', one, 0, 0.99) for one in np.ravel(scale).tolist()])
         self.same = same
 
     def transform(self, results):
@@ -141,7 +141,7 @@ class RandomGaussianNoise(BaseTransform):
     """
 
     def __init__(self, sigma=0.01, *, shared=False):
-        self.sigma = _check('sigma', sigma, 0, 1e6)
+        self.sigma = check_number('sigma', sigma, 0, 1e6)
         self.shared = shared
 
     def transform(self, results):
@@ -167,8 +167,8 @@ class RandomJointDropout(LayoutTransform):
 
     def __init__(self, layout=None, *, prob=0.05, share=(0.1, 1.)):
         super().__init__(layout)
-        self.prob = _check('prob', prob, 0, 1)
-        self.share = tuple(_check('share', one, 0, 1) for one in share)
+        self.prob = check_number('prob', prob, 0, 1)
+        self.share = tuple(check_number('share', one, 0, 1) for one in share)
         if len(self.share) != 2 or self.share[0] > self.share[1]:
             raise ValueError(f'share: {share!r}; expected the shortest and the longest stretch.')
 
@@ -209,8 +209,8 @@ class RandomTimeWarp(BaseTransform):
     """
 
     def __init__(self, strength=0.1, *, waves=2):
-        self.strength = _check('strength', strength, 0, 0.5)
-        self.waves = int(_check('waves', waves, 1, 10))
+        self.strength = check_number('strength', strength, 0, 0.5)
+        self.waves = int(check_number('waves', waves, 1, 10))
 
     def transform(self, results):
         for window, score in zip(_copied_windows(results), _score_windows(results)):

@@ -11,13 +11,8 @@ from mmcv.transforms import BaseTransform
 
 from mmaction.registry import TRANSFORMS
 
-from .transforms import LayoutTransform, fail, leg_length
-
-
-def _check(name, value, low, high):
-    if not isinstance(value, (int, float)) or not low <= value <= high:
-        raise ValueError(f'{name}: {value!r}; expected a number from {low} to {high}.')
-    return value
+from .augmentations import check_number
+from .transforms import LayoutTransform, leg_length
 
 
 def _generator(results, seed):
@@ -40,7 +35,7 @@ class LoseJoints(BaseTransform):
     repeatable = True
 
     def __init__(self, share, *, seconds=0.5, seed=0):
-        self.share, self.seconds, self.seed = _check('share', share, 0, 1), _check('seconds', seconds, 0.01, 1e4), seed
+        self.share, self.seconds, self.seed = check_number('share', share, 0, 1), check_number('seconds', seconds, 0.01, 1e4), seed
 
     def transform(self, results):
         frames, joints = results['keypoint'].shape[1:3]
@@ -72,7 +67,7 @@ class AddNoise(LayoutTransform):
 
     def __init__(self, sigma, *, seed=0, layout=None):
         super().__init__(layout)
-        self.sigma, self.seed = _check('sigma', sigma, 0, 100), seed
+        self.sigma, self.seed = check_number('sigma', sigma, 0, 100), seed
 
     def transform(self, results):
         keypoint, layout = np.asarray(results['keypoint'], np.float32), self.layout(results)
@@ -99,7 +94,7 @@ class LowerRate(BaseTransform):
     repeatable = True
 
     def __init__(self, rate):
-        self.rate = _check('rate', rate, 1, 1e4)
+        self.rate = check_number('rate', rate, 1, 1e4)
 
     def transform(self, results):
         found = float(results['rate'])
@@ -121,13 +116,11 @@ class CutClip(BaseTransform):
     repeatable = True
 
     def __init__(self, seconds):
-        self.seconds = _check('seconds', seconds, 0.01, 1e6)
+        self.seconds = check_number('seconds', seconds, 0.01, 1e6)
 
     def transform(self, results):
         frames = results['keypoint'].shape[1]
         kept = min(frames, math.ceil(self.seconds * results['rate']) + 1)
-        if kept < 2:
-            fail(results, 'rate', f'{results["rate"]}; {self.seconds:g} s have one frame.')
         _keep(results, (frames - kept) // 2 + np.arange(kept))
         return results
 

@@ -90,7 +90,9 @@ def test_terms_that_are_off_leave_no_parameter_without_gradient(tmp_path, off):
 
 
 def test_a_teacher_of_other_data_may_be_of_any_part_of_it(runner):
-    runner(dict(source=['motion_capture.pkl', 'all']), **{'train_cfg.max_epochs': 1}).train()
+    run = runner(dict(source=['motion_capture.pkl', 'all']), **{'train_cfg.max_epochs': 1})
+    run.train()
+    assert run.epoch == 1
 
 
 def test_the_hook_wants_a_distiller(runner):

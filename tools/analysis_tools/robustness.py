@@ -9,6 +9,7 @@ models. Joints are lost, and clips cut, in the time that shows the person, so th
 """
 import argparse
 import copy
+import itertools
 import json
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from mmengine.runner import Runner, load_checkpoint
 from rich.progress import track
 
 from dynstg_mm.cli import one_line_errors
+from dynstg_mm.evaluation.page import MARKERS
 from dynstg_mm.evaluation.report import markdown
 from dynstg_mm.evaluation.statistics import mean_scores, subject_interval
 from dynstg_mm.fileio import atomic_open
@@ -146,7 +148,7 @@ def picture(file, scores, args):
     for axis, kind in zip(axes, args.kinds):
         chosen = [0, *(place for place, (found, _) in enumerate(places) if found == kind)]
         labels = [AS_IT_IS, *(f'{value:g}' for value in KINDS[kind][3])]
-        for name, marker in zip(args.models, 'os^Dv*P'):
+        for name, marker in zip(args.models, itertools.cycle(MARKERS)):
             axis.plot(labels, [scores[name][place] for place in chosen], marker=marker, label=name)
         axis.set_xlabel(KINDS[kind][0])
         axis.tick_params(axis='x', labelrotation=30)
