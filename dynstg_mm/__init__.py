@@ -17,7 +17,13 @@ hooks       EpochSeedHook, DistillationHook
 Letters of the shapes, the same everywhere: b batch (clips x persons), t frames, v w joints, c channels, k adjacency
 subsets, p movement phases, d inner channels, n state size.
 """
-from . import compat
+import os
+
+# Threads that wait give their core away: spinning, beside another busy process, a step takes ten times as long. OpenMP
+# reads this once, when torch is imported.
+os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+
+from . import compat  # noqa: E402
 
 compat.apply()  # before anything of MMAction2 is imported
 

@@ -20,6 +20,7 @@ import sys
 import time
 from pathlib import Path
 
+import dynstg_mm  # noqa: F401  before torch
 import numpy as np
 import torch
 from mmengine.config import Config

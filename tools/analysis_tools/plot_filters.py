@@ -8,6 +8,7 @@ first window.
 import argparse
 from pathlib import Path
 
+import dynstg_mm  # noqa: F401  before torch
 import matplotlib
 
 matplotlib.use('Agg')

@@ -13,6 +13,7 @@ import itertools
 import json
 from pathlib import Path
 
+import dynstg_mm  # noqa: F401  before torch
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
