@@ -8,7 +8,8 @@ data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDData
 transforms  KeepTrackedPerson, MapLayout, FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, AlignHeading,
             CenterSkeleton, ScaleByLegLength, GaitFeatures; to augment RandomRot, RandomScale, RandomGaussianNoise,
             RandomSwapSides, RandomJointDropout, RandomTimeWarp; to make a recording worse LoseJoints, AddNoise,
-            LowerRate, CutClip; for PoseC3D ProjectToImage; for a teacher with another skeleton TeacherInput
+            LowerRate, CutClip; for PoseC3D ProjectToImage; for a teacher with another skeleton TeacherInput, and
+            UnlabelledWindows for what it says of walks that nobody has labelled
 heads       GaitHead; GaitParameterHead, to pretrain without labels
 metric      GaitMetric
 recognizer  CGRKD, a teacher that trains a student; to judge it by, LogitKD, FitNet, RKD

@@ -7,7 +7,7 @@ from .features import GaitFeatures, feature_channels
 from .gait_dataset import AnnotationError, GaitDataset
 from .transforms import (AlignHeading, CenterSkeleton, ClipError, FillMissingJoints, KeepTrackedPerson, MapLayout,
                          MirrorDirection, ProjectToImage, ResampleRate, SampleWindows, ScaleByLegLength,
-                         TeacherInput)
+                         TeacherInput, UnlabelledWindows)
 
 __all__ = [
     'AddNoise', 'AlignHeading', 'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'CutClip',
@@ -15,5 +15,5 @@ __all__ = [
     'KeepTrackedPerson', 'LoseJoints', 'LowerRate', 'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset',
     'ProjectToImage', 'RandomGaussianNoise', 'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomSwapSides',
     'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SyntheticGaitDataset', 'TeacherInput',
-    'feature_channels'
+    'UnlabelledWindows', 'feature_channels'
 ]

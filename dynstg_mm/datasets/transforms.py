@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 from scipy.interpolate import CubicSpline
 from scipy.signal import butter, sosfiltfilt
 
-from mmaction.registry import TRANSFORMS
+from mmaction.registry import DATASETS, TRANSFORMS
 
 from ..skeletons import apply_joint_map, get_layout, map_joints, mirror_order, parents
 from .annotation import RATES, is_rate
@@ -533,6 +533,33 @@ class TeacherInput(BaseTransform):
     def transform(self, results):
         own = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in results.items()}
         results['teacher_inputs'] = self.transforms(own)['keypoint']
+        return results
+
+
+@TRANSFORMS.register_module()
+class UnlabelledWindows(BaseTransform):
+    """Add windows of walks that nobody has labelled, of which a student learns what its teacher says.
+
+    It stands before `PackActionInputs(algorithm_keys=('unlabelled_inputs', ))`; where the other data set's pipeline has a
+    `TeacherInput`, the key `unlabelled_teacher_inputs` belongs there, too.
+
+    Args:
+        dataset (dict): Data set of the walks; its pipeline makes one window a sample, as the labelled ones are, and ends
+            with `PackActionInputs`. Labels that it may have are not read.
+        num_windows (int): Windows for each sample, each of a walk drawn by chance.
+    """
+
+    def __init__(self, dataset, num_windows=1):
+        if isinstance(num_windows, bool) or not isinstance(num_windows, int) or num_windows < 1:
+            raise ValueError(f'num_windows: {num_windows!r}; expected a number of at least 1.')
+        self.dataset, self.num_windows = DATASETS.build(dataset), num_windows
+
+    def transform(self, results):
+        drawn = [self.dataset[index] for index in np.random.randint(len(self.dataset), size=self.num_windows)]
+        results['unlabelled_inputs'] = np.concatenate([sample['inputs'].numpy() for sample in drawn])
+        if 'teacher_inputs' in drawn[0]['data_samples']:
+            results['unlabelled_teacher_inputs'] = np.concatenate(
+                [sample['data_samples'].teacher_inputs for sample in drawn])
         return results
 
 

@@ -234,12 +234,12 @@ def plan_runs(models, seeds, folds, out):
     digests, runs = {}, []
     for seed, model, fold in itertools.product(seeds, models, folds):
         cfg = model.settings(fold, seed)
-        files = {cfg[part].dataset.ann_file for part in ('train_dataloader', 'test_dataloader')
-                 if 'ann_file' in cfg[part].dataset}
-        for field, path in checkpoints_of(cfg.model):
+        files = [('ann_file', path) for part in ('train_dataloader', 'test_dataloader')
+                 for path in annotation_files(cfg[part].dataset)] + list(checkpoints_of(cfg.model))
+        for field, path in files:
             if not Path(path).is_file():
-                raise CrossValidationError(f'{model.config}: {field}: {path}: no such checkpoint.')
-            files.add(path)
+                raise CrossValidationError(f'{model.config}: {field}: {path}: no such file.')
+        files = {path for _, path in files}
         for file in files - set(digests):
             digests[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
         record = dict(config=cfg.to_dict(), data={file: digests[file] for file in sorted(files)}, seed=seed, fold=fold,
@@ -247,6 +247,15 @@ def plan_runs(models, seeds, folds, out):
         record = json.loads(json.dumps(record, default=str))
         runs.append(Run(model, seed, fold, Path(out) / f'runs/{model.name}/seed{seed}/fold{fold}', record))
     return runs
+
+
+def annotation_files(settings):
+    """Paths of the annotation files in a data set's settings, those of data sets within it, too."""
+    for key, value in settings.items() if isinstance(settings, dict) else enumerate(settings):
+        if key == 'ann_file' and isinstance(value, str):
+            yield value
+        elif isinstance(value, (dict, list, tuple)):
+            yield from annotation_files(value)
 
 
 def collect(runs, failed, classes, tests, seeds, launcher, command):

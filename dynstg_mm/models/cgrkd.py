@@ -93,7 +93,8 @@ class CGRKD(Distiller):
 
     @torch.no_grad()
     def _remember(self, teacher, labels):
-        """Put the teacher's nodes of all ranks into the rings of their classes."""
+        """Put the teacher's nodes of the labelled windows of all ranks into the rings of their classes."""
+        teacher = {kind: nodes[:len(labels)] for kind, nodes in teacher.items()}
         labels = torch.cat(all_gather(labels))
         size = self.distill_memory.shape[2]
         for index, kind in enumerate(self.kinds):

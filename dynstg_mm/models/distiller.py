@@ -37,7 +37,9 @@ class Distiller(RecognizerGCN):
     logged as `teacher_acc`.
 
     A sample may bring `teacher_inputs` (made by `TeacherInput`), where the teacher sees another skeleton or other
-    features of the same window than the student.
+    features of the same window than the student, and `unlabelled_inputs` (made by `UnlabelledWindows`): windows of which
+    the student learns only what the teacher says. A teacher is nearly always right on the few clips that it has learnt by
+    heart, and has little to tell there beyond the labels; elsewhere it shows where its classes part.
 
     Args:
         teacher (dict | str): Model config of a `RecognizerGCN`, or path of a config file that has one.
@@ -80,15 +82,15 @@ class Distiller(RecognizerGCN):
         return (checkpoint.get('meta') or {}).get('dataset_meta') or {}
 
     def loss(self, inputs, data_samples, **kwargs):
-        """Losses by name: the student's own, and those of `distill`."""
-        features, _ = self.extract_feat(inputs)
+        """Losses by name: the student's own, of the labelled windows, and those of `distill`, of all."""
+        samples = [sample for sample in data_samples for _ in range(inputs.shape[1])]
+        seen = join_windows(inputs, data_samples, 'unlabelled_inputs')
+        features, _ = self.extract_feat(seen)
         scores = self.cls_head(features)
-        windows = len(scores) // len(data_samples)
-        data_samples = [sample for sample in data_samples for _ in range(windows)]
-        losses = self.cls_head.loss_by_feat(scores, data_samples)
-        taught = self.teach(inputs, data_samples[::windows])
-        labels = torch.cat([sample.gt_label for sample in data_samples]).to(scores.device)
-        losses['teacher_acc'] = (taught.scores.argmax(-1) == labels).float().mean()
+        losses = self.cls_head.loss_by_feat(scores[:len(samples)], samples)
+        taught = self.teach(inputs, data_samples)
+        labels = torch.cat([sample.gt_label for sample in samples]).to(scores.device)
+        losses['teacher_acc'] = (taught.scores[:len(labels)].argmax(-1) == labels).float().mean()
         with torch.autocast(inputs.device.type, enabled=False):  # small differences are what is taught
             losses.update(self.distill(Outputs(features.float(), scores.float()), taught, labels))
         return losses
@@ -97,8 +99,8 @@ class Distiller(RecognizerGCN):
         """What the student learns from the teacher.
 
         Args:
-            student, teacher (Outputs): Of the same clips.
-            labels (Tensor): Classes of the clips, (N, ).
+            student, teacher (Outputs): Of the same windows, the labelled ones first.
+            labels (Tensor): Classes of the labelled ones.
 
         Returns:
             dict[str, Tensor]: Losses, by names that start with `loss_`.
@@ -107,17 +109,37 @@ class Distiller(RecognizerGCN):
 
     @torch.no_grad()
     def teach(self, inputs, data_samples):
-        """The teacher's `Outputs` of a batch."""
+        """The teacher's `Outputs` of a batch, the labelled windows first."""
         if not self._loaded:
             MMLogger.get_current_instance().warning(
                 'The config has no DistillationHook (default_hooks=dict(distillation=dict(type="DistillationHook"))): '
                 'nobody has looked whether teacher and data fit.')
             self.load_teacher()
+        unlabelled = 'unlabelled_inputs'
         if 'teacher_inputs' in data_samples[0]:
             inputs = torch.stack([torch.as_tensor(sample.teacher_inputs) for sample in data_samples]).to(inputs)
+            unlabelled = 'unlabelled_teacher_inputs'
+        inputs = join_windows(inputs, data_samples, unlabelled)
         teacher = self.teacher.to(inputs.device)
         features, _ = teacher.extract_feat(inputs)
         return Outputs(features.float(), teacher.cls_head(features).float())
+
+
+def join_windows(inputs, data_samples, field):
+    """Labelled windows, and after them those that the samples bring without a label.
+
+    Shape:
+        inputs: (N, W, M, T, V, C), W windows of each sample. The samples' field: (U, M, T, V, C), or not there.
+        Result: (N * W + N * U, 1, M, T, V, C).
+    """
+    labelled = inputs.flatten(0, 1)[:, None]
+    if field not in data_samples[0]:
+        return labelled
+    more = torch.cat([torch.as_tensor(sample.get(field)) for sample in data_samples]).to(inputs)[:, None]
+    if more.shape[1:] != labelled.shape[1:]:
+        raise ValueError(f'{field}: windows (M, T, V, C) of {tuple(more.shape[2:])}; the labelled ones are of '
+                         f'{tuple(labelled.shape[2:])}.')
+    return torch.cat([labelled, more])
 
 
 def recognizer_settings(model, role):

@@ -11,7 +11,7 @@ from dynstg_mm.datasets.transforms import leg_length
 from dynstg_mm.skeletons import LAYOUTS
 from mmaction.registry import TRANSFORMS
 
-from ..conftest import ROOT
+from ..conftest import ROOT, SAMPLE
 
 BODY = LAYOUTS['body_25']
 
@@ -331,3 +331,25 @@ def test_the_teacher_keeps_its_skeleton_where_the_student_gets_another(sample):
     np.testing.assert_array_equal(both['data_samples'].teacher_inputs, plain['inputs'])
     joints = [LAYOUTS['body_25']['joints'].index(name) for name in LAYOUTS['gait_13']['joints']]
     np.testing.assert_array_equal(both['inputs'], plain['inputs'][..., joints, :])
+
+
+def test_unlabelled_windows_come_from_another_data_set(sample):
+    clip = dict(sample['annotations'][0], layout=LAYOUTS['body_25'])
+    base = Config.fromfile(ROOT / 'configs/_base_/datasets/body_25_windows.py').train_pipeline
+    shared, rest = base[:-3], base[-3:-1]
+    student = [*shared, dict(type='TeacherInput', transforms=rest), dict(type='MapLayout', layout='gait_13'), *rest]
+    keys = ('teacher_inputs', 'unlabelled_inputs', 'unlabelled_teacher_inputs')
+    others = dict(type='SyntheticGaitDataset', ann_file=str(SAMPLE), split='test', pipeline=[
+        *student, dict(type='PackActionInputs', algorithm_keys=keys[:1])])
+    pipeline = Compose([*student, dict(type='UnlabelledWindows', dataset=others, num_windows=2),
+                        dict(type='PackActionInputs', algorithm_keys=keys)])
+    np.random.seed(0)
+    one, other = pipeline(dict(clip)), pipeline(dict(clip))
+    windows = one['data_samples'].unlabelled_inputs
+    assert one['inputs'].shape == (1, 1, 64, 13, 4) and windows.shape == (2, 1, 64, 13, 4)
+    assert one['data_samples'].unlabelled_teacher_inputs.shape == (2, 1, 64, 25, 4)
+    joints = [LAYOUTS['body_25']['joints'].index(name) for name in LAYOUTS['gait_13']['joints']]
+    np.testing.assert_array_equal(windows, one['data_samples'].unlabelled_teacher_inputs[..., joints, :])
+    assert not (windows == other['data_samples'].unlabelled_inputs).all()
+    with pytest.raises(ValueError, match='num_windows: 0; expected a number of at least 1'):
+        build('UnlabelledWindows', dataset=others, num_windows=0)

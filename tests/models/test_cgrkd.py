@@ -208,6 +208,29 @@ def test_several_windows_of_a_clip(tmp_path, kind):
     assert all(value.isfinite() for name, value in whole.items() if name.startswith('loss'))
 
 
+@pytest.mark.parametrize('kind', KINDS)
+def test_unlabelled_windows_are_learnt_by_what_the_teacher_says(tmp_path, kind):
+    options = dict(memory_size=64) if kind == 'CGRKD' else {}
+    inputs, samples = batch(8)
+    whole = distill_losses(distiller(tmp_path, kind, **options).eval(), (inputs, samples))
+    for sample, window in zip(samples, inputs[4:]):
+        sample.set_field(window.numpy(), 'unlabelled_inputs')
+    model = distiller(tmp_path, kind, **options).eval()
+    losses = model.loss(inputs[:4], samples[:4])
+    plain = MODELS.build(recognizer()).eval()
+    plain.load_state_dict(model.state_dict(), strict=False)
+    torch.testing.assert_close(losses['loss_cls'], plain.loss(inputs[:4], samples[:4])['loss_cls'])
+    assert whole
+    for name, value in whole.items():
+        torch.testing.assert_close(losses[name], value)
+    if kind == 'CGRKD':
+        assert model.distill_filled[0].tolist() == [50, 50]  # the joints of the labelled clips
+    for sample in samples[:4]:
+        sample.set_field(sample.unlabelled_inputs[..., :13, :], 'unlabelled_inputs')
+    with pytest.raises(ValueError, match=r'unlabelled_inputs: windows \(M, T, V, C\) of \(1, 16, 13, 2\); the labelled'):
+        model.loss(inputs[:4], samples[:4])
+
+
 def test_one_clip_has_no_relations_of_the_literature(tmp_path):
     assert all(value == 0 for value in distill_losses(distiller(tmp_path, 'RKD').eval(), batch(1)).values())
 

@@ -159,9 +159,9 @@ def test_cores_are_divided_and_gpus_handed_out():
     (['--cfg-options', 'test_evaluator.type=AccMetric'], 'tiny.py: test_evaluator: expected a GaitMetric'),
     (['--cfg-options', 'model.cls_head.num_classes=3'], 'tiny.py: model.cls_head.num_classes: 3; '),
     (['--cfg-options', 'model.backbone.init_cfg.checkpoint=none/epoch_8.pth'],
-     'tiny.py: checkpoint: none/epoch_8.pth: no such checkpoint'),
+     'tiny.py: checkpoint: none/epoch_8.pth: no such file'),
     (['--cfg-options', 'model.teacher_ckpt=none/{seed}/{fold}.pth', '--seeds', '5'],
-     'tiny.py: teacher_ckpt: none/5/0.pth: no such checkpoint'),
+     'tiny.py: teacher_ckpt: none/5/0.pth: no such file'),
     (['--cfg-options', 'test_dataloader.dataset.ann_file=/nowhere.pkl'], '/nowhere.pkl: no such file'),
 ])
 def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, error_of, arguments, message):
