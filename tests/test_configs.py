@@ -58,6 +58,8 @@ def test_config_trains_and_tests(path, tmp_path, file_of, monkeypatch):
         for step in config[f'{part}_dataloader'].dataset.pipeline:
             if 'num_clips' in step:
                 step.num_clips = 2
+            if step.type == 'UnlabelledWindows':
+                step.dataset.ann_file = SAMPLE
     if config.model.type == 'CGRKD':  # wants a clip of every class
         chosen = [0, 30, 60, 90] if config.train_dataloader.dataset.ann_file == SAMPLE else [0, 2, 4, 6]
         shrunk.update({'train_dataloader.dataset.indices': chosen, 'train_dataloader.batch_size': len(chosen)})

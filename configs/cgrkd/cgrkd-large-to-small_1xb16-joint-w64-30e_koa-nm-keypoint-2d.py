@@ -1,6 +1,6 @@
 _base_ = '../dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py'
 
-teacher = 'dynstg-mamba-large_1xb16-joint-w64-30e_koa-nm-keypoint-2d'
+teacher = 'dynstg-mamba-large-pretrained_1xb16-joint-w64-30e_koa-nm-keypoint-2d'
 model = dict(
     _delete_=True,
     type='CGRKD',  # or LogitKD, FitNet, RKD
@@ -8,3 +8,23 @@ model = dict(
     teacher=f'configs/dynstg_mamba/{teacher}.py',
     teacher_ckpt=f'work_dirs/{teacher}/epoch_30.pth')
 default_hooks = dict(distillation=dict(type='DistillationHook'))
+
+# Beside each window of a patient, the student learns what its teacher says of a computed walk.
+meta_keys = ('frame_dir', 'subject')
+walks = dict(
+    type='SyntheticGaitDataset',
+    ann_file='data/synthetic_walks/synthetic_walks.pkl',  # data/README.md tells how it is made
+    layout=_base_.layout,
+    cache_mb=2000.,
+    pipeline=_base_.train_pipeline[:-3] + [
+        dict(type='RandomRot'),
+        dict(type='RandomScale'),
+        dict(type='RandomGaussianNoise', sigma=0.02), *_base_.train_pipeline[-3:-1],
+        dict(type='PackActionInputs', meta_keys=meta_keys)
+    ])
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=_base_.train_pipeline[:-1] + [
+            dict(type='UnlabelledWindows', dataset=walks),
+            dict(type='PackActionInputs', meta_keys=meta_keys, algorithm_keys=('unlabelled_inputs', ))
+        ]))

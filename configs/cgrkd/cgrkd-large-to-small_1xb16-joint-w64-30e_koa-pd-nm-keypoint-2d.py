@@ -1,10 +1,10 @@
-_base_ = '../dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-pd-nm-keypoint-2d.py'
+_base_ = './cgrkd-large-to-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py'
 
-teacher = 'dynstg-mamba-large_1xb16-joint-w64-30e_koa-pd-nm-keypoint-2d'
+dataset = dict(type='KOAPDNMDataset', split='three_class')
+train_dataloader = dict(dataset=dataset)
+test_dataloader = dict(dataset=dataset)
+teacher = 'dynstg-mamba-large-pretrained_1xb16-joint-w64-30e_koa-pd-nm-keypoint-2d'
 model = dict(
-    _delete_=True,
-    type='CGRKD',  # or LogitKD, FitNet, RKD
-    student=_base_.model,
+    student=dict(cls_head=dict(num_classes=3)),
     teacher=f'configs/dynstg_mamba/{teacher}.py',
     teacher_ckpt=f'work_dirs/{teacher}/epoch_30.pth')
-default_hooks = dict(distillation=dict(type='DistillationHook'))
