@@ -1,4 +1,6 @@
 """Tables of cross-validated results."""
+import itertools
+
 import numpy as np
 
 from ..fileio import atomic_open
@@ -44,7 +46,8 @@ def result_rows(results, *, cost=True):
                      *(COST[key][1](found[key]) if key in found else '' for key in costs)])
         seeds = [[by_subject(fold) for fold in folds] for folds in folds_of(results, name)]
         rows.append([name, 'subject', *_score_cells(seeds, len(results['classes']), several), *[''] * len(costs)])
-    return rows
+    said = [any(column) for _, *column in zip(*rows)]  # nothing is over folds where there are none
+    return [list(itertools.compress(row, said)) for row in rows]
 
 
 def _score_cells(seeds, classes, several):
