@@ -36,10 +36,10 @@ def file_of(annotation_file):
     return write
 
 
-def weights_of(model, folder):
-    """Path of a checkpoint with random weights of that model."""
-    torch.save(dict(state_dict=MODELS.build(model).state_dict()), folder / 'weights.pth')
-    return str(folder / 'weights.pth')
+def weights_of(model, path):
+    """Write a checkpoint with random weights of that model; returns its path."""
+    torch.save(dict(state_dict=MODELS.build(model).state_dict()), path)
+    return str(path)
 
 
 @pytest.mark.parametrize('path', [path for path in CONFIGS if not path.stem.endswith(DERIVED)],
@@ -63,10 +63,11 @@ def test_config_trains_and_tests(path, tmp_path, file_of, monkeypatch):
     if config.model.type == 'CGRKD':  # wants a clip of every class
         chosen = [0, 30, 60, 90] if config.train_dataloader.dataset.ann_file == SAMPLE else [0, 2, 4, 6]
         shrunk.update({'train_dataloader.dataset.indices': chosen, 'train_dataloader.batch_size': len(chosen)})
-        shrunk['model.teacher_ckpt'] = weights_of(Config.fromfile(config.model.teacher).model, tmp_path)
-    elif 'init_cfg' in config.model.backbone:
-        shrunk['model.backbone.init_cfg.checkpoint'] = weights_of(dict(config.model, backbone=dict(
-            config.model.backbone, init_cfg=None)), tmp_path)
+        shrunk['model.teacher_ckpt'] = weights_of(Config.fromfile(config.model.teacher).model, tmp_path / 'teacher.pth')
+    student, prefix = (config.model.student, 'model.student') if 'student' in config.model else (config.model, 'model')
+    if 'init_cfg' in student.backbone:
+        shrunk[f'{prefix}.backbone.init_cfg.checkpoint'] = weights_of(
+            dict(student, backbone=dict(student.backbone, init_cfg=None)), tmp_path / 'pretrained.pth')
     config.merge_from_dict(shrunk)
     runner = Runner.from_cfg(config)
     runner.train()

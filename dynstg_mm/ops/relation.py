@@ -20,24 +20,27 @@ def graph_nodes(x, pool, frames):
     return {name: F.normalize(value, dim=-1) for name, value in nodes.items()}
 
 
-def relation_loss(student, teacher, student_to, teacher_to, temperature):
+def relation_loss(student, teacher, student_to, teacher_to, temperature, left_out=None):
     r"""KL from the teacher's to the student's relations, :math:`S = softmax(Z Z'^T / \tau)`, averaged over rows.
 
-    One matrix product holds all pairs; a row's softmax runs over the nodes of one graph.
+    One matrix product holds all pairs; a row's softmax runs over everything that its node is compared with.
 
     Args:
         student, teacher (Tensor): Nodes, (b, n, c_s) and (b, n, c_t).
-        student_to, teacher_to (Tensor): What they are compared with, (g, m, c_s) and (g, m, c_t).
+        student_to, teacher_to (Tensor): What they are compared with, (m, c_s) and (m, c_t).
         temperature (float): Tau.
+        left_out (Tensor, optional): True where nodes of a clip are not compared with an entry, (b, m).
 
     Returns:
         Tensor: Scalar, not negative, 0 where both see the same relations.
     """
-    def logits(nodes, others):
-        return torch.einsum('bnc,gmc->bngm', nodes, others) / temperature
+    def rows(nodes, others):
+        similar = nodes @ others.T / temperature
+        if left_out is not None:
+            similar = similar.masked_fill(left_out[:, None], -1e4)  # of weight 0, and where all are left out no NaN
+        return similar.log_softmax(-1)
 
-    return F.kl_div(logits(student, student_to).log_softmax(-1), logits(teacher, teacher_to).log_softmax(-1),
-                    reduction='none', log_target=True).sum(-1).mean()
+    return F.kl_div(rows(student, student_to), rows(teacher, teacher_to), reduction='none', log_target=True).sum(-1).mean()
 
 
 def rkd_distances(clips):
