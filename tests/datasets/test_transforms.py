@@ -339,7 +339,7 @@ def test_unlabelled_windows_come_from_another_data_set(sample):
     shared, rest = base[:-3], base[-3:-1]
     student = [*shared, dict(type='TeacherInput', transforms=rest), dict(type='MapLayout', layout='gait_13'), *rest]
     keys = ('teacher_inputs', 'unlabelled_inputs', 'unlabelled_teacher_inputs')
-    others = dict(type='SyntheticGaitDataset', ann_file=str(SAMPLE), split='test', pipeline=[
+    others = dict(type='SyntheticGaitDataset', ann_file=str(SAMPLE), split='test', layout='body_25', pipeline=[
         *student, dict(type='PackActionInputs', algorithm_keys=keys[:1])])
     pipeline = Compose([*student, dict(type='UnlabelledWindows', dataset=others, num_windows=2),
                         dict(type='PackActionInputs', algorithm_keys=keys)])
