@@ -131,6 +131,9 @@ def join_windows(inputs, data_samples, field):
     Shape:
         inputs: (N, W, M, T, V, C), W windows of each sample. The samples' field: (U, M, T, V, C), or not there.
         Result: (N * W + N * U, 1, M, T, V, C).
+
+    Raises:
+        ValueError: The windows of the two are of different shapes.
     """
     labelled = inputs.flatten(0, 1)[:, None]
     if field not in data_samples[0]:
