@@ -57,7 +57,7 @@ def selective_scan(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_sof
     B, C = (value if value.dim() == 5 else value[:, :, None] for value in (B, C))
     scan = _scan_compiled if backend in ('numba', 'triton') else _scan_by_group
     y = scan(backend, u, delta, A, B, C, D, z, delta_bias, delta_softplus, reverse)
-    return y[:, 0] if flat else y
+    return y.squeeze(1) if flat else y  # a view both ways; a selection's gradient is a copy
 
 
 def selective_scan_ref(u, delta, A, B, C, D=None, z=None, delta_bias=None, delta_softplus=False, *, reverse=False):
