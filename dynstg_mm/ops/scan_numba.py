@@ -4,7 +4,8 @@ Everything is channels last, (b, t, v, d), and read where it lies: a sequence is
 as (n, d), so that the inner loops run over contiguous channels and become vector instructions, the exponential
 included. The forward pass keeps the state at every `CHUNK`-th frame; the backward pass rebuilds one chunk of states at
 a time, so its memory grows with d n t / CHUNK a sequence in place of d n t. Softplus, skip and gate run on the row of
-channels at hand, where they cost no memory at all.
+channels at hand, where they cost no memory at all. Rows are indexed, never sliced: a slice counts references, and that
+costs more than a short row.
 """
 import numba
 import numpy as np
@@ -68,135 +69,135 @@ def _softplus(x):
     return (x if x > 0 else f32(0)) + f32(2) * s * (p * q + f32(1))
 
 
-@numba.njit(inline='always', **OPTIONS)
-def _step_row(raw, bias, softplus, step):
-    for d in range(len(step)):
-        step[d] = raw[d] + bias[d]
-    if softplus:
-        for d in range(len(step)):
-            step[d] = _softplus(step[d])
-
-
 @numba.njit(**OPTIONS)
-def _forward(u, delta, A, B, C, D, bias, z, softplus, gated, reverse, block, first, last, y, kept):
-    frames, joints = u.shape[1:3]
-    blocks, states, groups = -(-joints // block), A.shape[0], len(reverse)
-    width = A.shape[1] // groups
+def _forward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, last, y, kept):
+    frames, joints, groups, width = u.shape[1:]
+    blocks, states = -(-joints // block), A.shape[0]
     step, h = np.empty(width, f32), np.empty((block, states, width), f32)
     for item in range(first, last):
         b, start = item // blocks, item % blocks * block
-        end = min(start + block, joints)
         for g in range(groups):
-            low, high = g * width, (g + 1) * width
-            skip, shift = D[low:high], bias[low:high]
             h[:] = 0
             for i in range(frames):
                 t = frames - 1 - i if reverse[g] else i
-                for v in range(start, end):
+                for v in range(start, min(start + block, joints)):
+                    j = v - start
                     if i % CHUNK == 0 and len(kept):
-                        kept[b, i // CHUNK, g, v] = h[v - start]
-                    x, out = u[b, t, v, low:high], y[b, t, v, low:high]
-                    _step_row(delta[b, t, v, low:high], shift, softplus, step)
+                        for n in range(states):
+                            for d in range(width):
+                                kept[b, i // CHUNK, g, v, n, d] = h[j, n, d]
                     for d in range(width):
-                        out[d] = skip[d] * x[d]
+                        raw = delta[b, t, v, g, d] + bias[g, d]
+                        step[d] = _softplus(raw) if softplus else raw
+                        y[b, t, v, g, d] = D[g, d] * u[b, t, v, g, d]
                     for n in range(states):
-                        state, a = h[v - start, n], A[n, low:high]
                         from_input, to_output = B[b, t, v, g, n], C[b, t, v, g, n]
                         for d in range(width):
-                            value = _exp(step[d] * a[d]) * state[d] + step[d] * x[d] * from_input
-                            state[d] = value
-                            out[d] += value * to_output
-                    if gated:
-                        gate = z[b, t, v, low:high]
+                            value = _exp(step[d] * A[n, g, d]) * h[j, n, d] + step[d] * u[b, t, v, g, d] * from_input
+                            h[j, n, d] = value
+                            y[b, t, v, g, d] += value * to_output
+                    if z is not None:
                         for d in range(width):
-                            out[d] *= gate[d] * _sigmoid(gate[d])
+                            gate = z[b, t, v, g, d]
+                            y[b, t, v, g, d] *= gate * _sigmoid(gate)
 
 
 @numba.njit(**OPTIONS)
-def _backward(u, delta, A, B, C, D, bias, z, softplus, gated, reverse, block, first, last, kept, grad, du, ddelta, dA,
+def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, last, kept, grad, du, ddelta, dA,
               dB, dC, dD, dbias, dz):
-    frames, joints = u.shape[1:3]
-    blocks, states, groups = -(-joints // block), A.shape[0], len(reverse)
-    width = A.shape[1] // groups
-    h = np.empty((block, CHUNK + 1, states, width), f32)  # h[:, i] is the state before the i-th frame of the chunk
-    decay, steps = np.empty((block, CHUNK, states, width), f32), np.empty((block, CHUNK, width), f32)
-    dh, das = np.empty((block, states, width), f32), np.empty((states, width), f32)
-    dy, out, dstep, dskip, dshift = np.empty((5, width), f32)
+    frames, joints, groups, width = u.shape[1:]
+    blocks, states = -(-joints // block), A.shape[0]
+    # of every frame of a chunk: the decay, and what it leaves of the state before
+    decay, carried = np.empty((block, CHUNK, states, width), f32), np.empty((block, CHUNK, states, width), f32)
+    steps, outs = np.empty((block, CHUNK, width), f32), np.empty((block, CHUNK, width), f32)
+    h, dh = np.empty((block, states, width), f32), np.empty((block, states, width), f32)
+    das, (dy, source, dsource, dstep, dskip, dshift) = np.empty((states, width), f32), np.empty((6, width), f32)
     for item in range(first, last):
         b, start = item // blocks, item % blocks * block
         end = min(start + block, joints)
         for g in range(groups):
-            low, high = g * width, (g + 1) * width
-            skip, shift = D[low:high], bias[low:high]
             dh[:] = 0
             for chunk in range((frames - 1) // CHUNK, -1, -1):
                 length = min(CHUNK, frames - chunk * CHUNK)
                 for v in range(start, end):
-                    h[v - start, 0] = kept[b, chunk, g, v]
+                    for n in range(states):
+                        for d in range(width):
+                            h[v - start, n, d] = kept[b, chunk, g, v, n, d]
                 for i in range(length):
                     t = frames - 1 - chunk * CHUNK - i if reverse[g] else chunk * CHUNK + i
                     for v in range(start, end):
-                        x, step = u[b, t, v, low:high], steps[v - start, i]
-                        _step_row(delta[b, t, v, low:high], shift, softplus, step)
+                        j = v - start
+                        for d in range(width):
+                            raw = delta[b, t, v, g, d] + bias[g, d]
+                            steps[j, i, d] = _softplus(raw) if softplus else raw
+                            source[d] = steps[j, i, d] * u[b, t, v, g, d]
                         for n in range(states):
-                            before, after, through = h[v - start, i, n], h[v - start, i + 1, n], decay[v - start, i, n]
-                            a, from_input = A[n, low:high], B[b, t, v, g, n]
+                            from_input = B[b, t, v, g, n]
                             for d in range(width):
-                                through[d] = _exp(step[d] * a[d])
-                                after[d] = through[d] * before[d] + step[d] * x[d] * from_input
+                                through = _exp(steps[j, i, d] * A[n, g, d])
+                                rest = through * h[j, n, d]
+                                decay[j, i, n, d] = through
+                                carried[j, i, n, d] = rest
+                                h[j, n, d] = rest + source[d] * from_input
+                        if z is not None:
+                            for d in range(width):
+                                outs[j, i, d] = D[g, d] * u[b, t, v, g, d]
+                            for n in range(states):
+                                from_input, to_output = B[b, t, v, g, n], C[b, t, v, g, n]
+                                for d in range(width):
+                                    outs[j, i, d] += (carried[j, i, n, d] + source[d] * from_input) * to_output
                 das[:] = 0
                 dskip[:] = 0
                 dshift[:] = 0
                 for i in range(length - 1, -1, -1):
                     t = frames - 1 - chunk * CHUNK - i if reverse[g] else chunk * CHUNK + i
                     for v in range(start, end):
-                        x, step, dout = u[b, t, v, low:high], steps[v - start, i], grad[b, t, v, low:high]
-                        dx = du[b, t, v, low:high]
-                        for d in range(width):
-                            dy[d] = dout[d]
-                        if gated:
-                            gate, dgate = z[b, t, v, low:high], dz[b, t, v, low:high]
+                        j = v - start
+                        if z is not None:
                             for d in range(width):
-                                out[d] = skip[d] * x[d]
-                            for n in range(states):
-                                after, to_output = h[v - start, i + 1, n], C[b, t, v, g, n]
-                                for d in range(width):
-                                    out[d] += after[d] * to_output
+                                gate, dout = z[b, t, v, g, d], grad[b, t, v, g, d]
+                                opening = _sigmoid(gate)
+                                dy[d] = dout * gate * opening
+                                slope = opening * (f32(1) + gate * (f32(1) - opening))
+                                dz[b, t, v, g, d] = dout * outs[j, i, d] * slope
+                        else:
                             for d in range(width):
-                                opening = _sigmoid(gate[d])
-                                dy[d] = dout[d] * gate[d] * opening
-                                dgate[d] = dout[d] * out[d] * opening * (f32(1) + gate[d] * (f32(1) - opening))
+                                dy[d] = grad[b, t, v, g, d]
+                        through_input = f32(0)
                         for d in range(width):
-                            dx[d] = dy[d] * skip[d]
-                            dskip[d] += dy[d] * x[d]
+                            source[d] = steps[j, i, d] * u[b, t, v, g, d]
+                            through_input += dy[d] * source[d]
+                            dsource[d] = 0
                             dstep[d] = 0
                         for n in range(states):
-                            before, after, through = h[v - start, i, n], h[v - start, i + 1, n], decay[v - start, i, n]
-                            a, dstate, da = A[n, low:high], dh[v - start, n], das[n]
                             from_input, to_output = B[b, t, v, g, n], C[b, t, v, g, n]
-                            sum_b, sum_c = f32(0), f32(0)
+                            sum_b, sum_c = f32(0), through_input * from_input
                             for d in range(width):
-                                total = dstate[d] + dy[d] * to_output
-                                back = total * through[d]
-                                decayed = back * before[d]
-                                sum_c += dy[d] * after[d]
-                                sum_b += total * step[d] * x[d]
-                                dx[d] += total * step[d] * from_input
-                                dstep[d] += total * x[d] * from_input + decayed * a[d]
-                                da[d] += decayed * step[d]
-                                dstate[d] = back
+                                total = dh[j, n, d] + dy[d] * to_output
+                                rest = carried[j, i, n, d]
+                                decayed = total * rest
+                                sum_c += dy[d] * rest
+                                sum_b += total * source[d]
+                                dsource[d] += total * from_input
+                                dstep[d] += decayed * A[n, g, d]
+                                das[n, d] += decayed * steps[j, i, d]
+                                dh[j, n, d] = total * decay[j, i, n, d]
                             dB[b, t, v, g, n] = sum_b
                             dC[b, t, v, g, n] = sum_c
-                        raw, draw = delta[b, t, v, low:high], ddelta[b, t, v, low:high]
-                        if softplus:
-                            for d in range(width):
-                                dstep[d] *= _sigmoid(raw[d] + shift[d])
                         for d in range(width):
-                            draw[d] = dstep[d]
-                            dshift[d] += dstep[d]
-                dA[:, low:high] += das  # in float64, chunk by chunk: thousands of frames are added up
-                dD[low:high] += dskip
-                dbias[low:high] += dshift
+                            x = u[b, t, v, g, d]
+                            slope = _sigmoid(delta[b, t, v, g, d] + bias[g, d]) if softplus else f32(1)
+                            draw = (dstep[d] + x * dsource[d]) * slope
+                            du[b, t, v, g, d] = dy[d] * D[g, d] + steps[j, i, d] * dsource[d]
+                            ddelta[b, t, v, g, d] = draw
+                            dskip[d] += dy[d] * x
+                            dshift[d] += draw
+                for d in range(width):  # in float64, chunk by chunk: thousands of frames are added up
+                    dD[g, d] += dskip[d]
+                    dbias[g, d] += dshift[d]
+                for n in range(states):
+                    for d in range(width):
+                        dA[n, g, d] += das[n, d]
 
 
 def scan(u, delta, A, B, C, D, bias, z, softplus, reverse):
@@ -206,25 +207,34 @@ def scan(u, delta, A, B, C, D, bias, z, softplus, reverse):
         u, delta, z: (b, t, v, d). A: (d, n). B, C: (b, t, v, g, n). D, bias: (d,). Result: (b, t, v, d).
         softplus: bool. reverse: one bool a group.
     """
-    if torch.is_grad_enabled():
-        return NumbaScan.apply(u, delta, A, B, C, D, bias, z, softplus, reverse)
-    return _run(False, u, delta, A, B, C, D, bias, z, softplus, reverse)[0]
+    u, delta, A, D, bias, z = (value if value is None else value.unflatten(-1, (len(reverse), -1))
+                               for value in (u, delta, A.T, D, bias, z))
+    run = NumbaScan.apply if torch.is_grad_enabled() else lambda *arguments: _run(False, *arguments)[0]
+    return run(u, delta, A, B, C, D, bias, z, softplus, reverse).flatten(-2)
+
+
+def _array(value):
+    return value if value is None else value.detach().numpy()
 
 
 def _run(keep_states, u, delta, A, B, C, D, bias, z, softplus, reverse):
-    """Result, inputs and options as the kernels take them, and the states kept for a backward pass."""
-    nothing = u.new_zeros(u.shape[-1]) if D is None or bias is None else None
+    """Result, inputs and options as the kernels take them, and the states kept for a backward pass.
+
+    Shape:
+        u, delta, z, result: (b, t, v, g, d). A: (n, g, d). B, C: (b, t, v, g, n). D, bias: (g, d).
+    """
+    batch, frames, joints, groups, width = u.shape
+    nothing = u.new_zeros(groups, width) if D is None or bias is None else None
     inputs = [value.contiguous() for value in (
-        u, delta, A.T, B, C, nothing if D is None else D, nothing if bias is None else bias, u if z is None else z)]
-    batch, frames, joints, channels = u.shape
-    width = channels // len(reverse)
+        u, delta, A, B, C, nothing if D is None else D, nothing if bias is None else bias)]
+    inputs += [z if z is None else z.contiguous()]
     block = min(max(1, BLOCK // width), -(-joints // 2))
-    options = softplus, z is not None, np.array(reverse), block
-    kept = u.new_empty(batch if keep_states else 0, -(-frames // CHUNK), len(reverse), joints, A.shape[1], width)
+    options = softplus, np.array(reverse), block
+    kept = u.new_empty(batch if keep_states else 0, -(-frames // CHUNK), groups, joints, len(A), width)
     y = torch.empty_like(inputs[0])
-    arrays = [value.detach().numpy() for value in inputs]
+    arrays = [_array(value) for value in inputs]
     share_out(lambda part, first, last: _forward(*arrays, *options, first, last, y.numpy(), kept.numpy()),
-              batch * -(-joints // block), u.numel() * A.shape[1])
+              batch * -(-joints // block), u.numel() * len(A))
     return y, inputs, options, kept
 
 
@@ -233,7 +243,7 @@ class NumbaScan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, u, delta, A, B, C, D, bias, z, softplus, reverse):
-        ctx.given = [value is not None for value in (D, bias, z)]
+        ctx.given = [value is not None for value in (D, bias)]
         y, inputs, ctx.options, kept = _run(True, u, delta, A, B, C, D, bias, z, softplus, reverse)
         ctx.save_for_backward(*inputs, kept)
         return y
@@ -245,14 +255,14 @@ class NumbaScan(torch.autograd.Function):
         u, delta, A, B, C, D, bias, z = inputs
         grad = grad.contiguous()
         du, ddelta, dB, dC = map(torch.empty_like, (u, delta, B, C))
-        dz = torch.empty_like(z) if ctx.given[-1] else z.new_empty(0, *z.shape[1:])
+        dz = z if z is None else torch.empty_like(z)
         total = len(u) * -(-u.shape[2] // ctx.options[-1])
         # every part sums for itself what all sequences share
         dA, dD, dbias = (torch.zeros(max_parts(total), *value.shape, dtype=torch.float64) for value in (A, D, bias))
-        arrays = [value.numpy() for value in inputs]
+        arrays = [_array(value) for value in inputs]
         share_out(lambda part, first, last: _backward(
-            *arrays, *ctx.options, first, last, *(value.numpy() for value in (
+            *arrays, *ctx.options, first, last, *(_array(value) for value in (
                 kept, grad, du, ddelta, dA[part], dB, dC, dD[part], dbias[part], dz))), total, 4 * u.numel() * len(A))
         dA, dD, dbias = (value.sum(0).float() for value in (dA, dD, dbias))
-        dD, dbias, dz = (value if given else None for value, given in zip((dD, dbias, dz), ctx.given))
-        return du, ddelta, dA.T, dB, dC, dD, dbias, dz, None, None
+        dD, dbias = (value if given else None for value, given in zip((dD, dbias), ctx.given))
+        return du, ddelta, dA, dB, dC, dD, dbias, dz, None, None
