@@ -119,6 +119,7 @@ def test_robustness_names_what_is_wrong(runs, error_of):
     assert "--baseline: 'st-gcn'; expected one of tiny" in error_of(tool, runs, '--models', 'tiny', '--baseline',
                                                                     'st-gcn', *out)
     assert 'tiny has other seeds and folds than more' in error_of(tool, runs, '--models', 'tiny', 'more', *out)
+    assert 'runs/tiny: no runs of these seeds' in error_of(tool, runs, '--models', 'tiny', '--seeds', '7', *out)
     (runs / 'runs/tiny/seed0/fold0/epoch_2.pth').unlink()
     assert 'fold0: no checkpoint of a finished run' in error_of(tool, runs, '--models', 'tiny', *out)
     assert not (runs / 'r').exists()

@@ -4,8 +4,9 @@
     python tools/analysis_tools/robustness.py work_dirs/koa_nm --models small large st-gcn --baseline st-gcn \\
         --out work_dirs/koa_nm/robustness
 
-Every checkpoint is tested on its own fold, with the recordings of the test part corrupted; a corruption is the same for all
-models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Out come robustness.json (every clip's scores), robustness.md and robustness.png.
+Every checkpoint is tested on its own fold, with the recordings of the test part corrupted; a corruption is the same for
+all models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Out
+come robustness.json (every clip's scores), robustness.md and robustness.png.
 """
 import argparse
 import copy
@@ -42,24 +43,28 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', help='--out of a cross_validate.py call with --keep-checkpoints')
     parser.add_argument('--models', nargs='+', required=True, help='names of its models')
+    parser.add_argument('--seeds', nargs='+', type=int, help='by default all')
     parser.add_argument('--baseline', help='the model whose loss the others\' is compared with; by default the last')
     parser.add_argument('--kinds', nargs='+', choices=list(KINDS), default=list(KINDS))
     parser.add_argument('--out', required=True, help='folder for robustness.json, .md and .png')
     return parser.parse_args()
 
 
-def find_runs(folder, model):
-    """Folders of a model's runs and their checkpoints, by seed."""
+def find_runs(folder, model, seeds):
+    """Settings of a model's runs and their checkpoints, by seed."""
     runs = {}
     for notes in sorted(Path(folder).glob(f'runs/{model}/seed*/fold*/run.json')):
+        if seeds and notes.parts[-3] not in {f'seed{seed}' for seed in seeds}:
+            continue
         last = notes.with_name('last_checkpoint')
         path = notes.with_name(Path(last.read_text().strip()).name) if last.is_file() else None
         if path is None or not path.is_file() or not notes.with_name('predictions.json').is_file():
             raise ValueError(f'{notes.parent}: no checkpoint of a finished run; cross_validate.py --keep-checkpoints '
-                             'keeps it.')
+                             'keeps it, and --seeds leaves out what is not finished.')
         runs.setdefault(notes.parts[-3], []).append((json.loads(notes.read_text())['record']['config'], path))
     if not runs:
-        raise ValueError(f'{folder}: runs/{model}: no runs; expected the --out of cross_validate.py.')
+        raise ValueError(f'{folder}: runs/{model}: no runs{" of these seeds" if seeds else ""}; expected the --out of '
+                         'cross_validate.py.')
     return runs
 
 
@@ -101,7 +106,7 @@ def test(model, loader):
 
 def measure(args):
     """Clips by model, condition and seed, and the number of classes."""
-    runs = {name: find_runs(args.folder, name) for name in args.models}
+    runs = {name: find_runs(args.folder, name, args.seeds) for name in args.models}
     parts = {name: [path.parent.parts[-2:] for found in runs[name].values() for _, path in found] for name in args.models}
     for name in args.models:
         if parts[name] != parts[args.baseline]:
