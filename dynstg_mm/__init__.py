@@ -20,9 +20,12 @@ subsets, p movement phases, d inner channels, n state size.
 """
 import os
 
-# Threads that wait give their core away: spinning, beside another busy process, a step takes ten times as long. OpenMP
-# reads this once, when torch is imported.
-os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+# Threads that wait give their core away, but not at once: spinning for milliseconds, as by default, a step beside another
+# busy process takes ten times as long; sleeping between any two operations, a small model's latency doubles. OpenMP reads
+# this once, when torch is imported.
+if 'OMP_WAIT_POLICY' not in os.environ:
+    os.environ['OMP_WAIT_POLICY'] = 'passive'
+    os.environ.setdefault('GOMP_SPINCOUNT', '2000')  # of GNU's OpenMP; some ten microseconds
 
 from . import compat  # noqa: E402
 
