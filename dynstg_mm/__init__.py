@@ -25,7 +25,7 @@ import os
 # this once, when torch is imported.
 if 'OMP_WAIT_POLICY' not in os.environ:
     os.environ['OMP_WAIT_POLICY'] = 'passive'
-    os.environ.setdefault('GOMP_SPINCOUNT', '2000')  # of GNU's OpenMP; some ten microseconds
+    os.environ.setdefault('GOMP_SPINCOUNT', '2000')  # turns, of GNU's OpenMP
 
 from . import compat  # noqa: E402
 

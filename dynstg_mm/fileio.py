@@ -146,7 +146,7 @@ def load_pickle(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file.')
+        raise FileNotFoundError(f'{path}: no such file; data/README.md tells how data files are got or made.')
     try:
         if not path.stat().st_size:
             raise EOFError('it is empty')

@@ -68,9 +68,6 @@ class GaitDataset(PoseDataset):
 
     def load_data_list(self):
         """Read and check the clips of the split."""
-        if not os.path.isfile(self.ann_file):
-            raise FileNotFoundError(f'{self.ann_file}: no such file; data/README.md tells how those of our configs are '
-                                    'made.')
         data = load_pickle(self.ann_file)
         if not isinstance(data, dict) or not isinstance(data.get('annotations'), list):
             self._fail('annotations: missing; expected a dict with split and annotations.')

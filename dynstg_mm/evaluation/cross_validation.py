@@ -238,8 +238,7 @@ def plan_runs(models, seeds, folds, out):
                  for path in annotation_files(cfg[part].dataset)] + list(checkpoints_of(cfg.model))
         for field, path in files:
             if not Path(path).is_file():
-                hint = '; data/README.md tells how those of our configs are made' if field == 'ann_file' else ''
-                raise CrossValidationError(f'{model.config}: {field}: {path}: no such file{hint}.')
+                raise CrossValidationError(f'{model.config}: {field}: {path}: no such file.')
         files = {path for _, path in files}
         for file in files - set(digests):
             digests[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
