@@ -180,12 +180,13 @@ def _model_fault(model, models, classes, seeds, count):
 
 
 def merge(results, other, source):
-    """Put the models of other results beside these; the clips, folds, labels, classes and seeds must be the same.
+    """Put other results of the same clips beside these: further models with the same seeds, or further seeds.
 
-    Controls that are there already are left out.
+    Of the same seeds, controls that are there already are left out. Of further seeds, the models must be the same ones.
 
     Raises:
-        ReportError: Something differs, or a name is taken; the message names `source`, where `other` is from.
+        ReportError: The clips, folds, labels or classes differ, some but not all seeds are the same, a name is taken, or
+            the models of further seeds are others; the message names `source`, where `other` is from.
     """
     if other['classes'] != results['classes']:
         raise ReportError(f'{source}: classes {other["classes"]}; the first results have {results["classes"]}.')
@@ -197,17 +198,47 @@ def merge(results, other, source):
             raise ReportError(f'{source}: clip {clip}: {describe(theirs[clip])}; the first results have '
                               f'{describe(ours[clip])}.')
         raise ReportError(f'{source}: other clips than the first results\' ({clip}); a table compares the same clips.')
-    if len(other['seeds']) != len(results['seeds']):
-        raise ReportError(f'{source}: {len(other["seeds"])} seeds; the first results have {len(results["seeds"])}.')
     order = [other['clips']['name'].index(clip) for clip in results['clips']['name']]
-    for name, model in other['models'].items():
-        if name in results['models']:
-            if model['kind'] == 'control':
-                continue
+    models = {name: dict(model, scores=[[clips[place] for place in order] for clips in model['scores']])
+              if 'scores' in model else model for name, model in other['models'].items()}
+    if other['seeds'] == results['seeds']:
+        _add_models(results, models, source)
+    elif set(other['seeds']).isdisjoint(results['seeds']):
+        _add_seeds(results, models, other['seeds'], source)
+    else:
+        raise ReportError(f'{source}: seeds {_listed(other["seeds"])}; the first results have '
+                          f'{_listed(results["seeds"])}; expected the same, or others.')
+
+
+def _listed(values):
+    return ', '.join(map(str, values))
+
+
+def _add_models(results, models, source):
+    for name, model in models.items():
+        if name not in results['models']:
+            results['models'][name] = model
+        elif model['kind'] != 'control':
             raise ReportError(f'{source}: the name {name} is taken; call one of the two otherwise.')
-        if 'scores' in model:
-            model = dict(model, scores=[[clips[place] for place in order] for clips in model['scores']])
-        results['models'][name] = model
+
+
+def _add_seeds(results, models, seeds, source):
+    if set(models) != set(results['models']):
+        raise ReportError(f'{source}: models {_listed(models)} of seeds {_listed(seeds)}; the first results have '
+                          f'{_listed(results["models"])}; expected the same models with further seeds.')
+    for name, model in results['models'].items():
+        for field in ('kind', 'config', 'options', 'members'):
+            if model.get(field) != models[name].get(field):
+                raise ReportError(f'{source}: models.{name}.{field}: {models[name].get(field)!r} of seeds '
+                                  f'{_listed(seeds)}; the first results have {model.get(field)!r}.')
+    for name, model in results['models'].items():
+        for field in ('curves', 'failed'):
+            if field in model:
+                model[field] = [*model[field], *models[name].get(field, [])]
+        if 'scores' in model:  # a row that could not be computed has none, for all seeds then
+            both = model['scores'], models[name]['scores']
+            model['scores'] = [clips for part in both for clips in part] if all(both) else []
+    results['seeds'] = [*results['seeds'], *seeds]
 
 
 def describe(row):

@@ -44,6 +44,14 @@ def test_table_page_and_control(results, run_tool):
     assert '1.000 [1.000, 1.000]' in control  # the rate gives the class away, and the table says so
 
 
+def test_what_was_put_together_is_read_again(results, run_tool):
+    together = results / 'new/results.json'
+    run_tool(REPORT, f'a={results}/model', f'b={results}/model', '--save-results', together, '--out', results / 'report')
+    done = run_tool(REPORT, together, f'c={results}/model', '--baseline', 'b', '--out', results / 'report')
+    assert done.returncode == 0, done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines() if '| clip ' in line] == ['a', 'b', 'c']
+
+
 def test_control_learns_from_the_other_folds_only(results):
     _, folds, _ = read_folds(results / 'model')
     for clip in folds[0]:

@@ -126,11 +126,36 @@ def test_results_are_put_together_clip_by_clip():
     assert pooled(results, 'b') == expected
 
 
+def test_further_seeds_are_put_together():
+    whole = make(seeds=(0, 1, 2))
+    for name in 'ab':
+        whole['models'][name].update(config=f'{name}.py', options=[], curves=[[[1., seed]] for seed in range(3)])
+    whole['models']['c'] = dict(kind='control', scores=[], note='no layout')
+    add_ensemble(whole, 'both', ['a', 'b'])
+
+    def part(*places):
+        copy = json.loads(json.dumps(whole))
+        copy['seeds'] = list(places)
+        for model in copy['models'].values():
+            model.update({field: [model[field][place] for place in places]
+                          for field in ('scores', 'curves') if model.get(field)})
+        return copy
+
+    results = part(0)
+    merge(results, part(2, 1), 'more.json')
+    assert results == part(0, 2, 1)
+    other = part(1)
+    other['models']['a']['options'] = ['model.backbone.dynamic=False']
+    with pytest.raises(ReportError, match=r"more.json: models.a.options: \['model.backbone.dynamic=False'\] of seeds 1"):
+        merge(part(0), other, 'more.json')
+
+
 @pytest.mark.parametrize('change, message', [
     (lambda other: other['clips']['label'].__setitem__(2, 0), 'clip clip_002: subject p1, label 0, fold 0; the first'),
     (lambda other: other['clips']['fold'].__setitem__(2, 1), 'clip clip_002: subject p1, label 1, fold 1; the first'),
     (lambda other: other['clips']['name'].__setitem__(2, 'else'), r"other clips than the first results' \(clip_002\)"),
-    (lambda other: other['seeds'].pop(), '2 seeds; the first results have 3'),
+    (lambda other: other.update(seeds=[2, 3, 4]), 'more.json: seeds 2, 3, 4; the first results have 0, 1, 2'),
+    (lambda other: other.update(seeds=[3, 4, 5]), 'more.json: models b of seeds 3, 4, 5; the first results have a'),
     (lambda other: other['models'].update(a=other['models'].pop('b')), 'the name a is taken'),
     (lambda other: other.update(classes=['NM', 'PD', 'KOA']), 'more.json: classes'),
 ])

@@ -5,9 +5,10 @@
     python tools/analysis_tools/report.py work_dirs/koa/results.json work_dirs/more/results.json --out work_dirs/both
 
 A folder holds the predictions.json of tools/test.py, or one folder a fold that does; a results.json is what
-tools/cross_validate.py has written. Scores are pooled over the folds, with the 95 % bootstrap interval that resamples
-subjects, and the mean and standard deviation over folds beside them. With --baseline, a second table gives every
-model's difference to that one, the interval of the difference and p-values.
+tools/cross_validate.py has written, of further models with the same seeds, or of the same models with further seeds.
+Scores are pooled over the folds, with the 95 % bootstrap interval that resamples subjects, and the mean and standard
+deviation over folds beside them. With --baseline, a second table gives every model's difference to that one, the
+interval of the difference and p-values.
 """
 import argparse
 from pathlib import Path
@@ -16,7 +17,7 @@ from dynstg_mm.cli import one_line_errors
 from dynstg_mm.evaluation.controls import add_controls
 from dynstg_mm.evaluation.page import write_page
 from dynstg_mm.evaluation.report import write_tables
-from dynstg_mm.evaluation.results import ReportError, is_complete, merge, read_results, results_of_folder
+from dynstg_mm.evaluation.results import ReportError, is_complete, merge, read_results, results_of_folder, write_results
 
 
 def main():
@@ -26,6 +27,7 @@ def main():
     parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
     parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
     parser.add_argument('--out', required=True, help='folder for results.md and results.html')
+    parser.add_argument('--save-results', metavar='FILE', help='write all of them as one results.json, too')
     with one_line_errors():
         report(parser.parse_args())
 
@@ -39,6 +41,9 @@ def report(args):
         raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')
     if args.ann_file:
         add_controls(results, args.ann_file, layout=args.layout)
+    if args.save_results:
+        Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
+        write_results(results, args.save_results)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     print(write_tables(results, out / 'results.md', args.baseline))
