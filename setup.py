@@ -24,6 +24,7 @@ setup(
         'matplotlib',
         'numba',  # the compiled kernels on the CPU
         'numpy',
+        'rich',  # progress bars
         'scikit-learn',
         'scipy>=1.15',
     ],

@@ -1,5 +1,6 @@
 """Imports run one way: ops -> layers -> models, skeletons -> models and datasets; data never imports models."""
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,27 @@ FORBIDDEN = {
 def imported(path):
     """Names of what a file imports, relative ones by their place in the package."""
     for node in ast.walk(ast.parse(path.read_text())):
+        names = []
         if isinstance(node, ast.Import):
-            yield from (alias.name.split('.')[0] for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            if node.level == 1:
-                yield path.parent.name
-            else:
-                yield (node.module or '').split('.')[0]
+            inside = ['dynstg_mm', *path.relative_to(PACKAGE).parts[:-1]]
+            module = '.'.join([*inside[:len(inside) + 1 - node.level], node.module or ''] if node.level else [node.module])
+            names = [f'{module}.{alias.name}'.replace('..', '.') for alias in node.names]
+        for name in names:
+            yield name.split('.')[1 if name.startswith('dynstg_mm.') else 0]
+
+
+def test_every_way_to_import_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], 'PACKAGE', tmp_path)
+    (tmp_path / 'ops').mkdir()
+    path = tmp_path / 'ops/some.py'
+    for line in ('from .. import models', 'from ..models import cgrkd', 'from ..models.cgrkd import CGRKD',
+                 'import dynstg_mm.models', 'from dynstg_mm.models import cgrkd', 'from dynstg_mm import models'):
+        path.write_text(line)
+        assert list(imported(path)) == ['models'], line
+    path.write_text('from .graph import limb_pool\nfrom . import graph\nimport torch.nn\n')
+    assert list(imported(path)) == ['ops', 'ops', 'torch']
 
 
 @pytest.mark.parametrize('folder', FORBIDDEN)

@@ -1,5 +1,5 @@
 _base_ = './dynstg-mamba-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py'
 
-# Of `tools/train.py configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-8e_synthetic-walks-keypoint-2d.py`
-checkpoint = 'work_dirs/dynstg-mamba-small_1xb16-joint-w64-8e_synthetic-walks-keypoint-2d/epoch_8.pth'
+# Pretrained on computed walks; data/README.md tells how.
+checkpoint = 'configs/dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-b55581c1.pth'
 model = dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=checkpoint, prefix='backbone.')))

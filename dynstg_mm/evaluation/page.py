@@ -7,7 +7,7 @@ import numpy as np
 
 from ..fileio import atomic_open
 from .report import cost_rows, difference_rows, failures, result_rows
-from .results import KINDS, is_complete, pooled
+from .results import KINDS, is_complete, leaking_subjects, pooled
 from .statistics import by_subject, calibration, class_scores, confusion_of, mean_roc, mean_scores, subject_interval
 
 # Of Okabe and Ito, safe for the colour-blind, and a second sign beside the colour.
@@ -145,8 +145,8 @@ def _forest(results, names):
     axes = figure.add_subplot()
     for row, name in enumerate(names):
         seeds = pooled(results, name)
-        for unit, part, shift, face in (('clip', seeds, -.13, COLORS[0]),
-                                        ('subject', [by_subject(clips) for clips in seeds], .13, 'white')):
+        units = [('clip', seeds, -.13, COLORS[0]), ('subject', [by_subject(clips) for clips in seeds], .13, 'white')]
+        for unit, part, shift, face in units[:1] if leaking_subjects(results) else units:
             score = mean_scores(part, classes)['macro_f1']
             low, high = subject_interval(part, classes)['macro_f1']
             axes.plot([low, high], [row + shift] * 2, color=COLORS[0], linewidth=1.8)

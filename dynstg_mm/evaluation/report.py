@@ -4,7 +4,7 @@ import itertools
 import numpy as np
 
 from ..fileio import atomic_open
-from .results import folds_of, is_complete, pooled
+from .results import folds_of, is_complete, leaking_subjects, pooled
 from .statistics import (SCORES, by_subject, classification_scores, confusion_of, mean_scores, paired_difference,
                          subject_interval)
 
@@ -21,7 +21,8 @@ def result_rows(results, *, cost=True):
 
     Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. Beside them stand the
     standard deviation over seeds, where there are several (a sample of all seeds, so n - 1), and mean ± standard
-    deviation over folds (which are all there are, so n); a fold's score is the mean over the seeds.
+    deviation over folds (which are all there are, so n); a fold's score is the mean over the seeds. Where subjects stand
+    in several folds, there is no row per subject: it would be about people whom the models know.
 
     Args:
         results (dict): As `read_results` returns them.
@@ -44,6 +45,8 @@ def result_rows(results, *, cost=True):
         found = model.get('cost') or {}
         rows.append([name, 'clip', *_score_cells(folds_of(results, name), len(results['classes']), several),
                      *(COST[key][1](found[key]) if key in found else '' for key in costs)])
+        if leaking_subjects(results):
+            continue
         seeds = [[by_subject(fold) for fold in folds] for folds in folds_of(results, name)]
         rows.append([name, 'subject', *_score_cells(seeds, len(results['classes']), several), *[''] * len(costs)])
     said = [any(column) for _, *column in zip(*rows)]  # nothing is over folds where there are none
@@ -105,8 +108,12 @@ def markdown(rows):
 
 
 def failures(results):
-    """A line for every run that failed, and for every row that could not be computed."""
-    lines = []
+    """A line for subjects on both sides of a split, every run that failed, and every row that could not be computed."""
+    lines, leaks = [], leaking_subjects(results)
+    if leaks:
+        count = len(set(results['clips']['subject']))
+        lines.append(f'leaking: {len(leaks)} of {count} subjects stand in several folds; their models had met them in '
+                     'training, and these scores say nothing about new people')
     for name, model in results['models'].items():
         lines += [f'{name}, seed {run["seed"]}, fold {run["fold"]}: {run["error"]}'
                   for run in model.get('failed') or []]

@@ -1,5 +1,6 @@
 """What cross-validation found, in one small file: every clip's scores, so that any metric can be computed later."""
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,14 @@ def is_complete(results, name):
     if model['kind'] == 'ensemble':
         return all(is_complete(results, member) for member in model['members'])
     return bool(model['scores']) and not any(score is None for clips in model['scores'] for score in clips)
+
+
+def leaking_subjects(results):
+    """Subjects who are tested in several folds, so that their models had met them in training."""
+    folds = {}
+    for subject, fold in zip(results['clips']['subject'], results['clips']['fold']):
+        folds.setdefault(subject, set()).add(fold)
+    return [subject for subject in folds if len(folds[subject]) > 1]
 
 
 def clips_of(results):
@@ -201,7 +210,9 @@ def merge(results, other, source):
     order = [other['clips']['name'].index(clip) for clip in results['clips']['name']]
     models = {name: dict(model, scores=[[clips[place] for place in order] for clips in model['scores']])
               if 'scores' in model else model for name, model in other['models'].items()}
-    if other['seeds'] == results['seeds']:
+    unknown = [None]  # of a folder of predictions, which may be of any seed
+    if other['seeds'] == results['seeds'] or len(other['seeds']) == len(results['seeds']) == 1 and unknown in (
+            other['seeds'], results['seeds']):
         _add_models(results, models, source)
     elif set(other['seeds']).isdisjoint(results['seeds']):
         _add_seeds(results, models, other['seeds'], source)
@@ -256,7 +267,8 @@ def read_folds(folder):
         tuple[list[str], list[list[dict]], list[dict]]: Classes; the clips of each fold with `clip`, `subject`, `label`,
         `score`; what training cost, where `train_summary.json` stands beside the predictions.
     """
-    paths = sorted(Path(folder).rglob('predictions.json'))
+    paths = sorted(Path(folder).rglob('predictions.json'),  # fold10 after fold2
+                   key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', str(path))])
     if not paths:
         raise ReportError(f'{folder}: no predictions.json in or below it; run tools/test.py with this --work-dir.')
     folds, classes, costs = [], None, []

@@ -262,7 +262,9 @@ class DistillationHook(Hook):
                 MMLogger.get_current_instance().warning(
                     f'teacher_ckpt: {path}: {field}: unknown of the teacher or of the data; where they differ, {meaning}.')
             elif field == 'source' and own[field][0] != taught[field][0]:
-                continue  # of another file, such as motion capture of other people
+                MMLogger.get_current_instance().warning(
+                    f'teacher_ckpt: {path}: it has learnt from {taught[field][0]}, the student learns from {own[field][0]}; '
+                    f'if people are in both, {meaning}.')
             elif tuple(own[field]) != tuple(taught[field]):
                 raise ValueError(f'teacher_ckpt: {path}: {field} {", ".join(taught[field])}; the student has '
                                  f'{", ".join(own[field])}, and {meaning}.')

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dynstg_mm.evaluation.page import write_page
-from dynstg_mm.evaluation.report import result_rows
+from dynstg_mm.evaluation.report import result_rows, write_tables
 from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, folds_of, is_complete, merge,
                                           new_results, pooled, read_results, training_cost, write_results)
 
@@ -69,6 +69,23 @@ def test_table_of_several_seeds_and_folds():
     # Seeds: 6 and 4 of 8. Folds: 4 and 2 of 4 in the first seed, 2 and 2 in the second, so .75 and .5 on average.
     assert cells['accuracy [95 %]'].startswith('0.625 [') and cells['sd over seeds'] == f'{np.std([.75, .5], ddof=1):.3f}'
     assert cells['over folds'] == '0.625 ± 0.125' and cells['n'] == '8'
+
+
+def test_subjects_in_several_folds_are_told_and_not_counted(tmp_path):
+    results = make()
+    assert {row[1] for row in result_rows(results)[1:]} == {'clip', 'subject'}
+    results['clips']['subject'][0] = results['clips']['subject'][-1]
+    assert {row[1] for row in result_rows(results)[1:]} == {'clip'}
+    write_page(results, tmp_path / 'page.html', None)
+    for text in (write_tables(results, tmp_path / 'results.md'), (tmp_path / 'page.html').read_text()):
+        assert 'leaking: 1 of 12 subjects stand in several folds' in text
+    assert 'per subject' not in (tmp_path / 'page.html').read_text()
+
+
+def test_predictions_of_an_unknown_seed_stand_beside_those_of_one():
+    results = make(models=('a', ), seeds=(0, ))
+    merge(results, make(models=('b', ), seeds=(None, )), 'folder')
+    assert set(results['models']) == {'a', 'b'} and results['seeds'] == [0]
 
 
 def test_page_needs_nothing_from_elsewhere_and_tells_what_failed(tmp_path):

@@ -4,8 +4,8 @@
         work_dirs/koa_nm/epoch_30.pth --out work_dirs/small.pth
 
 Nothing of the teacher, the projection, the memory or the optimizer is left in it, nor the config with its paths; the names
-of the classes and of the training split are. As MMAction2's publish_model.py does, it puts the first digits of the file's
-SHA-256 into its name.
+of the classes and of the training split are. Of a config without a teacher the recognizer itself is written. As MMAction2's
+publish_model.py does, it puts the first digits of the file's SHA-256 into its name.
 """
 import argparse
 import hashlib

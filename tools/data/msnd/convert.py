@@ -48,14 +48,15 @@ def read_annotations(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('folder', type=Path, help='holds dataset/*.bvh and Annotations.xlsx')
-    parser.add_argument('--out', default='data/msnd/msnd.pkl', help='annotation file to write')
+    parser.add_argument('--out', help='annotation file to write; by default data/msnd/msnd.pkl, or msnd_by_clip.pkl there')
     parser.add_argument('--jobs', type=int, default=0, help='processes; by default one a core')
     parser.add_argument('--keep-duplicates', action='store_true', help='keep both of two identical files')
     parser.add_argument('--by-clip', action='store_true', help='all files, split by clip as in papers, which leaks')
     args = parser.parse_args()
     with one_line_errors():
         labels = read_annotations(args.folder / 'Annotations.xlsx')
-        print(convert('bvh', args.folder / 'dataset', args.out, labels=labels, classes=CLASSES, layout='msnd',
+        out = args.out or f'data/msnd/msnd{"_by_clip" if args.by_clip else ""}.pkl'
+        print(convert('bvh', args.folder / 'dataset', out, labels=labels, classes=CLASSES, layout='msnd',
                       scale=0.01, folds=('by-clip', ) if args.by_clip else (5, 'loso'), name='msnd', fewer=True,
                       keep_duplicates=args.keep_duplicates or args.by_clip, jobs=args.jobs))
 
