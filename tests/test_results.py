@@ -5,6 +5,7 @@ import pytest
 import yaml
 from mmengine.config import Config
 
+from dynstg_mm.evaluation.report import difference_rows
 from dynstg_mm.evaluation.results import is_complete, pooled, read_results
 from dynstg_mm.evaluation.statistics import mean_scores
 
@@ -46,7 +47,7 @@ def test_index_names_all_metafiles():
 
 @pytest.mark.parametrize('path', RESULTS, ids=lambda path: path.stem)
 def test_readme_tells_what_was_measured(path):
-    """Every model's scores with their intervals stand in the table of that data set."""
+    """Every model's scores stand in the table of that data set, and the differences to a baseline as the tool gives them."""
     results, text = read_results(path), (path.parents[1] / 'README.md').read_text()
     part = re.search(rf'\n#+ [^\n]*\n(?:(?!\n## ).)*{re.escape(path.name)}(.*?)(?=\n## |\Z)', text, re.S)[1]
     for name in results['models']:
@@ -54,3 +55,6 @@ def test_readme_tells_what_was_measured(path):
             scores = mean_scores(pooled(results, name), len(results['classes']))
             row = re.search(rf'^\| {re.escape(name)} \| (.*)$', part, re.M)[1]
             assert row.startswith(f'{scores["accuracy"]:.3f} [') and f'| {scores["macro_f1"]:.3f} [' in row, name
+    baseline = re.search(r'^\| model \| accuracy - (\S+) ', part, re.M)[1]
+    for cells in difference_rows(results, baseline):
+        assert f'\n| {" | ".join(cells)} |\n' in part, cells[0]

@@ -6,7 +6,7 @@ import io
 import numpy as np
 
 from ..fileio import atomic_open
-from .report import cost_rows, difference_rows, failures, result_rows
+from .report import cost_rows, difference_rows, failures, protocol_rows, result_rows
 from .results import KINDS, is_complete, leaking_subjects, pooled
 from .statistics import by_subject, calibration, class_scores, confusion_of, mean_roc, mean_scores, subject_interval
 
@@ -35,18 +35,21 @@ pre { background: #f6f8fa; padding: 10px; overflow-x: auto; font-size: .8em; lin
 '''
 
 
-def write_page(results, path, baseline=None):
+def write_page(results, path, baseline=None, beside=None):
     """Write the page, whole or not at all.
 
     Args:
         results (dict): As `read_results` returns them.
         path (str | Path): The .html file.
         baseline (str, optional): The complete model that the others are compared with.
+        beside (dict[str, dict], optional): Name of a protocol -> results, for one table of the models by all of them.
     """
     complete = [name for name in results['models'] if is_complete(results, name)]
     parts = [_head(results), _section('Results', _results(results))]
     if baseline is not None and len(complete) > 1:
         parts.append(_section(f'Differences to {baseline}', _differences(results, baseline)))
+    if beside:
+        parts.append(_section('By protocol', _protocols(beside)))
     if complete:
         looks = {name: dict(color=COLORS[index % len(COLORS)], linestyle=DASHES[index // len(COLORS) % len(DASHES)],
                             marker=MARKERS[index % len(MARKERS)]) for index, name in enumerate(complete)}
@@ -118,6 +121,12 @@ def _differences(results, baseline):
         count = len(rows) - 1
         text += f' Each p speaks of one comparison; for all {count} together, compare it with 0.05 / {count}.'
     return _paragraph(text) + _table(rows)
+
+
+def _protocols(tables):
+    text = 'By clip, all folds together. Where a protocol leaks, people stand on both sides of a split: what a model gains '
+    text += 'there is re-identification, not recognition.'
+    return _paragraph(text) + _table(protocol_rows(tables))
 
 
 def _figure(width=WIDTH, height=3.6):

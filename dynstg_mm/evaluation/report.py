@@ -81,14 +81,41 @@ def difference_rows(results, baseline):
         list[list[str]]: Cells, the header first.
     """
     accuracy, macro_f1, log_loss = (f'{TITLES[score]} - {baseline} [95 %]' for score in DIFFERENCES)
-    rows = [['model', accuracy, 'p', macro_f1, 'p', log_loss]]
+    rows = [['model', accuracy, 'p', macro_f1, 'p', log_loss, 'p']]
     for name in results['models']:
         if name != baseline and is_complete(results, name):
             found = paired_difference(pooled(results, name), pooled(results, baseline), len(results['classes']))
-            cells = [('{:+.3f} [{:+.3f}, {:+.3f}]'.format(*ends), f'{p_value:.4f}')
-                     for *ends, p_value in (found[score] for score in DIFFERENCES)]
-            rows.append([name, *cells[0], *cells[1], cells[2][0]])
+            rows.append([name])
+            for *ends, p_value in (found[score] for score in DIFFERENCES):
+                rows[-1] += ['{:+.3f} [{:+.3f}, {:+.3f}]'.format(*ends), f'{p_value:.4f}']
     return rows
+
+
+def protocol_rows(tables):
+    """The same models by several protocols, side by side, per clip; a protocol that leaks is marked.
+
+    Args:
+        tables (dict[str, dict]): Name of the protocol -> results, as `read_results` returns them.
+
+    Returns:
+        list[list[str]]: Cells, the header first; empty ones where a protocol lacks the model.
+    """
+    header = ['model']
+    for protocol, results in tables.items():
+        mark = ' (leaking)' if leaking_subjects(results) else ''
+        header += [f'{TITLES[score]}, {protocol}{mark} [95 %]' for score in SCORES[:2]]
+    rows = [header]
+    for name in dict.fromkeys(name for results in tables.values() for name in results['models']):
+        rows.append([name])
+        for results in tables.values():
+            known = name in results['models'] and is_complete(results, name)
+            rows[-1] += _interval_cells(pooled(results, name), len(results['classes'])) if known else ['', '']
+    return rows
+
+
+def _interval_cells(seeds, classes):
+    means, ends = mean_scores(seeds, classes), subject_interval(seeds, classes)
+    return ['{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]) for score in SCORES[:2]]
 
 
 def cost_rows(results):
@@ -121,11 +148,12 @@ def failures(results):
     return lines
 
 
-def write_tables(results, path, baseline=None):
-    """Write the tables as Markdown, whole or not at all; returns the text."""
+def write_tables(results, path, baseline=None, beside=None):
+    """Write the tables as Markdown, whole or not at all; returns the text. `beside`: as of `protocol_rows`."""
     parts = [markdown(result_rows(results))]
     if baseline is not None and len(results['models']) > 1:
         parts.append(markdown(difference_rows(results, baseline)))
+    parts += [markdown(protocol_rows(beside))] if beside else []
     parts += ['\n'.join(f'- {line}' for line in failures(results))] if failures(results) else []
     text = '\n\n'.join(parts) + '\n'
     with atomic_open(path, encoding='utf-8') as file:

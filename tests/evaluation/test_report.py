@@ -52,6 +52,24 @@ def test_what_was_put_together_is_read_again(results, run_tool):
     assert [line.split()[1] for line in done.stdout.splitlines() if '| clip ' in line] == ['a', 'b', 'c']
 
 
+def test_protocols_stand_side_by_side(results, run_tool, error_of):
+    people, clips = results / 'people.json', results / 'clips.json'
+    for path in (people, clips):
+        run_tool(REPORT, f'a={results}/model', f'b={results}/model', '--save-results', path, '--out', results / 'report')
+    content = json.loads(clips.read_text())
+    content['clips']['subject'][0] = content['clips']['subject'][-1]
+    clips.write_text(json.dumps(dict(content, models=dict(a=content['models']['a']))))
+    both = REPORT, people, '--beside', f'by-subject={people}', f'by-clip={clips}', '--out', results / 'report'
+    done = run_tool(*both)
+    assert done.returncode == 0, done.stdout
+    for text in (done.stdout, (results / 'report/results.html').read_text().replace('\N{NO-BREAK SPACE}', ' ')):
+        assert 'macro-F1, by-subject [95 %]' in text and 'macro-F1, by-clip (leaking) [95 %]' in text
+    table = done.stdout[done.stdout.index('| model | accuracy, by-subject'):].splitlines()
+    assert [[bool(cell.strip()) for cell in line.split('|')[1:-1]] for line in table[2:4]] == [[True] * 5,
+                                                                                              [True] * 3 + [False] * 2]
+    assert "--beside: 'people.json'; expected NAME=FILE" in error_of(*both[:3], 'people.json', *both[5:])
+
+
 def test_control_learns_from_the_other_folds_only(results):
     _, folds, _ = read_folds(results / 'model')
     for clip in folds[0]:

@@ -89,10 +89,12 @@ def test_terms_that_are_off_leave_no_parameter_without_gradient(tmp_path, off):
     assert all(value.grad is not None for name, value in model.named_parameters())
 
 
-def test_a_teacher_of_other_data_may_be_of_any_part_of_it(runner):
+def test_a_teacher_of_other_data_may_be_of_any_part_of_it(runner, tmp_path):
     run = runner(dict(source=['motion_capture.pkl', 'all']), **{'train_cfg.max_epochs': 1})
     run.train()
     assert run.epoch == 1
+    log = next(tmp_path.rglob('*.log')).read_text()
+    assert 'learnt from motion_capture.pkl, the student learns from' in log
 
 
 def test_the_hook_wants_a_distiller(runner):

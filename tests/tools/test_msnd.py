@@ -81,8 +81,9 @@ def test_wrong_files_are_one_line(folder, tmp_path, error_of):
 
 
 def test_all_files_by_clip_leak(folder, tmp_path, monkeypatch):
-    out = tmp_path / 'msnd.pkl'
-    monkeypatch.setattr(sys, 'argv', ['convert.py', str(folder), '--out', str(out), '--jobs', '1', '--by-clip'])
+    out = tmp_path / 'data/msnd/msnd_by_clip.pkl'  # never in the place of the file by subject
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'argv', ['convert.py', str(folder), '--jobs', '1', '--by-clip'])
     runpy.run_path(str(CONVERT), run_name='__main__')
     data = load_pickle(out)
     tested = [clip for fold in range(5) for clip in data['split'][f'msnd_by_clip_fold{fold}_test']]

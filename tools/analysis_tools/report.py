@@ -26,6 +26,9 @@ def main():
     parser.add_argument('--ann-file', help='annotation file, for the controls on metadata alone and on gait features')
     parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
     parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
+    parser.add_argument('--beside', nargs='+', default=[], metavar='NAME=FILE',
+                        help='one more table: the models of these results.json side by side, such as '
+                        'by-subject=work_dirs/msnd/results.json by-clip=work_dirs/msnd-by-clip/results.json')
     parser.add_argument('--out', required=True, help='folder for results.md and results.html')
     parser.add_argument('--save-results', metavar='FILE', help='write all of them as one results.json, too')
     with one_line_errors():
@@ -36,6 +39,12 @@ def report(args):
     results = read(args.results[0])
     for text in args.results[1:]:
         merge(results, read(text), text.rpartition('=')[2])
+    beside = {}
+    for text in args.beside:
+        name, _, path = text.rpartition('=')
+        if not name or name in beside:
+            raise ReportError(f'--beside: {text!r}; expected NAME=FILE, another name for every file.')
+        beside[name] = read_results(path)
     complete = [name for name in results['models'] if is_complete(results, name)]
     if args.baseline not in [None, *complete]:
         raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')
@@ -46,8 +55,8 @@ def report(args):
         write_results(results, args.save_results)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    print(write_tables(results, out / 'results.md', args.baseline))
-    write_page(results, out / 'results.html', args.baseline)
+    print(write_tables(results, out / 'results.md', args.baseline, beside))
+    write_page(results, out / 'results.html', args.baseline, beside)
     print(f'{out}: results.md, results.html')
 
 
