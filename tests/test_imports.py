@@ -1,6 +1,7 @@
 """Imports run one way: ops -> layers -> models, skeletons -> models and datasets; data never imports models."""
 import ast
 import sys
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,9 @@ def imported(path):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            inside = ['dynstg_mm', *path.relative_to(PACKAGE).parts[:-1]]
-            module = '.'.join([*inside[:len(inside) + 1 - node.level], node.module or ''] if node.level else [node.module])
-            names = [f'{module}.{alias.name}'.replace('..', '.') for alias in node.names]
+            inside = '.'.join(['dynstg_mm', *path.relative_to(PACKAGE).parts[:-1]])
+            module = resolve_name('.' * node.level + (node.module or ''), inside)
+            names = [f'{module}.{alias.name}' for alias in node.names]
         for name in names:
             yield name.split('.')[1 if name.startswith('dynstg_mm.') else 0]
 

@@ -175,7 +175,7 @@ def convert(kind, source, out, *, labels=None, classes=None, folds=(5, ), seed=0
         source (str | Path): File or folder.
         out (str | Path): Annotation file (.pkl), replaced whole or not at all.
         labels, classes: As for `read_clips`.
-        folds (Sequence[int | str]): Numbers of subject folds, 'loso' or 'by-clip'; empty for none. A column split goes
+        folds (Sequence[int | str]): A number of subject folds, 'loso', 'by-clip'; empty for none. A column split goes
             before.
         seed (int): Seed of the folds.
         name (str, optional): Name of the task, with which splits begin; else that of `out`.
@@ -493,14 +493,20 @@ def make_splits(clips, name, folds, *, label='label', seed=0, fewer=False):
     Args:
         clips (list[dict]): Annotations.
         name (str): Name of the task.
-        folds (Sequence[int | str]): Numbers of folds, 'loso', or 'by-clip' for 5 folds by clip.
+        folds (Sequence[int | str]): A number of folds, 'loso', and 'by-clip' for 5 folds by clip.
         label (str): Field to stratify by.
         seed (int): Seed of the folds.
         fewer (bool): As for `subject_folds`.
 
     Returns:
         dict[str, list[str]]: Split name -> names of its clips.
+
+    Raises:
+        ValueError: As of `subject_folds`, or there are two numbers of folds, which would have the same names.
     """
+    numbers = [count for count in folds if isinstance(count, int)]
+    if len(numbers) > 1:
+        raise ValueError(f'folds: {" and ".join(map(str, numbers))}; expected one number, whose folds are {name}_fold<k>.')
     splits = {}
     for count in folds:
         if count == 'loso':

@@ -124,8 +124,8 @@ def _differences(results, baseline):
 
 
 def _protocols(tables):
-    text = 'By clip, all folds together. Where a protocol leaks, people stand on both sides of a split: what a model gains '
-    text += 'there is re-identification, not recognition.'
+    text = ('By clip, all folds together. Where a protocol leaks, people stand on both sides of a split: what a model gains '
+            'there is re-identification, not recognition.')
     return _paragraph(text) + _table(protocol_rows(tables))
 
 
@@ -151,11 +151,11 @@ def _picture(figure, alt):
 def _forest(results, names):
     classes = len(results['classes'])
     figure, said = _figure(height=0.9 + 0.5 * len(names)), []
-    axes = figure.add_subplot()
+    axes, leaks = figure.add_subplot(), leaking_subjects(results)
     for row, name in enumerate(names):
         seeds = pooled(results, name)
         units = [('clip', seeds, -.13, COLORS[0]), ('subject', [by_subject(clips) for clips in seeds], .13, 'white')]
-        for unit, part, shift, face in units[:1] if leaking_subjects(results) else units:
+        for unit, part, shift, face in units[:1] if leaks else units:
             score = mean_scores(part, classes)['macro_f1']
             low, high = subject_interval(part, classes)['macro_f1']
             axes.plot([low, high], [row + shift] * 2, color=COLORS[0], linewidth=1.8)

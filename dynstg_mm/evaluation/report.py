@@ -37,7 +37,7 @@ def result_rows(results, *, cost=True):
     header = ['model', 'per', 'n']
     for score in SCORES[:3]:
         header += [f'{TITLES[score]} [95 %]', *['sd over seeds'] * several, *['over folds'] * (score != 'macro_recall')]
-    rows = [header + [COST[key][0] for key in costs]]
+    rows, leaks = [header + [COST[key][0] for key in costs]], leaking_subjects(results)
     for name, model in results['models'].items():
         if not is_complete(results, name):
             rows.append([name, 'not computed' if 'note' in model else 'incomplete', *[''] * (len(rows[0]) - 2)])
@@ -45,7 +45,7 @@ def result_rows(results, *, cost=True):
         found = model.get('cost') or {}
         rows.append([name, 'clip', *_score_cells(folds_of(results, name), len(results['classes']), several),
                      *(COST[key][1](found[key]) if key in found else '' for key in costs)])
-        if leaking_subjects(results):
+        if leaks:
             continue
         seeds = [[by_subject(fold) for fold in folds] for folds in folds_of(results, name)]
         rows.append([name, 'subject', *_score_cells(seeds, len(results['classes']), several), *[''] * len(costs)])
@@ -56,18 +56,24 @@ def result_rows(results, *, cost=True):
 def _score_cells(seeds, classes, several):
     """Number of clips (or subjects), and a cell or three a score, from `[seed][fold][clip]`."""
     together = [[clip for fold in folds for clip in fold] for folds in seeds]
-    means, ends = mean_scores(together, classes), subject_interval(together, classes)
+    texts = _intervals(together, classes)
     by_seed = [classification_scores(confusion_of(clips, classes)) for clips in together]
     by_fold = [mean_scores(fold, classes) for fold in zip(*seeds)]
     cells = [str(len(together[0]))]
     for score in SCORES[:3]:
-        cells.append('{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]))
+        cells.append(texts[score])
         if several:
             cells.append(f'{np.std([scores[score] for scores in by_seed], ddof=1):.3f}')
         if score != 'macro_recall':
             values = [scores[score] for scores in by_fold]
             cells.append(f'{np.mean(values):.3f} ± {np.std(values):.3f}' if len(values) > 1 else '')
     return cells
+
+
+def _intervals(seeds, classes):
+    """Every score with its interval, as a cell."""
+    means, ends = mean_scores(seeds, classes), subject_interval(seeds, classes)
+    return {score: '{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]) for score in SCORES}
 
 
 def difference_rows(results, baseline):
@@ -109,13 +115,9 @@ def protocol_rows(tables):
         rows.append([name])
         for results in tables.values():
             known = name in results['models'] and is_complete(results, name)
-            rows[-1] += _interval_cells(pooled(results, name), len(results['classes'])) if known else ['', '']
+            texts = _intervals(pooled(results, name), len(results['classes'])) if known else {}
+            rows[-1] += [texts.get(score, '') for score in SCORES[:2]]
     return rows
-
-
-def _interval_cells(seeds, classes):
-    means, ends = mean_scores(seeds, classes), subject_interval(seeds, classes)
-    return ['{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]) for score in SCORES[:2]]
 
 
 def cost_rows(results):

@@ -332,7 +332,7 @@ def test_wrong_command_is_one_line(lab, error_of):
     arguments = [CONVERT, 'csv', lab, '--labels', table(lab), '--out', lab.parent / 'gait.pkl']
     assert '--dims: csv does not have it; it is for npz' in error_of(*arguments, '--dims', '2')
     assert '--folds: many; expected a number from 2, loso' in error_of(*arguments, '--folds', 'many')
-    assert '--folds: 10 5; expected one number' in error_of(*arguments, '--folds', '10', '5')
+    assert 'folds: 10 and 5; expected one number' in error_of(*arguments, '--folds', '10', '5')
     (lab / 'layout.json').write_text('{"num_node": 3')
     assert 'layout.json: not a readable JSON file' in error_of(*arguments, '--layout', lab / 'layout.json')
     (lab / 'layout.json').write_text(json.dumps(dict(num_node=3, inward=[[1, 9]], center=0)))

@@ -17,8 +17,6 @@ def parse_folds(folds):
     for count in folds:
         if count not in ('0', 'loso', 'by-clip') and not (count.isdecimal() and int(count) > 1):
             raise ConversionError(f'--folds: {count}; expected a number from 2, loso, by-clip, or 0 for none.')
-    if sum(count.isdecimal() for count in folds) > 1:
-        raise ConversionError(f'--folds: {" ".join(folds)}; expected one number, whose folds are <name>_fold<k>.')
     return [int(count) if count.isdecimal() else count for count in folds if count != '0']
 
 
