@@ -9,8 +9,9 @@ from .gait_features import gait_feature_table
 from .results import ReportError, add_model, clips_of
 
 
+METADATA = 'metadata only'
 TREES = {f'gait features + {model}': model for model in ('extra-trees', 'boosting')}
-CONTROLS = ('metadata only', *TREES)
+CONTROLS = (METADATA, *TREES)
 
 
 def add_controls(results, ann_file, *, tests=None, layout=None):
@@ -27,7 +28,7 @@ def add_controls(results, ann_file, *, tests=None, layout=None):
     blank = [0.] * len(results['classes'])
     folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or clips_of(results)).values()]
     trees = {name: functools.partial(_trees, model) for name, model in TREES.items()}
-    for measure, learners in ((_metadata, {CONTROLS[0]: _forest}),
+    for measure, learners in ((_metadata, {METADATA: _forest}),
                               (functools.partial(_gait_features, layout=layout), trees)):
         try:
             columns = measure(ann_file, folds)  # once for all learners and seeds

@@ -6,6 +6,7 @@ import io
 import numpy as np
 
 from ..fileio import atomic_open
+from .controls import METADATA
 from .report import cost_rows, difference_rows, failures, protocol_rows, result_rows
 from .results import KINDS, is_complete, leaking_subjects, pooled
 from .statistics import by_subject, calibration, class_scores, confusion_of, mean_roc, mean_scores, subject_interval
@@ -301,10 +302,10 @@ def _cost(results):
 
 
 def _control(results):
-    if results['models'].get('metadata only', {}).get('kind') != 'control':
+    if results['models'].get(METADATA, {}).get('kind') != 'control':
         return ''
     return _paragraph(
-        'The row "metadata only" is a forest that sees frame rate, length, missing joints and image size, and no '
+        f'The row "{METADATA}" is a forest that sees frame rate, length, missing joints and image size, and no '
         'movement at all: as far as it is above chance, the recordings give the class away, and a model may have '
         'learned that in place of the gait.')
 

@@ -4,11 +4,12 @@ import itertools
 import numpy as np
 
 from ..fileio import atomic_open
+from .controls import METADATA
 from .results import folds_of, is_complete, leaking_subjects, pooled
-from .statistics import (SCORES, by_subject, classification_scores, confusion_of, mean_scores, paired_difference,
-                         subject_interval)
+from .statistics import by_subject, mean_scores, paired_difference, subject_interval
 
 TITLES = dict(accuracy='accuracy', macro_f1='macro-F1', macro_recall='macro-recall', log_loss='log-loss')
+OVER_FOLDS = ('accuracy', 'macro_f1')  # what papers give
 DIFFERENCES = ('accuracy', 'macro_f1', 'log_loss')
 COST = dict(  # key -> title, how it is written
     parameters=('parameters', '{:,}'.format), multiply_adds=('multiply-adds', lambda value: f'{value / 1e9:.3f} G'),
@@ -35,10 +36,11 @@ def result_rows(results, *, cost=True):
     costs = [key for key in COST
              if cost and any(key in (model.get('cost') or {}) for model in results['models'].values())]
     header = ['model', 'per', 'n']
-    for score in SCORES[:3]:
-        header += [f'{TITLES[score]} [95 %]', *['sd over seeds'] * several, *['over folds'] * (score != 'macro_recall')]
+    for score, title in TITLES.items():
+        header += [f'{title} [95 %]', *['sd over seeds'] * several, *['over folds'] * (score in OVER_FOLDS)]
     rows, leaks = [header + [COST[key][0] for key in costs]], leaking_subjects(results)
-    for name, model in results['models'].items():
+    for name in _in_order(results):
+        model = results['models'][name]
         if not is_complete(results, name):
             rows.append([name, 'not computed' if 'note' in model else 'incomplete', *[''] * (len(rows[0]) - 2)])
             continue
@@ -53,18 +55,23 @@ def result_rows(results, *, cost=True):
     return [list(itertools.compress(row, said)) for row in rows]
 
 
+def _in_order(results):
+    """Names of the models, the control on metadata last: what is not above it may not have seen the gait."""
+    return sorted(results['models'], key=METADATA.__eq__)
+
+
 def _score_cells(seeds, classes, several):
     """Number of clips (or subjects), and a cell or three a score, from `[seed][fold][clip]`."""
     together = [[clip for fold in folds for clip in fold] for folds in seeds]
     texts = _intervals(together, classes)
-    by_seed = [classification_scores(confusion_of(clips, classes)) for clips in together]
+    by_seed = [mean_scores([clips], classes) for clips in together]
     by_fold = [mean_scores(fold, classes) for fold in zip(*seeds)]
     cells = [str(len(together[0]))]
-    for score in SCORES[:3]:
+    for score in TITLES:
         cells.append(texts[score])
         if several:
             cells.append(f'{np.std([scores[score] for scores in by_seed], ddof=1):.3f}')
-        if score != 'macro_recall':
+        if score in OVER_FOLDS:
             values = [scores[score] for scores in by_fold]
             cells.append(f'{np.mean(values):.3f} ± {np.std(values):.3f}' if len(values) > 1 else '')
     return cells
@@ -73,7 +80,7 @@ def _score_cells(seeds, classes, several):
 def _intervals(seeds, classes):
     """Every score with its interval, as a cell."""
     means, ends = mean_scores(seeds, classes), subject_interval(seeds, classes)
-    return {score: '{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]) for score in SCORES}
+    return {score: '{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]) for score in TITLES}
 
 
 def difference_rows(results, baseline):
@@ -88,7 +95,7 @@ def difference_rows(results, baseline):
     """
     accuracy, macro_f1, log_loss = (f'{TITLES[score]} - {baseline} [95 %]' for score in DIFFERENCES)
     rows = [['model', accuracy, 'p', macro_f1, 'p', log_loss, 'p']]
-    for name in results['models']:
+    for name in _in_order(results):
         if name != baseline and is_complete(results, name):
             found = paired_difference(pooled(results, name), pooled(results, baseline), len(results['classes']))
             rows.append([name])
@@ -109,14 +116,14 @@ def protocol_rows(tables):
     header = ['model']
     for protocol, results in tables.items():
         mark = ' (leaking)' if leaking_subjects(results) else ''
-        header += [f'{TITLES[score]}, {protocol}{mark} [95 %]' for score in SCORES[:2]]
+        header += [f'{TITLES[score]}, {protocol}{mark} [95 %]' for score in OVER_FOLDS]
     rows = [header]
-    for name in dict.fromkeys(name for results in tables.values() for name in results['models']):
+    for name in sorted(dict.fromkeys(itertools.chain(*map(_in_order, tables.values()))), key=METADATA.__eq__):
         rows.append([name])
         for results in tables.values():
             known = name in results['models'] and is_complete(results, name)
             texts = _intervals(pooled(results, name), len(results['classes'])) if known else {}
-            rows[-1] += [texts.get(score, '') for score in SCORES[:2]]
+            rows[-1] += [texts.get(score, '') for score in OVER_FOLDS]
     return rows
 
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 SCORES = ('accuracy', 'macro_f1', 'macro_recall', 'macro_precision')
+ALL_SCORES = (*SCORES, 'log_loss')
 
 
 def confusion_of(clips, num_classes):
@@ -51,10 +52,12 @@ def mean_scores(seeds, num_classes):
         num_classes (int): C.
 
     Returns:
-        dict[str, float]: The keys of `SCORES`.
+        dict[str, float]: The keys of `SCORES`, and `log_loss`, the mean of -log of the score of the true class, which
+        also hears how sure a model is.
     """
-    found = [classification_scores(confusion_of(clips, num_classes)) for clips in seeds]
-    return {name: float(np.mean([scores[name] for scores in found])) for name in SCORES}
+    found = [dict(classification_scores(confusion_of(clips, num_classes)), log_loss=np.mean(_log_losses(clips)))
+             for clips in seeds]
+    return {name: float(np.mean([scores[name] for scores in found])) for name in ALL_SCORES}
 
 
 def by_subject(clips):
@@ -85,11 +88,12 @@ def subject_interval(seeds, num_classes, *, resamples=2000, level=0.95, seed=0):
         seed (int): Of the draws.
 
     Returns:
-        dict[str, tuple[float, float]]: Score name -> lower and upper end.
+        dict[str, tuple[float, float]]: Of the keys of `mean_scores`, lower and upper end.
     """
-    confusions, _ = _subject_tables(seeds, list(_members(seeds[0])), num_classes)
-    drawn = classification_scores(_sum(_draws(len(confusions), resamples, seed), confusions))
-    return {name: _ends(values.mean(-1), level) for name, values in drawn.items()}
+    subjects = list(_members(seeds[0]))
+    draws = _draws(len(subjects), resamples, seed)
+    drawn = _scores(*(_sum(draws, part) for part in _subject_tables(seeds, subjects, num_classes)))
+    return {name: _ends(values, level) for name, values in zip(ALL_SCORES, drawn.T)}
 
 
 def paired_difference(seeds, baseline, num_classes, *, resamples=2000, level=0.95, seed=0):
@@ -110,9 +114,8 @@ def paired_difference(seeds, baseline, num_classes, *, resamples=2000, level=0.9
         resamples, level, seed: As in `subject_interval`.
 
     Returns:
-        dict[str, tuple[float, float, float, float]]: Difference of the means over seeds, lower and upper end, p-value,
-        for every score and for `log_loss`, the mean of -log of the score of the true class, which also hears how sure a
-        model is.
+        dict[str, tuple[float, float, float, float]]: Of the keys of `mean_scores`: difference of the means over seeds,
+        lower and upper end, p-value.
 
     Raises:
         ValueError: The clips or the numbers of seeds are not the same.
@@ -138,7 +141,7 @@ def paired_difference(seeds, baseline, num_classes, *, resamples=2000, level=0.9
     larger = (np.abs(chance) >= np.abs(observed) - 1e-12).sum(0)
     p_values = larger / len(chance) if exact else (larger + 1) / (len(chance) + 1)
     return {name: (float(observed[index]), *_ends(drawn[:, index], level), float(p_values[index]))
-            for index, name in enumerate((*SCORES, 'log_loss'))}
+            for index, name in enumerate(ALL_SCORES)}
 
 
 def mean_roc(seeds, num_classes, rates):
@@ -197,8 +200,11 @@ def _subject_tables(seeds, subjects, num_classes):
     """Confusion matrices (N, S, C, C) and summed log-losses (N, S) of every subject and seed."""
     members = [_members(clips) for clips in seeds]
     return (np.array([[confusion_of(part[subject], num_classes) for part in members] for subject in subjects]),
-            np.array([[sum(-np.log(max(clip['score'][clip['label']], 1e-12)) for clip in part[subject])
-                       for part in members] for subject in subjects]))
+            np.array([[sum(_log_losses(part[subject])) for part in members] for subject in subjects]))
+
+
+def _log_losses(clips):
+    return [-np.log(max(clip['score'][clip['label']], 1e-12)) for clip in clips]
 
 
 def _sum(weights, tables):
