@@ -30,8 +30,10 @@ class GaitHead(GCNHead):
 
     def forward(self, x, **kwargs):
         """Scores of features."""
-        swing = (x.var(3, correction=0) + 1e-5).sqrt()  # of a feature that stands still the gradient is 0, not infinite
-        pooled = torch.cat([x.mean((1, 3, 4)), swing.mean((1, 3))], 1)
+        mean = x.mean(3, keepdim=True)
+        variance = (x - mean).square().mean(3)  # `var` takes two to four times as long
+        swing = (variance + 1e-5).sqrt()  # of a feature that stands still the gradient is 0, not infinite
+        pooled = torch.cat([mean.mean((1, 3, 4)), swing.mean((1, 3))], 1)
         return self.fc(pooled if self.dropout is None else self.dropout(pooled))
 
 

@@ -13,6 +13,7 @@ import torch
 
 # Numba's cache looks at this file alone: whoever changes _sigmoid or OPTIONS changes a line here, too.
 from .scan_numba import OPTIONS, _sigmoid, f32
+from .temporal_filter import branch_sizes
 from .threads import max_parts, share_out
 
 
@@ -134,15 +135,21 @@ def _places(offsets):
     return taps, places.reshape(len(offsets[0]), len(offsets))
 
 
-def depthwise(x, kernel, bias, silu, offsets, bounds, stride):
+@functools.cache
+def _bounds(channels, branches):
+    """The branches' channels, (branches + 1,)."""
+    return np.cumsum([0, *branch_sizes(channels, branches)])
+
+
+def depthwise(x, kernel, bias, silu, offsets, stride):
     """`temporal_filter` of float32 tensors on the CPU.
 
     Shape:
         x: (b, t, v, c). kernel: (b, t', j, c) or (1, 1, j, c). bias: (c,) or None. offsets: (branches, j), tuples.
-        bounds: (branches + 1,), the branches' channels. Result: (b, t', v, c).
+        Result: (b, t', v, c).
     """
     arguments = x.contiguous(), kernel.contiguous(), x.new_zeros(x.shape[-1]) if bias is None else bias
-    options = silu, *_places(offsets), bounds, stride
+    options = silu, *_places(offsets), _bounds(x.shape[-1], len(offsets)), stride
     return (NumbaFilter.apply if torch.is_grad_enabled() else _run)(*arguments, options)
 
 

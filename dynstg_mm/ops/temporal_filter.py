@@ -1,5 +1,4 @@
 """Depthwise filters along time, one kernel for all frames or one for each."""
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -37,9 +36,8 @@ def temporal_filter(x, kernel, offsets, stride=1, bias=None, silu=False, *, back
     offsets = _check(x, kernel, offsets, stride, bias)
     from .filter_numba import depthwise
     kernel = kernel[None, None] if kernel.dim() == 2 else kernel
-    bounds = np.cumsum([0, *branch_sizes(x.shape[-1], len(offsets))])
     bias = bias if bias is None else bias.float()
-    return depthwise(x.float(), kernel.float(), bias, silu, offsets, bounds, stride).to(x.dtype)
+    return depthwise(x.float(), kernel.float(), bias, silu, offsets, stride).to(x.dtype)
 
 
 def temporal_filter_ref(x, kernel, offsets, stride=1, bias=None, silu=False):
