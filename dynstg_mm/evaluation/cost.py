@@ -36,9 +36,9 @@ def multiply_adds(model, x):
 def measure_costs(configs, *, rounds=5, repeats=10):
     """Parameters, multiply-adds of one window and latency of batch 1 of models, which take turns, round by round.
 
-    On the CPU they use one thread, which the other processes of the machine disturb least. Weights and windows are as
-    they come; neither changes what is measured. Of a distilled model, it is the student that is measured, which is what
-    is used afterwards.
+    On a GPU where there is one, else on the CPU; with one thread, which the other processes of the machine disturb
+    least. Weights and windows are as they come; neither changes what is measured. Of a distilled model, it is the
+    student that is measured, which is what is used afterwards.
 
     Args:
         configs (dict[str, Config]): Name -> config with `model` and `test_dataloader`.

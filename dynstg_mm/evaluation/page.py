@@ -297,7 +297,7 @@ def _cost(results):
     if devices:
         text += f' Trained on: {"; ".join(devices)}.'
     if any('latency_ms' in (model.get('cost') or {}) for model in results['models'].values()):
-        text += ' Latency of one window after training, the models in turn, on a CPU with one thread.'
+        text += ' Latency of one window after training, the models in turn, on the same device, with one CPU thread.'
     return _paragraph(text) + _table(rows)
 
 
