@@ -21,9 +21,9 @@ class CGRKD(Distiller):
     Source: method, CGRKD (our reading of arXiv 2503.13156); relations after CIRKD (Yang 2022), logits after Hinton 2015.
     Unlike CIRKD's, a row of relations runs over the nodes of all other clips of the batch, not of one at a time: the last
     features of a teacher tell which clips are alike (its joints of one class had a mean cosine of 0.74, of different ones
-    -0.18) and little about which joints are, and a softmax over one clip takes out just how alike it is as a whole.
-    With different skeletons the joints of both cannot be compared one by one, and limbs, which every layout has, and
-    frames carry the relations.
+    -0.18) and little about which joints are, and a softmax over one clip takes out just how alike it is as a whole
+    (`pairwise=True` has it). With different skeletons the joints of both cannot be compared one by one, and limbs, which
+    every layout has, and frames carry the relations.
 
     Args:
         teacher, teacher_ckpt, student: See `Distiller`.
@@ -33,22 +33,26 @@ class CGRKD(Distiller):
         memory_size (int): Entries of each kind and class; of 25 joints, 256 are the last 10 clips. The memory takes
             kinds * classes * size * c_t floats, and a step compares every node of the batch with classes * size entries
             of its kind.
+        nodes (Sequence[str], optional): Kinds of nodes whose relations are taught, of 'joint', 'frame' and 'limb'.
+            By default all that the two skeletons share.
+        pairwise (bool): Rows of in-batch relations run over the nodes of one clip at a time, for every pair of clips, as
+            the method and CIRKD have them.
 
     Raises:
-        ValueError: Also where two different layouts have no limb in common.
+        ValueError: Also where two different layouts have no limb in common, or `nodes` asks for their joints.
     """
 
     def __init__(self, teacher, teacher_ckpt, student, logit_weight=1., batch_weight=0.1, memory_weight=0.1,
-                 logit_temperature=4., temperature=0.1, memory_size=256):
+                 logit_temperature=4., temperature=0.1, memory_size=256, nodes=None, pairwise=False):
         check_options(logit_weight=logit_weight, batch_weight=batch_weight, memory_weight=memory_weight,
                       logit_temperature=logit_temperature, temperature=temperature, memory_size=memory_size)
         super().__init__(teacher, teacher_ckpt, student)
         self.weights = dict(logit=logit_weight, batch=batch_weight, memory=memory_weight)
-        self.logit_temperature, self.temperature = logit_temperature, temperature
+        self.logit_temperature, self.temperature, self.pairwise = logit_temperature, temperature, pairwise
         if not batch_weight and not memory_weight:
             return  # without relations no projection, which would be a parameter without a gradient
         same, *pools = shared_pools(student, teacher)
-        self.kinds = KINDS if same else KINDS[1:]
+        self.kinds = node_kinds(nodes, KINDS if same else KINDS[1:])
         for role, pool in zip(('student', 'teacher'), pools):
             self.register_buffer(f'distill_{role}_pool', pool, persistent=False)
         width, classes = self.teacher.cls_head.in_channels, self.cls_head.num_classes
@@ -81,8 +85,11 @@ class CGRKD(Distiller):
                 graph_nodes(teacher_features, self.distill_teacher_pool, frames))
 
     def _batch_loss(self, student, teacher):
-        """Both networks compare the nodes of a clip with those of all other clips, of all ranks."""
+        """Both networks compare the nodes of a clip with those of the other clips of all ranks, together or one by one."""
         student_to, teacher_to = gather_clips(student), gather_clips(teacher)
+        if self.pairwise:
+            return relation_loss(student, teacher, student_to.flatten(0, 1), teacher_to.flatten(0, 1), self.temperature,
+                                 row=student.shape[1])
         clips = torch.arange(len(student_to), device=student.device)
         own = clips[:, None] == clips.repeat_interleave(student.shape[1])
         own = own[get_rank() * len(student):][:len(student)]
@@ -114,6 +121,15 @@ class CGRKD(Distiller):
                 places = (self.distill_filled[index, label] + torch.arange(len(new), device=new.device)) % size
                 self.distill_memory[index, label, places] = new
                 self.distill_filled[index, label] += len(new)
+
+
+def node_kinds(nodes, shared):
+    """The kinds of nodes asked for, of those that two skeletons share."""
+    asked = shared if nodes is None else (nodes, ) if isinstance(nodes, str) else tuple(nodes)
+    if not asked or any(kind not in shared for kind in asked):
+        raise ValueError(f'nodes: {nodes!r}; expected one or more of {", ".join(shared)}'
+                         + ('.' if 'joint' in shared else '; the joints of two skeletons are not the same.'))
+    return tuple(kind for kind in shared if kind in asked)
 
 
 def logit_loss(student, teacher, temperature):

@@ -20,16 +20,18 @@ def graph_nodes(x, pool, frames):
     return {name: F.normalize(value, dim=-1) for name, value in nodes.items()}
 
 
-def relation_loss(student, teacher, student_to, teacher_to, temperature, left_out=None):
+def relation_loss(student, teacher, student_to, teacher_to, temperature, left_out=None, row=None):
     r"""KL from the teacher's to the student's relations, :math:`S = softmax(Z Z'^T / \tau)`, averaged over rows.
 
-    One matrix product holds all pairs; a row's softmax runs over everything that its node is compared with.
+    One matrix product holds all pairs; a row's softmax runs over everything that its node is compared with, or over `row`
+    entries at a time.
 
     Args:
         student, teacher (Tensor): Nodes, (b, n, c_s) and (b, n, c_t).
         student_to, teacher_to (Tensor): What they are compared with, (m, c_s) and (m, c_t).
         temperature (float): Tau.
         left_out (Tensor, optional): True where nodes of a clip are not compared with an entry, (b, m).
+        row (int, optional): Entries of a row, m a multiple of it.
 
     Returns:
         Tensor: Scalar, not negative, 0 where both see the same relations.
@@ -38,7 +40,7 @@ def relation_loss(student, teacher, student_to, teacher_to, temperature, left_ou
         similar = nodes @ others.T / temperature
         if left_out is not None:
             similar = similar.masked_fill(left_out[:, None], -1e4)  # of weight 0, and where all are left out no NaN
-        return similar.log_softmax(-1)
+        return (similar.unflatten(-1, (-1, row)) if row else similar).log_softmax(-1)
 
     return F.kl_div(rows(student, student_to), rows(teacher, teacher_to), reduction='none', log_target=True).sum(-1).mean()
 

@@ -101,25 +101,29 @@ def test_memory_waits_for_every_class_and_weighs_them_alike(tmp_path):
     assert found > 0
 
 
-def test_relations_of_a_batch_are_those_to_all_other_clips(tmp_path):
+@pytest.mark.parametrize('options', [{}, dict(pairwise=True), dict(nodes=['limb', 'joint'])])
+def test_relations_of_a_batch_are_those_to_all_other_clips(tmp_path, options):
     """The one matrix product against a plain loop over clips, by the equation of the method."""
-    model = distiller(tmp_path, batch_weight=1., memory_weight=0, logit_weight=0, temperature=0.3).eval()
+    model = distiller(tmp_path, batch_weight=1., memory_weight=0, logit_weight=0, temperature=0.3, **options).eval()
     inputs, samples = batch()
     found = distill_losses(model, (inputs, samples))['loss_batch']
     own, taught = model.extract_feat(inputs)[0].mean(1), model.teacher.extract_feat(inputs)[0].mean(1)
     own = model.distill_projection(own.movedim(1, -1)).movedim(-1, 1)
     limbs = [*LAYOUTS['body_25']['limbs'].values(), list(range(25))]
-    total, kinds = 0, 0
-    for nodes in (lambda x: x.mean(1).T, lambda x: x.mean(2).T,
-                  lambda x: torch.stack([x.mean(1)[:, limb].mean(1) for limb in limbs])):
-        kinds += 1
+    nodes_of = dict(joint=lambda x: x.mean(1).T, frame=lambda x: x.mean(2).T,
+                    limb=lambda x: torch.stack([x.mean(1)[:, limb].mean(1) for limb in limbs]))
+    total, kinds = 0, options.get('nodes', list(nodes_of))
+    for kind in kinds:
+        nodes = nodes_of[kind]
         graphs = [[torch.nn.functional.normalize(nodes(x), dim=-1) for x in part] for part in (own, taught)]
         rows = []
         for i in range(4):
-            student, teacher = ((part[i] @ torch.cat(part[:i] + part[i + 1:]).T / 0.3).softmax(-1) for part in graphs)
-            rows.append((teacher * (teacher / student).log()).sum(-1).mean())
+            every = [[j] for j in range(4)]
+            for others in every if options.get('pairwise') else [[j for j in range(4) if j != i]]:
+                student, teacher = ((part[i] @ torch.cat([part[j] for j in others]).T / 0.3).softmax(-1) for part in graphs)
+                rows.append((teacher * (teacher / student).log()).sum(-1).mean())
         total += sum(rows) / len(rows)
-    torch.testing.assert_close(found, total / kinds)
+    torch.testing.assert_close(found, total / len(kinds))
 
 
 def test_rkd_is_that_of_the_paper(tmp_path):
@@ -248,6 +252,7 @@ def test_how_often_the_teacher_is_right_is_logged(tmp_path):
     ('LogitKD', dict(logit_temperature=-1), 'logit_temperature: -1'),
     ('RKD', dict(angle_weight=-1.), 'angle_weight: -1.0; expected a number from 0'),
     ('FitNet', dict(feature_weight='1'), "feature_weight: '1'"),
+    ('CGRKD', dict(nodes=['joint', 'limbs']), r"nodes: \['joint', 'limbs'\]; expected one or more of joint, frame, limb"),
 ])
 def test_wrong_options_are_named(tmp_path, kind, option, message):
     with pytest.raises(ValueError, match=message):
