@@ -5,9 +5,9 @@
 
 Every run is tools/train.py and tools/test.py in processes of their own, without validation: the last checkpoint counts.
 The same call goes on where it was stopped, and runs anew what has failed. In --out: results.json (every clip's scores,
-from which tools/analysis_tools/report.py makes tables and page anew), results.md, results.html, and in
-runs/MODEL/seedS/foldK train.log, predictions.json, train_summary.json and run.json, which tells the commands and all
-settings.
+from which tools/analysis_tools/report.py makes tables, page and picture anew), results.md, results.html, results.png,
+and in runs/MODEL/seedS/foldK train.log, predictions.json, train_summary.json and run.json, which tells the commands and
+all settings.
 """
 import argparse
 import shlex

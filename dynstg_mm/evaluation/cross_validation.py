@@ -18,8 +18,7 @@ from ..cli import checkpoints_of, parse_cfg_options
 from ..fileio import load_pickle
 from .controls import CONTROLS, add_controls
 from .cost import measure_costs, versions
-from .page import write_page
-from .report import write_tables
+from .page import write_report
 from .results import (add_ensemble, add_model, is_complete, new_results, read_predictions, training_cost,
                       write_results)
 from .runs import CrossValidationError, Launcher, Model, Run, execute, locked, settle_old_runs
@@ -42,7 +41,7 @@ def quiet():
 
 @quiet()
 def cross_validate(args, tools, command):
-    """Train and test all that was asked for, and write results.json, results.md and results.html.
+    """Train and test all that was asked for, and write results.json, results.md, results.html and results.png.
 
     Args:
         args (Namespace): Options of tools/cross_validate.py.
@@ -82,9 +81,8 @@ def cross_validate(args, tools, command):
             add_ensemble(results, name, members)
         write_results(results, out / 'results.json')
         shown = baseline if is_complete(results, baseline) else None
-        print(write_tables(results, out / 'results.md', shown))
-        write_page(results, out / 'results.html', shown)
-    print(f'{out}: results.json, results.md, results.html')
+        names = write_report(results, out, shown)
+    print(f'{out}: results.json, {", ".join(names)}')
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""One HTML page of cross-validated results: tables, and pictures that are part of the file."""
+"""One HTML page of cross-validated results: tables, and pictures that are part of the file; the first of them as a PNG."""
 import base64
 import html
 import io
@@ -7,7 +7,7 @@ import numpy as np
 
 from ..fileio import atomic_open
 from .controls import METADATA
-from .report import cost_rows, difference_rows, failures, protocol_rows, result_rows
+from .report import cost_rows, difference_rows, failures, in_order, protocol_rows, result_rows, write_tables
 from .results import KINDS, is_complete, leaking_subjects, pooled
 from .statistics import by_subject, calibration, class_scores, confusion_of, mean_roc, mean_scores, subject_interval
 
@@ -36,6 +36,25 @@ pre { background: #f6f8fa; padding: 10px; overflow-x: auto; font-size: .8em; lin
 '''
 
 
+def write_report(results, out, baseline=None, beside=None):
+    """Print the tables, and write results.md, results.html and, where a model is complete, results.png.
+
+    Args:
+        out (Path): Their folder, which is there.
+        results, baseline, beside: As of `write_page`.
+
+    Returns:
+        list[str]: The names of the files.
+    """
+    names = ['results.md', 'results.html']
+    print(write_tables(results, out / names[0], baseline, beside))
+    write_page(results, out / names[1], baseline, beside)
+    if _complete(results):
+        names.append('results.png')
+        write_picture(results, out / names[-1])
+    return names
+
+
 def write_page(results, path, baseline=None, beside=None):
     """Write the page, whole or not at all.
 
@@ -45,7 +64,7 @@ def write_page(results, path, baseline=None, beside=None):
         baseline (str, optional): The complete model that the others are compared with.
         beside (dict[str, dict], optional): Name of a protocol -> results, for one table of the models by all of them.
     """
-    complete = [name for name in results['models'] if is_complete(results, name)]
+    complete = _complete(results)
     parts = [_head(results), _section('Results', _results(results))]
     if baseline is not None and len(complete) > 1:
         parts.append(_section(f'Differences to {baseline}', _differences(results, baseline)))
@@ -54,7 +73,7 @@ def write_page(results, path, baseline=None, beside=None):
     if complete:
         looks = {name: dict(color=COLORS[index % len(COLORS)], linestyle=DASHES[index // len(COLORS) % len(DASHES)],
                             marker=MARKERS[index % len(MARKERS)]) for index, name in enumerate(complete)}
-        parts += [_section('Macro-F1', _forest(results, complete)),
+        parts += [_section('Macro-F1', _picture(*_forest(results, complete))),
                   _section('Confusion matrices', _confusions(results, complete)),
                   _grid([_section('ROC', _roc(results, looks)), _section('Calibration', _calibration(results, looks))]),
                   _grid([_section('Errors by subject', _subjects(results, complete)),
@@ -65,6 +84,17 @@ def write_page(results, path, baseline=None, beside=None):
         file.write('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" '
                    f'content="width=device-width, initial-scale=1">\n<title>Cross-validation</title>\n<style>{STYLE}'
                    '</style>\n</head>\n<body>\n' + '\n'.join(filter(None, parts)) + '\n</body>\n</html>\n')
+
+
+def write_picture(results, path):
+    """Write the picture of macro-F1 and intervals, a PNG, whole or not at all; needs a complete model."""
+    figure, _ = _forest(results, _complete(results))
+    with atomic_open(path, 'wb') as file:
+        _draw(figure, file, format='png', dpi=130)
+
+
+def _complete(results):
+    return [name for name in in_order(results) if is_complete(results, name)]
 
 
 def _head(results):
@@ -138,12 +168,16 @@ def _figure(width=WIDTH, height=3.6):
     return figure
 
 
-def _picture(figure, alt):
-    """The figure as part of the page."""
+def _draw(figure, file, **options):
     for axes in figure.axes:
         axes.spines[['top', 'right']].set_visible(False)
+    figure.savefig(file, **options)
+
+
+def _picture(figure, alt):
+    """The figure as part of the page."""
     content = io.BytesIO()
-    figure.savefig(content, format='svg', metadata=dict(Date=None))
+    _draw(figure, content, format='svg', metadata=dict(Date=None))
     data = base64.b64encode(content.getvalue()).decode()
     return (f'<figure style="max-width: {112 * figure.get_figwidth():.0f}px"><img alt="{html.escape(alt)}" '
             f'src="data:image/svg+xml;base64,{data}"></figure>\n')
@@ -167,7 +201,7 @@ def _forest(results, names):
     axes.set(ylim=(len(names) - .5, -.5), xlabel='macro-F1, 95 % interval by subject')
     axes.grid(axis='x', alpha=.3)
     figure.legend(loc='outside upper right', ncols=2, frameon=False, fontsize=9)
-    return _picture(figure, 'Macro-F1 and intervals: ' + '; '.join(said))
+    return figure, 'Macro-F1 and intervals: ' + '; '.join(said)
 
 
 def _confusions(results, names):

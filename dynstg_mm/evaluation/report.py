@@ -39,7 +39,7 @@ def result_rows(results, *, cost=True):
     for score, title in TITLES.items():
         header += [f'{title} [95 %]', *['sd over seeds'] * several, *['over folds'] * (score in OVER_FOLDS)]
     rows, leaks = [header + [COST[key][0] for key in costs]], leaking_subjects(results)
-    for name in _in_order(results):
+    for name in in_order(results):
         model = results['models'][name]
         if not is_complete(results, name):
             rows.append([name, 'not computed' if 'note' in model else 'incomplete', *[''] * (len(rows[0]) - 2)])
@@ -55,7 +55,7 @@ def result_rows(results, *, cost=True):
     return [list(itertools.compress(row, said)) for row in rows]
 
 
-def _in_order(results):
+def in_order(results):
     """Names of the models, the control on metadata last: what is not above it may not have seen the gait."""
     return sorted(results['models'], key=METADATA.__eq__)
 
@@ -95,7 +95,7 @@ def difference_rows(results, baseline):
     """
     accuracy, macro_f1, log_loss = (f'{TITLES[score]} - {baseline} [95 %]' for score in DIFFERENCES)
     rows = [['model', accuracy, 'p', macro_f1, 'p', log_loss, 'p']]
-    for name in _in_order(results):
+    for name in in_order(results):
         if name != baseline and is_complete(results, name):
             found = paired_difference(pooled(results, name), pooled(results, baseline), len(results['classes']))
             rows.append([name])
@@ -118,7 +118,7 @@ def protocol_rows(tables):
         mark = ' (leaking)' if leaking_subjects(results) else ''
         header += [f'{TITLES[score]}, {protocol}{mark} [95 %]' for score in OVER_FOLDS]
     rows = [header]
-    for name in sorted(dict.fromkeys(itertools.chain(*map(_in_order, tables.values()))), key=METADATA.__eq__):
+    for name in sorted(dict.fromkeys(itertools.chain(*map(in_order, tables.values()))), key=METADATA.__eq__):
         rows.append([name])
         for results in tables.values():
             known = name in results['models'] and is_complete(results, name)

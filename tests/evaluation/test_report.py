@@ -40,6 +40,7 @@ def test_table_page_and_control(results, run_tool):
     assert '| small' in table and '1,234' in table and ' 1.5 ' in table and '| subject' in table
     page = (results / 'report/results.html').read_text()
     assert 'alt="Confusion matrix of small; recall NM ' in page and '<h2>Metadata control</h2>' in page
+    assert done.stdout.splitlines()[-1].endswith('report: results.md, results.html, results.png')
     control = next(line for line in table.splitlines() if line.startswith('| metadata only'))
     assert '1.000 [1.000, 1.000]' in control  # the rate gives the class away, and the table says so
 

@@ -2,8 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
-from dynstg_mm.evaluation.page import write_page
+from dynstg_mm.evaluation.page import write_page, write_report
 from dynstg_mm.evaluation.report import result_rows, write_tables
 from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, folds_of, is_complete, merge,
                                           new_results, pooled, read_results, training_cost, write_results)
@@ -97,6 +98,19 @@ def test_page_needs_nothing_from_elsewhere_and_tells_what_failed(tmp_path):
     assert 'a, seed 1, fold 0: error: &lt;b&gt;out&lt;/b&gt; of memory' in page and 'b&lt;i&gt;' in page
     assert '<i>' not in page and '<script' not in page and '<link' not in page and 'http' not in page
     assert page.count('<img alt="') == page.count('<img') == page.count('src="data:image/svg+xml;base64,') > 3
+
+
+def test_picture_has_a_line_for_every_complete_model(tmp_path):
+    results, heights = make(models=('a', 'b', 'c')), []
+    for failed in ('c', 'b', 'a'):
+        assert 'results.png' in write_report(results, tmp_path)
+        picture = imread(tmp_path / 'results.png')
+        assert picture.min() < 0.1  # it is not empty
+        heights.append(len(picture))
+        results['models'][failed]['scores'][0][0] = None
+        (tmp_path / 'results.png').unlink()
+    assert heights[0] > heights[1] > heights[2]
+    assert write_report(results, tmp_path) == ['results.md', 'results.html'] and not (tmp_path / 'results.png').exists()
 
 
 def test_a_resumed_run_does_not_count_for_the_cost():

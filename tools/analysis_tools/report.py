@@ -15,8 +15,7 @@ from pathlib import Path
 
 from dynstg_mm.cli import one_line_errors
 from dynstg_mm.evaluation.controls import add_controls
-from dynstg_mm.evaluation.page import write_page
-from dynstg_mm.evaluation.report import write_tables
+from dynstg_mm.evaluation.page import write_report
 from dynstg_mm.evaluation.results import ReportError, is_complete, merge, read_results, results_of_folder, write_results
 
 
@@ -29,7 +28,7 @@ def main():
     parser.add_argument('--beside', nargs='+', default=[], metavar='NAME=FILE',
                         help='one more table: the models of these results.json side by side, such as '
                         'by-subject=work_dirs/msnd/results.json by-clip=work_dirs/msnd-by-clip/results.json')
-    parser.add_argument('--out', required=True, help='folder for results.md and results.html')
+    parser.add_argument('--out', required=True, help='folder for results.md, results.html and results.png')
     parser.add_argument('--save-results', metavar='FILE', help='write all of them as one results.json, too')
     with one_line_errors():
         report(parser.parse_args())
@@ -55,9 +54,8 @@ def report(args):
         write_results(results, args.save_results)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    print(write_tables(results, out / 'results.md', args.baseline, beside))
-    write_page(results, out / 'results.html', args.baseline, beside)
-    print(f'{out}: results.md, results.html')
+    names = write_report(results, out, args.baseline, beside)
+    print(f'{out}: {", ".join(names)}')
 
 
 def read(text):
