@@ -6,7 +6,7 @@ Importing this package mends what keeps MMAction2 1.2 from running on today's Py
 backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block that stands alone or behind any other backbone
 data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, PDWalkDataset, AtaxiaDataset
 transforms  KeepTrackedPerson, MapLayout, FillMissingJoints, ResampleRate, SampleWindows, MirrorDirection, AlignHeading,
-            CenterSkeleton, ScaleByLegLength, GaitFeatures; to augment RandomRot, RandomScale, RandomGaussianNoise,
+            SideView, CenterSkeleton, ScaleByLegLength, GaitFeatures; to augment RandomRot, RandomScale, RandomGaussianNoise,
             RandomSwapSides, RandomJointDropout, RandomTimeWarp; to make a recording worse LoseJoints, AddNoise,
             LowerRate, CutClip; for PoseC3D ProjectToImage; for a teacher with another skeleton TeacherInput, and
             UnlabelledWindows for what it says of walks that nobody has labelled

@@ -7,13 +7,13 @@ from .features import GaitFeatures, feature_channels
 from .gait_dataset import AnnotationError, GaitDataset
 from .transforms import (AlignHeading, CenterSkeleton, ClipError, FillMissingJoints, KeepTrackedPerson, MapLayout,
                          MirrorDirection, ProjectToImage, ResampleRate, SampleWindows, ScaleByLegLength,
-                         TeacherInput, UnlabelledWindows)
+                         SideView, TeacherInput, UnlabelledWindows)
 
 __all__ = [
     'AddNoise', 'AlignHeading', 'AnnotationError', 'AtaxiaDataset', 'CenterSkeleton', 'ClipError', 'CutClip',
     'FillMissingJoints', 'GaitDataset', 'GaitFeatures', 'KOANMDataset', 'KOAPDNMDataset', 'KOAStageDataset',
     'KeepTrackedPerson', 'LoseJoints', 'LowerRate', 'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset',
     'ProjectToImage', 'RandomGaussianNoise', 'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomSwapSides',
-    'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SyntheticGaitDataset', 'TeacherInput',
-    'UnlabelledWindows', 'feature_channels'
+    'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SideView', 'SyntheticGaitDataset',
+    'TeacherInput', 'UnlabelledWindows', 'feature_channels'
 ]

@@ -417,6 +417,31 @@ class AlignHeading(LayoutTransform):
         return np.cross(left[0] - right[0], self.up)[floor]
 
 
+@TRANSFORMS.register_module()
+class SideView(BaseTransform):
+    """See a 3-D clip as a camera beside the walk does: x ahead, y down. Stands behind `AlignHeading`.
+
+    What was learnt from video then fits motion capture, and `TeacherInput` before it lets a teacher on motion capture
+    teach a student on video.
+
+    Args:
+        up (str): The axis that points upwards: 'y', '-y', 'z' or '-z'.
+
+    Raises:
+        ClipError: The clip is 2-D.
+    """
+
+    def __init__(self, *, up='y'):
+        self.floor, self.up = vertical(up)
+
+    def transform(self, results):
+        keypoint = np.asarray(results['keypoint'])
+        if keypoint.shape[-1] != 3:
+            fail(results, 'keypoint', f'{keypoint.shape[-1]} coordinates; SideView takes 3-D clips.')
+        results['keypoint'] = np.stack([keypoint[..., self.floor[0]], -(keypoint @ self.up)], -1).astype(keypoint.dtype)
+        return results
+
+
 def turn_about_vertical(keypoint, floor, cosine, sine):
     """Turn points (..., 3) in place, in the plane of the two axes `floor`, from the first axis to the second."""
     first, second = keypoint[..., floor[0]].copy(), keypoint[..., floor[1]].copy()

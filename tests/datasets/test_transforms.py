@@ -172,6 +172,18 @@ def test_whoever_walks_wherever_walks_along_x(up, feet, speed):
         np.testing.assert_allclose(out, straight['keypoint'], atol=1e-5)
 
 
+@pytest.mark.parametrize('up', ['y', '-y', 'z', '-z'])
+def test_side_view_is_that_of_a_camera(up):
+    clip = build('AlignHeading', up=up)(walker(2, up))
+    out = build('SideView', up=up)(clip)['keypoint']
+    assert out.shape == (1, 50, 9, 2) and out.dtype == np.float32
+    np.testing.assert_allclose(np.diff(out[0, :, 0, 0]), 1 / 25, atol=1e-5)  # ahead is to the right, at 1 m/s
+    np.testing.assert_allclose(out[0, 0, [0, 2, 3], 1], [-1, -.5, 0], atol=1e-5)  # pelvis, knee, ankle: up is smaller
+    np.testing.assert_allclose(out[0, 0, 7, 0] - out[0, 0, 3, 0], .2, atol=1e-5)  # the toes are ahead of the ankle
+    with pytest.raises(ClipError, match='clip floor: keypoint: 2 coordinates; SideView takes 3-D clips'):
+        build('SideView', up=up)(dict(clip, keypoint=out))
+
+
 def test_every_window_is_turned_by_itself():
     there, back = walker(1, 'y')['keypoint'], walker(-2, 'y')['keypoint']
     clip = dict(walker(0, 'y'), keypoint=np.concatenate([there, back], 1), num_clips=2)
