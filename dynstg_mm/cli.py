@@ -10,9 +10,9 @@ import sys
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
-from mmaction.registry import RUNNERS
+from mmaction.registry import DATASETS, RUNNERS
 
-from .datasets import AnnotationError, ClipError
+from .datasets import AnnotationError, ClipError, GaitDataset, check_sides
 
 # What a wrong file, option or config raises. Anything else is a defect, and keeps its traceback.
 USER_ERRORS = (OSError, ValueError, KeyError, TypeError, AssertionError, ImportError, pickle.UnpicklingError)
@@ -134,6 +134,16 @@ def _with_fold(node):
             yield node
         for part in node.values():
             yield from _with_fold(part)
+
+
+def check_parts(cfg):
+    """Refuse to train on people whom, or with other classes than, the config is validated or tested on."""
+    train = (cfg.get('train_dataloader') or {}).get('dataset')
+    for part in ('val', 'test'):
+        data = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
+        kind = DATASETS.get(data['type']) if isinstance(data.get('type'), str) else None
+        if train and kind and issubclass(kind, GaitDataset) and osp.isfile(data.get('ann_file') or ''):
+            check_sides(train, data, part)
 
 
 def build_runner(cfg):

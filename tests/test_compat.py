@@ -1,4 +1,5 @@
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,16 @@ def test_hostile_checkpoint_is_refused_and_not_executed(tmp_path, call):
     with pytest.raises(Exception, match='hostile.pth: not loaded'):
         CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
     assert not touched.exists()
+
+
+@pytest.mark.parametrize('share', [0, .01, .3, .6, .99])
+def test_part_of_a_checkpoint_is_named(tmp_path, share):
+    path = tmp_path / 'part.pth'
+    torch.save(dict(state_dict=dict(w=torch.zeros(100, 100))), path)
+    content = path.read_bytes()
+    path.write_bytes(content[:int(share * len(content))])
+    with pytest.raises(pickle.UnpicklingError, match='part.pth: not loaded'):
+        CheckpointLoader.load_checkpoint(str(path), map_location='cpu')
 
 
 def test_checkpoints_are_written_whole(tmp_path):

@@ -5,7 +5,7 @@ import os
 import os.path as osp
 import time
 
-from dynstg_mm.cli import add_common_arguments, build_runner, keep_freed_memory, load_config, one_line_errors
+from dynstg_mm.cli import add_common_arguments, build_runner, check_parts, keep_freed_memory, load_config, one_line_errors
 from dynstg_mm.fileio import atomic_open
 
 
@@ -85,6 +85,7 @@ def main():
     keep_freed_memory()
     with one_line_errors():
         cfg = load_config(args, lambda cfg: merge_args(cfg, args))
+        check_parts(cfg)
         started = time.time()
         runner = build_runner(cfg)
         runner.train()

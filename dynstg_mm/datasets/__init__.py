@@ -4,7 +4,7 @@ from .catalog import (AtaxiaDataset, KOANMDataset, KOAPDNMDataset, KOAStageDatas
                       SyntheticGaitDataset)
 from .corruptions import AddNoise, CutClip, LoseJoints, LowerRate
 from .features import GaitFeatures, feature_channels
-from .gait_dataset import AnnotationError, GaitDataset
+from .gait_dataset import AnnotationError, GaitDataset, check_sides
 from .transforms import (AlignHeading, CenterSkeleton, ClipError, FillMissingJoints, KeepTrackedPerson, MapLayout,
                          MirrorDirection, ProjectToImage, ResampleRate, SampleWindows, ScaleByLegLength,
                          SideView, TeacherInput, UnlabelledWindows)
@@ -15,5 +15,5 @@ __all__ = [
     'KeepTrackedPerson', 'LoseJoints', 'LowerRate', 'MSNDDataset', 'MapLayout', 'MirrorDirection', 'PDWalkDataset',
     'ProjectToImage', 'RandomGaussianNoise', 'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomSwapSides',
     'RandomTimeWarp', 'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SideView', 'SyntheticGaitDataset',
-    'TeacherInput', 'UnlabelledWindows', 'feature_channels'
+    'TeacherInput', 'UnlabelledWindows', 'check_sides', 'feature_channels'
 ]

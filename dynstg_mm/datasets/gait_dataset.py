@@ -193,6 +193,57 @@ class GaitDataset(PoseDataset):
                 self._fail(f'clip {name}: {field}: {fault}')
 
 
+def check_sides(train, test, part='test'):
+    """Refuse two data sets that share a person, or whose labels mean other classes; one file's splits may overlap.
+
+    Two splits of one family (such as `<name>_fold<k>_train` and `<name>_fold<k>_test`) are checked as they are read;
+    here a model may learn from one division of a file and be tested on another.
+
+    Args:
+        train (dict | list): Settings of what is trained with; data sets within it, too, but not those of its pipeline.
+        test (dict): Settings of a `GaitDataset`.
+        part (str): What the config calls it, 'test' or 'val'.
+
+    Raises:
+        AnnotationError: They share a person, where neither says `shared_subjects`, or differ in the classes.
+    """
+    tested = DATASETS.build(dict(test, pipeline=[]))
+    for settings in _within(train):
+        kind = DATASETS.get(settings.get('type'))
+        if not isinstance(kind, type) or not issubclass(kind, GaitDataset):
+            continue
+        trained = DATASETS.build(dict(settings, pipeline=[]))
+        named = f'{trained.ann_file}: train_dataloader.dataset has split {trained.split}, {part}_dataloader.dataset '
+        ours, theirs = (part.metainfo.get('classes') for part in (trained, tested))
+        if ours and theirs and tuple(ours) != tuple(theirs):
+            raise AnnotationError(f'{named}{tested.split} of {tested.ann_file}: classes {", ".join(ours)}, and '
+                                  f'{", ".join(theirs)}; expected the same.')
+        if os.path.realpath(trained.ann_file) != os.path.realpath(tested.ann_file) or (
+                trained.shared_subjects or tested.shared_subjects):
+            continue
+        known = {clip.get('subject') for clip in _clips(trained)} - {None}
+        for clip in _clips(tested):
+            if clip.get('subject') in known:
+                raise AnnotationError(f'{named}{tested.split}: clip {clip["frame_dir"]}: subject: {clip["subject"]} '
+                                      'stands in both; a person belongs to one side only.')
+
+
+def _clips(dataset):
+    return [dataset.get_data_info(index) for index in range(len(dataset))]
+
+
+def _within(settings):
+    """Settings of the data sets in those of one, which may wrap others."""
+    if isinstance(settings, (list, tuple)):
+        for part in settings:
+            yield from _within(part)
+    elif isinstance(settings, dict):
+        if 'ann_file' in settings:
+            yield settings
+        for key in ('dataset', 'datasets'):
+            yield from _within(settings.get(key))
+
+
 def _joints(layout):
     """The names of the joints, or None where they were only numbered."""
     return None if layout['joints'][0] == 'joint_0' else list(layout['joints'])

@@ -15,11 +15,12 @@ from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules
 
 from ..cli import checkpoints_of, parse_cfg_options
+from ..datasets import check_sides
 from ..fileio import load_pickle
 from .controls import CONTROLS, add_controls
 from .cost import measure_costs, versions
 from .page import write_report
-from .results import (add_ensemble, add_model, is_complete, new_results, read_predictions, training_cost,
+from .results import (add_ensemble, add_model, is_complete, leaking_subjects, new_results, read_predictions, training_cost,
                       write_results)
 from .runs import CrossValidationError, Launcher, Model, Run, execute, locked, settle_old_runs
 
@@ -72,6 +73,7 @@ def cross_validate(args, tools, command):
         launcher = Launcher(tools, args.jobs, args.launcher, args.srun_args, args.keep_checkpoints, lock)
         failed = execute(runs, launcher)
         results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, launcher, command)
+        results['leaking'] = leaking_subjects(new_results(classes, tests, args.seeds))
         write_results(results, out / 'results.json')  # what took long, before anything else can go wrong
         add_costs(results, models, folds[0])
         if controls:
@@ -88,7 +90,9 @@ def cross_validate(args, tools, command):
 
 def name_models(configs, options, model_options):
     """Models of `CONFIG` or `NAME=CONFIG`, with the options for all and each one's own."""
-    models, own = {}, {name: rest for name, *rest in model_options}
+    models, own = {}, {}
+    for name, *rest in model_options:
+        own.setdefault(name, []).extend(rest)
     for text in configs:
         name, _, config = text.rpartition('=')
         stem = name or Path(config).stem.partition('_')[0]
@@ -127,14 +131,20 @@ def check_tests(models):
         tuple[list[str], dict[int, list[dict]]]: Classes, and of every fold in the file the test clips, with `clip`,
         `subject`, `label`.
     """
-    read, first = {}, None
+    read, sides, first = {}, set(), None
     for model in models:
-        data, outputs = _checked_data(model, model.settings())
-        key = json.dumps({name: value for name, value in data.to_dict().items() if name not in ('pipeline', 'fold')},
-                         default=str)
+        cfg = model.settings()
+        data, outputs = _checked_data(model, cfg)
+        key = _without(data.to_dict(), 'pipeline', 'fold')
         if key not in read:
             read[key] = _read_tests(model, data, _folds_of_file(model, data))
         classes, tests = read[key]
+        both = _without(cfg.train_dataloader.dataset.to_dict(), 'pipeline', 'fold'), key
+        if both not in sides:
+            sides.add(both)
+            for fold in tests:
+                loaders = model.settings(fold)
+                check_sides(loaders.train_dataloader.dataset, loaders.test_dataloader.dataset)
         classes = classes or [str(index) for index in range(outputs or 2)]
         if outputs not in (None, len(classes)):
             raise CrossValidationError(f'{model.config}: model.cls_head.num_classes: {outputs}; {data.ann_file} has '
@@ -147,6 +157,11 @@ def check_tests(models):
         elif tests != first[1]:
             _tell_difference(model, data, tests, models[0], first[1])
     return first
+
+
+def _without(settings, *names):
+    """Settings as a text, without these."""
+    return json.dumps({name: value for name, value in settings.items() if name not in names}, default=str)
 
 
 def _checked_data(model, cfg):
@@ -232,8 +247,8 @@ def plan_runs(models, seeds, folds, out):
     digests, runs = {}, []
     for seed, model, fold in itertools.product(seeds, models, folds):
         cfg = model.settings(fold, seed)
-        files = [('ann_file', path) for part in ('train_dataloader', 'test_dataloader')
-                 for path in annotation_files(cfg[part].dataset)] + list(checkpoints_of(cfg.model))
+        files = [*files_of([cfg.train_dataloader.dataset, cfg.test_dataloader.dataset, cfg.model]),
+                 *checkpoints_of(cfg.model)]
         for field, path in files:
             if not Path(path).is_file():
                 raise CrossValidationError(f'{model.config}: {field}: {path}: no such file.')
@@ -247,13 +262,13 @@ def plan_runs(models, seeds, folds, out):
     return runs
 
 
-def annotation_files(settings):
-    """Paths of the annotation files in a data set's settings, those of data sets within it, too."""
+def files_of(settings):
+    """Annotation files and layouts that nested settings name, each with its field."""
     for key, value in settings.items() if isinstance(settings, dict) else enumerate(settings):
-        if key == 'ann_file' and isinstance(value, str):
-            yield value
+        if isinstance(value, str) and (key == 'ann_file' or key == 'layout' and value.endswith('.json')):
+            yield key, value
         elif isinstance(value, (dict, list, tuple)):
-            yield from annotation_files(value)
+            yield from files_of(value)
 
 
 def collect(runs, failed, classes, tests, seeds, launcher, command):
@@ -288,7 +303,10 @@ def learning_curve(folder):
     losses = {}
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():
-            logged = json.loads(line)
+            try:
+                logged = json.loads(line)
+            except ValueError:  # half a line, of a run that was killed; a curve is not worth losing the scores
+                continue
             if 'loss' in logged and 'epoch' in logged:
                 losses[logged['epoch']] = float(f'{logged["loss"]:.4g}')
     return [losses[epoch] for epoch in sorted(losses)]

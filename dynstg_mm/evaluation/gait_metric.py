@@ -1,5 +1,6 @@
 """The metric that gait papers report, per clip and per person."""
 import json
+import math
 
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
@@ -45,6 +46,10 @@ class GaitMetric(BaseMetric):
         if len(classes) != num_classes:
             raise ValueError(f'the head scores {num_classes} classes, and the data set has {len(classes)} '
                              f'({", ".join(classes)}); set model.cls_head.num_classes.')
+        for clip in results:
+            if not all(map(math.isfinite, clip['score'])):
+                raise ValueError(f'clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers: the model has '
+                                 'diverged in training; a lower learning rate or clip_grad helps.')
         confusion = confusion_of(results, num_classes)
         metrics = classification_scores(confusion)
         if all(clip['subject'] is not None for clip in results):

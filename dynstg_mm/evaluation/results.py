@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..fileio import atomic_open
+from ..fileio import atomic_open, load_pickle
 
 FORMAT = 'dynstg_mm results 1'
 KINDS = ('model', 'ensemble', 'control')
@@ -23,7 +23,8 @@ def new_results(classes, folds, seeds, **about):
         classes (list[str]): Names of the classes, in the order of the labels.
         folds (dict[int, list[dict]]): Test clips of each fold, with `clip`, `subject`, `label`.
         seeds (list[int | None]): The training seeds.
-        **about: `command`, the call that made them; `versions`, name -> version.
+        **about: `command`, the call that made them; `versions`, name -> version; `leaking`, subjects who are tested in
+            further folds of the file, too.
 
     Returns:
         dict: `format`, `classes`, `seeds`, `clips` (a column each of `name`, `subject`, `label`, `fold`), `models`
@@ -76,11 +77,15 @@ def is_complete(results, name):
 
 
 def leaking_subjects(results):
-    """Subjects who are tested in several folds, so that their models had met them in training."""
+    """Subjects who are tested in several folds, so that their models had met them in training.
+
+    `leaking` of the results names those of folds that the results have not.
+    """
     folds = {}
     for subject, fold in zip(results['clips']['subject'], results['clips']['fold']):
         folds.setdefault(subject, set()).add(fold)
-    return [subject for subject in folds if len(folds[subject]) > 1]
+    known = set(results.get('leaking', ()))
+    return [subject for subject in folds if len(folds[subject]) > 1 or subject in known]
 
 
 def clips_of(results):
@@ -218,7 +223,55 @@ def merge(results, other, source):
         _add_seeds(results, models, other['seeds'], source)
     else:
         raise ReportError(f'{source}: seeds {_listed(other["seeds"])}; the first results have '
-                          f'{_listed(results["seeds"])}; expected the same, or others.')
+                          f'{_listed(results["seeds"])}; expected the same, or others; --seeds chooses some of both.')
+    commands = [part['command'] for part in (results, other) if part.get('command')]
+    if commands:
+        results['command'] = '\n'.join(dict.fromkeys(commands))
+    if other.get('leaking'):
+        results['leaking'] = list(dict.fromkeys([*results.get('leaking', ()), *other['leaking']]))
+
+
+def choose_seeds(results, seeds, source):
+    """Keep these seeds only, in place; ReportError where one is not there."""
+    unknown = [seed for seed in seeds if seed not in results['seeds']]
+    if unknown:
+        raise ReportError(f'{source}: seeds {_listed(results["seeds"])}; expected {_listed(seeds)} among them.')
+    places = [results['seeds'].index(seed) for seed in seeds]
+    results['seeds'] = list(seeds)
+    for model in results['models'].values():
+        for field in ('scores', 'curves'):
+            if model.get(field):
+                model[field] = [model[field][place] for place in places]
+        if 'failed' in model:
+            model['failed'] = [run for run in model['failed'] if run['seed'] in seeds]
+
+
+def rename_models(results, prefix):
+    """Put `prefix` and a hyphen before the names of all models but the controls, in place."""
+    names = {name: name if model['kind'] == 'control' else f'{prefix}-{name}' for name, model in results['models'].items()}
+    results['models'] = {names[name]: model for name, model in results['models'].items()}
+    for model in results['models'].values():
+        if 'members' in model:
+            model['members'] = [names[member] for member in model['members']]
+
+
+def all_folds(results, ann_file):
+    """Test clips of every fold of the split in an annotation file that the results have folds of, as `add_controls` takes
+    them, or None where the file has no such split."""
+    data = load_pickle(ann_file)
+    clips = {clip['frame_dir']: clip for clip in data['annotations']}
+    families = {}
+    for name, members in (data.get('split') or {}).items():
+        match = re.fullmatch(r'(.*)_fold(\d+)_test', str(name))
+        if match:
+            families.setdefault(match[1], {})[int(match[2])] = members
+    own = [{clip['clip']: clip['label'] for clip in part} for part in clips_of(results).values()]
+    for folds in families.values():
+        tests = {fold: [dict(clip=clip, subject=str(clips[clip].get('subject')), label=clips[clip]['label'])
+                        for clip in members] for fold, members in sorted(folds.items())}
+        if all(part in [{clip['clip']: clip['label'] for clip in clips} for clips in tests.values()] for part in own):
+            return tests
+    return None
 
 
 def _listed(values):
@@ -299,6 +352,9 @@ def read_predictions(path):
     nameless = [clip['clip'] for clip in clips if clip.get('subject') is None]
     if nameless:
         raise ReportError(f'{path}: clip {nameless[0]}: no subject; intervals are by subject.')
+    for clip in clips:
+        if not np.isfinite(clip['score']).all():
+            raise ReportError(f'{path}: clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers.')
     return classes, clips
 
 

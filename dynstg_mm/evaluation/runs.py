@@ -73,15 +73,24 @@ class Run:
 
 def settle_old_runs(runs, redo):
     """Refuse, or with `redo` delete, what was run with other settings, data or another version."""
+    outdated = {}
     for run in runs:
         old = run.notes().get('record')
         if old is None and run.done():
             old = {}
         if old is not None and old != run.record:
+            outdated[run.folder.resolve()] = run
             if not redo:
                 raise CrossValidationError(f'{run.folder}: was run with another {first_difference(old, run.record)}; '
                                            '--redo deletes it and runs it anew, another --out keeps it.')
-            shutil.rmtree(run.folder)
+    for run in runs:  # such as a student, of its teacher
+        for file in run.record['data']:
+            teacher = next((outdated[folder] for folder in Path(file).resolve().parents if folder in outdated), None)
+            if teacher is not None:
+                raise CrossValidationError(f'{run}: {file}: of {teacher}, which --redo would delete; run {teacher.model.name} '
+                                           f'by itself first, and {run.model.name} after it.')
+    for run in outdated.values():
+        shutil.rmtree(run.folder)
 
 
 def first_difference(old, new, path=''):

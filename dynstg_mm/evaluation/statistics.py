@@ -67,11 +67,15 @@ def by_subject(clips):
         clips (list[dict]): With `subject`, `label`, `score` (C,).
 
     Returns:
-        list[dict]: One entry a subject, with the same keys.
+        list[dict]: One entry a subject, with the same keys; of someone with clips of several classes, such as before
+        and after a treatment, one a class.
     """
-    return [dict(subject=subject, label=members[0]['label'],
-                 score=np.mean([clip['score'] for clip in members], axis=0).tolist())
-            for subject, members in _members(clips).items()]
+    parts = {}
+    for subject, members in _members(clips).items():
+        for clip in members:
+            parts.setdefault((subject, clip['label']), []).append(clip['score'])
+    return [dict(subject=subject, label=label, score=np.mean(scores, axis=0).tolist())
+            for (subject, label), scores in parts.items()]
 
 
 def subject_interval(seeds, num_classes, *, resamples=2000, level=0.95, seed=0):

@@ -155,6 +155,8 @@ def recognizer_settings(model, role):
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     if not isinstance(found, type) or not issubclass(found, RecognizerGCN) or issubclass(found, Distiller):
         raise ValueError(f'{role}: {kind}; expected the config of a RecognizerGCN, or the path of one.')
+    if role == 'student' and found is not RecognizerGCN:
+        raise ValueError(f'{role}: {kind}; expected RecognizerGCN itself, which is what the student is trained as.')
     if not model.get('cls_head'):
         raise ValueError(f'{role}: cls_head: missing; a teacher and its student both score classes.')
     return model

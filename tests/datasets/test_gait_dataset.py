@@ -7,7 +7,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from dynstg_mm.cli import one_line_errors
-from dynstg_mm.datasets import AnnotationError
+from dynstg_mm.datasets import AnnotationError, check_sides
 from dynstg_mm.datasets.folds import subject_folds
 from dynstg_mm.datasets.transforms import leg_length
 from dynstg_mm.skeletons import LAYOUTS
@@ -115,6 +115,22 @@ def test_subject_on_both_sides_is_an_error(annotation_file, prefix, suffix, load
     with pytest.raises(AnnotationError, match='synthetic_normal_00 stands in both .*train.* and .*test'):
         build(path, split=prefix + loaded + suffix)
     assert len(build(path, split=prefix + loaded + suffix, shared_subjects=True))
+
+
+def test_sides_of_two_divisions_of_a_file(annotation_file):
+    def divide(data):
+        data['split'].update(own_train=data['split']['test'], own_test=data['split']['train'])
+    path = annotation_file(divide)
+    train, test = (dict(type='GaitDataset', ann_file=str(path), split=split) for split in ('train', 'own_test'))
+    message = "split train, test_dataloader.dataset own_test: clip synthetic_normal_00_0: subject: synthetic_normal_00 stands"
+    for wrapped in (train, dict(type='RepeatDataset', times=2, dataset=dict(train, pipeline=[]))):
+        with pytest.raises(AnnotationError, match=message):
+            check_sides(wrapped, test)
+    check_sides(train, dict(test, shared_subjects=True))
+    check_sides(dict(train, split='own_train'), dict(test, split='train'))  # whose people are others
+    with pytest.raises(AnnotationError, match='train_dataloader.dataset has split own_train, val_.*: classes normal, .*, and a, b'):
+        check_sides(dict(train, split='own_train', type='SyntheticGaitDataset'),
+                    dict(test, split='train', metainfo=dict(classes=('a', 'b', 'c', 'd'))), 'val')
 
 
 def test_classes_and_layout_of_the_file_hold_where_the_config_has_none(annotation_file):

@@ -56,6 +56,19 @@ def test_head_and_data_set_must_agree_on_the_classes():
         evaluate(classes=('a', 'b', 'c'))
 
 
+def test_scores_that_are_no_numbers_are_named():
+    with pytest.raises(ValueError, match=r'clip clip1: score: \[nan, nan\]; expected finite numbers: the model has diverged'):
+        evaluate([ROWS[0], ('a', 0, [float('nan')] * 2)])
+
+
+def test_a_person_with_clips_of_two_classes_counts_in_each():
+    clips = [dict(subject='a', label=0, score=[.9, .1]), dict(subject='a', label=1, score=[.1, .9]),
+             dict(subject='a', label=1, score=[.3, .7])]
+    for order in (clips, clips[::-1]):
+        found = {clip['label']: clip for clip in by_subject(order)}
+        assert found[0]['score'] == pytest.approx([.9, .1]) and found[1]['score'] == pytest.approx([.2, .8])
+
+
 def test_class_without_clips_does_not_count_into_the_averages():
     scores = classification_scores(np.array([[2, 0, 0], [0, 1, 0], [0, 0, 0]]))
     assert scores['macro_f1'] == 1 and scores['macro_recall'] == 1

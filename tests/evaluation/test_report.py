@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dynstg_mm.evaluation.controls import metadata_control
-from dynstg_mm.evaluation.results import ReportError, read_folds
+from dynstg_mm.evaluation.results import ReportError, all_folds, read_folds, results_of_folder
 from dynstg_mm.evaluation.statistics import paired_difference
-from dynstg_mm.fileio import dump_pickle
+from dynstg_mm.fileio import dump_pickle, load_pickle
 
 from ..conftest import ROOT
 
@@ -77,6 +77,21 @@ def test_control_learns_from_the_other_folds_only(results):
         clip['label'] = 1 - clip['label']  # the second fold's forest learns this, and is wrong on every clip
     control = metadata_control(str(results / 'data.pkl'), folds)
     assert all(np.argmax(clip['score']) != clip['label'] for fold in control for clip in fold)
+
+
+def test_control_of_some_folds_learns_from_all_of_the_file(results):
+    data = load_pickle(results / 'data.pkl')
+    part = results_of_folder('small', results / 'model')
+    assert all_folds(part, results / 'data.pkl') is None  # it has no splits
+    data['annotations'] += [dict(clip, frame_dir=f'new_{clip["frame_dir"]}') for clip in data['annotations'][:20]]
+    names = [clip['frame_dir'] for clip in data['annotations']]
+    data['split'] = {f'{name}_fold{fold}_test': names[first + 20 * fold:first + 20 * fold + 20]
+                     for name, first in (('other', 10), ('gait', 0)) for fold in range(3)}
+    dump_pickle(data, results / 'data.pkl')
+    folds = all_folds(part, results / 'data.pkl')
+    assert {fold: [clip['clip'] for clip in clips] for fold, clips in folds.items()} == {
+        fold: names[20 * fold:20 * fold + 20] for fold in range(3)}
+    assert {clip['label'] for clip in folds[2]} == {0, 1}
 
 
 def test_difference_to_a_baseline_is_paired_by_subject(results, run_tool):

@@ -6,8 +6,9 @@ from matplotlib.image import imread
 
 from dynstg_mm.evaluation.page import write_page, write_report
 from dynstg_mm.evaluation.report import result_rows, write_tables
-from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, folds_of, is_complete, merge,
-                                          new_results, pooled, read_results, training_cost, write_results)
+from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, choose_seeds, folds_of, is_complete,
+                                          leaking_subjects, merge, new_results, pooled, read_results, rename_models,
+                                          training_cost, write_results)
 
 
 def make(clips=24, seeds=(0, 1, 2), models=('a', 'b'), classes=('NM', 'KOA', 'PD')):
@@ -81,6 +82,11 @@ def test_subjects_in_several_folds_are_told_and_not_counted(tmp_path):
     for text in (write_tables(results, tmp_path / 'results.md'), (tmp_path / 'page.html').read_text()):
         assert 'leaking: 1 of 12 subjects stand in several folds' in text
     assert 'per subject' not in (tmp_path / 'page.html').read_text()
+
+
+def test_who_leaks_in_other_folds_of_the_file_is_told():
+    results = dict(make(), leaking=['p0', 'elsewhere'])
+    assert {row[1] for row in result_rows(results)[1:]} == {'clip'} and leaking_subjects(results) == ['p0']
 
 
 def test_predictions_of_an_unknown_seed_stand_beside_those_of_one():
@@ -172,9 +178,18 @@ def test_further_seeds_are_put_together():
                           for field in ('scores', 'curves') if model.get(field)})
         return copy
 
-    results = part(0)
-    merge(results, part(2, 1), 'more.json')
-    assert results == part(0, 2, 1)
+    results, more = dict(part(0), command='first'), dict(part(2, 1), command='second', leaking=['p1'])
+    merge(results, more, 'more.json')
+    assert results == dict(part(0, 2, 1), command='first\nsecond', leaking=['p1'])
+    choose_seeds(results, [0], 'both.json')
+    assert results['models'] == part(0)['models'] and results['seeds'] == [0]
+    with pytest.raises(ReportError, match='both.json: seeds 0; expected 0, 5 among them'):
+        choose_seeds(results, [0, 5], 'both.json')
+    rename_models(results, 'mine')
+    assert list(results['models']) == ['mine-a', 'mine-b', 'c', 'mine-both']
+    assert results['models']['mine-both']['members'] == ['mine-a', 'mine-b']
+    merge(results, part(0), 'again.json')
+    assert list(results['models']) == ['mine-a', 'mine-b', 'c', 'mine-both', 'a', 'b', 'both']
     other = part(1)
     other['models']['a']['options'] = ['model.backbone.dynamic=False']
     with pytest.raises(ReportError, match=r"more.json: models.a.options: \['model.backbone.dynamic=False'\] of seeds 1"):

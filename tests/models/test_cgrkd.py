@@ -4,6 +4,7 @@ import copy
 import pytest
 import torch
 
+from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 
@@ -281,6 +282,11 @@ def test_wrong_teacher_is_named(tmp_path):
         other.load_teacher()
     with pytest.raises(FileNotFoundError, match='teacher: configs/none.py: no such config'):
         distiller(tmp_path, teacher='configs/none.py', ckpt=model)
+    class OwnRecognizer(RecognizerGCN):
+        pass
+    with pytest.raises(ValueError, match='student: .*OwnRecognizer.*; expected RecognizerGCN itself'):
+        distiller(tmp_path, student=dict(recognizer(), type=OwnRecognizer))
+    distiller(tmp_path, teacher=dict(recognizer(16), type=OwnRecognizer))
     with pytest.raises(ValueError, match='teacher: Recognizer3D; expected the config of a RecognizerGCN'):
         distiller(tmp_path, teacher=dict(type='Recognizer3D'), ckpt=model)
     with pytest.raises(ValueError, match='student: cls_head: missing'):

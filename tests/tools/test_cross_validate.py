@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
+from dynstg_mm.evaluation.cross_validation import learning_curve, plan_runs
 from dynstg_mm.evaluation.results import is_complete, pooled, read_results
-from dynstg_mm.evaluation.runs import Launcher
+from dynstg_mm.evaluation.runs import (CrossValidationError, Launcher, Model, Run, first_difference,
+                                       settle_old_runs)
 from dynstg_mm.fileio import dump_pickle
+from dynstg_mm.skeletons import LAYOUTS
 
 from ..conftest import ROOT
 
@@ -163,10 +166,49 @@ def test_cores_are_divided_and_gpus_handed_out():
     (['--cfg-options', 'model.teacher_ckpt=none/{seed}/{fold}.pth', '--seeds', '5'],
      'tiny.py: teacher_ckpt: none/5/0.pth: no such file'),
     (['--cfg-options', 'test_dataloader.dataset.ann_file=/nowhere.pkl'], '/nowhere.pkl: no such file'),
+    (['--model-options', 'df-stgnn', 'fold=1', '--model-options', 'df-stgnn', 'train_cfg.max_epochs=2'], 'fold: is set'),
+    (['--cfg-options', 'fold=1', '--cfg-options', 'train_cfg.max_epochs=2'], '--cfg-options: fold: is set'),
+    (['--cfg-options', 'train_dataloader.dataset.split=other'], 'test_dataloader.dataset gait_fold0_test: clip synthetic_'),
 ])
 def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, error_of, arguments, message):
-    assert message in error_of(TOOL, config(), '--out', tmp_path / 'out', *arguments)
+    path = config(change=lambda data: data['split'].update(
+        {f'other_fold{fold}_train': data['split'][f'gait_fold{fold}_test'] for fold in range(2)}))
+    assert message in error_of(TOOL, path, '--out', tmp_path / 'out', *arguments)
     assert not (tmp_path / 'out/runs').exists()
+
+
+def test_a_changed_layout_is_another_run(config, tmp_path):
+    layout = tmp_path / 'mine.json'
+    layout.write_text(json.dumps(dict(LAYOUTS['body_25'], center=8)))
+    lines = [f'model["backbone"]["graph_cfg"] = dict(layout={str(layout)!r}, mode="spatial")']
+    models = [Model('a', str(config(lines=lines)), ())]
+    first, = plan_runs(models, [0], [0], tmp_path / 'out')
+    layout.write_text(json.dumps(dict(LAYOUTS['body_25'], center=1)))
+    second, = plan_runs(models, [0], [0], tmp_path / 'out')
+    assert first_difference(first.record, second.record).startswith(f'data.{layout}: ')
+
+
+def test_a_teacher_is_not_deleted_under_its_student(tmp_path):
+    def run(name, record):
+        return Run(Model(name, '', ()), 0, 0, tmp_path / name, dict(data={}, **record))
+    old, new = run('teacher', dict(setting=1)), run('teacher', dict(setting=2))
+    old.folder.mkdir()
+    old.note()
+    (old.folder / 'epoch_1.pth').touch()
+    student = run('student', {})
+    student.record['data'][str(old.folder / 'epoch_1.pth')] = 'digest'
+    with pytest.raises(CrossValidationError, match='student, seed 0, fold 0: .*epoch_1.pth: of teacher, seed 0, fold 0, which'):
+        settle_old_runs([student, new], redo=True)
+    assert (old.folder / 'epoch_1.pth').exists()
+    settle_old_runs([new], redo=True)
+    assert not old.folder.exists()
+
+
+def test_half_a_line_of_a_log_is_left_out(tmp_path):
+    (tmp_path / 'run/vis_data').mkdir(parents=True)
+    lines = [json.dumps(dict(loss=loss, epoch=epoch)) for loss, epoch in ((2., 1), (1., 2))]
+    (tmp_path / 'run/vis_data/scalars.json').write_text('\n'.join([*lines, '{"lr": 0.001, "lo']))
+    assert learning_curve(tmp_path) == [2., 1.]
 
 
 def test_one_person_is_not_enough_for_an_interval(config, tmp_path, error_of):

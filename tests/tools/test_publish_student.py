@@ -48,6 +48,8 @@ def test_wrong_input_is_one_clear_line(distilled, tmp_path, error_of):
     out = ('--out', tmp_path / 'out.pth')
     assert 'of another architecture than the student of configs/stgcn' in error_of(TOOL, stgcn, distilled, *out)
     assert 'nowhere.pth: no such checkpoint' in error_of(TOOL, CONFIG, tmp_path / 'nowhere.pth', *out)
+    torch.save([1, 2], tmp_path / 'list.pth')
+    assert 'list.pth: state_dict: missing' in error_of(TOOL, CONFIG, tmp_path / 'list.pth', *out)
     assert '--out: small; expected a .pth file' in error_of(TOOL, CONFIG, distilled, '--out', 'small')
     assert 'none.py: no such config' in error_of(TOOL, 'none.py', distilled, *out)
     assert not (tmp_path / 'out.pth').exists()

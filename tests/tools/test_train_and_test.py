@@ -142,6 +142,9 @@ def broken(sample, change):
     (lambda data: data['annotations'][0].update(keypoint=np.zeros((1, 90, 25, 2)), total_frames=90, keypoint_score=None),
      ['train_dataloader.batch_size=112', 'train_dataloader.num_workers=1'],
      'clip synthetic_normal_00_0: keypoint: no frame shows'),
+    (lambda data: data['split'].update(own_test=data['split']['train'][:2]),
+     ['test_dataloader.dataset.ann_file=PATH', 'test_dataloader.dataset.split=own_test'],
+     'test_dataloader.dataset own_test: clip synthetic_normal_00_0: subject: synthetic_normal_00 stands in both'),
     (lambda data: None, ['fold=2'], 'no data set of this config has folds'),
     (lambda data: None, ['model.backbone.size=huge'], "size: 'huge'; expected one of large, small"),
     (lambda data: None, ['model.backbone.type=Nothing'], 'Nothing is not in the mmaction::model registry'),
@@ -149,7 +152,7 @@ def broken(sample, change):
 def test_wrong_input_is_one_clear_line(sample, tmp_path, error_of, change, options, message):
     path = tmp_path / 'broken.pkl'
     dump_pickle(broken(sample, change), path)
-    options = [f'train_dataloader.dataset.ann_file={path}', *options]
+    options = [f'train_dataloader.dataset.ann_file={path}', *(text.replace('PATH', str(path)) for text in options)]
     assert message in error_of('tools/train.py', CONFIG, '--work-dir', tmp_path / 'work', '--cfg-options', *options)
 
 

@@ -5,7 +5,11 @@
     python tools/analysis_tools/report.py work_dirs/koa/results.json work_dirs/more/results.json --out work_dirs/both
 
 A folder holds the predictions.json of tools/test.py, or one folder a fold that does; a results.json is what
-tools/cross_validate.py has written, of further models with the same seeds, or of the same models with further seeds.
+tools/cross_validate.py has written, of further models with the same seeds, or of the same models with further seeds:
+
+    python tools/analysis_tools/report.py mine=work_dirs/koa-nm/results.json configs/dynstg_mamba/results/koa-nm.json \\
+        --seeds 0 --baseline st-gcn --out work_dirs/both
+
 Scores are pooled over the folds, with the 95 % bootstrap interval that resamples subjects, and the mean and standard
 deviation over folds beside them. With --baseline, a second table gives every model's difference to that one, the
 interval of the difference and p-values.
@@ -16,12 +20,15 @@ from pathlib import Path
 from dynstg_mm.cli import one_line_errors
 from dynstg_mm.evaluation.controls import add_controls
 from dynstg_mm.evaluation.page import write_report
-from dynstg_mm.evaluation.results import ReportError, is_complete, merge, read_results, results_of_folder, write_results
+from dynstg_mm.evaluation.results import (ReportError, all_folds, choose_seeds, is_complete, merge, read_results,
+                                          rename_models, results_of_folder, write_results)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('results', nargs='+', help='NAME=FOLDER of each model, or results.json of several')
+    parser.add_argument('results', nargs='+', metavar='[NAME=]PATH',
+                        help='NAME=FOLDER of each model, or results.json of several, of which NAME=FILE makes NAME-MODEL')
+    parser.add_argument('--seeds', nargs='+', type=int, help='only these of each results.json; by default all')
     parser.add_argument('--ann-file', help='annotation file, for the controls on metadata alone and on gait features')
     parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
     parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
@@ -35,9 +42,9 @@ def main():
 
 
 def report(args):
-    results = read(args.results[0])
+    results = read(args.results[0], args.seeds)
     for text in args.results[1:]:
-        merge(results, read(text), text.rpartition('=')[2])
+        merge(results, read(text, args.seeds), text.rpartition('=')[2])
     beside = {}
     for text in args.beside:
         name, _, path = text.rpartition('=')
@@ -48,7 +55,7 @@ def report(args):
     if args.baseline not in [None, *complete]:
         raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')
     if args.ann_file:
-        add_controls(results, args.ann_file, layout=args.layout)
+        add_controls(results, args.ann_file, tests=all_folds(results, args.ann_file), layout=args.layout)
     if args.save_results:
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
         write_results(results, args.save_results)
@@ -58,10 +65,17 @@ def report(args):
     print(f'{out}: {", ".join(names)}')
 
 
-def read(text):
-    """Results of `NAME=FOLDER` or of a results.json."""
+def read(text, seeds):
+    """Results of `NAME=FOLDER`, or of a results.json, or of one as `NAME=FILE` with that before its models' names."""
     name, _, path = text.rpartition('=')
-    return read_results(path) if Path(path).suffix == '.json' else results_of_folder(name or Path(path).name, path)
+    if Path(path).suffix != '.json':
+        return results_of_folder(name or Path(path).name, path)
+    results = read_results(path)
+    if seeds:
+        choose_seeds(results, seeds, path)
+    if name:
+        rename_models(results, name)
+    return results
 
 
 if __name__ == '__main__':

@@ -37,7 +37,9 @@ def publish(args):
     settings = settle_distillation(read_config(args.config), 0).model
     student = MODELS.build(settings.get('student') or settings)
     checkpoint = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
-    weights = checkpoint.get('state_dict') or {}
+    weights = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
+    if not isinstance(weights, dict):
+        raise ValueError(f'{args.checkpoint}: state_dict: missing; expected a checkpoint of MMEngine.')
     weights = {name: value for name, value in weights.items() if not name.startswith('distill_')}
     try:
         student.load_state_dict(weights)
