@@ -229,7 +229,7 @@ def _refusal_in_one_line(source):
         else:
             reason = f'it is damaged ({type(error).__name__})'
         raise pickle.UnpicklingError(f'{source}: not loaded; a checkpoint is a whole file of tensors, plain containers '
-                                     f'and logs, and {reason}. Nothing was executed.') from None
+                                     f'and logs, and {reason.rstrip(".")}. Nothing was executed.') from None
 
 
 def _write_files_whole():
