@@ -59,26 +59,30 @@ class AddNoise(LayoutTransform):
 
     Args:
         sigma (float): Standard deviation of every coordinate, in leg lengths, from 0.
+        rate (float, optional): Frames per second that `sigma` is meant at: a faster recording gets as much noise a second,
+            so that a low-pass leaves the same of it at every rate. By default every frame gets `sigma`, whatever its rate.
         seed (int): Of the noise.
         layout (str | dict, optional): In place of the data set's; `legs` is needed.
     """
 
     repeatable = True
 
-    def __init__(self, sigma, *, seed=0, layout=None):
+    def __init__(self, sigma, *, rate=None, seed=0, layout=None):
         super().__init__(layout)
         self.sigma, self.seed = check_number('sigma', sigma, 0, 100), seed
+        self.rate = None if rate is None else check_number('rate', rate, 1, 1e4)
 
     def transform(self, results):
         keypoint, layout = np.asarray(results['keypoint'], np.float32), self.layout(results)
         seen = (keypoint != 0).any(-1)
         noise = _generator(results, self.seed).standard_normal(keypoint.shape)
         legs = [joint for leg in layout['legs'] for joint in leg]
+        sigma = self.sigma * (float(results['rate']) / self.rate)**0.5 if self.rate else self.sigma
         results['keypoint'] = keypoint.copy()
         for person, there in enumerate(seen):
             whole = there[:, legs].all(1)  # frames in which the legs have a length
             if whole.any():
-                size = self.sigma * leg_length(keypoint[person, whole], layout)
+                size = sigma * leg_length(keypoint[person, whole], layout)
                 results['keypoint'][person, there] += size * noise[person, there]
         return results
 

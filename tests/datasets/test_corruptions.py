@@ -55,6 +55,17 @@ def test_noise_is_measured_in_leg_lengths():
     assert moved[0, seen].std() == pytest.approx(0.1 * np.mean(legs), rel=0.02)
 
 
+@pytest.mark.parametrize('at, same', [(25, True), (None, False)])
+def test_noise_that_a_low_pass_leaves_does_not_tell_the_rate(at, same):
+    left = []
+    for rate in (30., 50.):
+        still = clip(rate=rate, frames=3000)
+        still['keypoint'] = np.repeat(still['keypoint'][:, :1].astype(np.float32), 3000, 1)
+        found = corrupt(corrupt(still, type='AddNoise', sigma=0.1, rate=at), type='ResampleRate', rate=25, lowpass=6)
+        left.append(found['keypoint'].std(1).mean())
+    assert (left[0] == pytest.approx(left[1], rel=0.03)) == same
+
+
 def test_a_lower_rate_leaves_frames_out_and_the_time_as_it_was():
     plain = clip(rate=30., frames=121)
     found = corrupt(dict(plain), type='LowerRate', rate=10)
@@ -73,6 +84,7 @@ def test_the_middle_of_a_clip_is_kept():
 @pytest.mark.parametrize('step, message', [
     (dict(type='LoseJoints', share=1.5), 'share: 1.5; expected a number from 0 to 1'),
     (dict(type='AddNoise', sigma='much'), "sigma: 'much'"),
+    (dict(type='AddNoise', sigma=1, rate=0.5), 'rate: 0.5; expected a number from 1'),
     (dict(type='LowerRate', rate=0), 'rate: 0; expected a number from 1'),
     (dict(type='CutClip', seconds=-1), 'seconds: -1'),
 ])

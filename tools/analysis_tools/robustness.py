@@ -5,7 +5,8 @@
         --out work_dirs/koa_nm/robustness
 
 Every checkpoint is tested on its own fold, with the recordings of the test part corrupted; a corruption is the same for
-all models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Out
+all models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Noise is as
+strong after the low-pass, whatever the rate of a recording, which may go with its class. Out
 come robustness.json (every clip's scores), robustness.md and robustness.png.
 """
 import argparse
@@ -86,6 +87,8 @@ def corrupted(dataset, kind, value):
         place = fills[0] + 1
     if kind == 'joints' and fills:
         new.append(dict(steps[fills[0]], min_joints=0.01))
+    if kind == 'noise':
+        new[0]['rate'] = next((step['rate'] for step in steps if step['type'] == 'ResampleRate'), None)
     for step in steps:
         if kind == 'seconds' and step['type'] == 'SampleWindows' and value < step['duration']:
             step.update(duration=value, num_clips=1)
