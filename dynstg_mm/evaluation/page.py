@@ -282,7 +282,7 @@ def _subjects(results, names):
             'subjects are always right and not shown.')
     if not shown:
         return _paragraph(text)
-    figure = _figure(height=1.4 + 0.2 * len(shown))
+    figure = _figure(height=0.5 + 0.06 * max(map(len, names)) + 0.2 * max(len(shown), 5))  # names stand above, at a slant
     axes = figure.add_subplot()
     image = axes.imshow([share[subject] for subject in shown], cmap='Reds', vmin=0, vmax=1, aspect='auto',
                         interpolation='none')

@@ -246,6 +246,24 @@ def choose_seeds(results, seeds, source):
             model['failed'] = [run for run in model['failed'] if run['seed'] in seeds]
 
 
+def choose_folds(results, folds, source):
+    """Keep the test clips of these folds only, in place; ReportError where one is not there."""
+    there = list(clips_of(results))
+    unknown = [fold for fold in folds if fold not in there]
+    if unknown:
+        raise ReportError(f'{source}: folds {_listed(there)}; expected {_listed(folds)} among them.')
+    results['leaking'] = leaking_subjects(results)
+    places = [place for place, fold in enumerate(there) if fold in folds]
+    rows = [row for row, fold in enumerate(results['clips']['fold']) if fold in folds]
+    results['clips'] = {column: [results['clips'][column][row] for row in rows] for column in COLUMNS}
+    for model in results['models'].values():
+        for field, kept in (('scores', rows), ('curves', places)):
+            if model.get(field):
+                model[field] = [[values[place] for place in kept] for values in model[field]]
+        if 'failed' in model:
+            model['failed'] = [run for run in model['failed'] if run['fold'] in folds]
+
+
 def rename_models(results, prefix):
     """Put `prefix` and a hyphen before the names of all models but the controls, in place."""
     names = {name: name if model['kind'] == 'control' else f'{prefix}-{name}' for name, model in results['models'].items()}

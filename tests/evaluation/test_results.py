@@ -6,7 +6,7 @@ from matplotlib.image import imread
 
 from dynstg_mm.evaluation.page import write_page, write_report
 from dynstg_mm.evaluation.report import result_rows, write_tables
-from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, choose_seeds, folds_of, is_complete,
+from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, choose_folds, choose_seeds, folds_of, is_complete,
                                           leaking_subjects, merge, new_results, pooled, read_results, rename_models,
                                           training_cost, write_results)
 
@@ -161,6 +161,20 @@ def test_results_are_put_together_clip_by_clip():
     other['models']['b']['scores'] = [[part[place] for place in order] for part in other['models']['b']['scores']]
     merge(results, other, 'more.json')
     assert pooled(results, 'b') == expected
+
+
+def test_some_folds_are_chosen_with_all_that_is_theirs():
+    results = make()
+    results['clips']['subject'][0] = results['clips']['subject'][-1]
+    results['models']['a'].update(curves=[[[1., 2.], [3., 4.]]] * 3, failed=[dict(seed=0, fold=0), dict(seed=2, fold=1)])
+    whole = [folds_of(results, name) for name in 'ab']
+    leaking = leaking_subjects(results)
+    choose_folds(results, [1], 'own.json')
+    assert [folds_of(results, name) for name in 'ab'] == [[seed[1:] for seed in model] for model in whole]
+    assert leaking_subjects(results) == leaking != []  # of the other fold, which its model had met
+    assert results['models']['a']['curves'] == [[[3., 4.]]] * 3 and results['models']['a']['failed'] == [dict(seed=2, fold=1)]
+    with pytest.raises(ReportError, match='own.json: folds 1; expected 0, 1 among them'):
+        choose_folds(results, [0, 1], 'own.json')
 
 
 def test_further_seeds_are_put_together():

@@ -10,6 +10,8 @@ tools/cross_validate.py has written, of further models with the same seeds, or o
     python tools/analysis_tools/report.py mine=work_dirs/koa-nm/results.json configs/dynstg_mamba/results/koa-nm.json \\
         --seeds 0 --baseline st-gcn --out work_dirs/both
 
+With `--folds 0` behind it, one fold is enough to compare a run of one's own with what is published.
+
 Scores are pooled over the folds, with the 95 % bootstrap interval that resamples subjects, and the mean and standard
 deviation over folds beside them. With --baseline, a second table gives every model's difference to that one, the
 interval of the difference and p-values.
@@ -20,7 +22,7 @@ from pathlib import Path
 from dynstg_mm.cli import one_line_errors
 from dynstg_mm.evaluation.controls import add_controls
 from dynstg_mm.evaluation.page import write_report
-from dynstg_mm.evaluation.results import (ReportError, all_folds, choose_seeds, is_complete, merge, read_results,
+from dynstg_mm.evaluation.results import (ReportError, all_folds, choose_folds, choose_seeds, is_complete, merge, read_results,
                                           rename_models, results_of_folder, write_results)
 
 
@@ -29,6 +31,7 @@ def main():
     parser.add_argument('results', nargs='+', metavar='[NAME=]PATH',
                         help='NAME=FOLDER of each model, or results.json of several, of which NAME=FILE makes NAME-MODEL')
     parser.add_argument('--seeds', nargs='+', type=int, help='only these of each results.json; by default all')
+    parser.add_argument('--folds', nargs='+', type=int, help='only these of each results.json; by default all')
     parser.add_argument('--ann-file', help='annotation file, for the controls on metadata alone and on gait features')
     parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
     parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
@@ -42,9 +45,9 @@ def main():
 
 
 def report(args):
-    results = read(args.results[0], args.seeds)
+    results = read(args.results[0], args)
     for text in args.results[1:]:
-        merge(results, read(text, args.seeds), text.rpartition('=')[2])
+        merge(results, read(text, args), text.rpartition('=')[2])
     beside = {}
     for text in args.beside:
         name, _, path = text.rpartition('=')
@@ -65,14 +68,16 @@ def report(args):
     print(f'{out}: {", ".join(names)}')
 
 
-def read(text, seeds):
+def read(text, args):
     """Results of `NAME=FOLDER`, or of a results.json, or of one as `NAME=FILE` with that before its models' names."""
     name, _, path = text.rpartition('=')
     if Path(path).suffix != '.json':
         return results_of_folder(name or Path(path).name, path)
     results = read_results(path)
-    if seeds:
-        choose_seeds(results, seeds, path)
+    if args.seeds:
+        choose_seeds(results, args.seeds, path)
+    if args.folds:
+        choose_folds(results, args.folds, path)
     if name:
         rename_models(results, name)
     return results
