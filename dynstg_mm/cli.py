@@ -136,10 +136,10 @@ def _with_fold(node):
             yield from _with_fold(part)
 
 
-def check_parts(cfg):
+def check_parts(cfg, parts=('val', 'test')):
     """Refuse to train on people whom, or with other classes than, the config is validated or tested on."""
     train = (cfg.get('train_dataloader') or {}).get('dataset')
-    for part in ('val', 'test'):
+    for part in parts:
         data = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
         kind = DATASETS.get(data['type']) if isinstance(data.get('type'), str) else None
         if train and kind and issubclass(kind, GaitDataset) and osp.isfile(data.get('ann_file') or ''):

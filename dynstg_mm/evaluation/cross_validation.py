@@ -14,8 +14,7 @@ from mmengine.logging import MMLogger
 from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules
 
-from ..cli import checkpoints_of, parse_cfg_options
-from ..datasets import check_sides
+from ..cli import check_parts, checkpoints_of, parse_cfg_options
 from ..fileio import load_pickle
 from .controls import CONTROLS, add_controls
 from .cost import measure_costs, versions
@@ -143,8 +142,7 @@ def check_tests(models):
         if both not in sides:
             sides.add(both)
             for fold in tests:
-                loaders = model.settings(fold)
-                check_sides(loaders.train_dataloader.dataset, loaders.test_dataloader.dataset)
+                check_parts(model.settings(fold), ['test'])
         classes = classes or [str(index) for index in range(outputs or 2)]
         if outputs not in (None, len(classes)):
             raise CrossValidationError(f'{model.config}: model.cls_head.num_classes: {outputs}; {data.ann_file} has '
