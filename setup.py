@@ -22,7 +22,7 @@ setup(
         'importlib_metadata',  # imported by MMAction2, which does not declare it
         'einops',
         'matplotlib',
-        'numba',  # the compiled kernels on the CPU
+        'numba>=0.62',  # the compiled kernels on the CPU
         'numpy',
         'rich',  # progress bars
         'scikit-learn',

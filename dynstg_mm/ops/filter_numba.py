@@ -11,10 +11,11 @@ import numba
 import numpy as np
 import torch
 
-# Numba's cache looks at this file alone: whoever changes _sigmoid or OPTIONS changes a line here, too.
-from .scan_numba import OPTIONS, _sigmoid, f32
+from .simd import OPTIONS, f32, sigmoid
 from .temporal_filter import branch_sizes
 from .threads import max_parts, share_out
+
+SIMD = 'fdb4b484'  # of simd.py, whose changes Numba's cache does not see; a test holds it
 
 
 @numba.njit(**OPTIONS)
@@ -70,7 +71,7 @@ def _forward(x, kernel, bias, silu, taps, places, bounds, stride, first, last, y
         _filtered(x[b], rows, taps, t * stride, shift, out)
         if silu:
             for i in range(size):
-                out[i] *= _sigmoid(out[i])
+                out[i] *= sigmoid(out[i])
 
 
 @numba.njit(**OPTIONS)
@@ -94,7 +95,7 @@ def _backward(x, kernel, bias, silu, taps, places, bounds, stride, first, last, 
             if silu:
                 _filtered(x[b], rows, taps, t * stride, shift, out)
                 for i in range(size):
-                    opening = _sigmoid(out[i])
+                    opening = sigmoid(out[i])
                     dout[i] *= opening * (f32(1) + out[i] * (f32(1) - opening))
             for i in range(size):
                 dshift[i] += dout[i]

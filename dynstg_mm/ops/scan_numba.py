@@ -1,203 +1,165 @@
 """The selective scan compiled for the CPU by Numba: states are recomputed in the backward pass, never stored.
 
 Everything is channels last, (b, t, v, d), and read where it lies: a sequence is one joint's frames. Its state is kept
-as (n, d), so that the inner loops run over contiguous channels and become vector instructions, the exponential
-included. The forward pass keeps the state at every `CHUNK`-th frame; the backward pass rebuilds one chunk of states at
-a time, so its memory grows with d n t / CHUNK a sequence in place of d n t. Softplus, skip and gate run on the row of
-channels at hand, where they cost no memory at all. Rows are indexed, never sliced: a slice counts references, and that
-costs more than a short row.
+as (n, d), and the inner loops take vectors of channels, exponentials included. The steps of a row are all made before
+the first is used, so that no vector waits for the long chain of its own softplus, and what the backward pass will read
+is fetched ahead: both count for more than the arithmetic. The forward pass keeps the state at every `CHUNK`-th frame;
+the backward pass rebuilds one chunk of states at a time, so its memory grows with d n t / CHUNK a sequence in place of
+d n t. Softplus, skip and gate run on the vectors at hand, where they cost no memory at all.
 """
 import numba
 import numpy as np
 import torch
-from llvmlite import ir
-from numba.extending import intrinsic
+import torch.nn.functional as F
 
+from .simd import LOG2_E, OPTIONS, WIDTH, exp2, f32, load, prefetch, sigmoid, splat, store, total
+from .simd import softplus as smooth
 from .threads import max_parts, share_out
 
+SIMD = 'fdb4b484'  # of simd.py, whose changes Numba's cache does not see; a test holds it
 CHUNK = 16
 BLOCK = 512  # channels of as many joints as are scanned side by side: long runs of memory, few enough for the cache
-# without 'nnan' and 'ninf': a NaN must come out as one
-OPTIONS = dict(nogil=True, cache=True, error_model='numpy', fastmath={'nsz', 'arcp', 'contract', 'afn', 'reassoc'})
-f32, i32 = np.float32, np.int32
-
-
-@intrinsic
-def _float_of_bits(typing_context, bits):
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return numba.float32(numba.int32), generate
-
-
-@numba.njit(inline='always', **OPTIONS)
-def _exp(x):
-    """exp of a float32 that is not positive, within 1 unit in the last place; libm's is no vector instruction.
-
-    2^k by the exponent's bits times a polynomial on [-ln 2 / 2, ln 2 / 2] (Cephes, expf).
-    """
-    x = f32(-87) if x < f32(-87) else x  # a NaN stays one
-    k = np.floor(x * f32(1.44269504) + f32(0.5))
-    r = x - k * f32(0.693359375) + k * f32(2.12194440e-4)
-    p = f32(1.9875691500e-4)
-    p = p * r + f32(1.3981999507e-3)
-    p = p * r + f32(8.3334519073e-3)
-    p = p * r + f32(4.1665795894e-2)
-    p = p * r + f32(1.6666665459e-1)
-    p = p * r + f32(5.0000001201e-1)
-    return (p * r * r + r + f32(1)) * _float_of_bits((i32(k) + i32(127)) << i32(23))
-
-
-@numba.njit(inline='always', **OPTIONS)
-def _sigmoid(x):
-    e = _exp(-abs(x))
-    return (f32(1) if x >= 0 else e) / (f32(1) + e)
-
-
-@numba.njit(inline='always', **OPTIONS)
-def _softplus(x):
-    """max(x, 0) + log(1 + e) with e = exp(-|x|), the logarithm as 2 artanh(e / (2 + e))."""
-    e = _exp(-abs(x))
-    s = e / (f32(2) + e)
-    q = s * s
-    p = f32(1 / 13)
-    p = p * q + f32(1 / 11)
-    p = p * q + f32(1 / 9)
-    p = p * q + f32(1 / 7)
-    p = p * q + f32(1 / 5)
-    p = p * q + f32(1 / 3)
-    return (x if x > 0 else f32(0)) + f32(2) * s * (p * q + f32(1))
 
 
 @numba.njit(**OPTIONS)
 def _forward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, last, y, kept):
     frames, joints, groups, width = u.shape[1:]
-    blocks, states = -(-joints // block), A.shape[0]
-    step, h = np.empty(width, f32), np.empty((block, states, width), f32)
+    blocks, states, chunks = -(-joints // block), A.shape[0], kept.shape[1]
+    from_input, to_output = B.reshape(-1), C.reshape(-1)
+    h, steps = np.empty(block * states * width, f32), np.empty(width, f32)
     for item in range(first, last):
         b, start = item // blocks, item % blocks * block
         for g in range(groups):
             h[:] = 0
             for i in range(frames):
                 t = frames - 1 - i if reverse[g] else i
+                keep = i % CHUNK == 0 and len(kept) > 0
                 for v in range(start, min(start + block, joints)):
-                    j = v - start
-                    if i % CHUNK == 0 and len(kept):
+                    row = ((b * frames + t) * joints + v) * groups + g
+                    for d in range(0, width, WIDTH):
+                        step = load(delta, row * width + d) + load(bias, g * width + d)
+                        store(steps, d, smooth(step) if softplus else step)
+                    for d in range(0, width, WIDTH):
+                        at, own, state_at = row * width + d, g * width + d, (v - start) * states * width + d
+                        kept_at = (((b * chunks + i // CHUNK) * groups + g) * joints + v) * states * width + d
+                        x, step = load(u, at), load(steps, d)
+                        source, out = step * x, load(D, own) * x
                         for n in range(states):
-                            for d in range(width):
-                                kept[b, i // CHUNK, g, v, n, d] = h[j, n, d]
-                    for d in range(width):
-                        raw = delta[b, t, v, g, d] + bias[g, d]
-                        step[d] = _softplus(raw) if softplus else raw
-                        y[b, t, v, g, d] = D[g, d] * u[b, t, v, g, d]
-                    for n in range(states):
-                        from_input, to_output = B[b, t, v, g, n], C[b, t, v, g, n]
-                        for d in range(width):
-                            value = _exp(step[d] * A[n, g, d]) * h[j, n, d] + step[d] * u[b, t, v, g, d] * from_input
-                            h[j, n, d] = value
-                            y[b, t, v, g, d] += value * to_output
-                    if z is not None:
-                        for d in range(width):
-                            gate = z[b, t, v, g, d]
-                            y[b, t, v, g, d] *= gate * _sigmoid(gate)
+                            state = load(h, state_at + n * width)
+                            if keep:
+                                store(kept, kept_at + n * width, state)
+                            decay = exp2(step * load(A, n * groups * width + own))
+                            state = decay * state + source * from_input[row * states + n]
+                            store(h, state_at + n * width, state)
+                            out = out + state * to_output[row * states + n]
+                        if z is not None:
+                            gate = load(z, at)
+                            out = out * gate * sigmoid(gate)
+                        store(y, at, out)
 
 
 @numba.njit(**OPTIONS)
 def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, last, kept, grad, du, ddelta, dA,
               dB, dC, dD, dbias, dz):
     frames, joints, groups, width = u.shape[1:]
-    blocks, states = -(-joints // block), A.shape[0]
-    # of every frame of a chunk: the decay, and what it leaves of the state before
-    decay, carried = np.empty((block, CHUNK, states, width), f32), np.empty((block, CHUNK, states, width), f32)
-    steps, outs = np.empty((block, CHUNK, width), f32), np.empty((block, CHUNK, width), f32)
-    h, dh = np.empty((block, states, width), f32), np.empty((block, states, width), f32)
-    das, (dy, source, dsource, dstep, dskip, dshift) = np.empty((states, width), f32), np.empty((6, width), f32)
+    blocks, states, chunks = -(-joints // block), A.shape[0], kept.shape[1]
+    from_input, to_output, dfrom, dto = B.reshape(-1), C.reshape(-1), dB.reshape(-1), dC.reshape(-1)
+    kept_flat = kept.reshape(-1)
+    # of every frame of a chunk: the decay, what it leaves of the state before, the step, and the result
+    size = block * CHUNK * width
+    decays, rests = np.empty(size * states, f32), np.empty(size * states, f32)
+    steps, slopes, outs = np.empty(size, f32), np.empty(size, f32), np.empty(size, f32)
+    h, dh = np.empty(block * states * width, f32), np.empty(block * states * width, f32)
+    das, dskip, dshift = np.empty(states * width, f32), np.empty(width, f32), np.empty(width, f32)
+    sums_b, sums_c = np.empty(states * WIDTH, f32), np.empty(states * WIDTH, f32)
     for item in range(first, last):
         b, start = item // blocks, item % blocks * block
         end = min(start + block, joints)
         for g in range(groups):
+            next_chunk = (CHUNK if reverse[g] else -CHUNK) * joints * groups * width
             dh[:] = 0
             for chunk in range((frames - 1) // CHUNK, -1, -1):
                 length = min(CHUNK, frames - chunk * CHUNK)
-                for v in range(start, end):
-                    for n in range(states):
-                        for d in range(width):
-                            h[v - start, n, d] = kept[b, chunk, g, v, n, d]
+                kept_at = (((b * chunks + chunk) * groups + g) * joints + start) * states * width
+                for k in range((end - start) * states * width):
+                    h[k] = kept_flat[kept_at + k]
                 for i in range(length):
                     t = frames - 1 - chunk * CHUNK - i if reverse[g] else chunk * CHUNK + i
                     for v in range(start, end):
-                        j = v - start
-                        for d in range(width):
-                            raw = delta[b, t, v, g, d] + bias[g, d]
-                            steps[j, i, d] = _softplus(raw) if softplus else raw
-                            source[d] = steps[j, i, d] * u[b, t, v, g, d]
-                        for n in range(states):
-                            from_input = B[b, t, v, g, n]
-                            for d in range(width):
-                                through = _exp(steps[j, i, d] * A[n, g, d])
-                                rest = through * h[j, n, d]
-                                decay[j, i, n, d] = through
-                                carried[j, i, n, d] = rest
-                                h[j, n, d] = rest + source[d] * from_input
-                        if z is not None:
-                            for d in range(width):
-                                outs[j, i, d] = D[g, d] * u[b, t, v, g, d]
+                        j, row = v - start, ((b * frames + t) * joints + v) * groups + g
+                        for d in range(0, width, WIDTH):
+                            at, frame_at = row * width + d, (j * CHUNK + i) * width + d
+                            raw = load(delta, at) + load(bias, g * width + d)
+                            store(steps, frame_at, smooth(raw) if softplus else raw)
+                            if softplus:
+                                store(slopes, frame_at, sigmoid(raw))
+                        for d in range(0, width, WIDTH):
+                            at, own = row * width + d, g * width + d
+                            x, step = load(u, at), load(steps, (j * CHUNK + i) * width + d)
+                            for value in (u, delta):  # of the chunk to come
+                                prefetch(value, at + next_chunk)
+                            for value in (grad, du, ddelta):  # of this one, on the way back
+                                prefetch(value, at)
+                            source, out = step * x, load(D, own) * x
                             for n in range(states):
-                                from_input, to_output = B[b, t, v, g, n], C[b, t, v, g, n]
-                                for d in range(width):
-                                    outs[j, i, d] += (carried[j, i, n, d] + source[d] * from_input) * to_output
+                                here = ((j * CHUNK + i) * states + n) * width + d
+                                state_at = (j * states + n) * width + d
+                                decay = exp2(step * load(A, n * groups * width + own))
+                                rest = decay * load(h, state_at)
+                                store(decays, here, decay)
+                                store(rests, here, rest)
+                                state = rest + source * from_input[row * states + n]
+                                store(h, state_at, state)
+                                out = out + state * to_output[row * states + n]
+                            if z is not None:
+                                store(outs, (j * CHUNK + i) * width + d, out)
                 das[:] = 0
                 dskip[:] = 0
                 dshift[:] = 0
                 for i in range(length - 1, -1, -1):
                     t = frames - 1 - chunk * CHUNK - i if reverse[g] else chunk * CHUNK + i
                     for v in range(start, end):
-                        j = v - start
-                        if z is not None:
-                            for d in range(width):
-                                gate, dout = z[b, t, v, g, d], grad[b, t, v, g, d]
-                                opening = _sigmoid(gate)
-                                dy[d] = dout * gate * opening
+                        j, row = v - start, ((b * frames + t) * joints + v) * groups + g
+                        sums_b[:] = 0
+                        sums_c[:] = 0
+                        for d in range(0, width, WIDTH):
+                            at, own, frame_at = row * width + d, g * width + d, (j * CHUNK + i) * width + d
+                            x, step, dy = load(u, at), load(steps, frame_at), load(grad, at)
+                            if z is not None:
+                                gate = load(z, at)
+                                opening = sigmoid(gate)
                                 slope = opening * (f32(1) + gate * (f32(1) - opening))
-                                dz[b, t, v, g, d] = dout * outs[j, i, d] * slope
-                        else:
-                            for d in range(width):
-                                dy[d] = grad[b, t, v, g, d]
-                        through_input = f32(0)
-                        for d in range(width):
-                            source[d] = steps[j, i, d] * u[b, t, v, g, d]
-                            through_input += dy[d] * source[d]
-                            dsource[d] = 0
-                            dstep[d] = 0
+                                store(dz, at, dy * load(outs, frame_at) * slope)
+                                dy = dy * gate * opening
+                            source, dsource, dstep = step * x, splat(f32(0)), splat(f32(0))
+                            for n in range(states):
+                                here = ((j * CHUNK + i) * states + n) * width + d
+                                state_at = (j * states + n) * width + d
+                                rest, b_n = load(rests, here), from_input[row * states + n]
+                                dstate = load(dh, state_at) + dy * to_output[row * states + n]
+                                ddecay = dstate * rest
+                                store(sums_c, n * WIDTH, load(sums_c, n * WIDTH) + dy * (rest + source * b_n))
+                                store(sums_b, n * WIDTH, load(sums_b, n * WIDTH) + dstate * source)
+                                dsource = dsource + dstate * b_n
+                                dstep = dstep + ddecay * load(A, n * groups * width + own)
+                                store(das, n * width + d, load(das, n * width + d) + ddecay * step)
+                                store(dh, state_at, dstate * load(decays, here))
+                            draw = dstep * f32(1 / LOG2_E) + x * dsource
+                            if softplus:
+                                draw = draw * load(slopes, frame_at)
+                            store(du, at, dy * load(D, own) + step * dsource)
+                            store(ddelta, at, draw)
+                            store(dskip, d, load(dskip, d) + dy * x)
+                            store(dshift, d, load(dshift, d) + draw)
                         for n in range(states):
-                            from_input, to_output = B[b, t, v, g, n], C[b, t, v, g, n]
-                            sum_b, sum_c = f32(0), through_input * from_input
-                            for d in range(width):
-                                total = dh[j, n, d] + dy[d] * to_output
-                                rest = carried[j, i, n, d]
-                                decayed = total * rest
-                                sum_c += dy[d] * rest
-                                sum_b += total * source[d]
-                                dsource[d] += total * from_input
-                                dstep[d] += decayed * A[n, g, d]
-                                das[n, d] += decayed * steps[j, i, d]
-                                dh[j, n, d] = total * decay[j, i, n, d]
-                            dB[b, t, v, g, n] = sum_b
-                            dC[b, t, v, g, n] = sum_c
-                        for d in range(width):
-                            x = u[b, t, v, g, d]
-                            slope = _sigmoid(delta[b, t, v, g, d] + bias[g, d]) if softplus else f32(1)
-                            draw = (dstep[d] + x * dsource[d]) * slope
-                            du[b, t, v, g, d] = dy[d] * D[g, d] + steps[j, i, d] * dsource[d]
-                            ddelta[b, t, v, g, d] = draw
-                            dskip[d] += dy[d] * x
-                            dshift[d] += draw
+                            dfrom[row * states + n] = total(load(sums_b, n * WIDTH))
+                            dto[row * states + n] = total(load(sums_c, n * WIDTH))
                 for d in range(width):  # in float64, chunk by chunk: thousands of frames are added up
                     dD[g, d] += dskip[d]
                     dbias[g, d] += dshift[d]
                 for n in range(states):
                     for d in range(width):
-                        dA[n, g, d] += das[n, d]
+                        dA[n, g, d] += das[n * width + d]
 
 
 def scan(u, delta, A, B, C, D, bias, z, softplus, reverse):
@@ -209,8 +171,13 @@ def scan(u, delta, A, B, C, D, bias, z, softplus, reverse):
     """
     u, delta, A, D, bias, z = (value if value is None else value.unflatten(-1, (len(reverse), -1))
                                for value in (u, delta, A.T, D, bias, z))
+    width = u.shape[-1]
+    if width % WIDTH:  # channels of nothing: the kernels know whole vectors only
+        u, delta, A, D, bias, z = (value if value is None else F.pad(value, (0, -width % WIDTH))
+                                   for value in (u, delta, A, D, bias, z))
     run = NumbaScan.apply if torch.is_grad_enabled() else lambda *arguments: _run(False, *arguments)[0]
-    return run(u, delta, A, B, C, D, bias, z, softplus, reverse).flatten(-2)
+    y = run(u, delta, A, B, C, D, bias, z, softplus, reverse)
+    return (y[..., :width] if width % WIDTH else y).flatten(-2)
 
 
 def _array(value):
@@ -226,7 +193,7 @@ def _run(keep_states, u, delta, A, B, C, D, bias, z, softplus, reverse):
     batch, frames, joints, groups, width = u.shape
     nothing = u.new_zeros(groups, width) if D is None or bias is None else None
     inputs = [value.contiguous() for value in (
-        u, delta, A, B, C, nothing if D is None else D, nothing if bias is None else bias)]
+        u, delta, A * LOG2_E, B, C, nothing if D is None else D, nothing if bias is None else bias)]
     inputs += [z if z is None else z.contiguous()]
     block = min(max(1, BLOCK // width), -(-joints // 2))
     options = softplus, np.array(reverse), block
