@@ -26,9 +26,10 @@ def file_of(annotation_file):
         def change(data):
             if 'split' in dataset:
                 data['split'] = {f'{dataset.split}_fold0_{part}': names for part, names in data['split'].items()}
+            three = dataset.get('layout') == 'msnd'
             for clip in data['annotations']:
-                clip['gait_parameters'] = np.zeros(353, np.float32)
-                if dataset.type == 'MSNDDataset':  # 25 joints as well; a third coordinate makes them 3-D
+                clip['gait_parameters'] = np.zeros(509 if three else 353, np.float32)
+                if three:  # 25 joints as well; a third coordinate makes them 3-D
                     clip['keypoint'] = np.concatenate([clip['keypoint'], clip['keypoint'][..., :1] / 2], -1)
                 else:
                     clip['label'] %= 2
@@ -77,12 +78,14 @@ def test_config_trains_and_tests(path, tmp_path, file_of, monkeypatch):
 
 
 @pytest.mark.parametrize('size', ['small', 'large'])
-def test_pretrained_weights_are_whole_and_of_their_config(size):
+@pytest.mark.parametrize('task', ['30e_koa-nm-keypoint-2d', '60e_msnd-keypoint-3d'])
+def test_pretrained_weights_are_whole_and_of_their_config(size, task):
     folder = ROOT / 'configs/dynstg_mamba'
-    config = Config.fromfile(folder / f'dynstg-mamba-{size}-pretrained_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py')
+    config = Config.fromfile(folder / f'dynstg-mamba-{size}-pretrained_1xb16-joint-w64-{task}.py')
     path = ROOT / config.model.backbone.init_cfg.checkpoint
     assert path.stem.endswith(f'-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}')
-    model = Config.fromfile(folder / f'dynstg-mamba-{size}_1xb16-joint-w64-8e_synthetic-walks-keypoint-2d.py').model
+    walks = f'8e_synthetic-walks-keypoint-{task[-2:]}'
+    model = Config.fromfile(folder / f'dynstg-mamba-{size}_1xb16-joint-w64-{walks}.py').model
     MODELS.build(model).load_state_dict(torch.load(path, weights_only=True)['state_dict'])
 
 

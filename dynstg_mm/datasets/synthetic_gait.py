@@ -15,6 +15,7 @@ CLASSES = ('normal', 'parkinson', 'ataxia', 'osteoarthritis')
 IMAGE = (480, 640)  # height, width in pixels
 JOINTS = LAYOUTS['body_25']['joints']
 FINE = 120  # frames per second of the motion before the camera sees it
+CAPTURED = 60  # frames per second of motion capture
 
 
 @dataclass
@@ -232,7 +233,36 @@ def _lost(frames, rng):
     return lost
 
 
-def synthetic_gait(subjects=24, clips=2, seed=0):
+# Joints of motion capture that BODY_25 lacks: on the line from one joint to another, at this share of the way.
+_MARKERS = dict(
+    spine=('mid_hip', 'neck', 0.25), thorax=('mid_hip', 'neck', 0.85), head=('left_ear', 'right_ear', 0.5),
+    head_top=('mid_hip', 'neck', 1.4), **{f'{side}_{joint}': (f'{side}_{start}', f'{side}_{end}', share)
+                                          for side in ('left', 'right') for joint, start, end, share in (
+        ('fingertip', 'elbow', 'wrist', 1.6), ('toes', 'ankle', 'big_toe', 0.7), ('toe_tip', 'ankle', 'big_toe', 1))},
+    **{f'{side}_collar': ('neck', f'{side}_shoulder', 0.4) for side in ('left', 'right')})
+
+
+def capture(joints, rng):
+    """What motion capture makes of the walk: the layout `msnd` in 3-D at 60 frames per second, nothing lost.
+
+    Args:
+        joints (ndarray): (frames, 25, 3) at `FINE` frames per second, metres.
+        rng (numpy.random.Generator): Source of the noise.
+
+    Returns:
+        tuple[ndarray, ndarray]: Keypoints (T, 25, 3) in metres, with axes that are right-handed as in BVH files, and
+        scores (T, 25) of 1.
+    """
+    joints = joints[::FINE // CAPTURED] * (1, 1, -1)
+    place = dict(zip(JOINTS, joints.swapaxes(0, 1)))
+    place.update((name, place[start] + share * (place[end] - place[start]))
+                 for name, (start, end, share) in _MARKERS.items())
+    keypoint = np.stack([place[name] for name in LAYOUTS['msnd']['joints']], 1)
+    keypoint += 0.002 * rng.standard_normal(keypoint.shape)
+    return keypoint, np.ones(keypoint.shape[:2])
+
+
+def synthetic_gait(subjects=24, clips=2, seed=0, layout='body_25'):
     """The sample of `data/`: an annotation file's content, in MMAction2's format.
 
     Rate (25 or 30), length (3.2 to 4 s), direction and camera do not depend on the class.
@@ -241,6 +271,7 @@ def synthetic_gait(subjects=24, clips=2, seed=0):
         subjects (int): Walkers of each class; of 24 there are 14 in `train`, 3 in `val` and 7 in `test`.
         clips (int): Clips of each walker.
         seed (int): Of all randomness.
+        layout (str): 'body_25', filmed from the side, or 'msnd', 3-D motion capture.
 
     Returns:
         dict: `split` and `annotations`.
@@ -253,7 +284,11 @@ def synthetic_gait(subjects=24, clips=2, seed=0):
             part = 'train' if person < subjects * 7 // 12 else 'val' if person < subjects * 17 // 24 else 'test'
             for clip in range(clips):
                 rate, seconds = float(rng.choice([25, 30])), rng.uniform(3.2, 4)
-                keypoint, score = film(walk(walker, seconds, rng), rate, rng)
+                joints = walk(walker, seconds, rng)
+                if layout == 'msnd':
+                    rate, (keypoint, score) = float(CAPTURED), capture(joints, rng)
+                else:
+                    keypoint, score = film(joints, rate, rng)
                 subject = f'synthetic_{disorder}_{person:02d}'
                 annotations.append(dict(
                     frame_dir=f'{subject}_{clip}', subject=subject, group=disorder, label=label, rate=rate,

@@ -66,6 +66,18 @@ def test_feet_do_not_slip():
     assert slowest[len(slowest) // 4] < 0.1  # a heel stands still for more than a quarter of the time
 
 
+def test_motion_capture_sees_the_same_walk_in_three_dimensions():
+    clip = synthetic_gait(subjects=1, clips=1, seed=3, layout='msnd')['annotations'][0]
+    keypoint = clip['keypoint'][0].astype(float)
+    assert clip['rate'] == 60 and keypoint.shape == (clip['total_frames'], 25, 3) and 190 < len(keypoint) <= 240
+    place = dict(zip(LAYOUTS['msnd']['joints'], keypoint.swapaxes(0, 1)))
+    up, forward = (place['head'] - place['mid_hip']).mean(0), place['mid_hip'][-1] - place['mid_hip'][0]
+    assert up[1] > 0.5 and forward[0] > 2  # metres
+    assert (np.cross(up, forward) * (place['left_hip'] - place['right_hip']).mean(0)).sum() > 0  # no mirror image
+    lengths = np.linalg.norm(place['left_wrist'] - place['left_elbow'], axis=-1)
+    assert lengths.std() < 0.01 < 0.15 < lengths.mean()
+
+
 def test_neither_pose_nor_metadata_alone_give_the_class_away(sample):
     pipeline = Compose(Config.fromfile(ROOT / 'configs/_base_/datasets/body_25_windows.py').test_pipeline)
     clips = {clip['frame_dir']: clip for clip in sample['annotations']}

@@ -17,12 +17,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--out', default='data/synthetic_gait/synthetic_gait.pkl', help='annotation file to write')
     parser.add_argument('--subjects', type=int, default=24, help='walkers of each class')
+    parser.add_argument('--layout', choices=['body_25', 'msnd'], default='body_25',
+                        help='body_25, filmed from the side, or msnd, 3-D motion capture')
     parser.add_argument('--seed', type=int, default=0, help='seed of all randomness')
     parser.add_argument('--gait-parameters', action='store_true', help='compute them for every clip (50 clips a second)')
     args = parser.parse_args()
-    data = synthetic_gait(args.subjects, seed=args.seed)
+    data = synthetic_gait(args.subjects, seed=args.seed, layout=args.layout)
     if args.gait_parameters:
-        data['gait_parameters'] = add_gait_parameters(data['annotations'], 'body_25')
+        data['gait_parameters'] = add_gait_parameters(data['annotations'], args.layout)
     dump_pickle(data, args.out)
     print(f'{args.out}: {len(data["annotations"])} synthetic clips, ' +
           ', '.join(f'{len(names)} {part}' for part, names in data['split'].items()))
