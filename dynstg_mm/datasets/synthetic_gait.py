@@ -1,4 +1,4 @@
-"""Synthetic walkers: BODY_25 keypoints computed from joint-angle curves, of normal gait and of three disorders.
+"""Synthetic walkers: keypoints computed from joint-angle curves, of normal gait and of three disorders.
 
 Nothing here is a recording of a person. The curves are smooth textbook shapes (after Winter 2009 and Perry 2010) whose
 sizes differ from walker to walker; the disorders change them in the ways that clinicians describe, each by a severity
@@ -236,7 +236,7 @@ def _lost(frames, rng):
 # Joints of motion capture that BODY_25 lacks: on the line from one joint to another, at this share of the way.
 _MARKERS = dict(
     spine=('mid_hip', 'neck', 0.25), thorax=('mid_hip', 'neck', 0.85), head=('left_ear', 'right_ear', 0.5),
-    head_top=('mid_hip', 'neck', 1.4), **{f'{side}_{joint}': (f'{side}_{start}', f'{side}_{end}', share)
+    head_top=('mid_hip', 'neck', 1.65), **{f'{side}_{joint}': (f'{side}_{start}', f'{side}_{end}', share)
                                           for side in ('left', 'right') for joint, start, end, share in (
         ('fingertip', 'elbow', 'wrist', 1.6), ('toes', 'ankle', 'big_toe', 0.7), ('toe_tip', 'ankle', 'big_toe', 1))},
     **{f'{side}_collar': ('neck', f'{side}_shoulder', 0.4) for side in ('left', 'right')})
@@ -265,7 +265,7 @@ def capture(joints, rng):
 def synthetic_gait(subjects=24, clips=2, seed=0, layout='body_25'):
     """The sample of `data/`: an annotation file's content, in MMAction2's format.
 
-    Rate (25 or 30), length (3.2 to 4 s), direction and camera do not depend on the class.
+    Rate (25 or 30; 60 of motion capture), length (3.2 to 4 s), direction and camera do not depend on the class.
 
     Args:
         subjects (int): Walkers of each class; of 24 there are 14 in `train`, 3 in `val` and 7 in `test`.
@@ -286,13 +286,13 @@ def synthetic_gait(subjects=24, clips=2, seed=0, layout='body_25'):
                 rate, seconds = float(rng.choice([25, 30])), rng.uniform(3.2, 4)
                 joints = walk(walker, seconds, rng)
                 if layout == 'msnd':
-                    rate, (keypoint, score) = float(CAPTURED), capture(joints, rng)
+                    rate, kind, (keypoint, score) = float(CAPTURED), np.float32, capture(joints, rng)
                 else:
-                    keypoint, score = film(joints, rate, rng)
+                    kind, (keypoint, score) = np.float16, film(joints, rate, rng)
                 subject = f'synthetic_{disorder}_{person:02d}'
                 annotations.append(dict(
                     frame_dir=f'{subject}_{clip}', subject=subject, group=disorder, label=label, rate=rate,
                     total_frames=len(keypoint), img_shape=IMAGE, original_shape=IMAGE,
-                    keypoint=keypoint[None].astype(np.float16), keypoint_score=score[None].astype(np.float16)))
+                    keypoint=keypoint[None].astype(kind), keypoint_score=score[None].astype(np.float16)))
                 split[part].append(f'{subject}_{clip}')
     return dict(split=split, annotations=annotations)

@@ -16,7 +16,7 @@ from .simd import LOG2_E, OPTIONS, WIDTH, exp2, f32, load, prefetch, sigmoid, sp
 from .simd import softplus as smooth
 from .threads import max_parts, share_out
 
-SIMD = 'fdb4b484'  # of simd.py, whose changes Numba's cache does not see; a test holds it
+SIMD = '730564fc'  # of simd.py, whose changes Numba's cache does not see; a test holds it
 CHUNK = 16
 BLOCK = 512  # channels of as many joints as are scanned side by side: long runs of memory, few enough for the cache
 
@@ -65,7 +65,7 @@ def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, la
     blocks, states, chunks = -(-joints // block), A.shape[0], kept.shape[1]
     from_input, to_output, dfrom, dto = B.reshape(-1), C.reshape(-1), dB.reshape(-1), dC.reshape(-1)
     kept_flat = kept.reshape(-1)
-    # of every frame of a chunk: the decay, what it leaves of the state before, the step, and the result
+    # of every frame of a chunk: the decay, what it leaves of the state before, the step, its slope, and the result
     size = block * CHUNK * width
     decays, rests = np.empty(size * states, f32), np.empty(size * states, f32)
     steps, slopes, outs = np.empty(size, f32), np.empty(size, f32), np.empty(size, f32)
@@ -95,11 +95,13 @@ def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, la
                                 store(slopes, frame_at, sigmoid(raw))
                         for d in range(0, width, WIDTH):
                             at, own = row * width + d, g * width + d
-                            x, step = load(u, at), load(steps, (j * CHUNK + i) * width + d)
-                            for value in (u, delta):  # of the chunk to come
-                                prefetch(value, at + next_chunk)
-                            for value in (grad, du, ddelta):  # of this one, on the way back
-                                prefetch(value, at)
+                            frame_at = (j * CHUNK + i) * width + d
+                            x, step = load(u, at), load(steps, frame_at)
+                            prefetch(u, at + next_chunk)
+                            prefetch(delta, at + next_chunk)
+                            prefetch(grad, at)  # for the way back
+                            prefetch(du, at)
+                            prefetch(ddelta, at)
                             source, out = step * x, load(D, own) * x
                             for n in range(states):
                                 here = ((j * CHUNK + i) * states + n) * width + d
@@ -112,7 +114,7 @@ def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, la
                                 store(h, state_at, state)
                                 out = out + state * to_output[row * states + n]
                             if z is not None:
-                                store(outs, (j * CHUNK + i) * width + d, out)
+                                store(outs, frame_at, out)
                 das[:] = 0
                 dskip[:] = 0
                 dshift[:] = 0
@@ -223,13 +225,13 @@ class NumbaScan(torch.autograd.Function):
         grad = grad.contiguous()
         du, ddelta, dB, dC = map(torch.empty_like, (u, delta, B, C))
         dz = z if z is None else torch.empty_like(z)
-        total = len(u) * -(-u.shape[2] // ctx.options[-1])
+        items = len(u) * -(-u.shape[2] // ctx.options[-1])
         # every part sums for itself what all sequences share
-        dA, dD, dbias = (torch.zeros(max_parts(total), *value.shape, dtype=torch.float64) for value in (A, D, bias))
+        dA, dD, dbias = (torch.zeros(max_parts(items), *value.shape, dtype=torch.float64) for value in (A, D, bias))
         arrays = [_array(value) for value in inputs]
         share_out(lambda part, first, last: _backward(
             *arrays, *ctx.options, first, last, *(_array(value) for value in (
-                kept, grad, du, ddelta, dA[part], dB, dC, dD[part], dbias[part], dz))), total, 4 * u.numel() * len(A))
+                kept, grad, du, ddelta, dA[part], dB, dC, dD[part], dbias[part], dz))), items, 4 * u.numel() * len(A))
         dA, dD, dbias = (value.sum(0).float() for value in (dA, dD, dbias))
         dD, dbias = (value if given else None for value, given in zip((dD, dbias), ctx.given))
         return du, ddelta, dA, dB, dC, dD, dbias, dz, None, None

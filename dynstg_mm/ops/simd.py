@@ -70,7 +70,7 @@ def store(typing_context, array, offset, value):
 
 @intrinsic
 def prefetch(typing_context, array, offset):
-    """Begin to fetch what `load` or `store` will ask for soon; an offset behind the array's end does no harm."""
+    """Begin to fetch what `load` or `store` will ask for soon; an offset outside the array does no harm."""
     def generate(context, builder, signature, arguments):
         place = builder.bitcast(_place(context, builder, signature, arguments), ir.PointerType(ir.IntType(8)))
         function = builder.module.declare_intrinsic(
@@ -144,7 +144,7 @@ def _of_one(build):
         def generate(context, builder, signature, arguments):
             return build(builder, arguments[0], signature.args[0] is vector)
 
-        return x(x), generate
+        return (x(x), generate) if x in (vector, types.float32) else None
 
     return calculate
 
@@ -198,7 +198,7 @@ def _power(r, shifted):
 @numba.njit(inline='always', **OPTIONS)
 def exp2(x):
     """2^x of what is not positive, within 2 units in the last place; libm's is no vector instruction."""
-    x = larger(x, f32(-126))  # a NaN stays one
+    x = larger(x, f32(-126))  # a NaN stays one, as arithmetic makes it; bits of its own may turn it into a number
     shifted = _shifted(x)
     return _power(x - _nearest(shifted), shifted)
 

@@ -73,6 +73,7 @@ def test_motion_capture_sees_the_same_walk_in_three_dimensions():
     place = dict(zip(LAYOUTS['msnd']['joints'], keypoint.swapaxes(0, 1)))
     up, forward = (place['head'] - place['mid_hip']).mean(0), place['mid_hip'][-1] - place['mid_hip'][0]
     assert up[1] > 0.5 and forward[0] > 2  # metres
+    assert (place['head_top'] - place['head'])[:, 1].min() > 0.05
     assert (np.cross(up, forward) * (place['left_hip'] - place['right_hip']).mean(0)).sum() > 0  # no mirror image
     lengths = np.linalg.norm(place['left_wrist'] - place['left_elbow'], axis=-1)
     assert lengths.std() < 0.01 < 0.15 < lengths.mean()

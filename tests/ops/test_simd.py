@@ -40,5 +40,5 @@ def test_what_is_too_small_is_next_to_nothing_and_never_negative():
 
 @pytest.mark.parametrize('kernels', [scan_numba, filter_numba])
 def test_kernels_are_compiled_anew_when_their_vectors_change(kernels):
-    digest = hashlib.sha256(Path(simd.__file__).read_bytes()).hexdigest()[:8]
+    digest = hashlib.sha256(Path(simd.__file__).read_text(encoding='utf-8').encode()).hexdigest()[:8]
     assert kernels.SIMD == digest, f'{kernels.__name__}: write SIMD = {digest!r}, or cached kernels stay as they were'

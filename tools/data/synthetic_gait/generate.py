@@ -3,6 +3,8 @@
     python tools/data/synthetic_gait/generate.py
     python tools/data/synthetic_gait/generate.py --gait-parameters --subjects 400 --seed 123 \\
         --out data/synthetic_walks/synthetic_walks.pkl
+    python tools/data/synthetic_gait/generate.py --gait-parameters --subjects 400 --seed 123 --layout msnd \\
+        --out data/synthetic_walks/synthetic_walks_msnd.pkl
 
 With --gait-parameters every clip gets its `gait_parameters`, which a `GaitParameterHead` learns to tell.
 """
@@ -22,6 +24,8 @@ def main():
     parser.add_argument('--seed', type=int, default=0, help='seed of all randomness')
     parser.add_argument('--gait-parameters', action='store_true', help='compute them for every clip (50 clips a second)')
     args = parser.parse_args()
+    if args.layout != 'body_25' and args.out == parser.get_default('out'):
+        parser.error(f'--layout {args.layout}: --out: missing; the sample of data/ is of body_25.')
     data = synthetic_gait(args.subjects, seed=args.seed, layout=args.layout)
     if args.gait_parameters:
         data['gait_parameters'] = add_gait_parameters(data['annotations'], args.layout)
