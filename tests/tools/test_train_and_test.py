@@ -174,7 +174,8 @@ class Hostile:
     ('tools/test.py CONFIG TMP/short.pth --dump out.txt', '--dump: out.txt; expected a .pkl file'),
     ('tools/train.py CONFIG --cfg-options train_dataloader.dataset.ann_file=TMP/hostile.pkl',
      'hostile.pkl: refused: it names posix.system'),
-    ('tools/train.py KOA --cfg-options train_dataloader.dataset.ann_file=TMP/no.pkl fold=7', 'no.pkl: no such file'),
+    ('tools/train.py KOA --cfg-options train_dataloader.dataset.ann_file=TMP/no.pkl test_dataloader.dataset.ann_file=TMP/no.pkl '
+     'fold=7', 'no.pkl: no such file'),
 ])
 def test_wrong_paths_and_hostile_files_are_one_clear_line(tmp_path, error_of, command, message):
     hostile = Hostile(tmp_path / 'touched')
