@@ -236,10 +236,13 @@ def _lost(frames, rng):
 # Joints of motion capture that BODY_25 lacks: on the line from one joint to another, at this share of the way.
 _MARKERS = dict(
     spine=('mid_hip', 'neck', 0.25), thorax=('mid_hip', 'neck', 0.85), head=('left_ear', 'right_ear', 0.5),
-    head_top=('mid_hip', 'neck', 1.65), **{f'{side}_{joint}': (f'{side}_{start}', f'{side}_{end}', share)
-                                          for side in ('left', 'right') for joint, start, end, share in (
-        ('fingertip', 'elbow', 'wrist', 1.6), ('toes', 'ankle', 'big_toe', 0.7), ('toe_tip', 'ankle', 'big_toe', 1))},
-    **{f'{side}_collar': ('neck', f'{side}_shoulder', 0.4) for side in ('left', 'right')})
+    head_top=('mid_hip', 'neck', 1.65))
+for _side in ('left', 'right'):
+    _MARKERS.update({
+        f'{_side}_collar': ('neck', f'{_side}_shoulder', 0.4),
+        f'{_side}_fingertip': (f'{_side}_elbow', f'{_side}_wrist', 1.6),
+        f'{_side}_toes': (f'{_side}_ankle', f'{_side}_big_toe', 0.7),
+        f'{_side}_toe_tip': (f'{_side}_ankle', f'{_side}_big_toe', 1)})
 
 
 def capture(joints, rng):
