@@ -2,6 +2,7 @@
 import argparse
 import contextlib
 import ctypes
+import gc
 import os
 import os.path as osp
 import pickle
@@ -9,6 +10,7 @@ import sys
 
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
+from torch import distributed
 
 from mmaction.registry import DATASETS, RUNNERS
 
@@ -149,6 +151,19 @@ def check_parts(cfg, parts=('val', 'test')):
 def build_runner(cfg):
     """Runner of the config."""
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def leave_process_group():
+    """End a distributed run together; call it where the runner and its model are gone.
+
+    MMEngine leaves the group open, and a rank that ends while a thread of the group still holds a tensor is aborted by
+    Python's shutdown ("terminate called without an active exception"): a run that went well is then reported as failed.
+    """
+    if not distributed.is_available() or not distributed.is_initialized():
+        return
+    gc.collect()
+    distributed.barrier()
+    distributed.destroy_process_group()
 
 
 def keep_freed_memory():

@@ -2,7 +2,8 @@
 import argparse
 import os.path as osp
 
-from dynstg_mm.cli import add_common_arguments, build_runner, keep_freed_memory, load_config, one_line_errors
+from dynstg_mm.cli import (
+    add_common_arguments, build_runner, keep_freed_memory, leave_process_group, load_config, one_line_errors)
 
 
 def parse_args():
@@ -49,6 +50,7 @@ def main():
             raise FileNotFoundError(f'{args.checkpoint}: no such checkpoint.')
         cfg = load_config(args, lambda cfg: merge_args(cfg, args))
         build_runner(cfg).test()
+        leave_process_group()
 
 
 if __name__ == '__main__':

@@ -5,7 +5,8 @@ import os
 import os.path as osp
 import time
 
-from dynstg_mm.cli import add_common_arguments, build_runner, check_parts, keep_freed_memory, load_config, one_line_errors
+from dynstg_mm.cli import (
+    add_common_arguments, build_runner, check_parts, keep_freed_memory, leave_process_group, load_config, one_line_errors)
 from dynstg_mm.fileio import atomic_open
 
 
@@ -80,17 +81,22 @@ def write_summary(runner, started):
         json.dump(summary, file, indent=1)
 
 
+def train(args):
+    cfg = load_config(args, lambda cfg: merge_args(cfg, args))
+    check_parts(cfg)
+    started = time.time()
+    runner = build_runner(cfg)
+    runner.train()
+    if runner.rank == 0:
+        write_summary(runner, started)
+
+
 def main():
     args = parse_args()
     keep_freed_memory()
     with one_line_errors():
-        cfg = load_config(args, lambda cfg: merge_args(cfg, args))
-        check_parts(cfg)
-        started = time.time()
-        runner = build_runner(cfg)
-        runner.train()
-        if runner.rank == 0:
-            write_summary(runner, started)
+        train(args)
+        leave_process_group()
 
 
 if __name__ == '__main__':
