@@ -114,7 +114,10 @@ def read_config(path):
     """Config of the file; FileNotFoundError where there is none."""
     if not osp.isfile(path):
         raise FileNotFoundError(f'{path}: no such config file.')
-    return Config.fromfile(path)
+    try:
+        return Config.fromfile(path)
+    except SyntaxError as error:
+        raise ValueError(f'{path}: no Python file ({error}).') from None
 
 
 def _set_fold(cfg, fold):
@@ -190,7 +193,7 @@ def one_line_errors():
     except USER_ERRORS as error:
         if os.environ.get('DYNSTG_TRACEBACK') == '1' or not _is_users(error):
             raise
-        message = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        message = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or repr(error)
         if 'Original Traceback' in message:  # out of a worker of the data loader, whose last line is the message
             message = message.strip().splitlines()[-1].partition(': ')[2]
         sys.exit('error: ' + ' '.join(message.split()))

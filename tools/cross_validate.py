@@ -44,7 +44,7 @@ def parse_args():
                         help='leave out what metadata alone and classical gait features tell')
     parser.add_argument('--keep-checkpoints', action='store_true', help='do not delete them once they are tested')
     parser.add_argument('--redo', action='store_true',
-                        help='delete and run anew what was run with other settings, data or another version')
+                        help='delete and run anew what was run with other settings, data or code')
     parser.add_argument('--launcher', choices=['none', 'slurm'], default='none',
                         help='slurm: start every run with srun')
     parser.add_argument('--srun-args', default='', help='options of srun, as one text, such as "-p gpu --gres=gpu:1"')

@@ -86,7 +86,14 @@ def train(args):
     check_parts(cfg)
     started = time.time()
     runner = build_runner(cfg)
-    runner.train()
+    try:
+        runner.train()
+    except AssertionError as error:
+        if 'epoch_length' not in str(error):
+            raise
+        batch = cfg.train_dataloader.get('batch_size')
+        raise ValueError(f'{args.config}: train_dataloader: its clips fill no batch of {batch} in every process; expected '
+                         'a smaller batch_size, or drop_last=False.') from None
     if runner.rank == 0:
         write_summary(runner, started)
 

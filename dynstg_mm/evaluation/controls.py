@@ -32,13 +32,14 @@ def add_controls(results, ann_file, *, tests=None, layout=None):
                               (functools.partial(_gait_features, layout=layout), trees)):
         try:
             columns = measure(ann_file, folds)  # once for all learners and seeds
-        except (ValueError, KeyError) as error:
+            found = {name: [_from_other_folds(folds, columns, learner(seed or 0)) for seed in results['seeds']]
+                     for name, learner in learners.items()}
+        except (ValueError, KeyError) as error:  # the rows of the models are not to be lost by it
             for name in learners:
                 add_model(results, name, [], kind='control', note=str(error))
             continue
-        for name, learner in learners.items():
-            found = [_from_other_folds(folds, columns, learner(seed or 0)) for seed in results['seeds']]
-            add_model(results, name, [list(itertools.chain(*parts)) for parts in found], kind='control')
+        for name, seeds in found.items():
+            add_model(results, name, [list(itertools.chain(*parts)) for parts in seeds], kind='control')
 
 
 def metadata_control(ann_file, folds, *, seed=0):

@@ -1,4 +1,5 @@
 """What a model costs: parameters, multiply-adds of one window, latency; and on which machine."""
+import hashlib
 import os
 import platform
 import time
@@ -93,14 +94,25 @@ def processor():
         return platform.processor() or platform.machine()
 
 
+def code_version():
+    """The package's version, and the first digits of the SHA-256 of the code that the scores of a run depend on."""
+    import dynstg_mm
+    folder, digest = Path(dynstg_mm.__file__).parent, hashlib.sha256()
+    for path in sorted(folder.rglob('*.py')):
+        part = path.relative_to(folder)
+        if part.parts[0] in ('datasets', 'hooks.py', 'layers', 'models', 'ops', 'skeletons.py'):
+            digest.update(f'{part.as_posix()}\n'.encode() + path.read_bytes())
+    return f'{dynstg_mm.__version__}+{digest.hexdigest()[:8]}'
+
+
 def versions():
     """Versions of what results depend on, and the machine."""
     import mmaction
     import mmengine
-
-    import dynstg_mm
-    found = {module.__name__: module.__version__ for module in (dynstg_mm, torch, mmengine, mmaction, np)}
-    found['mmaction2'] = found.pop('mmaction')
+    import sklearn
+    found = dict(dynstg_mm=code_version())
+    found.update({module.__name__: module.__version__ for module in (torch, mmengine, mmaction, np, sklearn)})
+    found['mmaction2'], found['scikit-learn'] = found.pop('mmaction'), found.pop('sklearn')
     machine = f'{processor()}, {os.cpu_count()} cores'
     if torch.cuda.is_available():
         machine += f', {torch.cuda.device_count()} x {torch.cuda.get_device_name()}'

@@ -17,14 +17,14 @@ from mmaction.utils import register_all_modules
 from ..cli import check_parts, checkpoints_of, parse_cfg_options
 from ..fileio import load_pickle
 from .controls import CONTROLS, add_controls
-from .cost import measure_costs, versions
+from .cost import code_version, measure_costs, versions
 from .page import write_report
 from .results import (add_ensemble, add_model, is_complete, leaking_subjects, new_results, read_predictions, training_cost,
                       write_results)
 from .runs import CrossValidationError, Launcher, Model, Run, execute, locked, settle_old_runs
 
 OWN = ('fold', 'work_dir', 'randomness.seed')  # settings that are this tool's to give
-NAME = r'[\w.+-]+'  # a folder's, too
+NAME = r'[\w+-][\w.+-]*'  # a folder's, too, so not . or ..
 
 
 @contextlib.contextmanager
@@ -62,6 +62,10 @@ def cross_validate(args, tools, command):
     ensembles = name_ensembles(args.ensemble, [model.name for model in models], controls, baseline)
     if len(set(args.seeds)) < len(args.seeds):
         raise CrossValidationError('--seeds: a seed stands there twice.')
+    if not all(0 <= seed < 2**32 for seed in args.seeds):
+        raise CrossValidationError(f'--seeds: {" ".join(map(str, args.seeds))}; expected numbers from 0 to 2^32 - 1.')
+    if args.srun_args and args.launcher != 'slurm':
+        raise CrossValidationError('--srun-args: is for --launcher slurm.')
     classes, tests = check_tests(models)
     folds = choose_folds(args.folds, tests, models[0])
     runs = plan_runs(models, args.seeds, folds, args.out)
@@ -81,8 +85,7 @@ def cross_validate(args, tools, command):
         for name, members in ensembles.items():
             add_ensemble(results, name, members)
         write_results(results, out / 'results.json')
-        shown = baseline if is_complete(results, baseline) else None
-        names = write_report(results, out, shown)
+        names = write_report(results, out, baseline)
     print(f'{out}: results.json, {", ".join(names)}')
     return 1 if failed else 0
 
@@ -91,6 +94,8 @@ def name_models(configs, options, model_options):
     """Models of `CONFIG` or `NAME=CONFIG`, with the options for all and each one's own."""
     models, own = {}, {}
     for name, *rest in model_options:
+        if not rest:
+            raise CrossValidationError(f'--model-options {name}: expected KEY=VALUE behind the name.')
         own.setdefault(name, []).extend(rest)
     for text in configs:
         name, _, config = text.rpartition('=')
@@ -114,10 +119,11 @@ def name_ensembles(texts, names, controls, baseline):
     names, ensembles = [*names, *controls], {}
     for text in texts:
         name, _, members = text.partition('=')
-        unknown = [member for member in members.split(',') if member not in names]
-        if not re.fullmatch(NAME, name) or name in names or name in ensembles or unknown:
-            raise CrossValidationError(f'--ensemble: {text}: expected a new name, = and some of {", ".join(names)}.')
-        ensembles[name] = members.split(',')
+        members = members.split(',')
+        twice = len(set(members)) < len(members)
+        if not re.fullmatch(NAME, name) or name in names or name in ensembles or twice or not set(members) <= set(names):
+            raise CrossValidationError(f'--ensemble: {text}: expected a new name, = and some of {", ".join(names)}, each once.')
+        ensembles[name] = members
     if baseline not in names and baseline not in ensembles:
         raise CrossValidationError(f'--baseline: {baseline!r}; expected one of {", ".join([*names, *ensembles])}.')
     return ensembles
@@ -242,7 +248,7 @@ def choose_folds(texts, tests, model):
 
 def plan_runs(models, seeds, folds, out):
     """The runs, the first seed of all models first, so that a stopped call leaves something to look at."""
-    digests, runs = {}, []
+    digests, runs, code = {}, [], code_version()
     for seed, model, fold in itertools.product(seeds, models, folds):
         cfg = model.settings(fold, seed)
         files = [*files_of([cfg.train_dataloader.dataset, cfg.test_dataloader.dataset, cfg.model]),
@@ -254,7 +260,7 @@ def plan_runs(models, seeds, folds, out):
         for file in files - set(digests):
             digests[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
         record = dict(config=cfg.to_dict(), data={file: digests[file] for file in sorted(files)}, seed=seed, fold=fold,
-                      dynstg_mm=versions()['dynstg_mm'])
+                      dynstg_mm=code)
         record = json.loads(json.dumps(record, default=str))
         runs.append(Run(model, seed, fold, Path(out) / f'runs/{model.name}/seed{seed}/fold{fold}', record))
     return runs

@@ -61,12 +61,12 @@ def write_page(results, path, baseline=None, beside=None):
     Args:
         results (dict): As `read_results` returns them.
         path (str | Path): The .html file.
-        baseline (str, optional): The complete model that the others are compared with.
+        baseline (str, optional): The model that the others are compared with, where it is complete.
         beside (dict[str, dict], optional): Name of a protocol -> results, for one table of the models by all of them.
     """
     complete = _complete(results)
-    parts = [_head(results), _section('Results', _results(results))]
-    if baseline is not None and len(complete) > 1:
+    parts = [_head(results), _section('Results', _results(results, baseline))]
+    if baseline in complete and len(complete) > 1:
         parts.append(_section(f'Differences to {baseline}', _differences(results, baseline)))
     if beside:
         parts.append(_section('By protocol', _protocols(beside)))
@@ -132,7 +132,7 @@ def _table(rows):
             + ''.join(line(cells, 'td') for cells in rows[1:]) + '</tbody>\n</table></div>\n')
 
 
-def _results(results):
+def _results(results, baseline):
     several = len(results['seeds']) > 1
     text = ('Scores of all folds together'
             + (', averaged over the seeds' if several else '')
@@ -140,7 +140,7 @@ def _results(results):
             + (' (each draw the same for all seeds)' if several else '')
             + '. Beside them, ' + ('the standard deviation over seeds, and ' if several else '')
             + 'mean ± standard deviation over folds.')
-    wrong = ''.join(f'<p class="failed">{html.escape(line)}</p>\n' for line in failures(results))
+    wrong = ''.join(f'<p class="failed">{html.escape(line)}</p>\n' for line in failures(results, baseline))
     return _paragraph(text) + _table(result_rows(results, cost=False)) + wrong
 
 
@@ -331,7 +331,9 @@ def _cost(results):
     if devices:
         text += f' Trained on: {"; ".join(devices)}.'
     if any('latency_ms' in (model.get('cost') or {}) for model in results['models'].values()):
-        text += ' Latency of one window after training, the models in turn, on the same device, with one CPU thread.'
+        text += ' Latency of one window after training, the models of a call in turn, with one CPU thread.'
+    if '\n' in results.get('command', ''):
+        text += ' The rows are of several calls (below), whose costs were measured apart.'
     return _paragraph(text) + _table(rows)
 
 

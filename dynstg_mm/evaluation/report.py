@@ -143,8 +143,9 @@ def markdown(rows):
     return '\n'.join(lines)
 
 
-def failures(results):
-    """A line for subjects on both sides of a split, every run that failed, and every row that could not be computed."""
+def failures(results, baseline=None):
+    """A line for subjects on both sides of a split, every run that failed, every row that could not be computed, and a
+    baseline that nothing can be compared with."""
     lines, leaks = [], leaking_subjects(results)
     if leaks:
         count = len(set(results['clips']['subject']))
@@ -154,16 +155,19 @@ def failures(results):
         lines += [f'{name}, seed {run["seed"]}, fold {run["fold"]}: {run["error"]}'
                   for run in model.get('failed') or []]
         lines += [f'{name}: {model["note"]}'] if 'note' in model else []
+    if baseline is not None and not is_complete(results, baseline):
+        lines.append(f'no differences to {baseline}: it is incomplete')
     return lines
 
 
 def write_tables(results, path, baseline=None, beside=None):
     """Write the tables as Markdown, whole or not at all; returns the text. `beside`: as of `protocol_rows`."""
     parts = [markdown(result_rows(results))]
-    if baseline is not None and len(results['models']) > 1:
+    if baseline is not None and is_complete(results, baseline) and len(results['models']) > 1:
         parts.append(markdown(difference_rows(results, baseline)))
     parts += [markdown(protocol_rows(beside))] if beside else []
-    parts += ['\n'.join(f'- {line}' for line in failures(results))] if failures(results) else []
+    wrong = failures(results, baseline)
+    parts += ['\n'.join(f'- {line}' for line in wrong)] if wrong else []
     text = '\n\n'.join(parts) + '\n'
     with atomic_open(path, encoding='utf-8') as file:
         file.write(text)

@@ -246,6 +246,18 @@ def choose_seeds(results, seeds, source):
             model['failed'] = [run for run in model['failed'] if run['seed'] in seeds]
 
 
+def choose_models(results, names, source):
+    """Keep these models only, in place; ReportError where one is not there, or is a mean of others that are not kept."""
+    unknown = [name for name in names if name not in results['models']]
+    if unknown:
+        raise ReportError(f'{source}: models {_listed(results["models"])}; expected {_listed(unknown)} among them.')
+    results['models'] = {name: model for name, model in results['models'].items() if name in names}
+    for name, model in results['models'].items():
+        lost = [member for member in model.get('members', ()) if member not in names]
+        if lost:
+            raise ReportError(f'{source}: {name}: is a mean with {_listed(lost)}; keep {"it" if len(lost) == 1 else "them"}, too.')
+
+
 def choose_folds(results, folds, source):
     """Keep the test clips of these folds only, in place; ReportError where one is not there."""
     there = list(clips_of(results))

@@ -72,7 +72,7 @@ class Run:
 
 
 def settle_old_runs(runs, redo):
-    """Refuse, or with `redo` delete, what was run with other settings, data or another version."""
+    """Refuse, or with `redo` delete, what was run with other settings, data or code."""
     outdated = {}
     for run in runs:
         old = run.notes().get('record')
@@ -167,7 +167,7 @@ class Launcher:
         return environment
 
     def run(self, command, log, slot):
-        """Run a command to its end; raises RuntimeError with the last line of its output where it fails."""
+        """Run a command to its end; raises RuntimeError that tells how it ended where it fails."""
         with open(log, 'ab') as file:
             start = file.tell()
             with self.mutex:
@@ -182,8 +182,7 @@ class Launcher:
         if self.stopped:
             raise Stopped
         if status:
-            raise RuntimeError(last_line(log, start) or (f'ended by signal {-status}' if status < 0 else
-                                                         f'ended with status {status} and no output'))
+            raise RuntimeError(how_it_ended(status, last_line(log, start)))
 
     def stop(self, patience=10):
         """End all processes with their children, first politely."""
@@ -217,6 +216,16 @@ def last_line(path, start):
         file.seek(start)
         lines = [line.strip() for line in file.read().decode(errors='replace').splitlines() if line.strip()]
     return lines[-1][:300] if lines else ''
+
+
+def how_it_ended(status, line):
+    """In words. A process that was killed, under Slurm by what srun reports as 128 and more, has not said why itself."""
+    if 0 < status < 128 and line:
+        return line
+    how = f'ended by {signal.Signals(-status).name}' if status < 0 else f'ended with status {status}'
+    if status in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        how += ', as where memory or time is up'
+    return f'{how}; its last line: {line}' if line else f'{how} and no output'
 
 
 def perform(run, launcher, slot):
@@ -295,7 +304,7 @@ def execute(runs, launcher):
     """Perform the runs that are not done, several at once, whatever becomes of each.
 
     Returns:
-        dict[Run, str]: The last line of the runs that failed.
+        dict[Run, str]: How the runs ended that failed.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, or the signals TERM or HUP; the processes have ended then.
@@ -318,6 +327,8 @@ def execute(runs, launcher):
                TimeLeft(clock))
     with Progress(*columns, console=console) as bar, _signals_interrupt(), ThreadPoolExecutor(launcher.jobs) as pool:
         task = bar.add_task('runs', total=len(runs), completed=len(runs) - len(waiting))
+        if not console.is_terminal:
+            bar.print(f'{len(runs)} runs, {len(runs) - len(waiting)} of them done', markup=False)
         futures = {pool.submit(work, run): run for run in waiting}
         try:
             for future in as_completed(futures):
@@ -329,8 +340,10 @@ def execute(runs, launcher):
                 took = time.time() - clock.started[run]
                 clock.finish(run, error is not None)
                 bar.advance(task)
-                bar.print(f'{run}: ' + (f'failed: {failed[run]}' if run in failed else f'done in {took:.0f} s'),
-                          markup=False, soft_wrap=True)
+                how = f'failed: {failed[run]}' if run in failed else f'done in {took:.0f} s'
+                if not console.is_terminal:  # a file shows no bar
+                    how += f' ({bar.tasks[task].completed:.0f}/{len(runs)}, {clock} left)'
+                bar.print(f'{run}: {how}', markup=False, soft_wrap=True)
         except BaseException:
             for future in futures:
                 future.cancel()

@@ -6,8 +6,8 @@ from matplotlib.image import imread
 
 from dynstg_mm.evaluation.page import write_page, write_report
 from dynstg_mm.evaluation.report import result_rows, write_tables
-from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, choose_folds, choose_seeds, folds_of, is_complete,
-                                          leaking_subjects, merge, new_results, pooled, read_results, rename_models,
+from dynstg_mm.evaluation.results import (ReportError, add_ensemble, add_model, choose_folds, choose_models, choose_seeds, folds_of,
+                                          is_complete, leaking_subjects, merge, new_results, pooled, read_results, rename_models,
                                           training_cost, write_results)
 
 
@@ -99,9 +99,11 @@ def test_page_needs_nothing_from_elsewhere_and_tells_what_failed(tmp_path):
     results = make(models=('a', 'b<i>'))
     results['models']['a']['scores'][1][3] = None
     results['models']['a']['failed'] = [dict(seed=1, fold=0, error='error: <b>out</b> of memory')]
-    write_page(results, tmp_path / 'page.html', None)
+    write_page(results, tmp_path / 'page.html', 'a')
     page = (tmp_path / 'page.html').read_text()
     assert 'a, seed 1, fold 0: error: &lt;b&gt;out&lt;/b&gt; of memory' in page and 'b&lt;i&gt;' in page
+    assert 'no differences to a: it is incomplete' in page and '<h2>Differences' not in page
+    assert 'no differences to a: it is incomplete' in write_tables(results, tmp_path / 'page.md', 'a')
     assert '<i>' not in page and '<script' not in page and '<link' not in page and 'http' not in page
     assert page.count('<img alt="') == page.count('<img') == page.count('src="data:image/svg+xml;base64,') > 3
 
@@ -204,6 +206,12 @@ def test_further_seeds_are_put_together():
     assert results['models']['mine-both']['members'] == ['mine-a', 'mine-b']
     merge(results, part(0), 'again.json')
     assert list(results['models']) == ['mine-a', 'mine-b', 'c', 'mine-both', 'a', 'b', 'both']
+    choose_models(results, ['both', 'a', 'b'], 'all')
+    assert list(results['models']) == ['a', 'b', 'both']
+    with pytest.raises(ReportError, match='all: both: is a mean with b; keep it, too'):
+        choose_models(results, ['both', 'a'], 'all')
+    with pytest.raises(ReportError, match='all: models a, both; expected d among them'):
+        choose_models(results, ['d'], 'all')
     other = part(1)
     other['models']['a']['options'] = ['model.backbone.dynamic=False']
     with pytest.raises(ReportError, match=r"more.json: models.a.options: \['model.backbone.dynamic=False'\] of seeds 1"):

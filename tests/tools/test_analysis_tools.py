@@ -103,16 +103,24 @@ def test_robustness_is_measured_and_drawn(runs, tmp_path, monkeypatch, capsys):
     runpy.run_path(str(ROOT / tool), run_name='__main__')
     text = (tmp_path / 'r/robustness.md').read_text()
     assert text in capsys.readouterr().out
-    assert '| as it is ' in text and '| joints lost, share of the time: 0.5 ' in text and 'loss of tiny / of other' in text
+    assert '| as it is ' in text and '| joints lost, share of the time: 0.5 ' in text and 'loss, tiny / other' in text
     found = json.loads((tmp_path / 'r/robustness.json').read_text())
-    assert found['conditions'][0] == ['as it is', None]
-    kinds = [kind for kind, _ in found['conditions'][1:]]
-    assert [kinds.count(kind) for kind in dict.fromkeys(kinds)] == [5, 4, 4, 4]
-    for clips in found['models']['tiny']:
-        assert len(clips) == 1 and len({clip['clip'] for clip in clips[0]}) == 3
-    scores = [[clip['score'] for clip in clips[0]] for clips in found['models']['tiny']]
+    assert len(set(found['clips']['clip'])) == 3 and set(found['models']) == {'tiny', 'other'}
+    scores = found['models']['tiny']
+    assert len(scores) == 18 and all(len(seeds) == 1 and len(seeds[0]) == 3 for seeds in scores)
     assert all(scores[0] != scores[place] for place in (1, 5, 6, 9, 10, 13, 14, 17))  # every kind, least and most
     assert (tmp_path / 'r/robustness.png').stat().st_size > 10000
+
+    # Anew from what was kept, whole or in part.
+    monkeypatch.setattr(sys, 'argv', [tool, str(tmp_path / 'r/robustness.json'), '--out', str(tmp_path / 'again')])
+    runpy.run_path(str(ROOT / tool), run_name='__main__')
+    assert (tmp_path / 'again/robustness.md').read_text() == text
+    sys.argv += ['--models', 'tiny', '--kinds', 'rate']
+    runpy.run_path(str(ROOT / tool), run_name='__main__')
+    lines = (tmp_path / 'again/robustness.md').read_text().splitlines()
+    cells = [[cell.strip() for cell in line.split('|')[1:3]] for line in text.splitlines()]
+    assert [[cell.strip() for cell in line.split('|')[1:3]] for line in lines[2:]] == [
+        row for row in cells if row[0] == 'as it is' or 'frames per second' in row[0]]
 
 
 def test_robustness_names_what_is_wrong(runs, error_of):
@@ -120,8 +128,14 @@ def test_robustness_names_what_is_wrong(runs, error_of):
     assert 'runs/st-gcn: no runs; expected the --out of' in error_of(tool, runs, '--models', 'tiny', 'st-gcn', *out)
     assert "--baseline: 'st-gcn'; expected one of tiny" in error_of(tool, runs, '--models', 'tiny', '--baseline',
                                                                     'st-gcn', *out)
+    assert '--models: missing; expected names of models' in error_of(tool, runs, *out)
     assert 'tiny has other seeds and folds than more' in error_of(tool, runs, '--models', 'tiny', 'more', *out)
     assert 'runs/tiny: no runs of these seeds' in error_of(tool, runs, '--models', 'tiny', '--seeds', '7', *out)
+    kept = runs / 'kept.json'
+    kept.write_text('{"format": "mine"}')
+    assert "kept.json: format: expected 'dynstg_mm robustness 1'" in error_of(tool, kept, *out)
+    kept.write_text(json.dumps(dict(format='dynstg_mm robustness 1', kinds=['rate'], baseline='a', models=dict(a=[]))))
+    assert 'kept.json: --kinds: noise; it has rate' in error_of(tool, kept, '--kinds', 'noise', *out)
     (runs / 'runs/tiny/seed0/fold0/epoch_2.pth').unlink()
     assert 'fold0: no checkpoint of a finished run' in error_of(tool, runs, '--models', 'tiny', *out)
     assert not (runs / 'r').exists()

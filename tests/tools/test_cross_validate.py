@@ -10,10 +10,12 @@ import time
 import numpy as np
 import pytest
 
+import dynstg_mm
 from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
+from dynstg_mm.evaluation.cost import code_version
 from dynstg_mm.evaluation.cross_validation import learning_curve, plan_runs
 from dynstg_mm.evaluation.results import is_complete, pooled, read_results
-from dynstg_mm.evaluation.runs import (CrossValidationError, Launcher, Model, Run, first_difference,
+from dynstg_mm.evaluation.runs import (CrossValidationError, Launcher, Model, Run, first_difference, how_it_ended,
                                        settle_old_runs)
 from dynstg_mm.fileio import dump_pickle
 from dynstg_mm.skeletons import LAYOUTS
@@ -91,7 +93,7 @@ def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, t
     done = run_tool(TOOL, *both, '--jobs', 2, '--launcher', 'slurm', '--srun-args', '-p test')
     output = done.stdout
     assert done.returncode == 1, output
-    assert 'unlucky, seed 3, fold 1: failed: srun: error: no node for it' in output and '4/4' in output
+    assert 'unlucky, seed 3, fold 1: failed: srun: error: no node for it (' in output and '4/4, 0:00:00 left)' in output
     log = (fold / 'train.log').read_text()
     assert 'resumed epoch: ' in log and 'gait/macro_f1' in log and not list(fold.glob('*.pth'))
     assert json.loads((fold / 'train_summary.json').read_text())['epochs'] == 4
@@ -150,6 +152,10 @@ def test_cores_are_divided_and_gpus_handed_out():
     (['--folds', '0', '2'], '--folds: 2; expected all, or different ones of 0, 1 ('),
     (['--folds', '1', '1'], '--folds: 1 1; expected all, or different ones'),
     (['--seeds', '1', '1'], '--seeds: a seed stands there twice'),
+    (['--seeds', '-1'], '--seeds: -1; expected numbers from 0'),
+    (['--srun-args', '-p gpu'], '--srun-args: is for --launcher slurm'),
+    (['--ensemble', 'twice=df-stgnn,df-stgnn'], '--ensemble: twice=df-stgnn,df-stgnn: expected a new name'),
+    (['--model-options', 'df-stgnn'], '--model-options df-stgnn: expected KEY=VALUE behind the name'),
     (['--baseline', 'st-gcn'], "--baseline: 'st-gcn'; expected one of df-stgnn"),
     (['--ensemble', 'all=df-stgnn,st'], '--ensemble: all=df-stgnn,st: expected a new name, = and some of df-stgnn'),
     (['--model-options', 'st-gcn', 'a=1'], "--model-options: 'st-gcn'; expected one of df-stgnn"),
@@ -175,6 +181,31 @@ def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, error
         {f'other_fold{fold}_train': data['split'][f'gait_fold{fold}_test'] for fold in range(2)}))
     assert message in error_of(TOOL, path, '--out', tmp_path / 'out', *arguments)
     assert not (tmp_path / 'out/runs').exists()
+
+
+def test_a_folder_above_the_runs_is_no_name(config, tmp_path, error_of):
+    assert "the name '..'; expected letters" in error_of(TOOL, f'..={config()}', '--out', tmp_path / 'out')
+
+
+@pytest.mark.parametrize('status, line, told', [
+    (1, 'ValueError: wrong', 'ValueError: wrong'),
+    (1, '', 'ended with status 1 and no output'),
+    (-9, 'Saving', 'ended by SIGKILL, as where memory or time is up; its last line: Saving'),
+    (137, 'Saving', 'ended with status 137, as where memory or time is up; its last line: Saving'),
+    (-6, '', 'ended by SIGABRT and no output'),
+])
+def test_a_killed_run_is_not_told_by_its_last_line_alone(status, line, told):
+    assert how_it_ended(status, line) == told
+
+
+def test_changed_code_of_a_model_is_another_run(tmp_path, monkeypatch):
+    (tmp_path / 'layers').mkdir()
+    monkeypatch.setattr(dynstg_mm, '__file__', str(tmp_path / '__init__.py'))
+    found = []
+    for path in ('layers/scan.py', 'layers/scan.py', 'page.py'):
+        (tmp_path / path).write_text(f'{len(found)}')
+        found.append(code_version())
+    assert found[0] != found[1] == found[2] and found[0].startswith(f'{dynstg_mm.__version__}+')
 
 
 def test_a_changed_layout_is_another_run(config, tmp_path):

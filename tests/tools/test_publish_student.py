@@ -52,4 +52,6 @@ def test_wrong_input_is_one_clear_line(distilled, tmp_path, error_of):
     assert 'list.pth: state_dict: missing' in error_of(TOOL, CONFIG, tmp_path / 'list.pth', *out)
     assert '--out: small; expected a .pth file' in error_of(TOOL, CONFIG, distilled, '--out', 'small')
     assert 'none.py: no such config' in error_of(TOOL, 'none.py', distilled, *out)
-    assert not (tmp_path / 'out.pth').exists()
+    assert 'of another architecture' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options',
+                                                 'model.student.backbone.base_channels=[8,8,8]', 'model.student.cls_head.in_channels=8')
+    assert not list(tmp_path.glob('out*.pth'))

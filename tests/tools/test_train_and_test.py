@@ -145,6 +145,7 @@ def broken(sample, change):
     (lambda data: data['split'].update(own_test=data['split']['train'][:2]),
      ['test_dataloader.dataset.ann_file=PATH', 'test_dataloader.dataset.split=own_test'],
      'test_dataloader.dataset own_test: clip synthetic_normal_00_0: subject: synthetic_normal_00 stands in both'),
+    (lambda data: None, ['train_dataloader.dataset.indices=[0,1,2]'], 'train_dataloader: its clips fill no batch of 16'),
     (lambda data: None, ['fold=2'], 'no data set of this config has folds'),
     (lambda data: None, ['model.backbone.size=huge'], "size: 'huge'; expected one of large, small"),
     (lambda data: None, ['model.backbone.type=Nothing'], 'Nothing is not in the mmaction::model registry'),
@@ -168,6 +169,7 @@ class Hostile:
 
 @pytest.mark.parametrize('command, message', [
     ('tools/train.py configs/nowhere.py', 'configs/nowhere.py: no such config file'),
+    ('tools/train.py TMP/wrong.py', "wrong.py: no Python file ('(' was never closed"),
     ('tools/test.py CONFIG TMP/nowhere.pth', 'nowhere.pth: no such checkpoint'),
     ('tools/test.py CONFIG TMP/hostile.pth', 'hostile.pth: not loaded'),
     ('tools/test.py CONFIG TMP/short.pth', 'short.pth: not loaded'),
@@ -180,6 +182,7 @@ class Hostile:
 def test_wrong_paths_and_hostile_files_are_one_clear_line(tmp_path, error_of, command, message):
     hostile = Hostile(tmp_path / 'touched')
     (tmp_path / 'hostile.pkl').write_bytes(pickle.dumps(dict(split={}, annotations=[hostile])))
+    (tmp_path / 'wrong.py').write_text('a = 1\nb = (\n')
     torch.save(dict(state_dict={}, meta=hostile), tmp_path / 'hostile.pth')
     (tmp_path / 'short.pth').write_bytes((tmp_path / 'hostile.pth').read_bytes()[:100])
     for word, value in (('CONFIG', CONFIG), ('KOA', KOA_CONFIG), ('TMP', tmp_path)):

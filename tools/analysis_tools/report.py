@@ -22,8 +22,8 @@ from pathlib import Path
 from dynstg_mm.cli import one_line_errors
 from dynstg_mm.evaluation.controls import add_controls
 from dynstg_mm.evaluation.page import write_report
-from dynstg_mm.evaluation.results import (ReportError, all_folds, choose_folds, choose_seeds, is_complete, merge, read_results,
-                                          rename_models, results_of_folder, write_results)
+from dynstg_mm.evaluation.results import (ReportError, all_folds, choose_folds, choose_models, choose_seeds, is_complete,
+                                          merge, read_results, rename_models, results_of_folder, write_results)
 
 
 def main():
@@ -31,6 +31,7 @@ def main():
     parser.add_argument('results', nargs='+', metavar='[NAME=]PATH',
                         help='NAME=FOLDER of each model, or results.json of several, of which NAME=FILE makes NAME-MODEL')
     parser.add_argument('--seeds', nargs='+', type=int, help='only these of each results.json; by default all')
+    parser.add_argument('--models', nargs='+', help='only these rows, in the order of the files; by default all')
     parser.add_argument('--folds', nargs='+', type=int, help='only these of each results.json; by default all')
     parser.add_argument('--ann-file', help='annotation file, for the controls on metadata alone and on gait features')
     parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
@@ -54,6 +55,8 @@ def report(args):
         if not name or name in beside:
             raise ReportError(f'--beside: {text!r}; expected NAME=FILE, another name for every file.')
         beside[name] = read_results(path)
+    if args.models:
+        choose_models(results, args.models, 'all results')
     complete = [name for name in results['models'] if is_complete(results, name)]
     if args.baseline not in [None, *complete]:
         raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')

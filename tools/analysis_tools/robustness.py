@@ -3,11 +3,12 @@
     python tools/cross_validate.py CONFIG CONFIG --out work_dirs/koa_nm --keep-checkpoints
     python tools/analysis_tools/robustness.py work_dirs/koa_nm --models small large st-gcn --baseline st-gcn \\
         --out work_dirs/koa_nm/robustness
+    python tools/analysis_tools/robustness.py work_dirs/koa_nm/robustness/robustness.json --out work_dirs/again
 
 Every checkpoint is tested on its own fold, with the recordings of the test part corrupted; a corruption is the same for
-all models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Noise is as
-strong after the low-pass, whatever the rate of a recording, which may go with its class. Out
-come robustness.json (every clip's scores), robustness.md and robustness.png.
+all models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Noise
+is as strong after the low-pass, whatever the rate of a recording, which may go with its class. Out come robustness.json (every
+clip's scores, from which the second call makes the others anew), robustness.md and robustness.png.
 """
 import argparse
 import copy
@@ -38,15 +39,16 @@ KINDS = dict(
     rate=('frames per second', 'LowerRate', 'rate', (20, 15, 12, 10)),
     seconds=('length of the clip [s]', 'CutClip', 'seconds', (2.5, 2, 1.5, 1)))
 AS_IT_IS = 'as it is'
+FORMAT = 'dynstg_mm robustness 1'
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', help='--out of a cross_validate.py call with --keep-checkpoints')
-    parser.add_argument('--models', nargs='+', required=True, help='names of its models')
+    parser.add_argument('folder', help='--out of a cross_validate.py call with --keep-checkpoints, or a robustness.json')
+    parser.add_argument('--models', nargs='+', help='names of its models; by default all of a robustness.json')
     parser.add_argument('--seeds', nargs='+', type=int, help='by default all')
     parser.add_argument('--baseline', help='the model whose loss the others\' is compared with; by default the last')
-    parser.add_argument('--kinds', nargs='+', choices=list(KINDS), default=list(KINDS))
+    parser.add_argument('--kinds', nargs='+', choices=list(KINDS), help='by default all')
     parser.add_argument('--out', required=True, help='folder for robustness.json, .md and .png')
     return parser.parse_args()
 
@@ -108,7 +110,7 @@ def test(model, loader):
 
 
 def measure(args):
-    """Clips by model, condition and seed, and the number of classes."""
+    """Test all models under all conditions; returns what `robustness.json` holds."""
     runs = {name: find_runs(args.folder, name, args.seeds) for name in args.models}
     parts = {name: [path.parent.parts[-2:] for found in runs[name].values() for _, path in found] for name in args.models}
     for name in args.models:
@@ -124,40 +126,65 @@ def measure(args):
             loader = dict(cfg.test_dataloader.to_dict(), dataset=corrupted(cfg.test_dataloader.dataset.to_dict(), kind,
                                                                            value))
             found[name][place][list(runs[name]).index(seed)] += test(model, loader)
-    return found
+    clips = found[args.baseline][0][0]  # of all the same, in the order of the folds
+    return dict(format=FORMAT, kinds=args.kinds, baseline=args.baseline,
+                clips={key: [clip[key] for clip in clips] for key in ('clip', 'subject', 'label')},
+                models={name: [[[clip['score'] for clip in seed] for seed in place] for place in places]
+                        for name, places in found.items()})
 
 
-def table(found, args):
+def read(path, args):
+    """What `measure` returned, of the models and kinds that are asked for; ValueError where the file holds no such thing."""
+    try:
+        content = json.loads(Path(path).read_text())
+    except ValueError as error:
+        raise ValueError(f'{path}: no complete JSON file ({error}).') from None
+    if not isinstance(content, dict) or content.get('format') != FORMAT:
+        raise ValueError(f'{path}: format: expected {FORMAT!r}, as this tool writes it.')
+    models, kinds = args.models or list(content['models']), args.kinds or content['kinds']
+    baseline = args.baseline or (content['baseline'] if content['baseline'] in models else models[-1])
+    for option, asked, there in (('models', models, content['models']), ('kinds', kinds, content['kinds']),
+                                 ('baseline', [baseline], models)):
+        if not set(asked) <= set(there):
+            raise ValueError(f'{path}: --{option}: {" ".join(asked)}; it has {", ".join(there)}.')
+    places = [conditions(content['kinds']).index(condition) for condition in conditions(kinds)]
+    models = {name: [content['models'][name][place] for place in places] for name in models}
+    return dict(content, kinds=kinds, baseline=baseline, models=models)
+
+
+def table(content):
     """Macro-F1 of every model under every condition, with intervals by subject, and what is lost beside the
-    baseline."""
-    baseline, rows = args.baseline, [['recordings', *args.models, *(
-        f'loss of {name} / of {args.baseline}' for name in args.models if name != args.baseline)]]
-    classes = len(found[baseline][0][0][0]['score'])
-    scores = {name: [mean_scores(seeds, classes)['macro_f1'] for seeds in found[name]] for name in args.models}
-    for place, (kind, value) in enumerate(conditions(args.kinds)):
+    baseline; a list of lists of cells after that of the numbers of each model."""
+    baseline, names, columns = content['baseline'], list(content['models']), content['clips']
+    found = {name: [[[dict(zip(columns, row), score=score) for *row, score in zip(*columns.values(), seed)] for seed in place]
+                    for place in places] for name, places in content['models'].items()}
+    classes = len(content['models'][baseline][0][0][0])
+    scores = {name: [mean_scores(seeds, classes)['macro_f1'] for seeds in found[name]] for name in names}
+    rows = [['recordings', *names, *(f'loss, {name} / {baseline}' for name in names if name != baseline)]]
+    for place, (kind, value) in enumerate(conditions(content['kinds'])):
         row = [kind if value is None else f'{KINDS[kind][0]}: {value:g}']
-        for name in args.models:
+        for name in names:
             low, high = subject_interval(found[name][place], classes)['macro_f1']
             row.append(f'{scores[name][place]:.3f} [{low:.3f}, {high:.3f}]')
-        lost = {name: scores[name][0] - scores[name][place] for name in args.models}
+        lost = {name: scores[name][0] - scores[name][place] for name in names}
         row += ['' if value is None or lost[baseline] < 0.005 else f'{lost[name] / lost[baseline]:.2f}'
-                for name in args.models if name != baseline]
+                for name in names if name != baseline]
         rows.append(row)
     return scores, rows
 
 
-def picture(file, scores, args):
+def picture(file, scores, kinds):
     """A panel a kind of corruption, a line a model."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(3.2 * len(args.kinds), 3.2), layout='constrained')
+    figure = Figure(figsize=(3.2 * len(kinds), 3.2), layout='constrained')
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(args.kinds), sharey=True, squeeze=False)[0]
-    places = conditions(args.kinds)
-    for axis, kind in zip(axes, args.kinds):
+    axes = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
+    places = conditions(kinds)
+    for axis, kind in zip(axes, kinds):
         chosen = [0, *(place for place, (found, _) in enumerate(places) if found == kind)]
         labels = [AS_IT_IS, *(f'{value:g}' for value in KINDS[kind][3])]
-        for name, marker in zip(args.models, itertools.cycle(MARKERS)):
+        for name, marker in zip(scores, itertools.cycle(MARKERS)):
             axis.plot(labels, [scores[name][place] for place in chosen], marker=marker, label=name)
         axis.set_xlabel(KINDS[kind][0])
         axis.tick_params(axis='x', labelrotation=30)
@@ -168,23 +195,33 @@ def picture(file, scores, args):
 
 
 def robustness(args):
-    register_all_modules(init_default_scope=True)
-    MMLogger.get_current_instance().setLevel('WARNING')
-    args.baseline = args.baseline or args.models[-1]
-    if args.baseline not in args.models:
-        raise ValueError(f'--baseline: {args.baseline!r}; expected one of {", ".join(args.models)}.')
-    found = measure(args)
-    scores, rows = table(found, args)
+    if Path(args.folder).suffix == '.json':
+        content = read(args.folder, args)
+    else:
+        content = measure_folder(args)
+    scores, rows = table(content)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     with atomic_open(out / 'robustness.json') as file:
-        json.dump(dict(conditions=conditions(args.kinds), models=found), file)
+        json.dump(content, file, separators=(',', ':'))
     with atomic_open(out / 'robustness.md') as file:
         file.write(markdown(rows) + '\n')
     with atomic_open(out / 'robustness.png', 'wb') as file:
-        picture(file, scores, args)
+        picture(file, scores, content['kinds'])
     print(markdown(rows))
     print(f'{out}: robustness.json, robustness.md, robustness.png')
+
+
+def measure_folder(args):
+    """`measure` with the defaults of the options, which are checked."""
+    if not args.models:
+        raise ValueError('--models: missing; expected names of models of that folder.')
+    args.baseline, args.kinds = args.baseline or args.models[-1], args.kinds or list(KINDS)
+    if args.baseline not in args.models:
+        raise ValueError(f'--baseline: {args.baseline!r}; expected one of {", ".join(args.models)}.')
+    register_all_modules(init_default_scope=True)
+    MMLogger.get_current_instance().setLevel('WARNING')
+    return measure(args)
 
 
 if __name__ == '__main__':

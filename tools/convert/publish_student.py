@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from dynstg_mm.cli import one_line_errors, read_config, settle_distillation
+from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors, read_config, settle_distillation
 from dynstg_mm.fileio import atomic_open
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
@@ -26,6 +26,8 @@ def main():
     parser.add_argument('config', help='the config that the checkpoint was trained with')
     parser.add_argument('checkpoint', help='the distilled checkpoint')
     parser.add_argument('--out', required=True, help='checkpoint to write, *.pth; its name gets the digits')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE',
+                        help='those that it was trained with')
     with one_line_errors():
         publish(parser.parse_args())
 
@@ -34,7 +36,7 @@ def publish(args):
     register_all_modules(init_default_scope=True)
     if Path(args.out).suffix != '.pth':
         raise ValueError(f'--out: {args.out}; expected a .pth file.')
-    settings = settle_distillation(read_config(args.config), 0).model
+    settings = settle_distillation(merge_cfg_options(read_config(args.config), args.cfg_options), 0).model
     student = MODELS.build(settings.get('student') or settings)
     checkpoint = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
     weights = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
