@@ -11,7 +11,12 @@ from dynstg_mm.evaluation.statistics import mean_scores
 
 from .conftest import ROOT
 
-RESULTS = sorted((ROOT / 'configs').glob('*/results/*.json'))
+
+def tables(folder):
+    return sorted(path for path in folder.glob('results/*.json') if path.stem != 'robustness')
+
+
+RESULTS = [path for folder in sorted((ROOT / 'configs').iterdir()) for path in tables(folder)]
 METAFILES = sorted((ROOT / 'configs').glob('*/metafile.yml'))
 
 
@@ -20,16 +25,19 @@ def test_metafile_tells_what_was_measured(path):
     content = yaml.safe_load(path.read_text())
     collections = {collection['Name'] for collection in content['Collections']}
     assert all((ROOT / collection['README']).is_file() for collection in content['Collections'])
+    # of its own folder or, of a baseline, where all models stand together
+    folder = path.parent if (path.parent / 'results').is_dir() else ROOT / 'configs/dynstg_mamba'
     measured = {}
     # the table with the most seeds counts, where a config stands in several
-    for results in sorted(map(read_results, path.parent.glob('results/*.json')), key=lambda results: len(results['seeds'])):
+    for results in sorted(map(read_results, tables(folder)), key=lambda results: len(results['seeds'])):
         for name, model in results['models'].items():
             if model['kind'] != 'model' or not is_complete(results, name):
                 continue
             # of the config as it is; where its teacher lies changes nothing
             if all(option.startswith('model.teacher_ckpt=') for option in model['options']):
                 measured[model['config']] = mean_scores(pooled(results, name), len(results['classes'])), model['cost']
-    assert content['Models'] and measured
+    own = {config for config in measured if (ROOT / config).parent == path.parent}
+    assert own and sorted(own) == sorted(model['Config'] for model in content['Models'])
     for model in content['Models']:
         scores, cost = measured[model['Config']]
         assert model['In Collection'] in collections and (ROOT / model['Config']).stem == model['Name']
