@@ -1,5 +1,7 @@
 """What the READMEs and metafiles say of results is what the kept results.json files hold."""
 import re
+import runpy
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -61,6 +63,13 @@ def test_readme_tells_what_was_measured(path):
     part = re.search(rf'\n#+ [^\n]*\n(?:(?!\n## ).)*{re.escape(path.name)}(.*?)(?=\n##|\Z)', text, re.S)[1] + '\n'
     baseline = re.search(r'^\| model \| accuracy - (\S+) ', part, re.M)[1]
     assert table(result_rows(results)) in part and table(difference_rows(results, baseline)) in part
+
+
+def test_readme_tells_how_robust_the_models_are():
+    tool = runpy.run_path(str(ROOT / 'tools/analysis_tools/robustness.py'))
+    everything = SimpleNamespace(models=None, kinds=None, baseline=None)
+    content = tool['read'](ROOT / 'configs/dynstg_mamba/results/robustness.json', everything)
+    assert table(tool['table'](content)[1]) in (ROOT / 'configs/dynstg_mamba/README.md').read_text()
 
 
 def test_main_readme_repeats_the_rows_per_clip():
