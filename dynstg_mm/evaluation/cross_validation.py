@@ -93,6 +93,11 @@ def cross_validate(args, tools, command):
 def name_models(configs, options, model_options):
     """Models of `CONFIG` or `NAME=CONFIG`, with the options for all and each one's own."""
     models, own = {}, {}
+    for text in itertools.chain(options, *model_options):
+        key, _, value = text.partition('=')
+        if not re.fullmatch(r'[a-z_]\w*(\.\w+)+', key) and value.endswith('.py') and os.path.isfile(value):
+            raise CrossValidationError(f'{text}: stands behind --cfg-options or --model-options, which take it for a '
+                                       'setting; configs stand before them.')
     for name, *rest in model_options:
         if not rest:
             raise CrossValidationError(f'--model-options {name}: expected KEY=VALUE behind the name.')

@@ -183,6 +183,14 @@ def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, error
     assert not (tmp_path / 'out/runs').exists()
 
 
+@pytest.mark.parametrize('option', [['--cfg-options'], ['--model-options', 'df-stgnn']])
+def test_a_config_behind_the_options_is_no_setting(config, tmp_path, error_of, option):
+    path = config()
+    message = error_of(TOOL, path, '--out', tmp_path / 'out', *option, 'train_cfg.max_epochs=2', f'tau-0.3={path}')
+    assert f'tau-0.3={path}: stands behind --cfg-options or --model-options' in message
+    assert not (tmp_path / 'out').exists()
+
+
 def test_a_folder_above_the_runs_is_no_name(config, tmp_path, error_of):
     assert "the name '..'; expected letters" in error_of(TOOL, f'..={config()}', '--out', tmp_path / 'out')
 
