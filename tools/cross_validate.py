@@ -36,6 +36,8 @@ def parse_args():
     parser.add_argument('--baseline', help='the model that the others are compared with; by default the first')
     parser.add_argument('--ensemble', action='append', default=[], metavar='NAME=A,B,...',
                         help='one more row: the mean of the scores of these models; may be repeated')
+    parser.add_argument('--seed-ensemble', action='append', default=[], metavar='NAME=A,B,...',
+                        help='the same, of these models of all seeds; one model will do')
     parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
                         help='settings for every run')
     parser.add_argument('--model-options', nargs='+', action='append', default=[], metavar=('NAME', 'KEY=VALUE'),

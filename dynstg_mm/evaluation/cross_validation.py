@@ -19,12 +19,11 @@ from ..fileio import load_pickle
 from .controls import CONTROLS, add_controls
 from .cost import code_version, measure_costs, versions
 from .page import write_report
-from .results import (add_ensemble, add_model, is_complete, leaking_subjects, new_results, read_predictions, training_cost,
-                      write_results)
+from .results import (NAME, add_ensembles, add_model, is_complete, leaking_subjects, name_ensembles, new_results,
+                      read_predictions, training_cost, write_results)
 from .runs import CrossValidationError, Launcher, Model, Run, execute, locked, settle_old_runs
 
 OWN = ('fold', 'work_dir', 'randomness.seed')  # settings that are this tool's to give
-NAME = r'[\w+-][\w.+-]*'  # a folder's, too, so not . or ..
 
 
 @contextlib.contextmanager
@@ -59,7 +58,10 @@ def cross_validate(args, tools, command):
     models = name_models(args.configs, args.cfg_options, args.model_options)
     baseline = args.baseline or models[0].name
     controls = [] if args.no_controls else CONTROLS
-    ensembles = name_ensembles(args.ensemble, [model.name for model in models], controls, baseline)
+    names = [*(model.name for model in models), *controls]
+    ensembles = name_ensembles(names, args.ensemble, args.seed_ensemble)
+    if baseline not in [*names, *ensembles]:
+        raise CrossValidationError(f'--baseline: {baseline!r}; expected one of {", ".join([*names, *ensembles])}.')
     if len(set(args.seeds)) < len(args.seeds):
         raise CrossValidationError('--seeds: a seed stands there twice.')
     if not all(0 <= seed < 2**32 for seed in args.seeds):
@@ -82,8 +84,7 @@ def cross_validate(args, tools, command):
         if controls:
             data = models[0].settings().test_dataloader.dataset
             add_controls(results, data.ann_file, tests=tests, layout=data.get('layout'))
-        for name, members in ensembles.items():
-            add_ensemble(results, name, members)
+        add_ensembles(results, ensembles)
         write_results(results, out / 'results.json')
         names = write_report(results, out, baseline)
     print(f'{out}: results.json, {", ".join(names)}')
@@ -117,21 +118,6 @@ def name_models(configs, options, model_options):
     if own:
         raise CrossValidationError(f'--model-options: {next(iter(own))!r}; expected one of {", ".join(models)}.')
     return list(models.values())
-
-
-def name_ensembles(texts, names, controls, baseline):
-    """Ensembles of `NAME=a,b,c`, of models and controls; also checks the name of the baseline."""
-    names, ensembles = [*names, *controls], {}
-    for text in texts:
-        name, _, members = text.partition('=')
-        members = members.split(',')
-        twice = len(set(members)) < len(members)
-        if not re.fullmatch(NAME, name) or name in names or name in ensembles or twice or not set(members) <= set(names):
-            raise CrossValidationError(f'--ensemble: {text}: expected a new name, = and some of {", ".join(names)}, each once.')
-        ensembles[name] = members
-    if baseline not in names and baseline not in ensembles:
-        raise CrossValidationError(f'--baseline: {baseline!r}; expected one of {", ".join([*names, *ensembles])}.')
-    return ensembles
 
 
 def check_tests(models):

@@ -22,8 +22,9 @@ def result_rows(results, *, cost=True):
 
     Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. Beside them stand the
     standard deviation over seeds, where there are several (a sample of all seeds, so n - 1), and mean ± standard
-    deviation over folds (which are all there are, so n); a fold's score is the mean over the seeds. Where subjects stand
-    in several folds, there is no row per subject: it would be about people whom the models know.
+    deviation over folds (which are all there are, so n); a fold's score is the mean over the seeds. A row that is an
+    ensemble over the seeds has no deviation over them. Where subjects stand in several folds, there is no row per
+    subject: it would be about people whom the models know.
 
     Args:
         results (dict): As `read_results` returns them.
@@ -45,12 +46,13 @@ def result_rows(results, *, cost=True):
             rows.append([name, 'not computed' if 'note' in model else 'incomplete', *[''] * (len(rows[0]) - 2)])
             continue
         found = model.get('cost') or {}
-        rows.append([name, 'clip', *_score_cells(folds_of(results, name), len(results['classes']), several),
+        about = len(results['classes']), several, model.get('over_seeds', False)
+        rows.append([name, 'clip', *_score_cells(folds_of(results, name), *about),
                      *(COST[key][1](found[key]) if key in found else '' for key in costs)])
         if leaks:
             continue
         seeds = [[by_subject(fold) for fold in folds] for folds in folds_of(results, name)]
-        rows.append([name, 'subject', *_score_cells(seeds, len(results['classes']), several), *[''] * len(costs)])
+        rows.append([name, 'subject', *_score_cells(seeds, *about), *[''] * len(costs)])
     said = [any(column) for _, *column in zip(*rows)]  # nothing is over folds where there are none
     return [list(itertools.compress(row, said)) for row in rows]
 
@@ -60,7 +62,7 @@ def in_order(results):
     return sorted(results['models'], key=METADATA.__eq__)
 
 
-def _score_cells(seeds, classes, several):
+def _score_cells(seeds, classes, several, one_system):
     """Number of clips (or subjects), and a cell or three a score, from `[seed][fold][clip]`."""
     together = [[clip for fold in folds for clip in fold] for folds in seeds]
     texts = _intervals(together, classes)
@@ -70,7 +72,8 @@ def _score_cells(seeds, classes, several):
     for score in TITLES:
         cells.append(texts[score])
         if several:
-            cells.append(f'{np.std([scores[score] for scores in by_seed], ddof=1):.3f}')
+            values = [scores[score] for scores in by_seed]
+            cells.append('' if one_system else f'{np.std(values, ddof=1):.3f}')
         if score in OVER_FOLDS:
             values = [scores[score] for scores in by_fold]
             cells.append(f'{np.mean(values):.3f} ± {np.std(values):.3f}' if len(values) > 1 else '')

@@ -10,6 +10,7 @@ from ..fileio import atomic_open, load_pickle
 FORMAT = 'dynstg_mm results 1'
 KINDS = ('model', 'ensemble', 'control')
 COLUMNS = ('name', 'subject', 'label', 'fold')
+NAME = r'[\w+-][\w.+-]*'  # of a model; a folder's, too, so not . or ..
 
 
 class ReportError(ValueError):
@@ -63,9 +64,44 @@ def _short(score):
     return [float(value) for value in score]
 
 
-def add_ensemble(results, name, members):
-    """One more model: the mean of the scores of others, by clip and seed."""
-    results['models'][name] = dict(kind='ensemble', members=list(members))
+def add_ensemble(results, name, members, *, over_seeds=False):
+    """One more model: the mean of the scores of others, by clip and seed, or over the seeds as well.
+
+    `over_seeds` is a deep ensemble (Lakshminarayanan 2017, arXiv 1612.01474), one system of the networks of all seeds: it
+    has the same scores in every seed.
+    """
+    results['models'][name] = dict(kind='ensemble', members=list(members), **{'over_seeds': True} if over_seeds else {})
+
+
+def add_ensembles(results, ensembles):
+    """All of what `name_ensembles` has returned."""
+    for name, (members, over_seeds) in ensembles.items():
+        add_ensemble(results, name, members, over_seeds=over_seeds)
+
+
+def name_ensembles(names, ensembles, seed_ensembles, *, taken=()):
+    """The rows that the options --ensemble and --seed-ensemble of the tools ask for.
+
+    Args:
+        names (list[str]): Of the models and controls.
+        ensembles, seed_ensembles (list[str]): `NAME=A,B,...` each, of those names; the mean of the latter is over the seeds,
+            too.
+        taken (list[str]): Names that are not to be had, of other rows.
+
+    Returns:
+        dict[str, tuple[list[str], bool]]: Name -> members, and whether it is over the seeds, as `add_ensembles` takes them.
+    """
+    found = {}
+    for option, texts in (('--ensemble', ensembles), ('--seed-ensemble', seed_ensembles)):
+        for text in texts:
+            name, _, members = text.partition('=')
+            members = members.split(',')
+            twice = len(set(members)) < len(members)
+            if (not re.fullmatch(NAME, name) or name in {*names, *found, *taken} or twice
+                    or not set(members) <= set(names)):
+                raise ReportError(f'{option}: {text}: expected a new name, = and some of {_listed(names)}, each once.')
+            found[name] = members, option == '--seed-ensemble'
+    return found
 
 
 def is_complete(results, name):
@@ -112,7 +148,8 @@ def _scores_of(results, name):
     model = results['models'][name]
     if model['kind'] != 'ensemble':
         return model['scores']
-    return np.mean([_scores_of(results, member) for member in model['members']], axis=0).tolist()
+    scores = np.mean([_scores_of(results, member) for member in model['members']], axis=0)
+    return (np.broadcast_to(scores.mean(0), scores.shape) if model.get('over_seeds') else scores).tolist()
 
 
 def write_results(results, path):
@@ -321,7 +358,7 @@ def _add_seeds(results, models, seeds, source):
         raise ReportError(f'{source}: models {_listed(models)} of seeds {_listed(seeds)}; the first results have '
                           f'{_listed(results["models"])}; expected the same models with further seeds.')
     for name, model in results['models'].items():
-        for field in ('kind', 'config', 'options', 'members'):
+        for field in ('kind', 'config', 'options', 'members', 'over_seeds'):
             if model.get(field) != models[name].get(field):
                 raise ReportError(f'{source}: models.{name}.{field}: {models[name].get(field)!r} of seeds '
                                   f'{_listed(seeds)}; the first results have {model.get(field)!r}.')

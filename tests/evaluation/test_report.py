@@ -53,6 +53,17 @@ def test_what_was_put_together_is_read_again(results, run_tool):
     assert [line.split()[1] for line in done.stdout.splitlines() if '| clip ' in line] == ['a', 'b', 'c']
 
 
+def test_rows_of_means_are_added(results, run_tool, error_of):
+    models = REPORT, f'a={results}/model', f'b={results}/model', '--out', results / 'report'
+    done = run_tool(*models, '--ensemble', 'both=a,b', '--seed-ensemble', 'seeds=b', '--baseline', 'both',
+                    '--save-results', results / 'both.json')
+    assert done.returncode == 0, done.stdout
+    assert [line.split()[1] for line in done.stdout.splitlines() if '| clip ' in line] == ['a', 'b', 'both', 'seeds']
+    saved = REPORT, results / 'both.json', '--out', results / 'report'
+    assert '--ensemble: c=both: expected a new name, = and some of a, b' in error_of(*saved, '--ensemble', 'c=both')
+    assert '--seed-ensemble: both=a: expected a new name' in error_of(*saved, '--seed-ensemble', 'both=a')
+
+
 def test_protocols_stand_side_by_side(results, run_tool, error_of):
     people, clips = results / 'people.json', results / 'clips.json'
     for path in (people, clips):

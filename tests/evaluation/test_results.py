@@ -33,6 +33,21 @@ def test_what_is_written_is_read_again(tmp_path):
     assert [len(fold) for fold in folds_of(results, 'both')[2]] == [12, 12]
 
 
+def test_ensemble_over_the_seeds_is_one_system(tmp_path):
+    results = make()
+    add_ensemble(results, 'each', ['a', 'b'])
+    add_ensemble(results, 'all', ['a', 'b'], over_seeds=True)
+    write_results(results, tmp_path / 'results.json')
+    results = read_results(tmp_path / 'results.json')
+    each, all_seeds = ([[clip['score'] for clip in seed] for seed in pooled(results, name)] for name in ('each', 'all'))
+    np.testing.assert_allclose(all_seeds, [np.mean(each, axis=0)] * 3)
+    header, *rows = result_rows(results)
+    deviations = {row[0]: row[header.index('sd over seeds')] for row in rows if row[1] == 'clip'}
+    assert deviations['each'] and deviations['all'] == ''
+    choose_seeds(results, [1], 'results.json')
+    assert pooled(results, 'all') == pooled(results, 'each')
+
+
 def test_file_of_a_real_size_fits_a_repository(tmp_path):
     results = make(clips=190, models=('a', 'b', 'c'), classes=('w', 'x', 'y', 'z'))
     for model in results['models'].values():

@@ -22,8 +22,9 @@ from pathlib import Path
 from dynstg_mm.cli import one_line_errors
 from dynstg_mm.evaluation.controls import add_controls
 from dynstg_mm.evaluation.page import write_report
-from dynstg_mm.evaluation.results import (ReportError, all_folds, choose_folds, choose_models, choose_seeds, is_complete,
-                                          merge, read_results, rename_models, results_of_folder, write_results)
+from dynstg_mm.evaluation.results import (ReportError, add_ensembles, all_folds, choose_folds, choose_models, choose_seeds,
+                                          is_complete, merge, name_ensembles, read_results, rename_models,
+                                          results_of_folder, write_results)
 
 
 def main():
@@ -35,6 +36,10 @@ def main():
     parser.add_argument('--folds', nargs='+', type=int, help='only these of each results.json; by default all')
     parser.add_argument('--ann-file', help='annotation file, for the controls on metadata alone and on gait features')
     parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
+    parser.add_argument('--ensemble', action='append', default=[], metavar='NAME=A,B,...',
+                        help='one more row: the mean of the scores of these models; may be repeated')
+    parser.add_argument('--seed-ensemble', action='append', default=[], metavar='NAME=A,B,...',
+                        help='the same, of these models of all seeds; one model will do')
     parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
     parser.add_argument('--beside', nargs='+', default=[], metavar='NAME=FILE',
                         help='one more table: the models of these results.json side by side, such as '
@@ -57,11 +62,13 @@ def report(args):
         beside[name] = read_results(path)
     if args.models:
         choose_models(results, args.models, 'all results')
+    if args.ann_file:
+        add_controls(results, args.ann_file, tests=all_folds(results, args.ann_file), layout=args.layout)
+    single = [name for name, model in results['models'].items() if model['kind'] != 'ensemble']
+    add_ensembles(results, name_ensembles(single, args.ensemble, args.seed_ensemble, taken=results['models']))
     complete = [name for name in results['models'] if is_complete(results, name)]
     if args.baseline not in [None, *complete]:
         raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')
-    if args.ann_file:
-        add_controls(results, args.ann_file, tests=all_folds(results, args.ann_file), layout=args.layout)
     if args.save_results:
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
         write_results(results, args.save_results)
