@@ -23,6 +23,12 @@ USER_ERRORS = (OSError, ValueError, KeyError, TypeError, AssertionError, ImportE
 class ConfigOptions(DictAction):
     """MMEngine's `key=value` options, but spaces in a single value, such as a path, stay in it."""
 
+    def __call__(self, parser, namespace, values, option_string=None):
+        for text in values:
+            if not text.partition('=')[0] or '=' not in text:
+                raise argparse.ArgumentError(self, f'{text}: expected key=value')
+        super().__call__(parser, namespace, values, option_string)
+
     @staticmethod
     def _parse_iterable(val):
         plain = val.strip('\'"')
@@ -118,6 +124,8 @@ def read_config(path):
         return Config.fromfile(path)
     except SyntaxError as error:
         raise ValueError(f'{path}: no Python file ({error}).') from None
+    except (OSError, RuntimeError) as error:  # another kind of file, or Python that is no config
+        raise ValueError(f'{path}: no config file ({error or type(error).__name__}).') from None
 
 
 def _set_fold(cfg, fold):
@@ -194,6 +202,8 @@ def one_line_errors():
         if os.environ.get('DYNSTG_TRACEBACK') == '1' or not _is_users(error):
             raise
         message = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or repr(error)
+        if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename:
+            message = f'{error.filename}: is no folder.'
         if 'Original Traceback' in message:  # out of a worker of the data loader, whose last line is the message
             message = message.strip().splitlines()[-1].partition(': ')[2]
         sys.exit('error: ' + ' '.join(message.split()))

@@ -17,6 +17,8 @@ CONTROLS = (METADATA, *TREES)
 def add_controls(results, ann_file, *, tests=None, layout=None):
     """Add the controls, one row a classifier; those that are there already are made anew.
 
+    A row that cannot be made stays without scores, and tells why; where it had scores before, that is a `ReportError`.
+
     Args:
         results (dict): As `read_results` returns them.
         ann_file (str): The annotation file that the models were trained from.
@@ -36,6 +38,8 @@ def add_controls(results, ann_file, *, tests=None, layout=None):
                      for name, learner in learners.items()}
         except (ValueError, KeyError) as error:  # the rows of the models are not to be lost by it
             for name in learners:
+                if results['models'].get(name, {}).get('scores'):
+                    raise ReportError(f'{name}: cannot be made anew: {error}') from None
                 add_model(results, name, [], kind='control', note=str(error))
             continue
         for name, seeds in found.items():

@@ -1,6 +1,7 @@
 """Cross-validation: every config on every fold with every seed, each run in processes of its own."""
 import contextlib
 import hashlib
+import inspect
 import itertools
 import json
 import os
@@ -10,11 +11,12 @@ import sys
 from pathlib import Path
 
 from mmengine.logging import MMLogger
+from mmengine.runner import Runner
 
 from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules
 
-from ..cli import check_parts, checkpoints_of, parse_cfg_options
+from ..cli import check_parts, checkpoints_of, parse_cfg_options, read_config
 from ..fileio import load_pickle
 from .controls import CONTROLS, add_controls
 from .cost import code_version, measure_costs, versions
@@ -59,7 +61,7 @@ def cross_validate(args, tools, command):
     baseline = args.baseline or models[0].name
     controls = [] if args.no_controls else CONTROLS
     names = [*(model.name for model in models), *controls]
-    ensembles = name_ensembles(names, args.ensemble, args.seed_ensemble)
+    ensembles = name_ensembles(names, args.ensemble, args.seed_ensemble, args.seeds)
     if baseline not in [*names, *ensembles]:
         raise CrossValidationError(f'--baseline: {baseline!r}; expected one of {", ".join([*names, *ensembles])}.')
     if len(set(args.seeds)) < len(args.seeds):
@@ -112,12 +114,22 @@ def name_models(configs, options, model_options):
             raise CrossValidationError(f'{text}: the name {name!r}; expected letters, digits and any of . + - _, and '
                                        'another name for every config.')
         models[name] = Model(name, config, (*options, *own.pop(name, ())))
-        taken = [key for key in parse_cfg_options(models[name].options) or {} if key in OWN]
-        if taken:
-            raise CrossValidationError(f'--cfg-options: {taken[0]}: is set for every run; use --folds, --seeds, --out.')
+        _check_options(models[name])
     if own:
         raise CrossValidationError(f'--model-options: {next(iter(own))!r}; expected one of {", ".join(models)}.')
     return list(models.values())
+
+
+def _check_options(model):
+    """Refuse settings that are this tool's to give, or that neither the config nor MMEngine's runner knows: a mistyped
+    one would change nothing, and stand in the table as if it had."""
+    options = parse_cfg_options(model.options) or {}
+    known = {*read_config(model.config), *inspect.signature(Runner.__init__).parameters} if options else ()
+    for key in options:
+        if key in OWN:
+            raise CrossValidationError(f'--cfg-options: {key}: is set for every run; use --folds, --seeds, --out.')
+        if key.partition('.')[0] not in known:
+            raise CrossValidationError(f'{model.config}: {key}: the config has no {key.partition(".")[0]}.')
 
 
 def check_tests(models):
@@ -222,7 +234,9 @@ def _in_words(clip):
 
 def choose_folds(texts, tests, model):
     """Numbers of `all` or of a list of folds, which must test enough for a score with an interval."""
-    if texts == ['all']:
+    if 'all' in texts:
+        if len(texts) > 1:
+            raise CrossValidationError(f'--folds: {" ".join(texts)}; expected all alone, or numbers.')
         folds = list(tests)
     else:
         wrong = [text for text in texts if not text.isdigit() or int(text) not in tests]
@@ -246,7 +260,8 @@ def plan_runs(models, seeds, folds, out):
                  *checkpoints_of(cfg.model)]
         for field, path in files:
             if not Path(path).is_file():
-                raise CrossValidationError(f'{model.config}: {field}: {path}: no such file.')
+                raise CrossValidationError(f'{model.config}: {field}: {path}: no such file; data/README.md tells how data '
+                                           'files are got or made.')
         files = {path for _, path in files}
         for file in files - set(digests):
             digests[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..fileio import atomic_open
 from .controls import METADATA
-from .report import cost_rows, difference_rows, failures, in_order, protocol_rows, result_rows, write_tables
+from .report import (cost_rows, difference_rows, explanations, failures, in_order, protocol_rows, result_rows,
+                     write_tables)
 from .results import KINDS, is_complete, leaking_subjects, pooled
 from .statistics import by_subject, calibration, class_scores, confusion_of, mean_roc, mean_scores, subject_interval
 
@@ -140,8 +141,9 @@ def _results(results, baseline):
             + (' (each draw the same for all seeds)' if several else '')
             + '. Beside them, ' + ('the standard deviation over seeds, and ' if several else '')
             + 'mean ± standard deviation over folds.')
+    means = ''.join(_paragraph(f'{line}.') for line in explanations(results))
     wrong = ''.join(f'<p class="failed">{html.escape(line)}</p>\n' for line in failures(results, baseline))
-    return _paragraph(text) + _table(result_rows(results, cost=False)) + wrong
+    return _paragraph(text) + _table(result_rows(results, cost=False)) + means + wrong
 
 
 def _differences(results, baseline):

@@ -9,8 +9,9 @@ from .results import folds_of, is_complete, leaking_subjects, pooled
 from .statistics import by_subject, mean_scores, paired_difference, subject_interval
 
 TITLES = dict(accuracy='accuracy', macro_f1='macro-F1', macro_recall='macro-recall', log_loss='log-loss')
-OVER_FOLDS = ('accuracy', 'macro_f1')  # what papers give
+OVER_FOLDS = ('accuracy', 'macro_f1', 'macro_recall')  # what papers give
 DIFFERENCES = ('accuracy', 'macro_f1', 'log_loss')
+PROTOCOLS = ('accuracy', 'macro_f1')
 COST = dict(  # key -> title, how it is written
     parameters=('parameters', '{:,}'.format), multiply_adds=('multiply-adds', lambda value: f'{value / 1e9:.3f} G'),
     cpu_minutes=('CPU min a fold', '{:.1f}'.format), seconds=('seconds a fold', '{:.0f}'.format),
@@ -119,14 +120,14 @@ def protocol_rows(tables):
     header = ['model']
     for protocol, results in tables.items():
         mark = ' (leaking)' if leaking_subjects(results) else ''
-        header += [f'{TITLES[score]}, {protocol}{mark} [95 %]' for score in OVER_FOLDS]
+        header += [f'{TITLES[score]}, {protocol}{mark} [95 %]' for score in PROTOCOLS]
     rows = [header]
     for name in sorted(dict.fromkeys(itertools.chain(*map(in_order, tables.values()))), key=METADATA.__eq__):
         rows.append([name])
         for results in tables.values():
             known = name in results['models'] and is_complete(results, name)
             texts = _intervals(pooled(results, name), len(results['classes'])) if known else {}
-            rows[-1] += [texts.get(score, '') for score in OVER_FOLDS]
+            rows[-1] += [texts.get(score, '') for score in PROTOCOLS]
     return rows
 
 
@@ -144,6 +145,13 @@ def markdown(rows):
     lines = ['| ' + ' | '.join(cell.ljust(width) for cell, width in zip(row, widths)) + ' |' for row in rows]
     lines.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
     return '\n'.join(lines)
+
+
+def explanations(results):
+    """A line for every row that is a mean of others."""
+    return [f'{name}: the mean of the scores of {", ".join(model["members"])}'
+            + (f', and of the {len(results["seeds"])} seeds: one system' if model.get('over_seeds') else '')
+            for name, model in results['models'].items() if model['kind'] == 'ensemble']
 
 
 def failures(results, baseline=None):
@@ -169,8 +177,8 @@ def write_tables(results, path, baseline=None, beside=None):
     if baseline is not None and is_complete(results, baseline) and len(results['models']) > 1:
         parts.append(markdown(difference_rows(results, baseline)))
     parts += [markdown(protocol_rows(beside))] if beside else []
-    wrong = failures(results, baseline)
-    parts += ['\n'.join(f'- {line}' for line in wrong)] if wrong else []
+    lines = [*explanations(results), *failures(results, baseline)]
+    parts += ['\n'.join(f'- {line}' for line in lines)] if lines else []
     text = '\n\n'.join(parts) + '\n'
     with atomic_open(path, encoding='utf-8') as file:
         file.write(text)

@@ -79,28 +79,45 @@ def add_ensembles(results, ensembles):
         add_ensemble(results, name, members, over_seeds=over_seeds)
 
 
-def name_ensembles(names, ensembles, seed_ensembles, *, taken=()):
+def name_ensembles(names, ensembles, seed_ensembles, seeds, *, taken=()):
     """The rows that the options --ensemble and --seed-ensemble of the tools ask for.
 
     Args:
         names (list[str]): Of the models and controls.
-        ensembles, seed_ensembles (list[str]): `NAME=A,B,...` each, of those names; the mean of the latter is over the seeds,
-            too.
-        taken (list[str]): Names that are not to be had, of other rows.
+        ensembles, seed_ensembles (list[str]): `NAME=A,B,...` each, of those names; the mean of the latter is over the
+            seeds, too.
+        seeds (list): The seeds.
+        taken (list[str]): Names of further rows, which are not to be had, either.
 
     Returns:
-        dict[str, tuple[list[str], bool]]: Name -> members, and whether it is over the seeds, as `add_ensembles` takes them.
+        dict[str, tuple[list[str], bool]]: Name -> members, and whether it is over the seeds, as `add_ensembles` takes
+        them.
+
+    Raises:
+        ReportError: A name is no name, or taken; a member is unknown, named twice, or the only one; or there is one seed.
     """
     found = {}
     for option, texts in (('--ensemble', ensembles), ('--seed-ensemble', seed_ensembles)):
         for text in texts:
             name, _, members = text.partition('=')
-            members = members.split(',')
-            twice = len(set(members)) < len(members)
-            if (not re.fullmatch(NAME, name) or name in {*names, *found, *taken} or twice
-                    or not set(members) <= set(names)):
-                raise ReportError(f'{option}: {text}: expected a new name, = and some of {_listed(names)}, each once.')
-            found[name] = members, option == '--seed-ensemble'
+            members, over_seeds = members.split(','), option == '--seed-ensemble'
+            unknown = [member for member in members if member not in names]
+            if not re.fullmatch(NAME, name):
+                fault = f'the name {name!r}; expected letters, digits and any of . + - _ before the ='
+            elif name in {*names, *found, *taken}:
+                fault = f'the name {name} is taken'
+            elif unknown:
+                fault = f'{unknown[0]!r}; expected one of {_listed(names)}'
+            elif len(set(members)) < len(members):
+                fault = 'a model stands there twice'
+            elif over_seeds and len(seeds) < 2:
+                fault = 'there is one seed only'
+            elif not over_seeds and len(members) < 2:
+                fault = 'expected at least two models; of one model with all seeds, --seed-ensemble'
+            else:
+                found[name] = members, over_seeds
+                continue
+            raise ReportError(f'{option}: {text}: {fault}.')
     return found
 
 
@@ -248,7 +265,8 @@ def merge(results, other, source):
         if clip in ours and clip in theirs:
             raise ReportError(f'{source}: clip {clip}: {describe(theirs[clip])}; the first results have '
                               f'{describe(ours[clip])}.')
-        raise ReportError(f'{source}: other clips than the first results\' ({clip}); a table compares the same clips.')
+        raise ReportError(f'{source}: other clips than the first results\' ({clip}); a table compares the same clips; '
+                          'of some folds, --folds names those of both.')
     order = [other['clips']['name'].index(clip) for clip in results['clips']['name']]
     models = {name: dict(model, scores=[[clips[place] for place in order] for clips in model['scores']])
               if 'scores' in model else model for name, model in other['models'].items()}
@@ -261,6 +279,10 @@ def merge(results, other, source):
     else:
         raise ReportError(f'{source}: seeds {_listed(other["seeds"])}; the first results have '
                           f'{_listed(results["seeds"])}; expected the same, or others; --seeds chooses some of both.')
+    for package, version in other.get('versions', {}).items():
+        known = results.setdefault('versions', {}).setdefault(package, version)
+        if version not in known.split(' or '):
+            results['versions'][package] = f'{known} or {version}'
     commands = [part['command'] for part in (results, other) if part.get('command')]
     if commands:
         results['command'] = '\n'.join(dict.fromkeys(commands))
@@ -269,7 +291,9 @@ def merge(results, other, source):
 
 
 def choose_seeds(results, seeds, source):
-    """Keep these seeds only, in place; ReportError where one is not there."""
+    """Keep these seeds only, in place; ReportError where one is not there. Of one seed, rows over the seeds go."""
+    if len(set(seeds)) < len(seeds):
+        raise ReportError(f'--seeds: {_listed(seeds)}; a seed stands there twice.')
     unknown = [seed for seed in seeds if seed not in results['seeds']]
     if unknown:
         raise ReportError(f'{source}: seeds {_listed(results["seeds"])}; expected {_listed(seeds)} among them.')
@@ -281,6 +305,8 @@ def choose_seeds(results, seeds, source):
                 model[field] = [model[field][place] for place in places]
         if 'failed' in model:
             model['failed'] = [run for run in model['failed'] if run['seed'] in seeds]
+    if len(seeds) == 1:
+        results['models'] = {name: model for name, model in results['models'].items() if not model.get('over_seeds')}
 
 
 def choose_models(results, names, source):

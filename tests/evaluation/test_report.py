@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dynstg_mm.evaluation.controls import metadata_control
-from dynstg_mm.evaluation.results import ReportError, all_folds, read_folds, results_of_folder
+from dynstg_mm.evaluation.results import ReportError, all_folds, read_folds, read_results, results_of_folder
 from dynstg_mm.evaluation.statistics import paired_difference
 from dynstg_mm.fileio import dump_pickle, load_pickle
 
@@ -55,13 +55,31 @@ def test_what_was_put_together_is_read_again(results, run_tool):
 
 def test_rows_of_means_are_added(results, run_tool, error_of):
     models = REPORT, f'a={results}/model', f'b={results}/model', '--out', results / 'report'
-    done = run_tool(*models, '--ensemble', 'both=a,b', '--seed-ensemble', 'seeds=b', '--baseline', 'both',
-                    '--save-results', results / 'both.json')
+    done = run_tool(*models, '--ensemble', 'both=a,b', '--baseline', 'both', '--save-results', results / 'both.json')
     assert done.returncode == 0, done.stdout
-    assert [line.split()[1] for line in done.stdout.splitlines() if '| clip ' in line] == ['a', 'b', 'both', 'seeds']
+    assert [line.split()[1] for line in done.stdout.splitlines() if '| clip ' in line] == ['a', 'b', 'both']
+    for text in (done.stdout, (results / 'report/results.html').read_text()):
+        assert 'both: the mean of the scores of a, b' in text
+    assert read_results(results / 'both.json')['command'].endswith(f'--save-results {results}/both.json')
+
+    content = json.loads((results / 'both.json').read_text())
+    more = dict(content, seeds=[1], models={name: dict(model, **({'scores': [[score[::-1] for score in model['scores'][0]]]}
+                                                                 if 'scores' in model else {}))
+                                            for name, model in content['models'].items()})
+    for name, part in (('first', dict(content, seeds=[0])), ('second', more)):
+        (results / f'{name}.json').write_text(json.dumps(part))
+    seeds = REPORT, results / 'first.json', results / 'second.json', '--out', results / 'report'
+    done = run_tool(*seeds, '--seed-ensemble', 'a-seeds=a')
+    assert done.returncode == 0, done.stdout
+    assert 'a-seeds: the mean of the scores of a, and of the 2 seeds: one system' in done.stdout
     saved = REPORT, results / 'both.json', '--out', results / 'report'
-    assert '--ensemble: c=both: expected a new name, = and some of a, b' in error_of(*saved, '--ensemble', 'c=both')
-    assert '--seed-ensemble: both=a: expected a new name' in error_of(*saved, '--seed-ensemble', 'both=a')
+    for options, message in (
+            (('--ensemble', 'c=a,both'), "--ensemble: c=a,both: 'both'; expected one of a, b."),
+            (('--ensemble', 'both=a,b'), '--ensemble: both=a,b: the name both is taken.'),
+            (('--ensemble', 'c d=a,b'), "--ensemble: c d=a,b: the name 'c d'; expected letters"),
+            (('--ensemble', 'c=a'), '--ensemble: c=a: expected at least two models'),
+            (('--seed-ensemble', 'c=a'), '--seed-ensemble: c=a: there is one seed only.')):
+        assert message in error_of(*saved, *options)
 
 
 def test_protocols_stand_side_by_side(results, run_tool, error_of):
@@ -135,6 +153,24 @@ def test_difference_of_a_model_to_itself_is_exactly_none(results):
         paired_difference([clips[1:]], [clips], 2)
 
 
+def test_good_rows_are_not_lost_to_another_data_file(results, run_tool, error_of):
+    saved = results / 'saved.json'
+    run_tool(REPORT, f'a={results}/model', '--ann-file', results / 'data.pkl', '--save-results', saved, '--out',
+             results / 'report')
+    before = saved.read_bytes()
+    dump_pickle(dict(split={}, annotations=load_pickle(results / 'data.pkl')['annotations'][1:]), results / 'other.pkl')
+    assert 'metadata only: cannot be made anew: ' in error_of(
+        REPORT, saved, '--ann-file', results / 'other.pkl', '--save-results', saved, '--out', results / 'report')
+    assert saved.read_bytes() == before
+
+
+def test_options_that_choose_nothing_are_refused(results, error_of):
+    out = '--out', results / 'report'
+    assert '--seeds and --folds choose from a results.json' in error_of(REPORT, f'a={results}/model', '--folds', 0, *out)
+    (results / 'file').write_text('')
+    assert 'file: is no folder' in error_of(REPORT, f'a={results}/model', '--out', results / 'file')
+
+
 def test_difference_needs_the_same_clips(results, error_of):
     other = results / 'other/fold0'
     other.mkdir(parents=True)
@@ -157,4 +193,4 @@ def test_wrong_results_are_named(results, break_it, message):
 
 
 def test_missing_folder_is_one_line(results, error_of):
-    assert 'nowhere: no predictions.json' in error_of(REPORT, f'x={results}/nowhere', '--out', results / 'report')
+    assert 'nowhere: no such folder of predictions' in error_of(REPORT, f'x={results}/nowhere', '--out', results / 'report')

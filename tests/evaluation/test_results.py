@@ -44,8 +44,10 @@ def test_ensemble_over_the_seeds_is_one_system(tmp_path):
     header, *rows = result_rows(results)
     deviations = {row[0]: row[header.index('sd over seeds')] for row in rows if row[1] == 'clip'}
     assert deviations['each'] and deviations['all'] == ''
-    choose_seeds(results, [1], 'results.json')
-    assert pooled(results, 'all') == pooled(results, 'each')
+    choose_seeds(results, [0, 2], 'results.json')
+    np.testing.assert_allclose([clip['score'] for clip in pooled(results, 'all')[1]], np.mean([each[0], each[2]], axis=0))
+    choose_seeds(results, [2], 'results.json')
+    assert list(results['models']) == ['a', 'b', 'each']  # of one seed there is no such row
 
 
 def test_file_of_a_real_size_fits_a_repository(tmp_path):
@@ -209,13 +211,17 @@ def test_further_seeds_are_put_together():
                           for field in ('scores', 'curves') if model.get(field)})
         return copy
 
-    results, more = dict(part(0), command='first'), dict(part(2, 1), command='second', leaking=['p1'])
+    results = dict(part(0), command='first', versions=dict(numpy='2', torch='2.1'))
+    more = dict(part(2, 1), command='second', leaking=['p1'], versions=dict(numpy='2', torch='2.2'))
     merge(results, more, 'more.json')
-    assert results == dict(part(0, 2, 1), command='first\nsecond', leaking=['p1'])
+    assert results == dict(part(0, 2, 1), command='first\nsecond', leaking=['p1'],
+                           versions=dict(numpy='2', torch='2.1 or 2.2'))
     choose_seeds(results, [0], 'both.json')
     assert results['models'] == part(0)['models'] and results['seeds'] == [0]
     with pytest.raises(ReportError, match='both.json: seeds 0; expected 0, 5 among them'):
         choose_seeds(results, [0, 5], 'both.json')
+    with pytest.raises(ReportError, match='--seeds: 0, 0; a seed stands there twice'):
+        choose_seeds(results, [0, 0], 'both.json')
     rename_models(results, 'mine')
     assert list(results['models']) == ['mine-a', 'mine-b', 'c', 'mine-both']
     assert results['models']['mine-both']['members'] == ['mine-a', 'mine-b']

@@ -115,6 +115,7 @@ def test_robustness_is_measured_and_drawn(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', [tool, str(tmp_path / 'r/robustness.json'), '--out', str(tmp_path / 'again')])
     runpy.run_path(str(ROOT / tool), run_name='__main__')
     assert (tmp_path / 'again/robustness.md').read_text() == text
+    assert not (tmp_path / 'again/robustness.json').exists()  # a part in the place of the whole would lose the rest
     sys.argv += ['--models', 'tiny', '--kinds', 'rate']
     runpy.run_path(str(ROOT / tool), run_name='__main__')
     lines = (tmp_path / 'again/robustness.md').read_text().splitlines()
@@ -134,8 +135,17 @@ def test_robustness_names_what_is_wrong(runs, error_of):
     kept = runs / 'kept.json'
     kept.write_text('{"format": "mine"}')
     assert "kept.json: format: expected 'dynstg_mm robustness 1'" in error_of(tool, kept, *out)
-    kept.write_text(json.dumps(dict(format='dynstg_mm robustness 1', kinds=['rate'], baseline='a', models=dict(a=[]))))
-    assert 'kept.json: --kinds: noise; it has rate' in error_of(tool, kept, '--kinds', 'noise', *out)
+    content = dict(format='dynstg_mm robustness 1', kinds=['rate'], baseline='a',
+                   clips=dict(clip=['x', 'y'], subject=['x', 'y'], label=[0, 1]), models=dict(a=[[[[.5, .5]] * 2]] * 5))
+    for change, options, message in (
+            ({}, ['--kinds', 'noise'], '--kinds: noise; it has rate'),
+            ({}, ['--seeds', 3], '--seeds: of a robustness.json, all seeds count'),
+            (dict(models=None), [], 'models: expected at least one'),
+            (dict(models=dict(a=content['models']['a'][1:])), [], 'models.a: expected 5 conditions'),
+            (dict(models=dict(a=[[[[.5, .5]]]] * 5)), [], 'models.a: expected 2 clips in every column'),
+            (dict(clips=dict(clip=['x'])), [], 'clips: expected the columns')):
+        kept.write_text(json.dumps(dict(content, **change)))
+        assert message in error_of(tool, kept, *options, *out)
     (runs / 'runs/tiny/seed0/fold0/epoch_2.pth').unlink()
     assert 'fold0: no checkpoint of a finished run' in error_of(tool, runs, '--models', 'tiny', *out)
     assert not (runs / 'r').exists()

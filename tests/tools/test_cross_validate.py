@@ -87,7 +87,7 @@ def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, t
     (tmp_path / 'srun').write_text(SRUN)
     (tmp_path / 'srun').chmod(0o755)
     both = [path, f'unlucky={path}', '--seeds', 3, '--out', out, '--ensemble', 'mean=df-stgnn,unlucky',
-            '--ensemble', f'with-trees=df-stgnn,{BOOSTING}', '--seed-ensemble', 'alone=df-stgnn']
+            '--ensemble', f'with-trees=df-stgnn,{BOOSTING}']
     monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
     monkeypatch.setenv('MASTER_PORT', '29733')
     done = run_tool(TOOL, *both, '--jobs', 2, '--launcher', 'slurm', '--srun-args', '-p test')
@@ -99,8 +99,8 @@ def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, t
     assert json.loads((fold / 'train_summary.json').read_text())['epochs'] == 4
     results = read_results(out / 'results.json')
     complete = {name: is_complete(results, name) for name in results['models']}
-    assert complete == {'df-stgnn': True, 'unlucky': False, 'mean': False, 'with-trees': True, 'alone': True,
-                        'metadata only': True, 'gait features + extra-trees': True, BOOSTING: True}
+    assert complete == {'df-stgnn': True, 'unlucky': False, 'mean': False, 'with-trees': True, 'metadata only': True,
+                        'gait features + extra-trees': True, BOOSTING: True}
     own, trees, mean = (np.array([clip['score'] for clip in pooled(results, name)[0]])
                         for name in ('df-stgnn', BOOSTING, 'with-trees'))
     np.testing.assert_allclose(mean, (own + trees) / 2)
@@ -154,11 +154,13 @@ def test_cores_are_divided_and_gpus_handed_out():
     (['--seeds', '1', '1'], '--seeds: a seed stands there twice'),
     (['--seeds', '-1'], '--seeds: -1; expected numbers from 0'),
     (['--srun-args', '-p gpu'], '--srun-args: is for --launcher slurm'),
-    (['--ensemble', 'twice=df-stgnn,df-stgnn'], '--ensemble: twice=df-stgnn,df-stgnn: expected a new name'),
+    (['--ensemble', 'twice=df-stgnn,df-stgnn'], '--ensemble: twice=df-stgnn,df-stgnn: a model stands there twice'),
     (['--model-options', 'df-stgnn'], '--model-options df-stgnn: expected KEY=VALUE behind the name'),
     (['--baseline', 'st-gcn'], "--baseline: 'st-gcn'; expected one of df-stgnn"),
-    (['--ensemble', 'all=df-stgnn,st'], '--ensemble: all=df-stgnn,st: expected a new name, = and some of df-stgnn'),
-    (['--seed-ensemble', 'df-stgnn'], '--seed-ensemble: df-stgnn: expected a new name'),
+    (['--ensemble', 'all=df-stgnn,st'], "--ensemble: all=df-stgnn,st: 'st'; expected one of df-stgnn"),
+    (['--seed-ensemble', 'all=df-stgnn'], '--seed-ensemble: all=df-stgnn: there is one seed only'),
+    (['--folds', 'all', '0'], '--folds: all 0; expected all alone, or numbers'),
+    (['--model-options', 'df-stgnn', 'modle.type=RKD'], 'tiny.py: modle.type: the config has no modle'),
     (['--model-options', 'st-gcn', 'a=1'], "--model-options: 'st-gcn'; expected one of df-stgnn"),
     (['--cfg-options', 'fold=1'], '--cfg-options: fold: is set for every run; use --folds'),
     (['--cfg-options', 'fold'], '--cfg-options: fold: expected key=value'),

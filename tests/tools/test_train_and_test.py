@@ -157,6 +157,11 @@ def test_wrong_input_is_one_clear_line(sample, tmp_path, error_of, change, optio
     assert message in error_of('tools/train.py', CONFIG, '--work-dir', tmp_path / 'work', '--cfg-options', *options)
 
 
+def test_option_without_a_value_is_named(run_tool):
+    done = run_tool(ROOT / 'tools/train.py', CONFIG, '--cfg-options', 'fold')
+    assert done.returncode == 2 and 'argument --cfg-options: fold: expected key=value' in done.stdout
+
+
 class Hostile:
     """Touches a file when it is unpickled by an unpickler that runs what it is told."""
 
@@ -170,6 +175,7 @@ class Hostile:
 @pytest.mark.parametrize('command, message', [
     ('tools/train.py configs/nowhere.py', 'configs/nowhere.py: no such config file'),
     ('tools/train.py TMP/wrong.py', "wrong.py: no Python file ('(' was never closed"),
+    ('tools/train.py TMP/notes.md', 'notes.md: no config file (Only py/yml/yaml/json type are supported'),
     ('tools/test.py CONFIG TMP/nowhere.pth', 'nowhere.pth: no such checkpoint'),
     ('tools/test.py CONFIG TMP/hostile.pth', 'hostile.pth: not loaded'),
     ('tools/test.py CONFIG TMP/short.pth', 'short.pth: not loaded'),
@@ -183,6 +189,7 @@ def test_wrong_paths_and_hostile_files_are_one_clear_line(tmp_path, error_of, co
     hostile = Hostile(tmp_path / 'touched')
     (tmp_path / 'hostile.pkl').write_bytes(pickle.dumps(dict(split={}, annotations=[hostile])))
     (tmp_path / 'wrong.py').write_text('a = 1\nb = (\n')
+    (tmp_path / 'notes.md').write_text('a = 1\n')
     torch.save(dict(state_dict={}, meta=hostile), tmp_path / 'hostile.pth')
     (tmp_path / 'short.pth').write_bytes((tmp_path / 'hostile.pth').read_bytes()[:100])
     for word, value in (('CONFIG', CONFIG), ('KOA', KOA_CONFIG), ('TMP', tmp_path)):

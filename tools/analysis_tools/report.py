@@ -17,6 +17,8 @@ deviation over folds beside them. With --baseline, a second table gives every mo
 interval of the difference and p-values.
 """
 import argparse
+import shlex
+import sys
 from pathlib import Path
 
 from dynstg_mm.cli import one_line_errors
@@ -65,11 +67,14 @@ def report(args):
     if args.ann_file:
         add_controls(results, args.ann_file, tests=all_folds(results, args.ann_file), layout=args.layout)
     single = [name for name, model in results['models'].items() if model['kind'] != 'ensemble']
-    add_ensembles(results, name_ensembles(single, args.ensemble, args.seed_ensemble, taken=results['models']))
+    add_ensembles(results, name_ensembles(single, args.ensemble, args.seed_ensemble, results['seeds'],
+                                          taken=results['models']))
     complete = [name for name in results['models'] if is_complete(results, name)]
     if args.baseline not in [None, *complete]:
         raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')
     if args.save_results:
+        call = shlex.join(['python', 'tools/analysis_tools/report.py', *sys.argv[1:]])
+        results['command'] = '\n'.join(filter(None, [results.get('command'), call]))
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
         write_results(results, args.save_results)
     out = Path(args.out)
@@ -82,6 +87,11 @@ def read(text, args):
     """Results of `NAME=FOLDER`, or of a results.json, or of one as `NAME=FILE` with that before its models' names."""
     name, _, path = text.rpartition('=')
     if Path(path).suffix != '.json':
+        if not Path(path).is_dir():
+            raise ReportError(f'{path}: no such folder of predictions; expected one, or a results.json.')
+        if args.seeds or args.folds:
+            raise ReportError(f'{path}: --seeds and --folds choose from a results.json; of a folder of predictions, name '
+                              'the folders of the folds.')
         return results_of_folder(name or Path(path).name, path)
     results = read_results(path)
     if args.seeds:

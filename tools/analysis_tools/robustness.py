@@ -8,7 +8,8 @@
 Every checkpoint is tested on its own fold, with the recordings of the test part corrupted; a corruption is the same for
 all models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Noise
 is as strong after the low-pass, whatever the rate of a recording, which may go with its class. Out come robustness.json (every
-clip's scores, from which the second call makes the others anew), robustness.md and robustness.png.
+clip's scores), robustness.md and robustness.png; the second call makes the latter two anew, of all models and corruptions or
+some.
 """
 import argparse
 import copy
@@ -141,6 +142,9 @@ def read(path, args):
         raise ValueError(f'{path}: no complete JSON file ({error}).') from None
     if not isinstance(content, dict) or content.get('format') != FORMAT:
         raise ValueError(f'{path}: format: expected {FORMAT!r}, as this tool writes it.')
+    fault = fault_of(content)
+    if fault is not None:
+        raise ValueError(f'{path}: {fault}')
     models, kinds = args.models or list(content['models']), args.kinds or content['kinds']
     baseline = args.baseline or (content['baseline'] if content['baseline'] in models else models[-1])
     for option, asked, there in (('models', models, content['models']), ('kinds', kinds, content['kinds']),
@@ -150,6 +154,23 @@ def read(path, args):
     places = [conditions(content['kinds']).index(condition) for condition in conditions(kinds)]
     models = {name: [content['models'][name][place] for place in places] for name in models}
     return dict(content, kinds=kinds, baseline=baseline, models=models)
+
+
+def fault_of(content):
+    """The first thing that is wrong with what `read` has found, in words, or None."""
+    kinds, clips, models = (content.get(key) for key in ('kinds', 'clips', 'models'))
+    if not isinstance(kinds, list) or not kinds or not set(kinds) <= set(KINDS):
+        return f'kinds: expected some of {", ".join(KINDS)}.'
+    if not isinstance(clips, dict) or not all(isinstance(clips.get(key), list) for key in ('clip', 'subject', 'label')):
+        return 'clips: expected the columns clip, subject, label.'
+    if not isinstance(models, dict) or not models or content.get('baseline') not in models:
+        return 'models: expected at least one, the baseline among them.'
+    count, places = len(clips['clip']), len(conditions(kinds))
+    for name, found in models.items():
+        if not isinstance(found, list) or len(found) != places or not all(found):
+            return f'models.{name}: expected {places} conditions.'
+        if {len(column) for column in clips.values()} | {len(seed) for place in found for seed in place} != {count}:
+            return f'models.{name}: expected {count} clips in every column, condition and seed.'
 
 
 def table(content):
@@ -195,21 +216,25 @@ def picture(file, scores, kinds):
 
 
 def robustness(args):
-    if Path(args.folder).suffix == '.json':
+    made_anew = Path(args.folder).suffix == '.json'
+    if made_anew:
+        if args.seeds:
+            raise ValueError('--seeds: of a robustness.json, all seeds count.')
         content = read(args.folder, args)
     else:
         content = measure_folder(args)
     scores, rows = table(content)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    with atomic_open(out / 'robustness.json') as file:
-        json.dump(content, file, separators=(',', ':'))
+    if not made_anew:
+        with atomic_open(out / 'robustness.json') as file:
+            json.dump(content, file, separators=(',', ':'))
     with atomic_open(out / 'robustness.md') as file:
         file.write(markdown(rows) + '\n')
     with atomic_open(out / 'robustness.png', 'wb') as file:
         picture(file, scores, content['kinds'])
     print(markdown(rows))
-    print(f'{out}: robustness.json, robustness.md, robustness.png')
+    print(f'{out}: {"" if made_anew else "robustness.json, "}robustness.md, robustness.png')
 
 
 def measure_folder(args):

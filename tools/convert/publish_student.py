@@ -36,7 +36,9 @@ def publish(args):
     register_all_modules(init_default_scope=True)
     if Path(args.out).suffix != '.pth':
         raise ValueError(f'--out: {args.out}; expected a .pth file.')
-    settings = settle_distillation(merge_cfg_options(read_config(args.config), args.cfg_options), 0).model
+    settings = settle_distillation(merge_cfg_options(read_config(args.config), args.cfg_options), 0).get('model')
+    if not settings:
+        raise ValueError(f'{args.config}: model: missing; expected the config of a distiller or of a recognizer.')
     student = MODELS.build(settings.get('student') or settings)
     checkpoint = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
     weights = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
