@@ -3,6 +3,7 @@ import argparse
 import contextlib
 import ctypes
 import gc
+import inspect
 import os
 import os.path as osp
 import pickle
@@ -18,6 +19,10 @@ from .datasets import AnnotationError, ClipError, GaitDataset, check_sides
 
 # What a wrong file, option or config raises. Anything else is a defect, and keeps its traceback.
 USER_ERRORS = (OSError, ValueError, KeyError, TypeError, AssertionError, ImportError, pickle.UnpicklingError)
+
+# What MMEngine's runners read of a config beside the arguments of `Runner`, and we.
+FURTHER_SETTINGS = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters', 'fold',
+                    'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
 
 
 class ConfigOptions(DictAction):
@@ -39,12 +44,12 @@ class ConfigOptions(DictAction):
 
 def parse_cfg_options(texts):
     """Settings of `key=value` texts, as `--cfg-options` reads them; ValueError where one is no such pair."""
-    for text in texts:
-        if not text.partition('=')[0] or '=' not in text:
-            raise ValueError(f'--cfg-options: {text}: expected key=value.')
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(exit_on_error=False)
     parser.add_argument('--options', nargs='*', action=ConfigOptions)
-    return parser.parse_args(['--options', *texts]).options
+    try:
+        return parser.parse_args(['--options', *texts]).options
+    except argparse.ArgumentError as error:
+        raise ValueError(f'--cfg-options: {error.message}.') from None
 
 
 def add_common_arguments(parser):
@@ -55,6 +60,14 @@ def add_common_arguments(parser):
         '`fold=K` is handed to every data set that has one')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def add_ensemble_arguments(parser):
+    """Options for rows that are means of others, as `evaluation.results.name_ensembles` takes them."""
+    parser.add_argument('--ensemble', action='append', default=[], metavar='NAME=A,B,...',
+                        help='one more row: the mean of the scores of these models; may be repeated')
+    parser.add_argument('--seed-ensemble', action='append', default=[], metavar='NAME=A,B,...',
+                        help='the same, of these models of all seeds; one model will do')
 
 
 def load_config(args, merge_args):
@@ -76,7 +89,14 @@ def load_config(args, merge_args):
 
 
 def merge_cfg_options(cfg, options):
-    """Merge what `--cfg-options` gave, which may be None, into the config, a top-level `fold` into its data sets."""
+    """Merge what `--cfg-options` gave, which may be None, into the config, a top-level `fold` into its data sets.
+
+    ValueError where neither the config nor MMEngine's runners know a setting: a mistyped one would change nothing.
+    """
+    for key in options or ():
+        first = key.partition('.')[0]
+        if first not in {*cfg, *inspect.signature(Runner.__init__).parameters, *FURTHER_SETTINGS}:
+            raise ValueError(f'--cfg-options: {key}: {cfg.filename} has no {first}.')
     if options:
         cfg.merge_from_dict(options)
         if 'fold' in options:

@@ -14,7 +14,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from dynstg_mm.cli import one_line_errors
+from dynstg_mm.cli import add_ensemble_arguments, one_line_errors
 from dynstg_mm.evaluation.cross_validation import cross_validate
 
 
@@ -34,10 +34,7 @@ def parse_args():
     parser.add_argument('--jobs', type=count, default=1,
                         help='runs at once, among which the cores are divided and the GPUs handed out')
     parser.add_argument('--baseline', help='the model that the others are compared with; by default the first')
-    parser.add_argument('--ensemble', action='append', default=[], metavar='NAME=A,B,...',
-                        help='one more row: the mean of the scores of these models; may be repeated')
-    parser.add_argument('--seed-ensemble', action='append', default=[], metavar='NAME=A,B,...',
-                        help='the same, of these models of all seeds; one model will do')
+    add_ensemble_arguments(parser)
     parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
                         help='settings for every run')
     parser.add_argument('--model-options', nargs='+', action='append', default=[], metavar=('NAME', 'KEY=VALUE'),

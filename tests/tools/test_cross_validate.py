@@ -160,7 +160,7 @@ def test_cores_are_divided_and_gpus_handed_out():
     (['--ensemble', 'all=df-stgnn,st'], "--ensemble: all=df-stgnn,st: 'st'; expected one of df-stgnn"),
     (['--seed-ensemble', 'all=df-stgnn'], '--seed-ensemble: all=df-stgnn: there is one seed only'),
     (['--folds', 'all', '0'], '--folds: all 0; expected all alone, or numbers'),
-    (['--model-options', 'df-stgnn', 'modle.type=RKD'], 'tiny.py: modle.type: the config has no modle'),
+    (['--model-options', 'df-stgnn', 'modle.type=RKD'], 'tiny.py has no modle'),
     (['--model-options', 'st-gcn', 'a=1'], "--model-options: 'st-gcn'; expected one of df-stgnn"),
     (['--cfg-options', 'fold=1'], '--cfg-options: fold: is set for every run; use --folds'),
     (['--cfg-options', 'fold'], '--cfg-options: fold: expected key=value'),

@@ -175,6 +175,7 @@ class Hostile:
 @pytest.mark.parametrize('command, message', [
     ('tools/train.py configs/nowhere.py', 'configs/nowhere.py: no such config file'),
     ('tools/train.py TMP/wrong.py', "wrong.py: no Python file ('(' was never closed"),
+    ('tools/train.py CONFIG --cfg-options modle.type=STGCN', 'keypoint-2d.py has no modle'),
     ('tools/train.py TMP/notes.md', 'notes.md: no config file (Only py/yml/yaml/json type are supported'),
     ('tools/test.py CONFIG TMP/nowhere.pth', 'nowhere.pth: no such checkpoint'),
     ('tools/test.py CONFIG TMP/hostile.pth', 'hostile.pth: not loaded'),

@@ -21,7 +21,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from dynstg_mm.cli import one_line_errors
+from dynstg_mm.cli import add_ensemble_arguments, one_line_errors
 from dynstg_mm.evaluation.controls import add_controls
 from dynstg_mm.evaluation.page import write_report
 from dynstg_mm.evaluation.results import (ReportError, add_ensembles, all_folds, choose_folds, choose_models, choose_seeds,
@@ -38,10 +38,7 @@ def main():
     parser.add_argument('--folds', nargs='+', type=int, help='only these of each results.json; by default all')
     parser.add_argument('--ann-file', help='annotation file, for the controls on metadata alone and on gait features')
     parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
-    parser.add_argument('--ensemble', action='append', default=[], metavar='NAME=A,B,...',
-                        help='one more row: the mean of the scores of these models; may be repeated')
-    parser.add_argument('--seed-ensemble', action='append', default=[], metavar='NAME=A,B,...',
-                        help='the same, of these models of all seeds; one model will do')
+    add_ensemble_arguments(parser)
     parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
     parser.add_argument('--beside', nargs='+', default=[], metavar='NAME=FILE',
                         help='one more table: the models of these results.json side by side, such as '
