@@ -148,6 +148,36 @@ def paired_difference(seeds, baseline, num_classes, *, resamples=2000, level=0.9
             for index, name in enumerate(ALL_SCORES)}
 
 
+def share_of_loss(seeds, baseline, num_classes, *, score='macro_f1', resamples=2000, level=0.95, seed=0):
+    """What share of a baseline's loss a model loses, where recordings get worse; each draw takes the same subjects for all.
+
+    Args:
+        seeds, baseline (tuple[list[list[dict]], list[list[dict]]]): Of the two models, the clips of each training seed as
+            `paired_difference` has them, of the recordings as they are and of the worse ones.
+        num_classes (int): C.
+        score (str): What is lost, of the keys of `mean_scores`.
+        resamples, level, seed: As in `subject_interval`.
+
+    Returns:
+        tuple[float, float, float] | None: The share, lower and upper end of its interval; None where the interval of the
+        baseline's loss reaches 0, of which nothing is a share.
+    """
+    subjects, index = sorted(_members(baseline[0][0])), ALL_SCORES.index(score)
+    weights = np.concatenate([np.ones((1, len(subjects)), int), _draws(len(subjects), resamples, seed)])
+
+    def losses(parts):
+        before, after = (_scores(*(_sum(weights, table) for table in _subject_tables(part, subjects, num_classes)))
+                         for part in parts)
+        return (before - after)[:, index]
+
+    ours, theirs = losses(seeds), losses(baseline)
+    if _ends(theirs[1:], level)[0] <= 0:
+        return None
+    with np.errstate(divide='ignore', invalid='ignore'):  # a few draws in which the baseline loses nothing
+        shares = np.nan_to_num(ours / theirs, nan=1.)
+    return (float(shares[0]), *_ends(shares[1:], level))
+
+
 def mean_roc(seeds, num_classes, rates):
     """One-vs-rest ROC, averaged over classes and seeds.
 

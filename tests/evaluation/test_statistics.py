@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from dynstg_mm.evaluation.statistics import calibration, mean_roc, mean_scores, paired_difference, subject_interval
+from dynstg_mm.evaluation.statistics import (calibration, mean_roc, mean_scores, paired_difference, share_of_loss,
+                                             subject_interval)
 
 
 def clips_of(right, labels=None):
@@ -66,6 +67,17 @@ def test_difference_averages_over_seeds_and_wants_as_many():
     assert p_value == pytest.approx(6 / 8) and low < value < high
     with pytest.raises(ValueError, match='2 and 1 seeds'):
         paired_difference(seeds, baseline[:1], 2)
+
+
+def test_share_of_loss():
+    whole, worse, bad = (clips_of([1] * (40 - wrong) + [0] * wrong) for wrong in (0, 4, 16))
+    share, low, high = share_of_loss(([whole], [worse]), ([whole], [bad]), 2, score='accuracy')
+    assert share == pytest.approx(4 / 16) and 0 < low < share < high < 1
+    assert share_of_loss(([whole, bad], [worse, bad]), ([whole] * 2, [bad] * 2), 2,
+                         score='accuracy')[0] == pytest.approx(2 / 16)  # the mean over the seeds
+    # Who loses the same of the same people loses all of it, whoever is drawn; of a loss that may be none there is no share.
+    assert share_of_loss(([whole], [bad]), ([whole], [bad]), 2) == pytest.approx((1, 1, 1))
+    assert share_of_loss(([whole], [bad]), ([whole], [clips_of([1] * 39 + [0])]), 2) is None
 
 
 def test_roc_and_calibration_of_known_scores():

@@ -106,6 +106,7 @@ def test_robustness_is_measured_and_drawn(runs, tmp_path, monkeypatch, capsys):
     assert '| as it is ' in text and '| joints lost, share of the time: 0.5 ' in text and 'loss, tiny / other' in text
     found = json.loads((tmp_path / 'r/robustness.json').read_text())
     assert len(set(found['clips']['clip'])) == 3 and set(found['models']) == {'tiny', 'other'}
+    assert found['command'].startswith(f'python {tool} ') and 'torch' in found['versions']
     scores = found['models']['tiny']
     assert len(scores) == 18 and all(len(seeds) == 1 and len(seeds[0]) == 3 for seeds in scores)
     assert all(scores[0] != scores[place] for place in (1, 5, 6, 9, 10, 13, 14, 17))  # every kind, least and most

@@ -8,13 +8,14 @@
 Every checkpoint is tested on its own fold, with the recordings of the test part corrupted; a corruption is the same for
 all models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Noise
 is as strong after the low-pass, whatever the rate of a recording, which may go with its class. Out come robustness.json (every
-clip's scores), robustness.md and robustness.png; the second call makes the latter two anew, of all models and corruptions or
-some.
+clip's scores, the command and the versions), robustness.md and robustness.png; the second call makes the latter two anew, of
+all models and corruptions or some.
 """
 import argparse
 import copy
 import itertools
 import json
+import sys
 from pathlib import Path
 
 import dynstg_mm  # noqa: F401  before torch
@@ -26,9 +27,11 @@ from mmengine.runner import Runner, load_checkpoint
 from rich.progress import track
 
 from dynstg_mm.cli import one_line_errors
+from dynstg_mm.evaluation.cost import versions
+from dynstg_mm.evaluation.cross_validation import shown_command
 from dynstg_mm.evaluation.page import MARKERS
 from dynstg_mm.evaluation.report import markdown
-from dynstg_mm.evaluation.statistics import mean_scores, subject_interval
+from dynstg_mm.evaluation.statistics import mean_scores, share_of_loss, subject_interval
 from dynstg_mm.fileio import atomic_open
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
@@ -128,7 +131,8 @@ def measure(args):
                                                                            value))
             found[name][place][list(runs[name]).index(seed)] += test(model, loader)
     clips = found[args.baseline][0][0]  # of all the same, in the order of the folds
-    return dict(format=FORMAT, kinds=args.kinds, baseline=args.baseline,
+    return dict(format=FORMAT, command=shown_command([sys.executable, *sys.argv]), versions=versions(),
+                kinds=args.kinds, baseline=args.baseline,
                 clips={key: [clip[key] for clip in clips] for key in ('clip', 'subject', 'label')},
                 models={name: [[[clip['score'] for clip in seed] for seed in place] for place in places]
                         for name, places in found.items()})
@@ -174,22 +178,23 @@ def fault_of(content):
 
 
 def table(content):
-    """Macro-F1 of every model under every condition, with intervals by subject, and what is lost beside the
-    baseline; a list of lists of cells after that of the numbers of each model."""
+    """Macro-F1 of every model under every condition, with intervals by subject, and the share of the baseline's loss, where
+    that is clear of 0; a list of lists of cells after that of the numbers of each model."""
     baseline, names, columns = content['baseline'], list(content['models']), content['clips']
     found = {name: [[[dict(zip(columns, row), score=score) for *row, score in zip(*columns.values(), seed)] for seed in place]
                     for place in places] for name, places in content['models'].items()}
     classes = len(content['models'][baseline][0][0][0])
     scores = {name: [mean_scores(seeds, classes)['macro_f1'] for seeds in found[name]] for name in names}
-    rows = [['recordings', *names, *(f'loss, {name} / {baseline}' for name in names if name != baseline)]]
+    others = [name for name in names if name != baseline]
+    rows = [['recordings', *names, *(f'loss, {name} / {baseline}' for name in others)]]
     for place, (kind, value) in enumerate(conditions(content['kinds'])):
         row = [kind if value is None else f'{KINDS[kind][0]}: {value:g}']
         for name in names:
             low, high = subject_interval(found[name][place], classes)['macro_f1']
             row.append(f'{scores[name][place]:.3f} [{low:.3f}, {high:.3f}]')
-        lost = {name: scores[name][0] - scores[name][place] for name in names}
-        row += ['' if value is None or lost[baseline] < 0.005 else f'{lost[name] / lost[baseline]:.2f}'
-                for name in names if name != baseline]
+        for name in others:
+            share = place and share_of_loss(*((found[one][0], found[one][place]) for one in (name, baseline)), classes)
+            row.append('{:.2f} [{:.2f}, {:.2f}]'.format(*share) if share else '')
         rows.append(row)
     return scores, rows
 
