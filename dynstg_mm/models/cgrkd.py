@@ -2,12 +2,11 @@
 import torch
 import torch.nn.functional as F
 from mmengine.dist import all_gather, get_rank
-from torch import nn
 
 from mmaction.registry import MODELS
 
 from ..ops.relation import graph_nodes, relation_loss
-from .distiller import Distiller, check_options, gather_clips, shared_pools
+from .distiller import Distiller, check_options, gather_clips
 
 KINDS = ('joint', 'frame', 'limb')
 
@@ -23,7 +22,7 @@ class CGRKD(Distiller):
     features of a teacher tell which clips are alike (its joints of one class had a mean cosine of 0.74, of different ones
     -0.18) and little about which joints are, and a softmax over one clip takes out just how alike it is as a whole
     (`pairwise=True` has it). With different skeletons the joints of both cannot be compared one by one, and limbs, which
-    every layout has, and frames carry the relations.
+    every layout has, and frames carry the relations. A batch of one clip has no in-batch relations.
 
     Args:
         teacher, teacher_ckpt, student: See `Distiller`.
@@ -46,17 +45,16 @@ class CGRKD(Distiller):
                  logit_temperature=4., temperature=0.1, memory_size=256, nodes=None, pairwise=False):
         check_options(logit_weight=logit_weight, batch_weight=batch_weight, memory_weight=memory_weight,
                       logit_temperature=logit_temperature, temperature=temperature, memory_size=memory_size)
+        if not isinstance(pairwise, bool):
+            raise ValueError(f'pairwise: {pairwise!r}; expected True or False.')
         super().__init__(teacher, teacher_ckpt, student)
         self.weights = dict(logit=logit_weight, batch=batch_weight, memory=memory_weight)
         self.logit_temperature, self.temperature, self.pairwise = logit_temperature, temperature, pairwise
         if not batch_weight and not memory_weight:
             return  # without relations no projection, which would be a parameter without a gradient
-        same, *pools = shared_pools(student, teacher)
+        same = self.share_graph(student, teacher, joints=False)
         self.kinds = node_kinds(nodes, KINDS if same else KINDS[1:])
-        for role, pool in zip(('student', 'teacher'), pools):
-            self.register_buffer(f'distill_{role}_pool', pool, persistent=False)
-        width, classes = self.teacher.cls_head.in_channels, self.cls_head.num_classes
-        self.distill_projection = nn.Linear(self.cls_head.in_channels, width)
+        width, classes = self.distill_projection.out_features, self.cls_head.num_classes
         self.register_buffer('distill_memory', torch.zeros(len(self.kinds), classes, memory_size, width))
         self.register_buffer('distill_filled', torch.zeros(len(self.kinds), classes, dtype=torch.long))
 
@@ -125,7 +123,7 @@ class CGRKD(Distiller):
 
 def node_kinds(nodes, shared):
     """The kinds of nodes asked for, of those that two skeletons share."""
-    asked = shared if nodes is None else (nodes, ) if isinstance(nodes, str) else tuple(nodes)
+    asked = shared if nodes is None else tuple(nodes) if isinstance(nodes, (list, tuple)) else (nodes, )
     if not asked or any(kind not in shared for kind in asked):
         raise ValueError(f'nodes: {nodes!r}; expected one or more of {", ".join(shared)}'
                          + ('.' if 'joint' in shared else '; the joints of two skeletons are not the same.'))

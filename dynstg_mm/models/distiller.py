@@ -1,5 +1,8 @@
 """What all distillers share: a frozen teacher beside a student that stays a plain recognizer."""
+import hashlib
+import math
 import os
+import pickle
 import re
 from dataclasses import dataclass
 
@@ -10,8 +13,8 @@ from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
-from mmengine.runner import load_checkpoint
-from torch import Tensor
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
 
 from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import HOOKS, MODELS
@@ -71,15 +74,41 @@ class Distiller(RecognizerGCN):
     def load_teacher(self):
         """Read the teacher's weights; returns what its checkpoint tells of its training data, a dict."""
         path = self.teacher_ckpt
-        if not path or not ('://' in path or os.path.isfile(path)):
-            raise FileNotFoundError(f'teacher_ckpt: {path}: no such checkpoint.')
+        if not isinstance(path, str) or not ('://' in path or os.path.isfile(path)):
+            raise FileNotFoundError(f'teacher_ckpt: {path}: no such checkpoint file.')
         try:
-            checkpoint = load_checkpoint(self.teacher, path, map_location='cpu', strict=True)
+            weights, data = read_weights(path)
+        except ValueError as error:
+            raise ValueError(f'teacher_ckpt: {error}') from None
+        try:
+            self.teacher.load_state_dict(weights)
         except RuntimeError as error:
             reason = ' '.join(str(error).split())[:200]
             raise ValueError(f'teacher_ckpt: {path}: of another architecture than teacher ({reason} ...).') from None
         self._loaded = True
-        return (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+        return data
+
+    def settings(self):
+        """What a stopped run must find the same when it goes on, by the fields of the config; of a teacher that is loaded."""
+        digest = hashlib.sha256()
+        for name, value in self.teacher.state_dict().items():
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+        shapes = {name: list(value.shape) for name, value in self.state_dict().items() if name.startswith('distill_')}
+        memory, projection = shapes.get('distill_memory'), shapes.get('distill_projection.weight')
+        return {'type': type(self).__name__, 'teacher_ckpt': f'weights {digest.hexdigest()[:8]}',
+                'nodes, memory_size or weights': f'a memory of {memory} (kinds, classes, entries, channels)',
+                'student': f'a projection of {projection}'}
+
+    def share_graph(self, student, teacher, joints):
+        """Keep what the nodes of the two graphs are compared by: `distill_student_pool` and `distill_teacher_pool`, of
+        `shared_pools`, and `distill_projection` into the teacher's channels. Returns whether both have the same joints; with
+        `joints` these then take the place of the limbs."""
+        same, *pools = shared_pools(student, teacher)
+        for role, pool in zip(('student', 'teacher'), pools):
+            pool = torch.eye(pool.shape[1]) if same and joints else pool
+            self.register_buffer(f'distill_{role}_pool', pool, persistent=False)
+        self.distill_projection = nn.Linear(self.cls_head.in_channels, self.teacher.cls_head.in_channels)
+        return same
 
     def loss(self, inputs, data_samples, **kwargs):
         """Losses by name: the student's own, of the labelled windows, and those of `distill`, of all."""
@@ -123,6 +152,23 @@ class Distiller(RecognizerGCN):
         teacher = self.teacher.to(inputs.device)
         features, _ = teacher.extract_feat(inputs)
         return Outputs(features.float(), teacher.cls_head(features).float())
+
+
+def read_weights(path):
+    """Weights in a checkpoint of MMEngine, a file or an address, and what it tells of its training data, two dicts.
+
+    ValueError where it is no such checkpoint.
+    """
+    try:
+        checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = ' '.join(str(error).split())
+        raise ValueError(reason if path in reason else f'{path}: {reason}') from None
+    weights, meta = ((checkpoint.get(key) if isinstance(checkpoint, dict) else None) for key in ('state_dict', 'meta'))
+    if not isinstance(weights, dict) or not weights:
+        raise ValueError(f'{path}: state_dict: missing; expected a checkpoint of MMEngine.')
+    data = meta.get('dataset_meta') if isinstance(meta, dict) else None
+    return weights, data if isinstance(data, dict) else {}
 
 
 def join_windows(inputs, data_samples, field):
@@ -202,12 +248,17 @@ def shared_pools(student, teacher):
 
 
 def check_options(**options):
-    """Refuse a weight below 0, a temperature of 0 and a memory without entries."""
+    """Refuse a weight below 0, a temperature of 0, a memory without entries, and weights that switch everything off."""
     for name, value in options.items():
-        lowest = 0 if name.endswith('weight') else 1 if name.endswith('size') else 1e-6
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= lowest:
-            raise ValueError(f'{name}: {value!r}; expected a number from {lowest:g}'
-                             + ('; memory_weight=0 switches the memory off.' if name == 'memory_size' else '.'))
+        whole = name.endswith('size')
+        lowest = 0 if name.endswith('weight') else 1 if whole else 1e-6
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not (
+                value >= lowest and math.isfinite(value)):
+            raise ValueError(f'{name}: {value!r}; expected a {"whole " if whole else ""}number from {lowest:g}'
+                             + ('; memory_weight=0 switches the memory off.' if whole else '.'))
+    weights = {name: value for name, value in options.items() if name.endswith('weight')}
+    if not any(weights.values()):
+        raise ValueError(f'{", ".join(weights)}: 0; expected one above 0, or the teacher teaches nothing.')
 
 
 class _GatherRows(torch.autograd.Function):
@@ -235,15 +286,36 @@ class DistillationHook(Hook):
 
     Raises:
         ValueError: The model is no `Distiller`; the teacher knows other classes, or has learnt from another part of the
-            same file, so that it may have seen whom the student is tested on; a class has no clip to learn from; or the
-            teacher cannot see the samples.
+            same file, so that it may have seen whom the student is tested on; a class has no clip to learn from; the
+            teacher cannot see the samples, or its scores are no numbers; or a run that goes on was begun by another
+            distiller or teacher.
         FileNotFoundError: There is no such checkpoint.
     """
 
-    def before_train(self, runner):
+    def before_save_checkpoint(self, runner, checkpoint):
+        checkpoint['distillation'] = self._model(runner).settings()
+
+    def after_load_checkpoint(self, runner, checkpoint):
+        if not runner._resume:
+            return
+        begun = checkpoint.get('distillation')
+        if not isinstance(begun, dict):
+            raise ValueError('resume: the checkpoint is of no run of a distiller; expected one, or load_from without resume.')
+        model = self._model(runner)
+        model.load_teacher()
+        for field, value in model.settings().items():
+            if begun.get(field) != value:
+                raise ValueError(f'resume: model.{field}: {value}; the run was begun with {begun.get(field)}.')
+
+    @staticmethod
+    def _model(runner):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if not isinstance(model, Distiller):
             raise ValueError(f'DistillationHook: the model is a {type(model).__name__}; expected a distiller.')
+        return model
+
+    def before_train(self, runner):
+        model = self._model(runner)
         taught, dataset = model.load_teacher(), runner.train_dataloader.dataset
         own = getattr(dataset, 'metainfo', {})
         self._compare(own, taught, model.teacher_ckpt)
@@ -252,8 +324,8 @@ class DistillationHook(Hook):
             lacking = [label for label in range(model.cls_head.num_classes) if label not in present]
             if lacking:
                 names = own.get('classes') or list(map(str, range(model.cls_head.num_classes)))
-                raise ValueError(f'train_dataloader.dataset: no clip of class {names[lacking[0]]}; the memory of '
-                                 'distillation holds every class.')
+                raise ValueError(f'train_dataloader.dataset: no clip of class {names[lacking[0]]}; the student learns, and '
+                                 'the memory holds, every class.')
         self._try(model, dataset)
 
     @staticmethod
@@ -276,9 +348,12 @@ class DistillationHook(Hook):
         """Let the teacher see one sample."""
         batch = model.data_preprocessor(pseudo_collate([dataset[0]]), training=False)
         try:
-            model.teach(batch['inputs'], batch['data_samples'])
+            taught = model.teach(batch['inputs'], batch['data_samples'])
         except (RuntimeError, ValueError, IndexError) as error:
             reason = ' '.join(str(error).split())[:200]
             raise ValueError(f'teacher: it cannot see samples of the shape {tuple(batch["inputs"].shape)} ({reason}); '
                              'where it has another skeleton or other features, the pipeline needs TeacherInput and '
                              "PackActionInputs(algorithm_keys=('teacher_inputs', )).") from None
+        if not taught.scores.isfinite().all():
+            raise ValueError(f'teacher_ckpt: {model.teacher_ckpt}: its scores of {batch["data_samples"][0].frame_dir} are no '
+                             'finite numbers; its training has failed.')

@@ -1,13 +1,12 @@
 """Distillers of the literature, to judge CGRKD by: each takes its place in a config by its `type`."""
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from mmaction.registry import MODELS
 
 from ..ops.relation import rkd_angles, rkd_distances
 from .cgrkd import logit_loss
-from .distiller import Distiller, check_options, gather_clips, shared_pools
+from .distiller import Distiller, check_options, gather_clips
 
 
 @MODELS.register_module()
@@ -46,10 +45,7 @@ class FitNet(Distiller):
         check_options(feature_weight=feature_weight)
         super().__init__(teacher, teacher_ckpt, student)
         self.feature_weight = feature_weight
-        same, *pools = shared_pools(student, teacher)
-        for role, pool in zip(('student', 'teacher'), pools):
-            self.register_buffer(f'distill_{role}_pool', torch.eye(pool.shape[1]) if same else pool, persistent=False)
-        self.distill_projection = nn.Linear(self.cls_head.in_channels, self.teacher.cls_head.in_channels)
+        self.share_graph(student, teacher, joints=True)
 
     def distill(self, student, teacher, labels):
         """`loss_feature`."""

@@ -8,7 +8,7 @@ def graph_nodes(x, pool, frames):
 
     Args:
         x (Tensor): Feature maps, (b, c, t, v).
-        pool (Tensor): Mean over a limb's joints, (l, v), from `ops.graph.limb_graph`.
+        pool (Tensor): Mean over a limb's joints, (l, v), from `ops.graph.limb_pool`.
         frames (int): t', the number of frame nodes; t is averaged to it.
 
     Returns:

@@ -1,7 +1,14 @@
-"""Small teachers and students."""
+"""Small teachers and students, and, by `torchrun -m tests.models.distillation FOLDER`, two steps of learning in each process."""
 import copy
+import os
+import sys
+from pathlib import Path
 
+import dynstg_mm  # noqa: F401  before torch
+import mmaction.models  # noqa: F401
 import torch
+from mmengine.model import MMDistributedDataParallel
+from mmengine.registry import DefaultScope
 
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
@@ -29,3 +36,31 @@ def distiller(tmp_path, kind='CGRKD', teacher=None, student=None, ckpt=None, **o
 def batch(clips=4, seed=0):
     inputs = torch.randn(clips, 1, 1, 16, 25, 2, generator=torch.Generator().manual_seed(seed))
     return inputs, [ActionDataSample().set_gt_label(index % 2) for index in range(clips)]
+
+
+def steps(rank, world, folder):
+    """Two steps on this rank's share of the clips, with the statistics of the norms fixed; keeps what came out."""
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = distiller(folder, ckpt=True, memory_size=64).train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.eval()
+    # as the runner has it
+    call = MMDistributedDataParallel(model, broadcast_buffers=False) if world > 1 else model
+    found = []
+    for seed in (0, 1):
+        inputs, samples = batch(8, seed)
+        share = slice(rank * 8 // world, (rank + 1) * 8 // world)
+        losses = call(inputs[share], samples[share], mode='loss')
+        losses = {name: value for name, value in losses.items() if name.startswith('loss')}
+        model.zero_grad()
+        sum(losses.values()).backward()
+        found.append({name: value.item() for name, value in losses.items()})
+    gradients = {name: value.grad for name, value in model.named_parameters() if value.grad is not None}
+    torch.save(dict(losses=found, gradients=gradients, memory=model.distill_memory), folder / f'{rank}_of_{world}.pt')
+
+
+if __name__ == '__main__':
+    torch.distributed.init_process_group('gloo')
+    steps(int(os.environ['RANK']), int(os.environ['WORLD_SIZE']), Path(sys.argv[1]))
+    torch.distributed.destroy_process_group()

@@ -248,11 +248,16 @@ def test_how_often_the_teacher_is_right_is_logged(tmp_path):
 
 
 @pytest.mark.parametrize('kind, option, message', [
-    ('CGRKD', dict(memory_size=0), 'memory_size: 0; expected a number from 1; memory_weight=0 switches'),
+    ('CGRKD', dict(memory_size=0), 'memory_size: 0; expected a whole number from 1; memory_weight=0 switches'),
     ('CGRKD', dict(temperature=0), 'temperature: 0; expected a number from 1e-06'),
     ('LogitKD', dict(logit_temperature=-1), 'logit_temperature: -1'),
     ('RKD', dict(angle_weight=-1.), 'angle_weight: -1.0; expected a number from 0'),
     ('FitNet', dict(feature_weight='1'), "feature_weight: '1'"),
+    ('CGRKD', dict(memory_size=2.5), 'memory_size: 2.5; expected a whole number from 1'),
+    ('CGRKD', dict(batch_weight=float('inf')), 'batch_weight: inf; expected a number from 0'),
+    ('CGRKD', dict(pairwise='no'), "pairwise: 'no'; expected True or False"),
+    ('CGRKD', dict(nodes=3), 'nodes: 3; expected one or more of joint, frame, limb'),
+    ('RKD', dict(distance_weight=0, angle_weight=0), 'distance_weight, angle_weight: 0; expected one above 0'),
     ('CGRKD', dict(nodes=['joint', 'limbs']), r"nodes: \['joint', 'limbs'\]; expected one or more of joint, frame, limb"),
 ])
 def test_wrong_options_are_named(tmp_path, kind, option, message):
@@ -279,6 +284,13 @@ def test_wrong_teacher_is_named(tmp_path):
         model.loss(*batch())
     other = distiller(tmp_path, teacher=recognizer(20), ckpt=model)
     with pytest.raises(ValueError, match='teacher.pth: of another architecture'):
+        other.load_teacher()
+    for content in ([1], dict(state_dict=None), dict(state_dict=[1], meta=[1])):
+        torch.save(content, tmp_path / 'teacher.pth')
+        with pytest.raises(ValueError, match='teacher_ckpt: .*teacher.pth: state_dict: missing; expected a checkpoint'):
+            other.load_teacher()
+    (tmp_path / 'teacher.pth').write_text('no checkpoint')
+    with pytest.raises(ValueError, match='teacher_ckpt: .*teacher.pth: not loaded'):
         other.load_teacher()
     with pytest.raises(FileNotFoundError, match='teacher: configs/none.py: no such config'):
         distiller(tmp_path, teacher='configs/none.py', ckpt=model)

@@ -1,19 +1,18 @@
 """Distillation in whole runs: what is checked before one starts, how it goes on after a stop, and in two processes."""
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
-import torch.multiprocessing
 from mmengine.config import Config
-from mmengine.model import MMDistributedDataParallel
-from mmengine.registry import DefaultScope
 from mmengine.runner import Runner, load_checkpoint
 
 from mmaction.registry import MODELS
 
 from ..conftest import ROOT
-from .distillation import batch, distiller, recognizer
+from .distillation import batch, distiller, recognizer, steps
 
 CONFIG = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 
@@ -40,6 +39,8 @@ def runner(tmp_path, monkeypatch):
             'model.teacher_ckpt': str(path), 'model.memory_size': 64, 'work_dir': str(tmp_path / work),
             'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 4,
             'train_dataloader.dataset.indices': [0, 30, 60, 90, 1, 31, 61, 91], **options})
+        for name in [name for name, value in options.items() if value is Ellipsis]:  # which is left out
+            config.model.pop(name.removeprefix('model.'))
         return Runner.from_cfg(config)
 
     return build
@@ -60,6 +61,22 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(runner, tmp_path):
     assert not any('teacher' in name for name in names) and 'distill_memory' in names
 
 
+def test_a_run_goes_on_with_the_same_distiller_and_teacher_only(runner, tmp_path):
+    """What another one has put into the memory, or learnt, would be mixed with its own."""
+    runner(**{'train_cfg.max_epochs': 1}).train()
+    other = tmp_path / 'other.pth'
+    torch.save(dict(state_dict=MODELS.build(recognizer(16, cls_head=dict(
+        type='GaitHead', num_classes=4, in_channels=16), backbone=dict(recognizer(16)['backbone'], in_channels=4))).state_dict()),
+        other)
+    for options, message in (({'model.teacher_ckpt': str(other)}, 'model.teacher_ckpt: weights '),
+                             ({'model.memory_size': 32}, r'memory_size or weights: a memory of \[3, 4, 32, 16\]'),
+                             ({'model.nodes': 'limb'}, r'nodes, memory_size or weights: a memory of \[1, 4, 64, 16\]'),
+                             ({'model.type': 'FitNet', 'model.memory_size': Ellipsis}, 'model.type: FitNet; .* with CGRKD'),
+                             ({'load_from': str(tmp_path / 'teacher.pth')}, 'resume: the checkpoint is of no run of a dist')):
+        with pytest.raises(ValueError, match=message):
+            runner(resume=True, **options).train()
+
+
 @pytest.mark.parametrize('meta, options, message', [
     (dict(classes=['a', 'b', 'c', 'd']), {}, 'teacher.pth: classes a, b, c, d; the student has normal, parkinson'),
     (dict(source=['synthetic_gait.pkl', 'test']), {},
@@ -71,6 +88,16 @@ def test_what_does_not_fit_is_named_before_training_starts(runner, tmp_path, met
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         runner(meta, **options).train()
     assert not list((tmp_path / 'work').glob('*.pth'))
+
+
+def test_a_teacher_whose_training_has_failed_is_named(runner, tmp_path):
+    run = runner()
+    checkpoint = torch.load(tmp_path / 'teacher.pth', weights_only=True)
+    for value in checkpoint['state_dict'].values():
+        value.fill_(float('nan') if value.is_floating_point() else 0)
+    torch.save(checkpoint, tmp_path / 'teacher.pth')
+    with pytest.raises(ValueError, match='teacher_ckpt: .*teacher.pth: its scores of synthetic_normal.* are no finite'):
+        run.train()
 
 
 def test_a_teacher_that_cannot_see_the_samples_is_named(runner):
@@ -106,36 +133,11 @@ def test_the_hook_wants_a_distiller(runner):
         run.call_hook('before_train')
 
 
-def steps(rank, world, folder):
-    """Two steps on this rank's share of the clips, with the statistics of the norms fixed; keeps what came out."""
-    import dynstg_mm  # noqa: F401
-    import mmaction.models  # noqa: F401
-    with DefaultScope.overwrite_default_scope('mmaction'):
-        model = distiller(folder, ckpt=True, memory_size=64).train()
-    for module in model.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.eval()
-    call = model
-    if world > 1:
-        torch.distributed.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=world)
-        call = MMDistributedDataParallel(model, broadcast_buffers=False)  # as the runner has it
-    found = []
-    for seed in (0, 1):
-        inputs, samples = batch(8, seed)
-        share = slice(rank * 8 // world, (rank + 1) * 8 // world)
-        losses = call(inputs[share], samples[share], mode='loss')
-        losses = {name: value for name, value in losses.items() if name.startswith('loss')}
-        model.zero_grad()
-        sum(losses.values()).backward()
-        found.append({name: value.item() for name, value in losses.items()})
-    gradients = {name: value.grad for name, value in model.named_parameters() if value.grad is not None}
-    torch.save(dict(losses=found, gradients=gradients, memory=model.distill_memory), folder / f'{rank}_of_{world}.pt')
-
-
 def test_two_processes_learn_what_one_does_from_the_whole_batch(tmp_path):
     distiller(tmp_path)
     steps(0, 1, tmp_path)
-    torch.multiprocessing.spawn(steps, (2, tmp_path), nprocs=2)
+    subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2', '-m',
+                    'tests.models.distillation', str(tmp_path)], cwd=ROOT, check=True)  # which torchrun is
     whole, *parts = (torch.load(tmp_path / name, weights_only=True) for name in (
         '0_of_1.pt', '0_of_2.pt', '1_of_2.pt'))
     for step in (0, 1):

@@ -13,10 +13,10 @@ import io
 from pathlib import Path
 
 import torch
-from mmengine.runner.checkpoint import CheckpointLoader
 
-from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors, read_config, settle_distillation
+from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors, read_config
 from dynstg_mm.fileio import atomic_open
+from dynstg_mm.models.distiller import read_weights
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 
@@ -36,21 +36,18 @@ def publish(args):
     register_all_modules(init_default_scope=True)
     if Path(args.out).suffix != '.pth':
         raise ValueError(f'--out: {args.out}; expected a .pth file.')
-    settings = settle_distillation(merge_cfg_options(read_config(args.config), args.cfg_options), 0).get('model')
+    settings = merge_cfg_options(read_config(args.config), args.cfg_options).get('model')
     if not settings:
         raise ValueError(f'{args.config}: model: missing; expected the config of a distiller or of a recognizer.')
-    student = MODELS.build(settings.get('student') or settings)
-    checkpoint = CheckpointLoader.load_checkpoint(args.checkpoint, map_location='cpu')
-    weights = checkpoint.get('state_dict') if isinstance(checkpoint, dict) else None
-    if not isinstance(weights, dict):
-        raise ValueError(f'{args.checkpoint}: state_dict: missing; expected a checkpoint of MMEngine.')
+    student = settings.get('student') or settings
+    student = MODELS.build(read_config(student).get('model') if isinstance(student, str) else student)
+    weights, data = read_weights(args.checkpoint)
     weights = {name: value for name, value in weights.items() if not name.startswith('distill_')}
     try:
         student.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(f'{args.checkpoint}: of another architecture than the student of {args.config} '
                          f'({" ".join(str(error).split())[:200]} ...).') from None
-    data = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
     kept = {field: data.get(field) for field in ('classes', 'source')}
     buffer = io.BytesIO()
     torch.save(dict(state_dict=student.state_dict(), meta=dict(dataset_meta=kept)), buffer)
