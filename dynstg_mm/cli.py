@@ -110,9 +110,12 @@ def settle_distillation(cfg, seed=None):
     model = cfg.get('model') or {}
     for role in ('teacher', 'student'):
         if isinstance(model.get(role), str):
-            model[role] = read_config(model[role]).get('model')
+            try:
+                model[role] = read_config(model[role]).get('model')
+            except (FileNotFoundError, ValueError) as error:
+                raise type(error)(f'model.{role}: {error}') from None
     path = model.get('teacher_ckpt')
-    if path:
+    if isinstance(path, str):  # of anything else the model says what is expected
         folds = [node['fold'] for node in _with_fold(cfg.get('train_dataloader'))]
         seed = (cfg.get('randomness') or {}).get('seed') if seed is None else seed
         for name, value in (('fold', folds[0] if folds else None), ('seed', seed)):

@@ -1,6 +1,6 @@
-_base_ = '../dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-60e_msnd-keypoint-3d.py'
+_base_ = '../dynstg_mamba/dynstg-mamba-small-pretrained_1xb16-joint-w64-60e_msnd-keypoint-3d.py'
 
-teacher = 'dynstg-mamba-large_1xb16-joint-w64-60e_msnd-keypoint-3d'
+teacher = 'dynstg-mamba-large-pretrained_1xb16-joint-w64-60e_msnd-keypoint-3d'
 model = dict(
     _delete_=True,
     type='CGRKD',  # or LogitKD, FitNet, RKD

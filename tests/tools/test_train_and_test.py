@@ -20,6 +20,7 @@ from mmaction.registry import MODELS
 from ..conftest import ROOT, SAMPLE
 
 CONFIG = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+CGRKD = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 KOA_CONFIG = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py'
 TINY = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'model.cls_head.in_channels=8',
         'train_dataloader.dataset.indices=16', 'train_dataloader.batch_size=4', 'val_dataloader.dataset.indices=4',
@@ -177,6 +178,8 @@ class Hostile:
     ('tools/train.py TMP/wrong.py', "wrong.py: no Python file ('(' was never closed"),
     ('tools/train.py CONFIG --cfg-options modle.type=STGCN', 'keypoint-2d.py has no modle'),
     ('tools/train.py TMP/notes.md', 'notes.md: no config file (Only py/yml/yaml/json type are supported'),
+    ('tools/train.py CGRKD --cfg-options model.teacher=TMP/none.py', 'error: model.teacher: '),
+    ('tools/train.py CGRKD --cfg-options model.teacher_ckpt=5', 'teacher_ckpt: 5: no such checkpoint file'),
     ('tools/test.py CONFIG TMP/nowhere.pth', 'nowhere.pth: no such checkpoint'),
     ('tools/test.py CONFIG TMP/hostile.pth', 'hostile.pth: not loaded'),
     ('tools/test.py CONFIG TMP/short.pth', 'short.pth: not loaded'),
@@ -193,7 +196,7 @@ def test_wrong_paths_and_hostile_files_are_one_clear_line(tmp_path, error_of, co
     (tmp_path / 'notes.md').write_text('a = 1\n')
     torch.save(dict(state_dict={}, meta=hostile), tmp_path / 'hostile.pth')
     (tmp_path / 'short.pth').write_bytes((tmp_path / 'hostile.pth').read_bytes()[:100])
-    for word, value in (('CONFIG', CONFIG), ('KOA', KOA_CONFIG), ('TMP', tmp_path)):
+    for word, value in (('CONFIG', CONFIG), ('CGRKD', CGRKD), ('KOA', KOA_CONFIG), ('TMP', tmp_path)):
         command = command.replace(word, str(value))
     script, config, *rest = command.split()
     assert message in error_of(script, config, *rest[:1 if 'test.py' in script else 0], '--work-dir', tmp_path / 'work',
