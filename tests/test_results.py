@@ -68,7 +68,7 @@ def test_readme_tells_what_was_measured(path):
 def test_readme_tells_how_robust_the_models_are():
     tool = runpy.run_path(str(ROOT / 'tools/analysis_tools/robustness.py'))
     everything = SimpleNamespace(models=None, kinds=None, baseline=None)
-    content = tool['read'](ROOT / 'configs/dynstg_mamba/results/robustness.json', everything)
+    content = tool['read']([ROOT / 'configs/dynstg_mamba/results/robustness.json'], everything)
     assert table(tool['table'](content)[1]) in (ROOT / 'configs/dynstg_mamba/README.md').read_text()
 
 

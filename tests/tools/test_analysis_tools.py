@@ -125,6 +125,32 @@ def test_robustness_is_measured_and_drawn(runs, tmp_path, monkeypatch, capsys):
         row for row in cells if row[0] == 'as it is' or 'frames per second' in row[0]]
 
 
+def test_models_of_several_robustness_files_make_one_table(tmp_path, monkeypatch, error_of):
+    monkeypatch.chdir(ROOT)
+    tool, first, second = 'tools/analysis_tools/robustness.py', tmp_path / 'a.json', tmp_path / 'b.json'
+    one = dict(format='dynstg_mm robustness 1', kinds=['rate'], baseline='a', command='first',
+               models=dict(a=[[[[.9, .1]] * 4]] * 5),
+               clips=dict(clip=list('wxyz'), subject=list('wxyz'), label=[0, 1, 0, 1]))
+    other = dict(one, baseline='b', command='second', models=dict(b=[[[[.9, .1], [.1, .9]] * 2]] * 5))
+    first.write_text(json.dumps(one))
+    second.write_text(json.dumps(other))
+    monkeypatch.setattr(sys, 'argv', [tool, str(first), str(second), '--out', str(tmp_path / 'out')])
+    runpy.run_path(str(ROOT / tool), run_name='__main__')
+    found = json.loads((tmp_path / 'out/robustness.json').read_text())
+    assert found['models'] == {**one['models'], **other['models']} and found['command'] == 'first\nsecond'
+    assert [cell.strip() for cell in (tmp_path / 'out/robustness.md').read_text().splitlines()[0].split('|')[1:-1]] == [
+        'recordings', 'a', 'b', 'loss, b / a']
+    for change, message in ((dict(models=one['models'], baseline='a'), 'b.json: models: a is in more than one file'),
+                            (dict(kinds=['joints'], models=dict(b=other['models']['b'] + other['models']['b'][:1])),
+                             'b.json: kinds: other ones than in'),
+                            (dict(models=dict(b=[seeds * 2 for seeds in other['models']['b']])), 'b.json: models: 2 seeds; '),
+                            (dict(clips=dict(one['clips'], clip=list('vxyz'))), 'b.json: clips: other ones than in')):
+        second.write_text(json.dumps(dict(other, **change)))
+        assert message in error_of(tool, first, second, '--out', tmp_path / 'none')
+    assert 'several sources; expected every one a robustness.json' in error_of(tool, first, tmp_path, '--out', tmp_path / 'none')
+    assert not (tmp_path / 'none').exists()
+
+
 def test_robustness_names_what_is_wrong(runs, error_of):
     tool, out = 'tools/analysis_tools/robustness.py', ('--out', runs / 'r')
     assert 'runs/st-gcn: no runs; expected the --out of' in error_of(tool, runs, '--models', 'tiny', 'st-gcn', *out)

@@ -4,12 +4,13 @@
     python tools/analysis_tools/robustness.py work_dirs/koa_nm --models small large st-gcn --baseline st-gcn \\
         --out work_dirs/koa_nm/robustness
     python tools/analysis_tools/robustness.py work_dirs/koa_nm/robustness/robustness.json --out work_dirs/again
+    python tools/analysis_tools/robustness.py FIRST.json SECOND.json --out work_dirs/together
 
 Every checkpoint is tested on its own fold, with the recordings of the test part corrupted; a corruption is the same for
 all models. Joints are lost, and clips cut, in the time that shows the person, so that every clip can still be tested. Noise
 is as strong after the low-pass, whatever the rate of a recording, which may go with its class. Out come robustness.json (every
 clip's scores, the command and the versions), robustness.md and robustness.png; the second call makes the latter two anew, of
-all models and corruptions or some.
+all models and corruptions or some; the third puts the models of several files, of the same clips, into one.
 """
 import argparse
 import copy
@@ -48,7 +49,8 @@ FORMAT = 'dynstg_mm robustness 1'
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', help='--out of a cross_validate.py call with --keep-checkpoints, or a robustness.json')
+    parser.add_argument('sources', nargs='+', metavar='source',
+                        help='--out of a cross_validate.py call with --keep-checkpoints, or one or more robustness.json')
     parser.add_argument('--models', nargs='+', help='names of its models; by default all of a robustness.json')
     parser.add_argument('--seeds', nargs='+', type=int, help='by default all')
     parser.add_argument('--baseline', help='the model whose loss the others\' is compared with; by default the last')
@@ -115,11 +117,11 @@ def test(model, loader):
 
 def measure(args):
     """Test all models under all conditions; returns what `robustness.json` holds."""
-    runs = {name: find_runs(args.folder, name, args.seeds) for name in args.models}
+    runs = {name: find_runs(args.sources[0], name, args.seeds) for name in args.models}
     parts = {name: [path.parent.parts[-2:] for found in runs[name].values() for _, path in found] for name in args.models}
     for name in args.models:
         if parts[name] != parts[args.baseline]:
-            raise ValueError(f'{args.folder}: {name} has other seeds and folds than {args.baseline}; expected the same.')
+            raise ValueError(f'{args.sources[0]}: {name} has other seeds and folds than {args.baseline}; expected the same.')
     todo = [(name, seed, run) for name in args.models for seed in runs[name] for run in runs[name][seed]]
     found = {name: [[[] for _ in runs[name]] for _ in conditions(args.kinds)] for name in args.models}
     for name, seed, (settings, path) in track(todo, 'runs'):
@@ -138,8 +140,34 @@ def measure(args):
                         for name, places in found.items()})
 
 
-def read(path, args):
-    """What `measure` returned, of the models and kinds that are asked for; ValueError where the file holds no such thing."""
+def read(paths, args):
+    """What `measure` returned, of the models and kinds that are asked for, of one file or several together; ValueError where
+    a file holds no such thing, or is of other clips, kinds or seeds than the first, or of the same models."""
+    content, *others = [read_file(path) for path in paths]
+    for path, other in zip(paths[1:], others):
+        for field in ('clips', 'kinds'):
+            if other[field] != content[field]:
+                raise ValueError(f'{path}: {field}: other ones than in {paths[0]}; a table compares the same.')
+        twice = set(other['models']) & set(content['models'])
+        if twice:
+            raise ValueError(f'{path}: models: {min(twice)} is in more than one file.')
+        if seeds_of(other) != seeds_of(content):
+            raise ValueError(f'{path}: models: {seeds_of(other)} seeds; {paths[0]} has {seeds_of(content)}.')
+        content['models'].update(other['models'])
+        content['command'] = '\n'.join(filter(None, (part.get('command') for part in (content, other))))
+    models, kinds = args.models or list(content['models']), args.kinds or content['kinds']
+    baseline = args.baseline or (content['baseline'] if content['baseline'] in models else models[-1])
+    for option, asked, there in (('models', models, content['models']), ('kinds', kinds, content['kinds']),
+                                 ('baseline', [baseline], models)):
+        if not set(asked) <= set(there):
+            raise ValueError(f'{paths[0]}: --{option}: {" ".join(asked)}; it has {", ".join(there)}.')
+    places = [conditions(content['kinds']).index(condition) for condition in conditions(kinds)]
+    models = {name: [content['models'][name][place] for place in places] for name in models}
+    return dict(content, kinds=kinds, baseline=baseline, models=models)
+
+
+def read_file(path):
+    """A robustness.json whose parts fit together; ValueError where it is none."""
     try:
         content = json.loads(Path(path).read_text())
     except ValueError as error:
@@ -149,15 +177,12 @@ def read(path, args):
     fault = fault_of(content)
     if fault is not None:
         raise ValueError(f'{path}: {fault}')
-    models, kinds = args.models or list(content['models']), args.kinds or content['kinds']
-    baseline = args.baseline or (content['baseline'] if content['baseline'] in models else models[-1])
-    for option, asked, there in (('models', models, content['models']), ('kinds', kinds, content['kinds']),
-                                 ('baseline', [baseline], models)):
-        if not set(asked) <= set(there):
-            raise ValueError(f'{path}: --{option}: {" ".join(asked)}; it has {", ".join(there)}.')
-    places = [conditions(content['kinds']).index(condition) for condition in conditions(kinds)]
-    models = {name: [content['models'][name][place] for place in places] for name in models}
-    return dict(content, kinds=kinds, baseline=baseline, models=models)
+    return content
+
+
+def seeds_of(content):
+    """Number of seeds of every model."""
+    return len(next(iter(content['models'].values()))[0])
 
 
 def fault_of(content):
@@ -221,17 +246,17 @@ def picture(file, scores, kinds):
 
 
 def robustness(args):
-    made_anew = Path(args.folder).suffix == '.json'
-    if made_anew:
-        if args.seeds:
-            raise ValueError('--seeds: of a robustness.json, all seeds count.')
-        content = read(args.folder, args)
-    else:
-        content = measure_folder(args)
+    files = [Path(source).suffix == '.json' for source in args.sources]
+    if len(files) > 1 and not all(files):
+        raise ValueError(f'{args.sources[files.index(False)]}: several sources; expected every one a robustness.json.')
+    if files[0] and args.seeds:
+        raise ValueError('--seeds: of a robustness.json, all seeds count.')
+    content = read(args.sources, args) if files[0] else measure_folder(args)
     scores, rows = table(content)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    if not made_anew:
+    kept = not files[0] or len(files) > 1  # of one file a part in the place of the whole would lose the rest
+    if kept:
         with atomic_open(out / 'robustness.json') as file:
             json.dump(content, file, separators=(',', ':'))
     with atomic_open(out / 'robustness.md') as file:
@@ -239,7 +264,7 @@ def robustness(args):
     with atomic_open(out / 'robustness.png', 'wb') as file:
         picture(file, scores, content['kinds'])
     print(markdown(rows))
-    print(f'{out}: {"" if made_anew else "robustness.json, "}robustness.md, robustness.png')
+    print(f'{out}: {"robustness.json, " if kept else ""}robustness.md, robustness.png')
 
 
 def measure_folder(args):
