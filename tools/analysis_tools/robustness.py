@@ -228,7 +228,7 @@ def picture(file, scores, kinds):
     """A panel a kind of corruption, a line a model."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    figure = Figure(figsize=(3.2 * len(kinds), 3.2), layout='constrained')
+    figure = Figure(figsize=(3.2 * len(kinds), 3.6), layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     places = conditions(kinds)
@@ -241,7 +241,7 @@ def picture(file, scores, kinds):
         axis.tick_params(axis='x', labelrotation=30)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel('macro-F1')
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc='outside upper center', ncols=min(len(scores), 4))
     figure.savefig(file, format='png', dpi=130)
 
 
