@@ -70,7 +70,6 @@ def test_a_run_goes_on_with_the_same_distiller_and_teacher_only(runner, tmp_path
         other)
     for options, message in (({'model.teacher_ckpt': str(other)}, 'model.teacher_ckpt: weights '),
                              ({'model.memory_size': 32}, r'memory_size or weights: a memory of \[3, 4, 32, 16\]'),
-                             ({'model.nodes': 'limb'}, r'nodes, memory_size or weights: a memory of \[1, 4, 64, 16\]'),
                              ({'model.type': 'FitNet', 'model.memory_size': Ellipsis}, 'model.type: FitNet; .* with CGRKD'),
                              ({'load_from': str(tmp_path / 'teacher.pth')}, 'resume: the checkpoint is of no run of a dist')):
         with pytest.raises(ValueError, match=message):
