@@ -279,6 +279,13 @@ def merge(results, other, source):
     else:
         raise ReportError(f'{source}: seeds {_listed(other["seeds"])}; the first results have '
                           f'{_listed(results["seeds"])}; expected the same, or others; --seeds chooses some of both.')
+    merge_origin(results, other)
+    if other.get('leaking'):
+        results['leaking'] = list(dict.fromkeys([*results.get('leaking', ()), *other['leaking']]))
+
+
+def merge_origin(results, other):
+    """Keep the versions and the commands that both are from, in place."""
     for package, version in other.get('versions', {}).items():
         known = results.setdefault('versions', {}).setdefault(package, version)
         if version not in known.split(' or '):
@@ -286,8 +293,6 @@ def merge(results, other, source):
     commands = [part['command'] for part in (results, other) if part.get('command')]
     if commands:
         results['command'] = '\n'.join(dict.fromkeys(commands))
-    if other.get('leaking'):
-        results['leaking'] = list(dict.fromkeys([*results.get('leaking', ()), *other['leaking']]))
 
 
 def choose_seeds(results, seeds, source):

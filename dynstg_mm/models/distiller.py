@@ -64,7 +64,7 @@ class Distiller(RecognizerGCN):
         if classes != taught:
             raise ValueError(f'student: {classes} classes; the teacher has {taught}.')
         self._teacher = [teacher]  # in a list, so that it is no submodule
-        self.teacher_ckpt, self._loaded = teacher_ckpt, False
+        self.teacher_ckpt, self._loaded = teacher_ckpt, None  # the first digits of the SHA-256 of its weights
 
     @property
     def teacher(self):
@@ -85,17 +85,17 @@ class Distiller(RecognizerGCN):
         except RuntimeError as error:
             reason = ' '.join(str(error).split())[:200]
             raise ValueError(f'teacher_ckpt: {path}: of another architecture than teacher ({reason} ...).') from None
-        self._loaded = True
+        digest = hashlib.sha256()
+        for name, value in self.teacher.state_dict().items():
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+        self._loaded = digest.hexdigest()[:8]
         return data
 
     def settings(self):
         """What a stopped run must find the same when it goes on, by the fields of the config; of a teacher that is loaded."""
-        digest = hashlib.sha256()
-        for name, value in self.teacher.state_dict().items():
-            digest.update(name.encode() + value.cpu().numpy().tobytes())
         shapes = {name: list(value.shape) for name, value in self.state_dict().items() if name.startswith('distill_')}
         memory, projection = shapes.get('distill_memory'), shapes.get('distill_projection.weight')
-        return {'type': type(self).__name__, 'teacher_ckpt': f'weights {digest.hexdigest()[:8]}',
+        return {'type': type(self).__name__, 'teacher_ckpt': f'weights {self._loaded}',
                 'nodes, memory_size or weights': f'a memory of {memory} (kinds, classes, entries, channels)',
                 'student': f'a projection of {projection}'}
 

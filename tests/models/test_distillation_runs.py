@@ -36,11 +36,10 @@ def runner(tmp_path, monkeypatch):
                             meta=dict(dataset_meta=meta or {})), path)
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
         config.merge_from_dict({
-            'model.teacher_ckpt': str(path), 'model.memory_size': 64, 'work_dir': str(tmp_path / work),
+            'model.teacher_ckpt': str(path), 'work_dir': str(tmp_path / work),
+            **({} if 'model.type' in options else {'model.memory_size': 64}),
             'train_cfg.max_epochs': 2, 'train_dataloader.batch_size': 4,
             'train_dataloader.dataset.indices': [0, 30, 60, 90, 1, 31, 61, 91], **options})
-        for name in [name for name, value in options.items() if value is Ellipsis]:  # which is left out
-            config.model.pop(name.removeprefix('model.'))
         return Runner.from_cfg(config)
 
     return build
@@ -70,7 +69,7 @@ def test_a_run_goes_on_with_the_same_distiller_and_teacher_only(runner, tmp_path
         other)
     for options, message in (({'model.teacher_ckpt': str(other)}, 'model.teacher_ckpt: weights '),
                              ({'model.memory_size': 32}, r'memory_size or weights: a memory of \[3, 4, 32, 16\]'),
-                             ({'model.type': 'FitNet', 'model.memory_size': Ellipsis}, 'model.type: FitNet; .* with CGRKD'),
+                             ({'model.type': 'FitNet'}, 'model.type: FitNet; .* with CGRKD'),
                              ({'load_from': str(tmp_path / 'teacher.pth')}, 'resume: the checkpoint is of no run of a dist')):
         with pytest.raises(ValueError, match=message):
             runner(resume=True, **options).train()

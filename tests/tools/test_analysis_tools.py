@@ -128,16 +128,17 @@ def test_robustness_is_measured_and_drawn(runs, tmp_path, monkeypatch, capsys):
 def test_models_of_several_robustness_files_make_one_table(tmp_path, monkeypatch, error_of):
     monkeypatch.chdir(ROOT)
     tool, first, second = 'tools/analysis_tools/robustness.py', tmp_path / 'a.json', tmp_path / 'b.json'
-    one = dict(format='dynstg_mm robustness 1', kinds=['rate'], baseline='a', command='first',
+    one = dict(format='dynstg_mm robustness 1', kinds=['rate'], baseline='a', command='first', versions=dict(torch='1'),
                models=dict(a=[[[[.9, .1]] * 4]] * 5),
                clips=dict(clip=list('wxyz'), subject=list('wxyz'), label=[0, 1, 0, 1]))
-    other = dict(one, baseline='b', command='second', models=dict(b=[[[[.9, .1], [.1, .9]] * 2]] * 5))
+    other = dict(one, baseline='b', command='second', versions=dict(torch='2'), models=dict(b=[[[[.9, .1], [.1, .9]] * 2]] * 5))
     first.write_text(json.dumps(one))
     second.write_text(json.dumps(other))
     monkeypatch.setattr(sys, 'argv', [tool, str(first), str(second), '--out', str(tmp_path / 'out')])
     runpy.run_path(str(ROOT / tool), run_name='__main__')
     found = json.loads((tmp_path / 'out/robustness.json').read_text())
     assert found['models'] == {**one['models'], **other['models']} and found['command'] == 'first\nsecond'
+    assert found['versions'] == dict(torch='1 or 2')
     assert [cell.strip() for cell in (tmp_path / 'out/robustness.md').read_text().splitlines()[0].split('|')[1:-1]] == [
         'recordings', 'a', 'b', 'loss, b / a']
     for change, message in ((dict(models=one['models'], baseline='a'), 'b.json: models: a is in more than one file'),

@@ -17,12 +17,12 @@ deviation over folds beside them. With --baseline, a second table gives every mo
 interval of the difference and p-values.
 """
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
 from dynstg_mm.cli import add_ensemble_arguments, one_line_errors
 from dynstg_mm.evaluation.controls import add_controls
+from dynstg_mm.evaluation.cross_validation import shown_command
 from dynstg_mm.evaluation.page import write_report
 from dynstg_mm.evaluation.results import (ReportError, add_ensembles, all_folds, choose_folds, choose_models, choose_seeds,
                                           is_complete, merge, name_ensembles, read_results, rename_models,
@@ -70,7 +70,7 @@ def report(args):
     if args.baseline not in [None, *complete]:
         raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')
     if args.save_results:
-        call = shlex.join(['python', 'tools/analysis_tools/report.py', *sys.argv[1:]])
+        call = shown_command([sys.executable, *sys.argv])
         results['command'] = '\n'.join(filter(None, [results.get('command'), call]))
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
         write_results(results, args.save_results)

@@ -32,6 +32,7 @@ from dynstg_mm.evaluation.cost import versions
 from dynstg_mm.evaluation.cross_validation import shown_command
 from dynstg_mm.evaluation.page import MARKERS
 from dynstg_mm.evaluation.report import markdown
+from dynstg_mm.evaluation.results import merge_origin
 from dynstg_mm.evaluation.statistics import mean_scores, share_of_loss, subject_interval
 from dynstg_mm.fileio import atomic_open
 from mmaction.registry import MODELS
@@ -154,7 +155,7 @@ def read(paths, args):
         if seeds_of(other) != seeds_of(content):
             raise ValueError(f'{path}: models: {seeds_of(other)} seeds; {paths[0]} has {seeds_of(content)}.')
         content['models'].update(other['models'])
-        content['command'] = '\n'.join(filter(None, (part.get('command') for part in (content, other))))
+        merge_origin(content, other)
     models, kinds = args.models or list(content['models']), args.kinds or content['kinds']
     baseline = args.baseline or (content['baseline'] if content['baseline'] in models else models[-1])
     for option, asked, there in (('models', models, content['models']), ('kinds', kinds, content['kinds']),
