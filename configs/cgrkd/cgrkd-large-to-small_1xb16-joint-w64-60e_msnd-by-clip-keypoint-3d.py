@@ -1,0 +1,10 @@
+_base_ = '../dynstg_mamba/dynstg-mamba-small-pretrained_1xb16-joint-w64-60e_msnd-by-clip-keypoint-3d.py'
+
+teacher = 'dynstg-mamba-large-pretrained_1xb16-joint-w64-60e_msnd-by-clip-keypoint-3d'
+model = dict(
+    _delete_=True,
+    type='CGRKD',  # or LogitKD, FitNet, RKD
+    student=_base_.model,
+    teacher=f'configs/dynstg_mamba/{teacher}.py',
+    teacher_ckpt=f'work_dirs/{teacher}/epoch_60.pth')
+default_hooks = dict(distillation=dict(type='DistillationHook'))
