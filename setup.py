@@ -21,6 +21,7 @@ setup(
         'mmengine>=0.10.7,<1',
         'importlib_metadata',  # imported by MMAction2, which does not declare it
         'einops',
+        'jsonschema>=4.18',
         'matplotlib',
         'numba>=0.62',  # the compiled kernels on the CPU
         'numpy',

@@ -12,6 +12,7 @@ import sys
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 from torch import distributed
+from yaml import YAMLError
 
 from mmaction.registry import DATASETS, RUNNERS
 
@@ -147,7 +148,7 @@ def read_config(path):
         return Config.fromfile(path)
     except SyntaxError as error:
         raise ValueError(f'{path}: no Python file ({error}).') from None
-    except (OSError, RuntimeError) as error:  # another kind of file, or Python that is no config
+    except (OSError, RuntimeError, ValueError, AttributeError, YAMLError) as error:  # another kind of file, or no config
         raise ValueError(f'{path}: no config file ({error or type(error).__name__}).') from None
 
 

@@ -2,16 +2,19 @@
 import builtins
 import contextlib
 import glob
+import json
 import math
 import mmap
 import os
 import pickle
 import pickletools
 import re
+import reprlib
 import socket
 from pathlib import Path
 
 import numpy
+from jsonschema import Draft202012Validator
 
 multiarray = (numpy._core if hasattr(numpy, '_core') else numpy.core).multiarray  # numpy 2, numpy 1
 
@@ -227,6 +230,47 @@ def _settle(value, done, depth=0):
         result = settle(value.plain)
     done[id(value)] = value, result
     return result
+
+
+def read_json(path, schema, kind=ValueError):
+    """Read a JSON file whose parts are what a JSON schema (draft 2020-12) says.
+
+    Args:
+        path (str | Path): The file.
+        schema (dict): The schema; a `description` in it says in words what is expected there.
+        kind (type): Of the error.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no JSON, or a part is missing or another; of `kind`. The message names the file and the field.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file.')
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise kind(f'{path}: no complete JSON file ({error}).') from None
+    fault = next(Draft202012Validator(schema).iter_errors(content), None)  # in the schema's order
+    if fault is None:
+        return content
+    field = [*map(str, fault.absolute_path)]
+    if fault.validator == 'required':
+        field += [next(name for name in fault.validator_value if name not in fault.instance)]
+    told = 'missing' if fault.validator == 'required' else reprlib.repr(fault.instance)
+    where = f'{path}: {".".join(field)}' if field else str(path)
+    raise kind(f'{where}: {told}; expected {_expected(fault)}.')
+
+
+def _expected(fault):
+    """What a schema asks for, in words."""
+    value = fault.validator_value
+    if fault.validator == 'required':
+        return ', '.join(value)
+    if 'description' in fault.schema:
+        return fault.schema['description']
+    told = ' or '.join(value) if isinstance(value, list) else value
+    return told if fault.validator == 'type' else f'{fault.validator} {told}'
 
 
 @contextlib.contextmanager

@@ -15,12 +15,12 @@ from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules
 
 from ..cli import check_parts, checkpoints_of, parse_cfg_options
-from ..fileio import load_pickle
+from ..fileio import load_pickle, read_json
 from .controls import CONTROLS, add_controls
 from .cost import code_version, measure_costs, versions
 from .page import write_report
-from .results import (NAME, add_ensembles, add_model, is_complete, leaking_subjects, name_ensembles, new_results,
-                      read_predictions, training_cost, write_results)
+from .results import (COST, NAME, add_ensembles, add_model, clips_of, is_complete, leaking_subjects, name_ensembles,
+                      new_results, read_predictions, read_results, training_cost, write_results)
 from .runs import CrossValidationError, Launcher, Model, Run, execute, locked, settle_old_runs
 
 OWN = ('fold', 'work_dir', 'randomness.seed')  # settings that are this tool's to give
@@ -75,6 +75,7 @@ def cross_validate(args, tools, command):
     out.mkdir(parents=True, exist_ok=True)
     with locked(out) as lock:
         settle_old_runs(runs, args.redo)
+        tell_what_goes(out, {*names, *ensembles}, args.seeds, folds)
         launcher = Launcher(tools, args.jobs, args.launcher, args.srun_args, args.keep_checkpoints, lock)
         failed = execute(runs, launcher)
         results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, launcher, command)
@@ -89,6 +90,20 @@ def cross_validate(args, tools, command):
         names = write_report(results, out, baseline)
     print(f'{out}: results.json, {", ".join(names)}')
     return 1 if failed else 0
+
+
+def tell_what_goes(out, names, seeds, folds):
+    """Say what an earlier call's results.json has that the one of this call will not have."""
+    try:
+        earlier = read_results(out / 'results.json')
+    except (OSError, ValueError):
+        return
+    gone = [*(name for name in earlier['models'] if name not in names),
+            *(f'seed {seed}' for seed in earlier['seeds'] if seed not in seeds),
+            *(f'fold {fold}' for fold in clips_of(earlier) if fold not in folds)]
+    if gone:
+        print(f'{out}/results.json: is written anew, without {", ".join(gone)} of an earlier call; what was run stays in '
+              f'{out}/runs.', file=sys.stderr)
 
 
 def name_models(configs, options, model_options):
@@ -279,9 +294,15 @@ def collect(runs, failed, classes, tests, seeds, launcher, command):
             if run in failed:
                 errors.append(dict(seed=run.seed, fold=run.fold, error=failed[run]))
                 continue
-            predictions[place] += read_predictions(run.folder / 'predictions.json')[1]
+            try:
+                clips = read_predictions(run.folder / 'predictions.json')[1]
+                summary = read_json(run.folder / 'train_summary.json', COST)
+            except (OSError, ValueError) as error:  # one spoilt file is not worth losing the others' table
+                failed[run] = f'{error} Delete {run.folder}, and it is run anew.'
+                errors.append(dict(seed=run.seed, fold=run.fold, error=failed[run]))
+                continue
+            predictions[place] += clips
             curves[place].append(learning_curve(run.folder))
-            summary = json.loads((run.folder / 'train_summary.json').read_text())
             summaries.append(dict(summary, resumed=run.notes().get('resumed', False)))
         example = next(run for run in runs if run.model is model)
         add_model(results, model.name, predictions, config=model.config, options=list(model.options),

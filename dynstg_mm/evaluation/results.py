@@ -1,16 +1,44 @@
 """What cross-validation found, in one small file: every clip's scores, so that any metric can be computed later."""
 import json
 import re
+import reprlib
 from pathlib import Path
 
 import numpy as np
 
-from ..fileio import atomic_open, load_pickle
+from ..fileio import atomic_open, load_pickle, read_json
 
 FORMAT = 'dynstg_mm results 1'
 KINDS = ('model', 'ensemble', 'control')
 COLUMNS = ('name', 'subject', 'label', 'fold')
 NAME = r'[\w+-][\w.+-]*'  # of a model; a folder's, too, so not . or ..
+TEXT, TEXTS = dict(type='string'), dict(type='array', items=dict(type='string'))
+NUMBER, NUMBERS = dict(type='number'), dict(type='array', items=dict(type='number'))
+INTEGERS = dict(type='array', items=dict(type='integer'))
+# of train_summary.json, and of a model's cost
+COST = dict(type='object', properties={
+    **{name: NUMBER for name in ('cpu_minutes', 'cpu_seconds', 'seconds', 'latency_ms')}, 'device': TEXT,
+    **{name: dict(type='integer') for name in ('parameters', 'multiply_adds', 'threads')}})
+MODEL = dict(type='object', properties=dict(
+    kind=dict(enum=KINDS, description=f'one of {", ".join(KINDS)}'), over_seeds=dict(type='boolean'), members=TEXTS,
+    config=TEXT, options=TEXTS, commands=TEXTS, note=TEXT, cost=COST,
+    curves=dict(type='array', items=dict(type='array', items=NUMBERS)),
+    failed=dict(type='array', items=dict(type='object', properties=dict(error=TEXT), required=['seed', 'fold', 'error'])),
+    # of a seed the clips, whose numbers `score_fault` looks at
+    scores=dict(type='array', items=dict(type='array', items=dict(type=['array', 'null'])))), required=['kind'])
+SCHEMA = dict(type='object', properties=dict(
+    format=dict(const=FORMAT, description=f'{FORMAT!r}, as tools/cross_validate.py writes it'),
+    classes=dict(TEXTS, minItems=2, description='a list of at least two names'),
+    seeds=dict(type='array', items=dict(type=['integer', 'null']), minItems=1),
+    clips=dict(type='object', properties=dict(name=dict(TEXTS, minItems=1), subject=TEXTS, label=INTEGERS, fold=INTEGERS),
+               required=COLUMNS),
+    command=TEXT, versions=dict(type='object', additionalProperties=TEXT), leaking=TEXTS,
+    models=dict(type='object', additionalProperties=MODEL, minProperties=1)),
+    required=['format', 'classes', 'seeds', 'clips', 'models'])
+PREDICTIONS = dict(type='object', properties=dict(
+    classes=TEXTS, clips=dict(type='array', items=dict(
+        type='object', properties=dict(clip=TEXT, label=dict(type='integer'), score=NUMBERS),
+        required=['clip', 'label', 'score']), minItems=1)), required=['classes', 'clips'])
 
 
 class ReportError(ValueError):
@@ -186,15 +214,7 @@ def read_results(path):
         FileNotFoundError: There is no such file.
         ReportError: It is no file of results; the message names the field and what was expected.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file.')
-    try:
-        results = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ReportError(f'{path}: no complete JSON file ({error}).') from None
-    if not isinstance(results, dict) or results.get('format') != FORMAT:
-        raise ReportError(f'{path}: format: expected {FORMAT!r}, as tools/cross_validate.py writes it.')
+    results = read_json(path, SCHEMA, ReportError)
     fault = _fault(results)
     if fault is not None:
         raise ReportError(f'{path}: {fault}')
@@ -202,49 +222,39 @@ def read_results(path):
 
 
 def _fault(results):
-    """The first thing that is wrong with results, in words, or None."""
-    classes, seeds, clips, models = (results.get(key) for key in ('classes', 'seeds', 'clips', 'models'))
-    if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(name, str) for name in classes):
-        return 'classes: expected a list of at least two names.'
-    if not isinstance(seeds, list) or not seeds:
-        return 'seeds: expected a list of numbers.'
-    if not isinstance(clips, dict) or not all(isinstance(clips.get(column), list) for column in COLUMNS):
-        return f'clips: expected the columns {", ".join(COLUMNS)}.'
+    """The first thing that does not fit together in results, in words, or None."""
+    classes, seeds, clips, models = (results[field] for field in ('classes', 'seeds', 'clips', 'models'))
     count = len(clips['name'])
-    if not count or any(len(clips[column]) != count for column in COLUMNS):
-        return 'clips: expected columns of the same length, and at least one clip.'
+    if any(len(clips[column]) != count for column in COLUMNS):
+        return 'clips: expected columns of the same length.'
     if len(set(clips['name'])) < count:
         return 'clips.name: a clip stands there twice.'
+    if len(set(clips['subject'])) < 2:
+        return 'clips.subject: one subject; an interval by subject needs at least two.'
     if any(type(label) is not int or not 0 <= label < len(classes) for label in clips['label']):
         return f'clips.label: expected numbers from 0 to {len(classes) - 1}.'
-    if not isinstance(models, dict) or not models:
-        return 'models: expected at least one.'
     for name, model in models.items():
-        fault = _model_fault(model, models, len(classes), len(seeds), count)
-        if fault is not None:
-            return f'models.{name}.{fault}'
+        scores = model.get('scores')
+        if model['kind'] == 'ensemble':
+            if not all(models.get(member, model)['kind'] != 'ensemble' for member in model.get('members') or [None]):
+                return f'models.{name}.members: expected names of models of this file.'
+        elif scores is None or len(scores) not in (0, len(seeds)):
+            return f'models.{name}.scores: expected one list for each of {len(seeds)} seeds.'
+        else:
+            fault = score_fault(scores, count, len(classes))
+            if fault is not None:
+                return f'models.{name}.scores: {fault}'
 
 
-def _model_fault(model, models, classes, seeds, count):
-    kind = model.get('kind') if isinstance(model, dict) else None
-    if kind not in KINDS:
-        return f'kind: {kind!r}; expected one of {", ".join(KINDS)}.'
-    if kind == 'ensemble':
-        members = model.get('members')
-        if not isinstance(members, list) or not members or any(
-                models.get(member, {}).get('kind') not in ('model', 'control') for member in members):
-            return 'members: expected names of models of this file.'
-        return None
-    scores = model.get('scores')
-    if not isinstance(scores, list) or len(scores) not in (0, seeds):
-        return f'scores: expected one list for each of {seeds} seeds.'
-    for clips in scores:
-        if not isinstance(clips, list) or len(clips) != count:
-            return f'scores: expected {count} clips in every seed.'
-        for score in clips:
-            if score is not None and not (isinstance(score, list) and len(score) == classes and all(
-                    isinstance(value, (int, float)) and np.isfinite(value) for value in score)):
-                return f'scores: {score!r}; expected {classes} numbers.'
+def score_fault(seeds, clips, classes):
+    """What is wrong with the scores of each seed, lists of a clip's scores or None, in words, or None."""
+    for scores in seeds:
+        if len(scores) != clips:
+            return f'expected {clips} clips in every seed.'
+        for score in scores:
+            if score is not None and not (len(score) == classes and all(
+                    type(value) in (int, float) and np.isfinite(value) for value in score)):
+                return f'{reprlib.repr(score)}; expected {classes} finite numbers.'
 
 
 def merge(results, other, source):
@@ -431,7 +441,7 @@ def read_folds(folder):
         folds.append(clips)
         summary = path.with_name('train_summary.json')
         if summary.is_file():
-            costs.append(json.loads(summary.read_text()))
+            costs.append(read_json(summary, COST, ReportError))
     seen = [clip['clip'] for clips in folds for clip in clips]
     if len({clip['subject'] for clips in folds for clip in clips}) < 2:
         raise ReportError(f'{folder}: clips of one subject; an interval by subject needs at least two.')
@@ -442,17 +452,15 @@ def read_folds(folder):
 
 def read_predictions(path):
     """Classes and clips of one predictions.json."""
-    try:
-        content = json.loads(Path(path).read_text())
-        clips, classes = content['clips'], content['classes']
-    except (ValueError, KeyError, TypeError) as error:
-        raise ReportError(f'{path}: not written by GaitMetric ({type(error).__name__}: {error}).') from None
+    content = read_json(path, PREDICTIONS, ReportError)
+    clips, classes = content['clips'], content['classes']
     nameless = [clip['clip'] for clip in clips if clip.get('subject') is None]
     if nameless:
         raise ReportError(f'{path}: clip {nameless[0]}: no subject; intervals are by subject.')
     for clip in clips:
-        if not np.isfinite(clip['score']).all():
-            raise ReportError(f'{path}: clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers.')
+        fault = score_fault([[clip['score']]], 1, len(classes))
+        if fault is not None:
+            raise ReportError(f'{path}: clip {clip["clip"]}: score: {fault}')
     return classes, clips
 
 

@@ -21,9 +21,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..cli import merge_cfg_options, parse_cfg_options, read_config, settle_distillation
-from ..fileio import atomic_open
+from ..fileio import atomic_open, read_json
 
 THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS')
+NOTES = dict(type='object', properties=dict(record=dict(type='object'), seconds=dict(type='number')))  # of run.json
 
 
 class CrossValidationError(ValueError):
@@ -58,9 +59,11 @@ class Run:
     def notes(self):
         """What run.json says, an empty dict where there is none."""
         try:
-            return json.loads((self.folder / 'run.json').read_text())
-        except (FileNotFoundError, ValueError):
+            return read_json(self.folder / 'run.json', NOTES)
+        except FileNotFoundError:
             return {}
+        except ValueError as error:
+            raise CrossValidationError(f'{error} Delete {self.folder}, and it is run anew.') from None
 
     def note(self, **values):
         """Put values into run.json."""
@@ -142,9 +145,12 @@ class Launcher:
     def __init__(self, tools, jobs, launcher, srun_args, keep_checkpoints, lock):
         self.tools, self.jobs, self.lock, self.keep_checkpoints = tools, jobs, lock, keep_checkpoints
         self.slurm = launcher == 'slurm'
+        try:
+            self.srun = ['srun', *shlex.split(srun_args)] if self.slurm else []
+        except ValueError as error:
+            raise CrossValidationError(f'--srun-args: {srun_args}: {error}; expected options as in a shell.') from None
         if self.slurm and shutil.which('srun') is None:
             raise CrossValidationError('--launcher slurm: there is no srun on PATH.')
-        self.srun = ['srun', *shlex.split(srun_args)] if self.slurm else []
         self.gpus = visible_gpus()
         self.processes, self.stopped, self.mutex = set(), False, threading.Lock()
 

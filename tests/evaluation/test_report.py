@@ -182,7 +182,7 @@ def test_difference_needs_the_same_clips(results, error_of):
 
 
 @pytest.mark.parametrize('break_it, message', [
-    (lambda path: (path / 'model/fold0/predictions.json').write_text('{'), 'not written by GaitMetric'),
+    (lambda path: (path / 'model/fold0/predictions.json').write_text('{'), 'fold0/predictions.json: no complete JSON file'),
     (lambda path: (path / 'model/fold1/predictions.json').write_text(
         (path / 'model/fold0/predictions.json').read_text()), 'a clip was tested twice'),
 ])

@@ -146,14 +146,21 @@ def test_a_resumed_run_does_not_count_for_the_cost():
 
 
 @pytest.mark.parametrize('change, message', [
-    (lambda results: results.update(format='other'), "format: expected 'dynstg_mm results 1'"),
-    (lambda results: results.update(classes=['NM']), 'classes: expected a list of at least two names'),
+    (lambda results: results.update(format='other'), "format: 'other'; expected 'dynstg_mm results 1'"),
+    (lambda results: results.update(classes=['NM']), r"classes: \['NM'\]; expected a list of at least two names"),
     (lambda results: results['clips']['label'].__setitem__(0, 3), 'clips.label: expected numbers from 0 to 2'),
     (lambda results: results['clips']['fold'].pop(), 'clips: expected columns of the same length'),
     (lambda results: results['clips']['name'].__setitem__(1, 'clip_000'), 'clips.name: a clip stands there twice'),
     (lambda results: results['models']['a']['scores'].pop(), 'models.a.scores: expected one list for each of 3 seeds'),
     (lambda results: results['models']['a']['scores'][0].pop(), 'models.a.scores: expected 24 clips in every seed'),
-    (lambda results: results['models']['a']['scores'][0].__setitem__(0, [1]), r'models.a.scores: \[1\]; expected 3'),
+    (lambda results: results['models']['a']['scores'][0].__setitem__(0, [1]), r'models.a.scores: \[1\]; expected 3 finite numbers'),
+    (lambda results: results['models']['a'].pop('scores'), 'models.a.scores: expected one list for each of 3 seeds'),
+    (lambda results: results['models']['a'].update(failed=[dict(seed=0)]), 'models.a.failed.0.fold: missing; expected seed, fold'),
+    (lambda results: results['models']['a'].update(curves=[['x']]), "models.a.curves.0.0: 'x'; expected array"),
+    (lambda results: results['models']['a'].update(cost=dict(parameters='x')), "models.a.cost.parameters: 'x'; expected integer"),
+    (lambda results: results.update(versions=['1']), r"versions: \['1'\]; expected object"),
+    (lambda results: results['clips'].update(subject=['a'] * 24), 'clips.subject: one subject; an interval'),
+    (lambda results: results['clips']['subject'].__setitem__(0, []), r'clips.subject.0: \[\]; expected string'),
     (lambda results: results['models']['a'].update(kind='good'), "models.a.kind: 'good'; expected one of model"),
     (lambda results: add_ensemble(results, 'e', ['a', 'c']), 'models.e.members: expected names of models'),
 ])

@@ -158,20 +158,28 @@ def test_robustness_names_what_is_wrong(runs, error_of):
     assert "--baseline: 'st-gcn'; expected one of tiny" in error_of(tool, runs, '--models', 'tiny', '--baseline',
                                                                     'st-gcn', *out)
     assert '--models: missing; expected names of models' in error_of(tool, runs, *out)
+    assert '--models: tiny tiny; expected every name once' in error_of(tool, runs, '--models', 'tiny', 'tiny', *out)
+    assert 'nope: is no folder; expected the --out of' in error_of(tool, runs / 'nope', *out)
     assert 'tiny has other seeds and folds than more' in error_of(tool, runs, '--models', 'tiny', 'more', *out)
     assert 'runs/tiny: no runs of these seeds' in error_of(tool, runs, '--models', 'tiny', '--seeds', '7', *out)
     kept = runs / 'kept.json'
     kept.write_text('{"format": "mine"}')
-    assert "kept.json: format: expected 'dynstg_mm robustness 1'" in error_of(tool, kept, *out)
+    assert "kept.json: format: 'mine'; expected 'dynstg_mm robustness 1'" in error_of(tool, kept, *out)
     content = dict(format='dynstg_mm robustness 1', kinds=['rate'], baseline='a',
                    clips=dict(clip=['x', 'y'], subject=['x', 'y'], label=[0, 1]), models=dict(a=[[[[.5, .5]] * 2]] * 5))
     for change, options, message in (
             ({}, ['--kinds', 'noise'], '--kinds: noise; it has rate'),
             ({}, ['--seeds', 3], '--seeds: of a robustness.json, all seeds count'),
-            (dict(models=None), [], 'models: expected at least one'),
+            ({}, ['--kinds', 'rate', 'rate'], '--kinds: rate rate; expected every name once'),
+            (dict(models=None), [], 'kept.json: models: None; expected object'),
             (dict(models=dict(a=content['models']['a'][1:])), [], 'models.a: expected 5 conditions'),
-            (dict(models=dict(a=[[[[.5, .5]]]] * 5)), [], 'models.a: expected 2 clips in every column'),
-            (dict(clips=dict(clip=['x'])), [], 'clips: expected the columns')):
+            (dict(models=dict(a=[[[[.5, .5]]]] * 5)), [], 'models.a: expected 2 clips in every seed'),
+            (dict(models=dict(a=[[[[.5, float('nan')]] * 2]] * 5)), [], 'models.a: [0.5, nan]; expected 2 finite numbers'),
+            (dict(models=dict(a=[])), [], 'clips.label: expected numbers from 0 to -1'),
+            (dict(clips=dict(content['clips'], label=[0, 2])), [], 'clips.label: expected numbers from 0 to 1'),
+            (dict(clips=dict(content['clips'], label=[0])), [], 'clips: expected columns of the same length'),
+            (dict(clips=dict(clip=['x'])), [], 'clips.subject: missing; expected clip, subject, label'),
+            (dict(baseline='b'), [], "baseline: 'b'; expected one of a")):
         kept.write_text(json.dumps(dict(content, **change)))
         assert message in error_of(tool, kept, *options, *out)
     (runs / 'runs/tiny/seed0/fold0/epoch_2.pth').unlink()

@@ -71,7 +71,7 @@ def in_this_process(monkeypatch, *arguments):
 
 
 def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, tmp_path, monkeypatch, run_tool,
-                                                                         error_of):
+                                                                         error_of, capsys):
     path, out = config(), tmp_path / 'out'
     fold = out / 'runs/df-stgnn/seed3/fold0'
     process = start(path, '--seeds', 3, '--out', out)
@@ -121,6 +121,21 @@ def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, t
     places = [page.index(f'<h2>{title}</h2>') for title in titles]
     assert places == sorted(places)
 
+    # A run whose files are spoilt is one that has failed, and says how to make it anew.
+    summary = (fold / 'train_summary.json').read_text()
+    (fold / 'train_summary.json').write_text('{')
+    assert in_this_process(monkeypatch, path, '--seeds', 3, '--out', out, '--no-controls') == 1
+    told = capsys.readouterr().err
+    assert f'{out}/results.json: is written anew, without unlucky, metadata only, ' in told
+    error, = read_results(out / 'results.json')['models']['df-stgnn']['failed']
+    assert f'{fold}/train_summary.json: no complete JSON file' in error['error'] and f'Delete {fold}, and' in error['error']
+    (fold / 'train_summary.json').write_text(summary)
+    notes = (fold / 'run.json').read_text()
+    (fold / 'run.json').write_text('{')
+    spoilt = error_of(TOOL, path, '--seeds', 3, '--out', out)
+    assert f'{fold}/run.json: no complete JSON file' in spoilt and f'Delete {fold}, and it is run anew' in spoilt
+    (fold / 'run.json').write_text(notes)
+
     # What is done is not run again; another setting, seed or file is not taken for done.
     before = (fold / 'predictions.json').stat().st_mtime_ns
     assert in_this_process(monkeypatch, path, '--seeds', 3, '--out', out, '--no-controls') == 0
@@ -164,6 +179,7 @@ def test_cores_are_divided_and_gpus_handed_out():
     (['--model-options', 'st-gcn', 'a=1'], "--model-options: 'st-gcn'; expected one of df-stgnn"),
     (['--cfg-options', 'fold=1'], '--cfg-options: fold: is set for every run; use --folds'),
     (['--cfg-options', 'fold'], '--cfg-options: fold: expected key=value'),
+    (['--launcher', 'slurm', '--srun-args', "-p 'gpu"], "--srun-args: -p 'gpu: No closing quotation"),
     (['--launcher', 'slurm'], '--launcher slurm: there is no srun on PATH'),
     (['--cfg-options', 'train_dataloader=None'], 'tiny.py: train_dataloader.dataset: missing; expected'),
     (['--cfg-options', 'test_dataloader.dataset.fold=None'], 'tiny.py: test_dataloader.dataset.fold: missing'),

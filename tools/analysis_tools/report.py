@@ -50,6 +50,10 @@ def main():
 
 
 def report(args):
+    if args.layout and not args.ann_file:
+        raise ReportError('--layout: is for the controls, of --ann-file; expected both.')
+    if args.save_results and Path(args.save_results).is_dir():
+        raise ReportError(f'--save-results: {args.save_results}: is a folder; expected a file.')
     results = read(args.results[0], args)
     for text in args.results[1:]:
         merge(results, read(text, args), text.rpartition('=')[2])
@@ -68,7 +72,8 @@ def report(args):
                                           taken=results['models']))
     complete = [name for name in results['models'] if is_complete(results, name)]
     if args.baseline not in [None, *complete]:
-        raise ReportError(f'--baseline: {args.baseline!r}; expected one of {", ".join(complete)}.')
+        there = ', '.join(complete) or 'models with all scores, of which there is none'
+        raise ReportError(f'--baseline: {args.baseline!r}; expected one of {there}.')
     if args.save_results:
         call = shown_command([sys.executable, *sys.argv])
         results['command'] = '\n'.join(filter(None, [results.get('command'), call]))

@@ -32,9 +32,9 @@ from dynstg_mm.evaluation.cost import versions
 from dynstg_mm.evaluation.cross_validation import shown_command
 from dynstg_mm.evaluation.page import MARKERS
 from dynstg_mm.evaluation.report import markdown
-from dynstg_mm.evaluation.results import merge_origin
+from dynstg_mm.evaluation.results import INTEGERS, TEXT, TEXTS, merge_origin, score_fault
 from dynstg_mm.evaluation.statistics import mean_scores, share_of_loss, subject_interval
-from dynstg_mm.fileio import atomic_open
+from dynstg_mm.fileio import atomic_open, read_json
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 
@@ -46,6 +46,17 @@ KINDS = dict(
     seconds=('length of the clip [s]', 'CutClip', 'seconds', (2.5, 2, 1.5, 1)))
 AS_IT_IS = 'as it is'
 FORMAT = 'dynstg_mm robustness 1'
+SCHEMA = dict(type='object', properties=dict(
+    format=dict(const=FORMAT, description=f'{FORMAT!r}, as this tool writes it'),
+    kinds=dict(type='array', items=dict(enum=list(KINDS), description=f'one of {", ".join(KINDS)}'), minItems=1),
+    baseline=TEXT, command=TEXT, versions=dict(type='object', additionalProperties=TEXT),
+    clips=dict(type='object', properties=dict(clip=dict(TEXTS, minItems=1), subject=TEXTS, label=INTEGERS),
+               required=['clip', 'subject', 'label']),
+    # of a condition the seeds, of a seed the clips, whose numbers `score_fault` looks at
+    models=dict(type='object', additionalProperties=dict(type='array', items=dict(
+        type='array', items=dict(type='array', items=dict(type='array')), minItems=1)), minProperties=1)),
+    required=['format', 'kinds', 'baseline', 'clips', 'models'])
+RUN = dict(type='object', required=['record'], properties=dict(record=dict(type='object', required=['config'])))  # run.json
 
 
 def parse_args():
@@ -71,7 +82,7 @@ def find_runs(folder, model, seeds):
         if path is None or not path.is_file() or not notes.with_name('predictions.json').is_file():
             raise ValueError(f'{notes.parent}: no checkpoint of a finished run; cross_validate.py --keep-checkpoints '
                              'keeps it, and --seeds leaves out what is not finished.')
-        runs.setdefault(notes.parts[-3], []).append((json.loads(notes.read_text())['record']['config'], path))
+        runs.setdefault(notes.parts[-3], []).append((read_json(notes, RUN)['record']['config'], path))
     if not runs:
         raise ValueError(f'{folder}: runs/{model}: no runs{" of these seeds" if seeds else ""}; expected the --out of '
                          'cross_validate.py.')
@@ -125,6 +136,7 @@ def measure(args):
             raise ValueError(f'{args.sources[0]}: {name} has other seeds and folds than {args.baseline}; expected the same.')
     todo = [(name, seed, run) for name in args.models for seed in runs[name] for run in runs[name][seed]]
     found = {name: [[[] for _ in runs[name]] for _ in conditions(args.kinds)] for name in args.models}
+    Path(args.out).mkdir(parents=True, exist_ok=True)  # before what takes long
     for name, seed, (settings, path) in track(todo, 'runs'):
         cfg = Config(settings)
         model = MODELS.build(cfg.model).to(get_device()).eval()
@@ -169,12 +181,7 @@ def read(paths, args):
 
 def read_file(path):
     """A robustness.json whose parts fit together; ValueError where it is none."""
-    try:
-        content = json.loads(Path(path).read_text())
-    except ValueError as error:
-        raise ValueError(f'{path}: no complete JSON file ({error}).') from None
-    if not isinstance(content, dict) or content.get('format') != FORMAT:
-        raise ValueError(f'{path}: format: expected {FORMAT!r}, as this tool writes it.')
+    content = read_json(path, SCHEMA)
     fault = fault_of(content)
     if fault is not None:
         raise ValueError(f'{path}: {fault}')
@@ -187,20 +194,22 @@ def seeds_of(content):
 
 
 def fault_of(content):
-    """The first thing that is wrong with what `read` has found, in words, or None."""
-    kinds, clips, models = (content.get(key) for key in ('kinds', 'clips', 'models'))
-    if not isinstance(kinds, list) or not kinds or not set(kinds) <= set(KINDS):
-        return f'kinds: expected some of {", ".join(KINDS)}.'
-    if not isinstance(clips, dict) or not all(isinstance(clips.get(key), list) for key in ('clip', 'subject', 'label')):
-        return 'clips: expected the columns clip, subject, label.'
-    if not isinstance(models, dict) or not models or content.get('baseline') not in models:
-        return 'models: expected at least one, the baseline among them.'
-    count, places = len(clips['clip']), len(conditions(kinds))
+    """The first thing that does not fit together in what `read_file` has found, in words, or None."""
+    clips, models, places = content['clips'], content['models'], len(conditions(content['kinds']))
+    count = len(clips['clip'])
+    if {len(column) for column in clips.values()} != {count}:
+        return 'clips: expected columns of the same length.'
+    if content['baseline'] not in models:
+        return f'baseline: {content["baseline"]!r}; expected one of {", ".join(models)}.'
+    classes = next((len(score) for place in models[content['baseline']] for seed in place for score in seed), 0)
+    if not all(0 <= label < classes for label in clips['label']):
+        return f'clips.label: expected numbers from 0 to {classes - 1}.'
     for name, found in models.items():
-        if not isinstance(found, list) or len(found) != places or not all(found):
-            return f'models.{name}: expected {places} conditions.'
-        if {len(column) for column in clips.values()} | {len(seed) for place in found for seed in place} != {count}:
-            return f'models.{name}: expected {count} clips in every column, condition and seed.'
+        if len(found) != places or {len(place) for place in found} != {seeds_of(content)}:
+            return f'models.{name}: expected {places} conditions, of {seeds_of(content)} seeds each.'
+        fault = score_fault([seed for place in found for seed in place], count, classes)
+        if fault is not None:
+            return f'models.{name}: {fault}'
 
 
 def table(content):
@@ -252,6 +261,10 @@ def robustness(args):
         raise ValueError(f'{args.sources[files.index(False)]}: several sources; expected every one a robustness.json.')
     if files[0] and args.seeds:
         raise ValueError('--seeds: of a robustness.json, all seeds count.')
+    for option in ('models', 'kinds'):
+        asked = getattr(args, option) or []
+        if len(set(asked)) < len(asked):
+            raise ValueError(f'--{option}: {" ".join(asked)}; expected every name once.')
     content = read(args.sources, args) if files[0] else measure_folder(args)
     scores, rows = table(content)
     out = Path(args.out)
@@ -270,6 +283,8 @@ def robustness(args):
 
 def measure_folder(args):
     """`measure` with the defaults of the options, which are checked."""
+    if not Path(args.sources[0]).is_dir():
+        raise ValueError(f'{args.sources[0]}: is no folder; expected the --out of cross_validate.py, or a robustness.json.')
     if not args.models:
         raise ValueError('--models: missing; expected names of models of that folder.')
     args.baseline, args.kinds = args.baseline or args.models[-1], args.kinds or list(KINDS)
