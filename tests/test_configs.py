@@ -46,7 +46,8 @@ def weights_of(model, path):
 
 
 # Of the pretrained ones, which differ from others in where they start, the test below looks at the weights.
-TRAINED = [path for path in CONFIGS if not path.stem.endswith(DERIVED) and 'large-pretrained' not in path.stem]
+TRAINED = [path for path in CONFIGS if not path.stem.endswith(DERIVED) and 'large-pretrained' not in path.stem
+           and not path.stem.startswith(('stgcn-jointdropout', 'cgrkd-large-to-small-jointdropout'))]
 
 
 @pytest.mark.parametrize('path', TRAINED, ids=lambda path: path.stem)
@@ -116,6 +117,25 @@ def test_derived_config_scores_the_classes_of_its_data_set(path):
         assert dataset.pipeline == base[f'{part}_dataloader'].dataset.pipeline
         assert dataset.get('test_mode', False) == test_mode
         assert dataset.get('shared_subjects', False) == ('by-clip' in path.stem)
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if '-jointdropout_' in path.stem], ids=lambda path: path.stem)
+def test_config_that_loses_joints_differs_in_that_alone(path):
+    config, base = Config.fromfile(path), Config.fromfile(path.parent / path.name.replace('-jointdropout', ''))
+    for pipeline in pipelines_of(config.train_dataloader):
+        lost = pipeline.pop([step.type for step in pipeline].index('PoseDecode') + 1)
+        assert lost == dict(type='RandomJointDropout', prob=0.5, share=(0.1, 0.5))
+    for field in ('teacher', 'teacher_ckpt'):
+        if field in config.model:
+            config.model[field] = config.model[field].replace('-jointdropout', '')
+    for field in ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
+        assert config[field] == base[field], field
+
+
+def pipelines_of(loader):
+    """Of what a network is trained with: the windows, and walks beside them."""
+    pipeline = loader.dataset.pipeline
+    return [pipeline, *(step.dataset.pipeline for step in pipeline if step.type == 'UnlabelledWindows')]
 
 
 def config_base(path):
