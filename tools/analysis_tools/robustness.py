@@ -54,7 +54,8 @@ SCHEMA = dict(type='object', properties=dict(
                required=['clip', 'subject', 'label']),
     # of a condition the seeds, of a seed the clips, whose numbers `score_fault` looks at
     models=dict(type='object', additionalProperties=dict(type='array', items=dict(
-        type='array', items=dict(type='array', items=dict(type='array')), minItems=1)), minProperties=1)),
+        type='array', items=dict(type='array', items=dict(type='array')), minItems=1), minItems=1,
+        description='a list of conditions'), minProperties=1)),
     required=['format', 'kinds', 'baseline', 'clips', 'models'])
 RUN = dict(type='object', required=['record'], properties=dict(record=dict(type='object', required=['config'])))  # run.json
 
