@@ -287,7 +287,11 @@ def atomic_open(path, mode='w', **kwargs):
             left_over.unlink(missing_ok=True)
     partial = path.with_name(f'.{path.name}.{host}.{os.getpid()}.part')
     try:
-        with open(partial, mode, **kwargs) as file:
+        file = open(partial, mode, **kwargs)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -24,3 +24,16 @@ class EpochSeedHook(Hook):
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
+
+
+def check_classes(outputs, dataset):
+    """Refuse data that names another number of classes than the head scores: ValueError.
+
+    Args:
+        outputs (int, optional): `num_classes` of the head; None of one that tells something else.
+        dataset (Dataset): What is trained with; where it has no `classes`, nothing is known.
+    """
+    classes = getattr(dataset, 'metainfo', {}).get('classes')
+    if outputs and classes and outputs != len(classes):
+        raise ValueError(f'model.cls_head.num_classes: {outputs}; the training data has {len(classes)} classes '
+                         f'({", ".join(classes)}).')

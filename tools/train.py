@@ -8,6 +8,7 @@ import time
 from dynstg_mm.cli import (
     add_common_arguments, build_runner, check_parts, keep_freed_memory, leave_process_group, load_config, one_line_errors)
 from dynstg_mm.fileio import atomic_open
+from dynstg_mm.hooks import check_classes
 
 
 def parse_args():
@@ -86,6 +87,9 @@ def train(args):
     check_parts(cfg)
     started = time.time()
     runner = build_runner(cfg)
+    head = (cfg.model.get('student') or cfg.model).get('cls_head') or {}
+    if runner.train_loop is not None:  # else MMEngine says so
+        check_classes(head.get('num_classes'), runner.train_dataloader.dataset)
     try:
         runner.train()
     except AssertionError as error:

@@ -21,8 +21,8 @@ class CGRKD(Distiller):
     Unlike CIRKD's, a row of relations runs over the nodes of all other clips of the batch, not of one at a time: the last
     features of a teacher tell which clips are alike (its joints of one class had a mean cosine of 0.74, of different ones
     -0.18) and little about which joints are, and a softmax over one clip takes out just how alike it is as a whole
-    (`pairwise=True` has it). With different skeletons the joints of both cannot be compared one by one, and limbs, which
-    every layout has, and frames carry the relations. A batch of one clip has no in-batch relations.
+    (`pairwise=True` has it). With different skeletons the joints of both cannot be compared one by one, and frames and
+    the limbs that have the same name in both carry the relations. A batch of one clip has no in-batch relations.
 
     Args:
         teacher, teacher_ckpt, student: See `Distiller`.
@@ -57,6 +57,12 @@ class CGRKD(Distiller):
         width, classes = self.distill_projection.out_features, self.cls_head.num_classes
         self.register_buffer('distill_memory', torch.zeros(len(self.kinds), classes, memory_size, width))
         self.register_buffer('distill_filled', torch.zeros(len(self.kinds), classes, dtype=torch.long))
+
+    def forget(self):
+        """Empty the memory."""
+        for value in (getattr(self, name, None) for name in ('distill_memory', 'distill_filled')):
+            if value is not None:
+                value.zero_()
 
     def distill(self, student, teacher, labels):
         """The terms that are on: `loss_logit`, `loss_batch`, `loss_memory`."""

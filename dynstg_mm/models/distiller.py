@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import HOOKS, MODELS
 
+from ..hooks import check_classes
 from ..ops.graph import limb_pool
 from ..skeletons import get_layout
 
@@ -95,9 +96,13 @@ class Distiller(RecognizerGCN):
         """What a stopped run must find the same when it goes on, by the fields of the config; of a teacher that is loaded."""
         shapes = {name: list(value.shape) for name, value in self.state_dict().items() if name.startswith('distill_')}
         memory, projection = shapes.get('distill_memory'), shapes.get('distill_projection.weight')
+        student = [value.numel() for name, value in self.named_parameters() if not name.startswith('distill_')]
         return {'type': type(self).__name__, 'teacher_ckpt': f'weights {self._loaded}',
                 'nodes, memory_size or weights': f'a memory of {memory} (kinds, classes, entries, channels)',
-                'student': f'a projection of {projection}'}
+                'student': f'{sum(student):,} parameters in {len(student)} parts, and a projection of {projection}'}
+
+    def forget(self):
+        """Empty what the distiller keeps of clips it has seen; a subclass that keeps something does so."""
 
     def share_graph(self, student, teacher, joints):
         """Keep what the nodes of the two graphs are compared by: `distill_student_pool` and `distill_teacher_pool`, of
@@ -155,7 +160,8 @@ class Distiller(RecognizerGCN):
 
 
 def read_weights(path):
-    """Weights in a checkpoint of MMEngine, a file or an address, and what it tells of its training data, two dicts.
+    """Weights of the recognizer in a checkpoint of MMEngine, a file or an address, without what a distiller needs to teach,
+    and what the checkpoint tells of its training data, two dicts.
 
     ValueError where it is no such checkpoint.
     """
@@ -167,8 +173,13 @@ def read_weights(path):
     weights, meta = ((checkpoint.get(key) if isinstance(checkpoint, dict) else None) for key in ('state_dict', 'meta'))
     if not isinstance(weights, dict) or not weights:
         raise ValueError(f'{path}: state_dict: missing; expected a checkpoint of MMEngine.')
+    return {name: value for name, value in weights.items() if not name.startswith('distill_')}, _data_of(meta)
+
+
+def _data_of(meta):
+    """What the `meta` of a checkpoint tells of its training data, a dict."""
     data = meta.get('dataset_meta') if isinstance(meta, dict) else None
-    return weights, data if isinstance(data, dict) else {}
+    return data if isinstance(data, dict) else {}
 
 
 def join_windows(inputs, data_samples, field):
@@ -243,7 +254,8 @@ def shared_pools(student, teacher):
     limbs = [name for name in theirs['limbs'] if name in ours['limbs'] and not re.fullmatch(r'center|branch_\d+', name)]
     if not limbs:
         raise ValueError(f'student: limbs {", ".join(ours["limbs"])}; the teacher has {", ".join(theirs["limbs"])}, and '
-                         'relations between different skeletons need limbs of the same name in both layouts.')
+                         'relations between different skeletons need limbs of the same name in both layouts '
+                         '(graph_cfg.layout.limbs).')
     return False, limb_pool(ours, limbs), limb_pool(theirs, limbs)
 
 
@@ -287,8 +299,8 @@ class DistillationHook(Hook):
     Raises:
         ValueError: The model is no `Distiller`; the teacher knows other classes, or has learnt from another part of the
             same file, so that it may have seen whom the student is tested on; a class has no clip to learn from; the
-            teacher cannot see the samples, or its scores are no numbers; or a run that goes on was begun by another
-            distiller or teacher.
+            teacher cannot see the samples, or its scores are no numbers; the heads have another number of classes than the
+            data; or a run that goes on was begun by another distiller, teacher or student, or with other data.
         FileNotFoundError: There is no such checkpoint.
     """
 
@@ -306,6 +318,12 @@ class DistillationHook(Hook):
         for field, value in model.settings().items():
             if begun.get(field) != value:
                 raise ValueError(f'resume: model.{field}: {value}; the run was begun with {begun.get(field)}.')
+        sources = [getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('source'),
+                   _data_of(checkpoint.get('meta')).get('source')]
+        own, begun = (', '.join(source) if source else None for source in sources)
+        if own != begun:
+            raise ValueError(f'resume: train_dataloader.dataset: {own}; the run was begun with {begun}, whose clips are in '
+                             'its memory.')
 
     @staticmethod
     def _model(runner):
@@ -316,9 +334,12 @@ class DistillationHook(Hook):
 
     def before_train(self, runner):
         model = self._model(runner)
-        taught, dataset = model.load_teacher(), runner.train_dataloader.dataset
+        dataset = runner.train_dataloader.dataset
         own = getattr(dataset, 'metainfo', {})
-        self._compare(own, taught, model.teacher_ckpt)
+        check_classes(model.cls_head.num_classes, dataset)
+        self._compare(own, model.load_teacher(), model.teacher_ckpt)
+        if not runner._resume:  # the weights of another run, from which it may start, bring a memory of other clips
+            model.forget()
         if hasattr(dataset, 'get_data_info'):
             present = {int(dataset.get_data_info(index)['label']) for index in range(len(dataset))}
             lacking = [label for label in range(model.cls_head.num_classes) if label not in present]

@@ -2,6 +2,8 @@
 import torch
 import torch.nn.functional as F
 
+LOWEST = torch.finfo(torch.float32).min
+
 
 def graph_nodes(x, pool, frames):
     """Joint, frame and limb nodes of the last feature maps, L2-normalised.
@@ -39,7 +41,7 @@ def relation_loss(student, teacher, student_to, teacher_to, temperature, left_ou
     def rows(nodes, others):
         similar = nodes @ others.T / temperature
         if left_out is not None:
-            similar = similar.masked_fill(left_out[:, None], -1e4)  # of weight 0, and where all are left out no NaN
+            similar = similar.masked_fill(left_out[:, None], LOWEST)  # of weight 0, and where all are left out no NaN
         return (similar.unflatten(-1, (-1, row)) if row else similar).log_softmax(-1)
 
     return F.kl_div(rows(student, student_to), rows(teacher, teacher_to), reduction='none', log_target=True).sum(-1).mean()

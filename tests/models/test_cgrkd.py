@@ -102,10 +102,10 @@ def test_memory_waits_for_every_class_and_weighs_them_alike(tmp_path):
     assert found > 0
 
 
-@pytest.mark.parametrize('options', [{}, dict(pairwise=True), dict(nodes=['limb', 'joint'])])
+@pytest.mark.parametrize('options', [{}, dict(pairwise=True), dict(nodes=['limb', 'joint']), dict(temperature=1e-5)])
 def test_relations_of_a_batch_are_those_to_all_other_clips(tmp_path, options):
     """The one matrix product against a plain loop over clips, by the equation of the method."""
-    model = distiller(tmp_path, batch_weight=1., memory_weight=0, logit_weight=0, temperature=0.3, **options).eval()
+    model = distiller(tmp_path, batch_weight=1., memory_weight=0, logit_weight=0, **{'temperature': 0.3, **options}).eval()
     inputs, samples = batch()
     found = distill_losses(model, (inputs, samples))['loss_batch']
     own, taught = model.extract_feat(inputs)[0].mean(1), model.teacher.extract_feat(inputs)[0].mean(1)
@@ -113,7 +113,7 @@ def test_relations_of_a_batch_are_those_to_all_other_clips(tmp_path, options):
     limbs = [*LAYOUTS['body_25']['limbs'].values(), list(range(25))]
     nodes_of = dict(joint=lambda x: x.mean(1).T, frame=lambda x: x.mean(2).T,
                     limb=lambda x: torch.stack([x.mean(1)[:, limb].mean(1) for limb in limbs]))
-    total, kinds = 0, options.get('nodes', list(nodes_of))
+    total, kinds, temperature = 0, options.get('nodes', list(nodes_of)), options.get('temperature', 0.3)
     for kind in kinds:
         nodes = nodes_of[kind]
         graphs = [[torch.nn.functional.normalize(nodes(x), dim=-1) for x in part] for part in (own, taught)]
@@ -121,10 +121,11 @@ def test_relations_of_a_batch_are_those_to_all_other_clips(tmp_path, options):
         for i in range(4):
             every = [[j] for j in range(4)]
             for others in every if options.get('pairwise') else [[j for j in range(4) if j != i]]:
-                student, teacher = ((part[i] @ torch.cat([part[j] for j in others]).T / 0.3).softmax(-1) for part in graphs)
-                rows.append((teacher * (teacher / student).log()).sum(-1).mean())
+                student, teacher = ((part[i] @ torch.cat([part[j] for j in others]).T / temperature).log_softmax(-1)
+                                    for part in graphs)
+                rows.append((teacher.exp() * (teacher - student)).sum(-1).mean())
         total += sum(rows) / len(rows)
-    torch.testing.assert_close(found, total / len(kinds))
+    torch.testing.assert_close(found, total / len(kinds), atol=1e-5, rtol=1e-5)
 
 
 def test_rkd_is_that_of_the_paper(tmp_path):
@@ -282,6 +283,8 @@ def test_wrong_teacher_is_named(tmp_path):
     model.teacher_ckpt = 'nowhere.pth'
     with pytest.raises(FileNotFoundError, match='teacher_ckpt: nowhere.pth'):
         model.loss(*batch())
+    torch.save(dict(state_dict=distiller(tmp_path, student=recognizer(16)).state_dict()), tmp_path / 'teacher.pth')
+    distiller(tmp_path, ckpt=model).load_teacher()  # a student is a teacher, too
     other = distiller(tmp_path, teacher=recognizer(20), ckpt=model)
     with pytest.raises(ValueError, match='teacher.pth: of another architecture'):
         other.load_teacher()

@@ -70,9 +70,22 @@ def test_a_run_goes_on_with_the_same_distiller_and_teacher_only(runner, tmp_path
     for options, message in (({'model.teacher_ckpt': str(other)}, 'model.teacher_ckpt: weights '),
                              ({'model.memory_size': 32}, r'memory_size or weights: a memory of \[3, 4, 32, 16\]'),
                              ({'model.type': 'FitNet'}, 'model.type: FitNet; .* with CGRKD'),
+                             ({'model.student.backbone.depths': [1, 2]}, 'model.student: .* parameters in .* begun with'),
+                             ({'train_dataloader.dataset.split': 'val', 'train_dataloader.dataset.indices': [0, 6, 12, 18]},
+                              'synthetic_gait.pkl, val; the run was begun with synthetic_gait.pkl, train'),
                              ({'load_from': str(tmp_path / 'teacher.pth')}, 'resume: the checkpoint is of no run of a dist')):
         with pytest.raises(ValueError, match=message):
             runner(resume=True, **options).train()
+
+
+def test_a_run_from_the_weights_of_another_begins_with_an_empty_memory(runner, tmp_path):
+    first = runner(**{'train_cfg.max_epochs': 1})
+    first.train()
+    run = runner(work='next', load_from=str(tmp_path / 'work/epoch_1.pth'), **{
+        'train_cfg.max_epochs': 1, 'train_dataloader.dataset.indices': [2, 32, 62, 92]})
+    run.train()
+    assert first.model.distill_filled[0].tolist() == [50] * 4 and run.model.distill_filled[0].tolist() == [25] * 4
+    assert (run.model.distill_memory[0].norm(dim=-1) > 0.5).sum(-1).tolist() == [25] * 4
 
 
 @pytest.mark.parametrize('meta, options, message', [
@@ -80,6 +93,8 @@ def test_a_run_goes_on_with_the_same_distiller_and_teacher_only(runner, tmp_path
     (dict(source=['synthetic_gait.pkl', 'test']), {},
      'source synthetic_gait.pkl, test; the student has synthetic_gait.pkl, train, and the teacher may have seen'),
     ({}, {'train_dataloader.dataset.indices': [0, 30, 60, 61]}, 'dataset: no clip of class osteoarthritis'),
+    ({}, {'model.student.cls_head.num_classes': 5, 'model.teacher.cls_head.num_classes': 5},
+     r'model.cls_head.num_classes: 5; the training data has 4 classes \(normal'),
     ({}, {'model.teacher_ckpt': 'nowhere/epoch_20.pth'}, 'teacher_ckpt: nowhere/epoch_20.pth: no such checkpoint'),
 ])
 def test_what_does_not_fit_is_named_before_training_starts(runner, tmp_path, meta, options, message):

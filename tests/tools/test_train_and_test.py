@@ -149,6 +149,7 @@ def broken(sample, change):
     (lambda data: None, ['train_dataloader.dataset.indices=[0,1,2]'], 'train_dataloader: its clips fill no batch of 16'),
     (lambda data: None, ['fold=2'], 'no data set of this config has folds'),
     (lambda data: None, ['model.backbone.size=huge'], "size: 'huge'; expected one of large, small"),
+    (lambda data: None, ['model.cls_head.num_classes=3'], 'num_classes: 3; the training data has 4 classes (normal, parkinson'),
     (lambda data: None, ['model.backbone.type=Nothing'], 'Nothing is not in the mmaction::model registry'),
 ])
 def test_wrong_input_is_one_clear_line(sample, tmp_path, error_of, change, options, message):

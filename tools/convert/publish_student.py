@@ -42,7 +42,6 @@ def publish(args):
     student = settings.get('student') or settings
     student = MODELS.build(read_config(student).get('model') if isinstance(student, str) else student)
     weights, data = read_weights(args.checkpoint)
-    weights = {name: value for name, value in weights.items() if not name.startswith('distill_')}
     try:
         student.load_state_dict(weights)
     except RuntimeError as error:
