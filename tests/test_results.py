@@ -27,11 +27,11 @@ def test_metafile_tells_what_was_measured(path):
     content = yaml.safe_load(path.read_text())
     collections = {collection['Name'] for collection in content['Collections']}
     assert all((ROOT / collection['README']).is_file() for collection in content['Collections'])
-    # of its own folder or, of a baseline, where all models stand together
-    folder = path.parent if (path.parent / 'results').is_dir() else ROOT / 'configs/dynstg_mamba'
+    # where all models stand together, and of its own folder, which counts
+    found = [tables(folder) for folder in dict.fromkeys((ROOT / 'configs/dynstg_mamba', path.parent))]
     measured = {}
     # the table with the most seeds counts, where a config stands in several
-    for results in sorted(map(read_results, tables(folder)), key=lambda results: len(results['seeds'])):
+    for results in (one for part in found for one in sorted(map(read_results, part), key=lambda results: len(results['seeds']))):
         for name, model in results['models'].items():
             if model['kind'] != 'model' or not is_complete(results, name):
                 continue
