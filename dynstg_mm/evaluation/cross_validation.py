@@ -206,7 +206,7 @@ def _read_tests(model, data, folds):
     """Classes (or None) and test clips of every fold, read by the data set itself, which checks them."""
     tests, classes, where = {}, None, {}
     for fold in folds:
-        dataset = DATASETS.build(dict(data, fold=fold, pipeline=[]))
+        dataset = DATASETS.build(dict(data, fold=fold, pipeline=[], serialize_data=False))
         classes = dataset.metainfo.get('classes')
         clips = [dataset.get_data_info(index) for index in range(len(dataset))]
         for clip in clips:
