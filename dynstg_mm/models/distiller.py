@@ -322,8 +322,7 @@ class DistillationHook(Hook):
                    _data_of(checkpoint.get('meta')).get('source')]
         own, begun = (', '.join(source) if source else None for source in sources)
         if own != begun:
-            raise ValueError(f'resume: train_dataloader.dataset: {own}; the run was begun with {begun}, whose clips are in '
-                             'its memory.')
+            raise ValueError(f'resume: train_dataloader.dataset: {own}; the run was begun with {begun}.')
 
     @staticmethod
     def _model(runner):
