@@ -4,10 +4,8 @@ import itertools
 
 import numpy as np
 
-from ..fileio import load_pickle
 from .gait_features import gait_feature_table
-from .results import ReportError, add_model, clips_of
-
+from .results import ReportError, add_model, clips_of, read_annotations
 
 METADATA = 'metadata only'
 TREES = {f'gait features + {model}': model for model in ('extra-trees', 'boosting')}
@@ -84,7 +82,7 @@ def gait_feature_trees(ann_file, folds, *, seed=0, model='extra-trees', layout=N
 
 def _metadata(ann_file, folds):
     """Metadata of every fold's clips, (clips, columns) each."""
-    return [np.array([metadata_of(clip) for clip in clips]) for clips in _clips(load_pickle(ann_file), ann_file, folds)]
+    return [np.array([metadata_of(clip) for clip in clips]) for clips in _clips(read_annotations(ann_file)[1], ann_file, folds)]
 
 
 def metadata_of(clip):
@@ -99,23 +97,22 @@ def metadata_of(clip):
 
 def _gait_features(ann_file, folds, *, layout=None, up='y'):
     """Gait parameters of every fold's clips, (clips, columns) each."""
-    data = load_pickle(ann_file)
+    data, clips = read_annotations(ann_file)
     layout = data.get('layout') if layout is None else layout
     if layout is None:
         raise ReportError(f'{ann_file}: layout: missing; gait features need the skeleton, as the argument layout.')
     try:
-        return [gait_feature_table(clips, layout, up=up)[1] for clips in _clips(data, ann_file, folds)]
+        return [gait_feature_table(clips, layout, up=up)[1] for clips in _clips(clips, ann_file, folds)]
     except ReportError:
         raise
     except ValueError as error:
         raise ReportError(f'{ann_file}: {error}') from None
 
 
-def _clips(data, ann_file, folds):
+def _clips(clips, ann_file, folds):
     """Annotations of every fold's clips."""
     if len(folds) < 2:
         raise ReportError('a control learns from the other folds; it needs the predictions of at least two folds.')
-    clips = {clip['frame_dir']: clip for clip in data['annotations']}
     unknown = [clip['clip'] for fold in folds for clip in fold if clip['clip'] not in clips]
     if unknown:
         raise ReportError(f'{ann_file}: no clip {unknown[0]}, which the predictions name.')

@@ -19,7 +19,7 @@ from ..fileio import load_pickle, read_json
 from .controls import CONTROLS, add_controls
 from .cost import code_version, measure_costs, versions
 from .page import write_report
-from .results import (COST, NAME, add_ensembles, add_model, clips_of, is_complete, leaking_subjects, name_ensembles,
+from .results import (NAME, TRAIN_SUMMARY, add_ensembles, add_model, clips_of, is_complete, leaking_subjects, name_ensembles,
                       new_results, read_predictions, read_results, training_cost, write_results)
 from .runs import CrossValidationError, Launcher, Model, Run, execute, locked, settle_old_runs
 
@@ -76,6 +76,8 @@ def cross_validate(args, tools, command):
     with locked(out) as lock:
         settle_old_runs(runs, args.redo)
         tell_what_goes(out, {*names, *ensembles}, args.seeds, folds)
+        if args.keep_checkpoints:
+            tell_what_is_gone(runs)
         launcher = Launcher(tools, args.jobs, args.launcher, args.srun_args, args.keep_checkpoints, lock)
         failed = execute(runs, launcher)
         results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, launcher, command)
@@ -104,6 +106,14 @@ def tell_what_goes(out, names, seeds, folds):
     if gone:
         print(f'{out}/results.json: is written anew, without {", ".join(gone)} of an earlier call; what was run stays in '
               f'{out}/runs.', file=sys.stderr)
+
+
+def tell_what_is_gone(runs):
+    """Say which runs are done and have no checkpoint to keep."""
+    gone = [run.folder for run in runs if run.done() and not run.folder.joinpath('last_checkpoint').is_file()]
+    if gone:
+        print(f'--keep-checkpoints: {len(gone)} runs were done without it, and their checkpoints are gone; delete '
+              f'{gone[0]}{" and the others" if len(gone) > 1 else ""}, or take another --out.', file=sys.stderr)
 
 
 def name_models(configs, options, model_options):
@@ -291,18 +301,19 @@ def collect(runs, failed, classes, tests, seeds, launcher, command):
         predictions, curves, summaries, errors = ([[] for _ in seeds], [[] for _ in seeds], [], [])
         for run in (run for run in runs if run.model is model):
             place = seeds.index(run.seed)
+            curves[place].append([])  # one a fold; those of a run that failed stay empty
             if run in failed:
                 errors.append(dict(seed=run.seed, fold=run.fold, error=failed[run]))
                 continue
             try:
                 clips = read_predictions(run.folder / 'predictions.json')[1]
-                summary = read_json(run.folder / 'train_summary.json', COST)
+                summary = read_json(run.folder / 'train_summary.json', TRAIN_SUMMARY)
             except (OSError, ValueError) as error:  # one spoilt file is not worth losing the others' table
                 failed[run] = f'{error} Delete {run.folder}, and it is run anew.'
                 errors.append(dict(seed=run.seed, fold=run.fold, error=failed[run]))
                 continue
             predictions[place] += clips
-            curves[place].append(learning_curve(run.folder))
+            curves[place][-1] = learning_curve(run.folder)
             summaries.append(dict(summary, resumed=run.notes().get('resumed', False)))
         example = next(run for run in runs if run.model is model)
         add_model(results, model.name, predictions, config=model.config, options=list(model.options),

@@ -15,10 +15,11 @@ NAME = r'[\w+-][\w.+-]*'  # of a model; a folder's, too, so not . or ..
 TEXT, TEXTS = dict(type='string'), dict(type='array', items=dict(type='string'))
 NUMBER, NUMBERS = dict(type='number'), dict(type='array', items=dict(type='number'))
 INTEGERS = dict(type='array', items=dict(type='integer'))
-# of train_summary.json, and of a model's cost
+# of a model's cost, and of train_summary.json
 COST = dict(type='object', properties={
     **{name: NUMBER for name in ('cpu_minutes', 'cpu_seconds', 'seconds', 'latency_ms')}, 'device': TEXT,
     **{name: dict(type='integer') for name in ('parameters', 'multiply_adds', 'threads')}})
+TRAIN_SUMMARY = dict(COST, required=['parameters', 'cpu_seconds'])
 MODEL = dict(type='object', properties=dict(
     kind=dict(enum=KINDS, description=f'one of {", ".join(KINDS)}'), over_seeds=dict(type='boolean'), members=TEXTS,
     config=TEXT, options=TEXTS, commands=TEXTS, note=TEXT, cost=COST,
@@ -347,6 +348,8 @@ def choose_folds(results, folds, source):
     rows = [row for row, fold in enumerate(results['clips']['fold']) if fold in folds]
     results['clips'] = {column: [results['clips'][column][row] for row in rows] for column in COLUMNS}
     for model in results['models'].values():
+        if any(len(curves) != len(there) for curves in model.get('curves') or []):
+            del model['curves']  # nothing tells whose they are
         for field, kept in (('scores', rows), ('curves', places)):
             if model.get(field):
                 model[field] = [[values[place] for place in kept] for values in model[field]]
@@ -363,15 +366,31 @@ def rename_models(results, prefix):
             model['members'] = [names[member] for member in model['members']]
 
 
+def read_annotations(ann_file):
+    """Content of an annotation file, and its clips by name; ReportError where it is none."""
+    data = load_pickle(ann_file)
+    annotations = data.get('annotations') if isinstance(data, dict) else None
+    if not isinstance(annotations, list):
+        raise ReportError(f'{ann_file}: annotations: missing; expected a dict with split and a list of annotations.')
+    for index, clip in enumerate(annotations):
+        fields = clip if isinstance(clip, dict) else {}
+        missing = [field for field in ('frame_dir', 'keypoint', 'label', 'rate', 'total_frames') if field not in fields]
+        if missing:
+            raise ReportError(f'{ann_file}: clip {fields.get("frame_dir", index)}: {missing[0]}: missing.')
+    return data, {clip['frame_dir']: clip for clip in annotations}
+
+
 def all_folds(results, ann_file):
     """Test clips of every fold of the split in an annotation file that the results have folds of, as `add_controls` takes
     them, or None where the file has no such split."""
-    data = load_pickle(ann_file)
-    clips = {clip['frame_dir']: clip for clip in data['annotations']}
+    data, clips = read_annotations(ann_file)
     families = {}
     for name, members in (data.get('split') or {}).items():
         match = re.fullmatch(r'(.*)_fold(\d+)_test', str(name))
         if match:
+            unknown = [member for member in members if member not in clips]
+            if unknown:
+                raise ReportError(f'{ann_file}: split {name}: no clip {unknown[0]} in the file.')
             families.setdefault(match[1], {})[int(match[2])] = members
     own = [{clip['clip']: clip['label'] for clip in part} for part in clips_of(results).values()]
     for folds in families.values():
@@ -441,7 +460,7 @@ def read_folds(folder):
         folds.append(clips)
         summary = path.with_name('train_summary.json')
         if summary.is_file():
-            costs.append(read_json(summary, COST, ReportError))
+            costs.append(read_json(summary, TRAIN_SUMMARY, ReportError))
     seen = [clip['clip'] for clips in folds for clip in clips]
     if len({clip['subject'] for clips in folds for clip in clips}) < 2:
         raise ReportError(f'{folder}: clips of one subject; an interval by subject needs at least two.')

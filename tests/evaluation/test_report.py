@@ -123,6 +123,18 @@ def test_control_of_some_folds_learns_from_all_of_the_file(results):
     assert {clip['label'] for clip in folds[2]} == {0, 1}
 
 
+@pytest.mark.parametrize('change, message', [
+    (lambda data: ['no dict'], r'data.pkl: annotations: missing; expected a dict'),
+    (lambda data: dict(data, annotations=['no clip', *data['annotations'][1:]]), 'data.pkl: clip 0: frame_dir: missing'),
+    (lambda data: dict(data, annotations=[{'frame_dir': 'a', 'label': 0}]), 'data.pkl: clip a: keypoint: missing'),
+    (lambda data: dict(data, split=dict(gait_fold0_test=['nobody'])), 'data.pkl: split gait_fold0_test: no clip nobody'),
+])
+def test_wrong_annotation_file_is_named(results, change, message):
+    dump_pickle(change(load_pickle(results / 'data.pkl')), results / 'data.pkl')
+    with pytest.raises(ReportError, match=message):
+        all_folds(results_of_folder('small', results / 'model'), results / 'data.pkl')
+
+
 def test_difference_to_a_baseline_is_paired_by_subject(results, run_tool):
     _, folds, _ = read_folds(results / 'model')
     folds = [[dict(clip, score=clip['score'][::-1] if clip['clip'].endswith('_3') else clip['score']) for clip in fold]
@@ -185,6 +197,8 @@ def test_difference_needs_the_same_clips(results, error_of):
     (lambda path: (path / 'model/fold0/predictions.json').write_text('{'), 'fold0/predictions.json: no complete JSON file'),
     (lambda path: (path / 'model/fold1/predictions.json').write_text(
         (path / 'model/fold0/predictions.json').read_text()), 'a clip was tested twice'),
+    (lambda path: (path / 'model/fold1/train_summary.json').write_text('{"parameters": 5}'),
+     'fold1/train_summary.json: cpu_seconds: missing'),
 ])
 def test_wrong_results_are_named(results, break_it, message):
     break_it(results)

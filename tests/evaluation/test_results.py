@@ -199,6 +199,9 @@ def test_some_folds_are_chosen_with_all_that_is_theirs():
     assert [folds_of(results, name) for name in 'ab'] == [[seed[1:] for seed in model] for model in whole]
     assert leaking_subjects(results) == leaking != []  # of the other fold, which its model had met
     assert results['models']['a']['curves'] == [[[3., 4.]]] * 3 and results['models']['a']['failed'] == [dict(seed=2, fold=1)]
+    results['models']['a']['curves'] = [[]] * 3  # nothing tells of which fold a curve is
+    choose_folds(results, [1], 'own.json')
+    assert 'curves' not in results['models']['a']
     with pytest.raises(ReportError, match='own.json: folds 1; expected 0, 1 among them'):
         choose_folds(results, [0, 1], 'own.json')
 

@@ -182,6 +182,11 @@ def test_robustness_names_what_is_wrong(runs, error_of):
             (dict(baseline='b'), [], "baseline: 'b'; expected one of a")):
         kept.write_text(json.dumps(dict(content, **change)))
         assert message in error_of(tool, kept, *options, *out)
-    (runs / 'runs/tiny/seed0/fold0/epoch_2.pth').unlink()
+    folder = runs / 'runs/tiny/seed0/fold0'
+    torch.save(dict(state_dict=dict(weight=torch.zeros(1))), folder / 'epoch_2.pth')
+    assert 'fold0/epoch_2.pth: weights of another architecture than' in error_of(tool, runs, '--models', 'tiny', *out)
+    (folder / 'run.json').write_text('{"record": {"config": {}}}')
+    assert 'run.json: record.config.model: missing' in error_of(tool, runs, '--models', 'tiny', *out)
+    (folder / 'epoch_2.pth').unlink()
     assert 'fold0: no checkpoint of a finished run' in error_of(tool, runs, '--models', 'tiny', *out)
-    assert not (runs / 'r').exists()
+    assert not list((runs / 'r').iterdir())

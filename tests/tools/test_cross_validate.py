@@ -107,6 +107,7 @@ def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, t
     assert [run['fold'] for run in results['models']['unlucky']['failed']] == [0, 1]
     model = results['models']['df-stgnn']
     assert [[len(curve) for curve in folds] for folds in model['curves']] == [[4, 4]]
+    assert results['models']['unlucky']['curves'] == [[[], []]]  # one a fold, so that those of some can be chosen
     tested = json.loads((fold / 'predictions.json').read_text())['clips']
     for clip in tested:
         score = model['scores'][0][results['clips']['name'].index(clip['clip'])]
@@ -124,8 +125,9 @@ def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, t
     # A run whose files are spoilt is one that has failed, and says how to make it anew.
     summary = (fold / 'train_summary.json').read_text()
     (fold / 'train_summary.json').write_text('{')
-    assert in_this_process(monkeypatch, path, '--seeds', 3, '--out', out, '--no-controls') == 1
+    assert in_this_process(monkeypatch, path, '--seeds', 3, '--out', out, '--no-controls', '--keep-checkpoints') == 1
     told = capsys.readouterr().err
+    assert '--keep-checkpoints: 2 runs were done without it, and their checkpoints are gone; delete ' in told
     assert f'{out}/results.json: is written anew, without unlucky, metadata only, ' in told
     error, = read_results(out / 'results.json')['models']['df-stgnn']['failed']
     assert f'{fold}/train_summary.json: no complete JSON file' in error['error'] and f'Delete {fold}, and' in error['error']

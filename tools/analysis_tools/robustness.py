@@ -57,7 +57,8 @@ SCHEMA = dict(type='object', properties=dict(
         type='array', items=dict(type='array', items=dict(type='array')), minItems=1), minItems=1,
         description='a list of conditions'), minProperties=1)),
     required=['format', 'kinds', 'baseline', 'clips', 'models'])
-RUN = dict(type='object', required=['record'], properties=dict(record=dict(type='object', required=['config'])))  # run.json
+RUN = dict(type='object', required=['record'], properties=dict(record=dict(  # run.json
+    type='object', required=['config'], properties=dict(config=dict(type='object', required=['model', 'test_dataloader'])))))
 
 
 def parse_args():
@@ -81,8 +82,8 @@ def find_runs(folder, model, seeds):
         last = notes.with_name('last_checkpoint')
         path = notes.with_name(Path(last.read_text().strip()).name) if last.is_file() else None
         if path is None or not path.is_file() or not notes.with_name('predictions.json').is_file():
-            raise ValueError(f'{notes.parent}: no checkpoint of a finished run; cross_validate.py --keep-checkpoints '
-                             'keeps it, and --seeds leaves out what is not finished.')
+            raise ValueError(f'{notes.parent}: no checkpoint of a finished run; cross_validate.py --keep-checkpoints with a '
+                             'new --out keeps it, and --seeds leaves out what is not finished.')
         runs.setdefault(notes.parts[-3], []).append((read_json(notes, RUN)['record']['config'], path))
     if not runs:
         raise ValueError(f'{folder}: runs/{model}: no runs{" of these seeds" if seeds else ""}; expected the --out of '
@@ -141,7 +142,12 @@ def measure(args):
     for name, seed, (settings, path) in track(todo, 'runs'):
         cfg = Config(settings)
         model = MODELS.build(cfg.model).to(get_device()).eval()
-        load_checkpoint(model, str(path), map_location='cpu', strict=True, logger='silent')
+        try:
+            load_checkpoint(model, str(path), map_location='cpu', strict=True, logger='silent')
+        except RuntimeError as error:
+            if 'do not match' not in str(error):
+                raise
+            raise ValueError(f'{path}: weights of another architecture than that of run.json beside it.') from None
         for place, (kind, value) in enumerate(conditions(args.kinds)):
             loader = dict(cfg.test_dataloader.to_dict(), dataset=corrupted(cfg.test_dataloader.dataset.to_dict(), kind,
                                                                            value))
