@@ -1,4 +1,4 @@
-_base_ = '../dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-nm-gait13-keypoint-2d.py'
+_base_ = '../dynstg_mamba/dynstg-mamba-small-pretrained_1xb16-joint-w64-30e_koa-nm-gait13-keypoint-2d.py'
 
 teacher = 'dynstg-mamba-large-pretrained_1xb16-joint-w64-30e_koa-nm-keypoint-2d'
 model = dict(
