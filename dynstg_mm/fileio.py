@@ -168,6 +168,22 @@ def load_pickle(path):
         raise pickle.UnpicklingError(f'{path}: not a complete pickle file ({kind}: {reason}).') from None
 
 
+def load_annotations(path, kind=ValueError):
+    """Read an annotation file, of whose clips nothing is looked at.
+
+    Args:
+        path (str | Path): As of `load_pickle`, which raises what it raises.
+        kind (type): Of the error where there is no list of annotations, a `ValueError`.
+
+    Returns:
+        dict: With `annotations`, a list that is not empty.
+    """
+    data = load_pickle(path)
+    if not isinstance(data, dict) or not isinstance(data.get('annotations'), list) or not data['annotations']:
+        raise kind(f'{path}: annotations: missing; expected a dict with split and a list of annotations.')
+    return data
+
+
 def _check_sizes(content):
     """Walk the instructions, none of which may claim more bytes than follow it, or a place far beyond the memo's end.
 

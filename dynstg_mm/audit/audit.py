@@ -5,7 +5,7 @@ from itertools import combinations, product
 import numpy as np
 
 from ..datasets.annotation import file_layout, is_name, wrong_classes
-from ..fileio import load_pickle
+from ..fileio import load_annotations
 from ..skeletons import get_layout
 from .clips import Clip, check_scale, read_clips
 from .duplicates import Copy, exact_copies, near_copies
@@ -72,9 +72,7 @@ def audit_file(path, *, layout=None, split=(), window=2.56, allow=(), progress=T
         UnknownSplit: One of `split` is not in the file.
         ValueError: The layout is wrong, or the file has no annotations.
     """
-    data, found = load_pickle(path), Findings(allow)
-    if not isinstance(data, dict) or not isinstance(data.get('annotations'), list) or not data['annotations']:
-        raise ValueError(f'{path}: annotations: missing; expected a dict with split and a list of annotations.')
+    data, found = load_annotations(path), Findings(allow)
     own = _own_layout(data, found)
     layout = get_layout(layout) if layout is not None else own
     if layout is None and data.get('layout') is None:

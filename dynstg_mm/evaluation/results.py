@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..fileio import atomic_open, load_pickle, read_json
+from ..fileio import atomic_open, load_annotations, read_json
 
 FORMAT = 'dynstg_mm results 1'
 KINDS = ('model', 'ensemble', 'control')
@@ -235,6 +235,8 @@ def _fault(results):
     if any(type(label) is not int or not 0 <= label < len(classes) for label in clips['label']):
         return f'clips.label: expected numbers from 0 to {len(classes) - 1}.'
     for name, model in models.items():
+        if any(len(curves) != len(set(clips['fold'])) for curves in model.get('curves', ())):
+            return f'models.{name}.curves: expected one for each of {len(set(clips["fold"]))} folds, empty where it failed.'
         scores = model.get('scores')
         if model['kind'] == 'ensemble':
             if not all(models.get(member, model)['kind'] != 'ensemble' for member in model.get('members') or [None]):
@@ -348,8 +350,6 @@ def choose_folds(results, folds, source):
     rows = [row for row, fold in enumerate(results['clips']['fold']) if fold in folds]
     results['clips'] = {column: [results['clips'][column][row] for row in rows] for column in COLUMNS}
     for model in results['models'].values():
-        if any(len(curves) != len(there) for curves in model.get('curves') or []):
-            del model['curves']  # nothing tells whose they are
         for field, kept in (('scores', rows), ('curves', places)):
             if model.get(field):
                 model[field] = [[values[place] for place in kept] for values in model[field]]
@@ -368,16 +368,13 @@ def rename_models(results, prefix):
 
 def read_annotations(ann_file):
     """Content of an annotation file, and its clips by name; ReportError where it is none."""
-    data = load_pickle(ann_file)
-    annotations = data.get('annotations') if isinstance(data, dict) else None
-    if not isinstance(annotations, list):
-        raise ReportError(f'{ann_file}: annotations: missing; expected a dict with split and a list of annotations.')
-    for index, clip in enumerate(annotations):
+    data = load_annotations(ann_file, ReportError)
+    for index, clip in enumerate(data['annotations']):
         fields = clip if isinstance(clip, dict) else {}
         missing = [field for field in ('frame_dir', 'keypoint', 'label', 'rate', 'total_frames') if field not in fields]
         if missing:
             raise ReportError(f'{ann_file}: clip {fields.get("frame_dir", index)}: {missing[0]}: missing.')
-    return data, {clip['frame_dir']: clip for clip in annotations}
+    return data, {clip['frame_dir']: clip for clip in data['annotations']}
 
 
 def all_folds(results, ann_file):

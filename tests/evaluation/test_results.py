@@ -154,6 +154,7 @@ def test_a_resumed_run_does_not_count_for_the_cost():
     (lambda results: results['models']['a']['scores'].pop(), 'models.a.scores: expected one list for each of 3 seeds'),
     (lambda results: results['models']['a']['scores'][0].pop(), 'models.a.scores: expected 24 clips in every seed'),
     (lambda results: results['models']['a']['scores'][0].__setitem__(0, [1]), r'models.a.scores: \[1\]; expected 3 finite numbers'),
+    (lambda results: results['models']['a'].update(curves=[[[1.]]] * 3), 'models.a.curves: expected one for each of 2 folds'),
     (lambda results: results['models']['a'].pop('scores'), 'models.a.scores: expected one list for each of 3 seeds'),
     (lambda results: results['models']['a'].update(failed=[dict(seed=0)]), 'models.a.failed.0.fold: missing; expected seed, fold'),
     (lambda results: results['models']['a'].update(curves=[['x']]), "models.a.curves.0.0: 'x'; expected array"),
@@ -199,9 +200,6 @@ def test_some_folds_are_chosen_with_all_that_is_theirs():
     assert [folds_of(results, name) for name in 'ab'] == [[seed[1:] for seed in model] for model in whole]
     assert leaking_subjects(results) == leaking != []  # of the other fold, which its model had met
     assert results['models']['a']['curves'] == [[[3., 4.]]] * 3 and results['models']['a']['failed'] == [dict(seed=2, fold=1)]
-    results['models']['a']['curves'] = [[]] * 3  # nothing tells of which fold a curve is
-    choose_folds(results, [1], 'own.json')
-    assert 'curves' not in results['models']['a']
     with pytest.raises(ReportError, match='own.json: folds 1; expected 0, 1 among them'):
         choose_folds(results, [0, 1], 'own.json')
 
