@@ -66,6 +66,7 @@ class Distiller(RecognizerGCN):
             raise ValueError(f'student: {classes} classes; the teacher has {taught}.')
         self._teacher = [teacher]  # in a list, so that it is no submodule
         self.teacher_ckpt, self._loaded = teacher_ckpt, None  # the first digits of the SHA-256 of its weights
+        self._answers = None  # of a teacher whose outputs are kept: digest of a window -> Outputs
 
     @property
     def teacher(self):
@@ -91,6 +92,10 @@ class Distiller(RecognizerGCN):
             digest.update(name.encode() + value.cpu().numpy().tobytes())
         self._loaded = digest.hexdigest()[:8]
         return data
+
+    def cache_teacher(self):
+        """Ask the teacher but once about a window, from now on, and keep what it says of it in main memory."""
+        self._answers = {}
 
     def settings(self):
         """What a stopped run must find the same when it goes on, by the fields of the config; of a teacher that is loaded."""
@@ -149,14 +154,34 @@ class Distiller(RecognizerGCN):
                 'The config has no DistillationHook (default_hooks=dict(distillation=dict(type="DistillationHook"))): '
                 'nobody has looked whether teacher and data fit.')
             self.load_teacher()
+        windows = self.teacher_windows(inputs, data_samples)
+        if self._answers is None:
+            return self._ask(windows)
+        found = [self._recall(window) for window in windows]
+        features, scores = (torch.cat([getattr(one, field) for one in found]) for field in ('features', 'scores'))
+        return Outputs(features.to(windows.device), scores.to(windows.device))
+
+    @staticmethod
+    def teacher_windows(inputs, data_samples):
+        """What the teacher sees of a batch, (windows, 1, M, T, V, C), the labelled ones first."""
         unlabelled = 'unlabelled_inputs'
         if 'teacher_inputs' in data_samples[0]:
             inputs = torch.stack([torch.as_tensor(sample.teacher_inputs) for sample in data_samples]).to(inputs)
             unlabelled = 'unlabelled_teacher_inputs'
-        inputs = join_windows(inputs, data_samples, unlabelled)
-        teacher = self.teacher.to(inputs.device)
-        features, _ = teacher.extract_feat(inputs)
+        return join_windows(inputs, data_samples, unlabelled)
+
+    def _ask(self, windows):
+        teacher = self.teacher.to(windows.device)
+        features, _ = teacher.extract_feat(windows)
         return Outputs(features.float(), teacher.cls_head(features).float())
+
+    def _recall(self, window):
+        """What the teacher says, or has said, of a window by itself: what a resumed run hears as well, to the last digit."""
+        key = hashlib.sha256(window.float().cpu().numpy().tobytes()).digest()
+        if key not in self._answers:
+            told = self._ask(window[None])
+            self._answers[key] = Outputs(told.features.cpu(), told.scores.cpu())
+        return self._answers[key]
 
 
 def read_weights(path):
@@ -296,13 +321,24 @@ def gather_clips(x):
 class DistillationHook(Hook):
     """Looks at teacher and data before training starts, and says what does not fit.
 
+    Args:
+        cache_teacher (bool): Ask the teacher but once about a window, and keep what it says of it in main memory: a window
+            takes M * C * T * V floats of its last features (of the large one and 64 frames of 25 joints 154 kB). It saves
+            the time of the teacher from the second epoch on, where the pipeline shows the same windows in every epoch.
+
     Raises:
         ValueError: The model is no `Distiller`; the teacher knows other classes, or has learnt from another part of the
             same file, so that it may have seen whom the student is tested on; a class has no clip to learn from; the
             teacher cannot see the samples, or its scores are no numbers; the heads have another number of classes than the
-            data; or a run that goes on was begun by another distiller, teacher or student, or with other data.
+            data; a run that goes on was begun by another distiller, teacher or student, or with other data; or the
+            pipeline shows other windows each time, and `cache_teacher` is on.
         FileNotFoundError: There is no such checkpoint.
     """
+
+    def __init__(self, cache_teacher=False):
+        if not isinstance(cache_teacher, bool):
+            raise ValueError(f'cache_teacher: {cache_teacher!r}; expected True or False.')
+        self.cache_teacher = cache_teacher
 
     def before_save_checkpoint(self, runner, checkpoint):
         checkpoint['distillation'] = self._model(runner).settings()
@@ -347,6 +383,9 @@ class DistillationHook(Hook):
                 raise ValueError(f'train_dataloader.dataset: no clip of class {names[lacking[0]]}; the student learns, and '
                                  'the memory holds, every class.')
         self._try(model, dataset)
+        if self.cache_teacher:
+            self._check_windows(model, dataset)
+            model.cache_teacher()
 
     @staticmethod
     def _compare(own, taught, path):
@@ -363,10 +402,24 @@ class DistillationHook(Hook):
                 raise ValueError(f'teacher_ckpt: {path}: {field} {", ".join(taught[field])}; the student has '
                                  f'{", ".join(own[field])}, and {meaning}.')
 
+    @classmethod
+    def _check_windows(cls, model, dataset):
+        """Refuse data that is drawn anew each time; several clips tell, since a random step may leave one as it is."""
+        for index in range(min(len(dataset), 16)):
+            once, again = (cls._batch_of(model, dataset, index) for _ in range(2))
+            if not torch.equal(model.teacher_windows(**once), model.teacher_windows(**again)):
+                raise ValueError('cache_teacher: the training pipeline shows other windows of '
+                                 f'{once["data_samples"][0].frame_dir} each time; expected one that draws nothing at random, '
+                                 'such as that of a test, or cache_teacher=False.')
+
     @staticmethod
-    def _try(model, dataset):
+    def _batch_of(model, dataset, index):
+        return model.data_preprocessor(pseudo_collate([dataset[index]]), training=False)
+
+    @classmethod
+    def _try(cls, model, dataset):
         """Let the teacher see one sample."""
-        batch = model.data_preprocessor(pseudo_collate([dataset[0]]), training=False)
+        batch = cls._batch_of(model, dataset, 0)
         try:
             taught = model.teach(batch['inputs'], batch['data_samples'])
         except (RuntimeError, ValueError, IndexError) as error:

@@ -236,6 +236,17 @@ def test_unlabelled_windows_are_learnt_by_what_the_teacher_says(tmp_path, kind):
         model.loss(inputs[:4], samples[:4])
 
 
+def test_a_cached_teacher_says_what_it_says_without_a_cache(tmp_path):
+    inputs, samples = batch()
+    told = distiller(tmp_path).teach(inputs, samples)
+    model = distiller(tmp_path)
+    model.cache_teacher()
+    for part in (slice(0, 3), slice(None), slice(None)):
+        again = model.teach(inputs[part], samples[part])
+        torch.testing.assert_close(again.features, told.features[part])
+        torch.testing.assert_close(again.scores, told.scores[part])
+
+
 def test_one_clip_has_no_relations_of_the_literature(tmp_path):
     assert all(value == 0 for value in distill_losses(distiller(tmp_path, 'RKD').eval(), batch(1)).values())
 

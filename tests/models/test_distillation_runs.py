@@ -88,6 +88,31 @@ def test_a_run_from_the_weights_of_another_begins_with_an_empty_memory(runner, t
     assert (run.model.distill_memory[0].norm(dim=-1) > 0.5).sum(-1).tolist() == [25] * 4
 
 
+def test_a_cached_teacher_is_asked_once_about_a_window(runner):
+    """And says the same in a run that was stopped, to the last digit."""
+    pipeline = Config.fromfile(CONFIG).test_pipeline  # 5 windows of each of the 8 clips
+    runs, seen = {}, {}
+    for name, stops in (('whole', [2]), ('parts', [1, 2])):
+        for epochs in stops:
+            run = runs[name] = runner(work=name, resume=epochs > stops[0], **{
+                'train_dataloader.dataset.pipeline': pipeline, 'default_hooks.distillation.cache_teacher': True,
+                'train_cfg.max_epochs': epochs})
+            count = seen.setdefault((name, epochs), [])
+            run.model.teacher.backbone.register_forward_hook(lambda _, inputs, __, count=count: count.append(len(inputs[0])))
+            run.train()
+    # the first clip is shown before training, to see whether the teacher is able to
+    assert {key: sum(count) for key, count in seen.items()} == {('whole', 2): 45, ('parts', 1): 45, ('parts', 2): 45}
+    for name, value in runs['whole'].model.state_dict().items():
+        torch.testing.assert_close(runs['parts'].model.state_dict()[name], value, atol=0, rtol=0, msg=name)
+
+
+def test_a_cache_of_windows_that_are_drawn_anew_is_refused(runner):
+    with pytest.raises(ValueError, match='cache_teacher: the training pipeline shows other windows of synthetic_normal.* each'):
+        runner(**{'default_hooks.distillation.cache_teacher': True}).train()
+    with pytest.raises(ValueError, match="cache_teacher: 'yes'; expected True or False"):
+        runner(**{'default_hooks.distillation.cache_teacher': 'yes'})
+
+
 @pytest.mark.parametrize('meta, options, message', [
     (dict(classes=['a', 'b', 'c', 'd']), {}, 'teacher.pth: classes a, b, c, d; the student has normal, parkinson'),
     (dict(source=['synthetic_gait.pkl', 'test']), {},
