@@ -346,4 +346,4 @@ def add_costs(results, models, fold):
     """Add what can be measured without training, of all models that are complete, in this process."""
     complete = {model.name: model.settings(fold) for model in models if is_complete(results, model.name)}
     for name, cost in measure_costs(complete).items():
-        results['models'][name]['cost'].update(cost)
+        results['models'][name].setdefault('cost', {}).update(cost)

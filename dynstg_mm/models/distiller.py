@@ -24,6 +24,10 @@ from ..ops.graph import limb_pool
 from ..skeletons import get_layout
 
 
+TWO_VIEWS = ('where the teacher sees another skeleton or other features than the student, the pipeline needs TeacherInput, '
+             "then what takes the student to its own, and PackActionInputs(algorithm_keys=('teacher_inputs', )).")
+
+
 @dataclass
 class Outputs:
     """What a network says of a batch, in float32: `features` (N, M, C, T, V) and `scores` (N, classes)."""
@@ -58,12 +62,14 @@ class Distiller(RecognizerGCN):
     """
 
     def __init__(self, teacher, teacher_ckpt, student):
-        student, teacher = recognizer_settings(student, 'student'), recognizer_settings(teacher, 'teacher')
+        student, settings = recognizer_settings(student, 'student'), recognizer_settings(teacher, 'teacher')
         super().__init__(**{key: value for key, value in student.items() if key != 'type'})
-        teacher = MODELS.build(teacher).requires_grad_(False).eval()
+        teacher = MODELS.build(settings).requires_grad_(False).eval()
         classes, taught = self.cls_head.num_classes, teacher.cls_head.num_classes
         if classes != taught:
             raise ValueError(f'student: {classes} classes; the teacher has {taught}.')
+        layouts = layout_of(student, 'student'), layout_of(settings, 'teacher')
+        self.same_skeleton = None in layouts or same_joints(*layouts)  # as far as they tell
         self._teacher = [teacher]  # in a list, so that it is no submodule
         self.teacher_ckpt, self._loaded = teacher_ckpt, None  # the first digits of the SHA-256 of its weights
         self._answers = None  # of a teacher whose outputs are kept: digest of a window -> Outputs
@@ -245,13 +251,20 @@ def recognizer_settings(model, role):
 
 
 def layout_of(model, role):
-    """The skeleton layout that the backbone in a model's settings is built for."""
+    """The skeleton layout that the backbone in a model's settings is built for; None where it tells none."""
     backbone = recognizer_settings(model, role).get('backbone') or {}
     while 'graph_cfg' not in backbone and isinstance(backbone.get('backbone'), dict):
         backbone = backbone['backbone']
-    if not backbone.get('graph_cfg'):
-        raise ValueError(f'{role}: backbone.graph_cfg: missing; relations between joints and limbs need its layout.')
-    return get_layout(backbone['graph_cfg'].get('layout', 'coco'))  # MMAction2's default
+    graph = backbone.get('graph_cfg')
+    return get_layout(graph.get('layout', 'coco')) if graph else None  # MMAction2's default
+
+
+def same_joints(ours, theirs):
+    """Whether two layouts have the same joints: by name, or unnamed and linked alike."""
+    named = not any(re.fullmatch(r'joint_\d+', name) for name in ours['joints'])
+    return list(ours['joints']) == list(theirs['joints']) and (
+        named or (sorted(map(sorted, ours['inward'])), ours['center']) == (sorted(map(sorted, theirs['inward'])),
+                                                                           theirs['center']))
 
 
 def shared_pools(student, teacher):
@@ -265,14 +278,13 @@ def shared_pools(student, teacher):
         joints of each limb that both have, and of the body, (l + 1, v).
 
     Raises:
-        ValueError: The joints differ, and no limb has the same name in both.
+        ValueError: The joints differ, and no limb has the same name in both; or one tells no layout.
     """
     ours, theirs = layout_of(student, 'student'), layout_of(teacher, 'teacher')
-    named = not any(re.fullmatch(r'joint_\d+', name) for name in ours['joints'])
-    same = list(ours['joints']) == list(theirs['joints']) and (
-        named or (sorted(map(sorted, ours['inward'])), ours['center']) == (sorted(map(sorted, theirs['inward'])),
-                                                                           theirs['center']))
-    if same:
+    for role, layout in (('student', ours), ('teacher', theirs)):
+        if layout is None:
+            raise ValueError(f'{role}: backbone.graph_cfg: missing; relations between joints and limbs need its layout.')
+    if same_joints(ours, theirs):
         pool = limb_pool(theirs, list(theirs['limbs']))
         return True, pool, pool.clone()
     # what get_layout calls the limbs of a layout without any means something else in each
@@ -408,25 +420,42 @@ class DistillationHook(Hook):
         for index in range(min(len(dataset), 16)):
             once, again = (cls._batch_of(model, dataset, index) for _ in range(2))
             if not torch.equal(model.teacher_windows(**once), model.teacher_windows(**again)):
-                raise ValueError('cache_teacher: the training pipeline shows other windows of '
-                                 f'{once["data_samples"][0].frame_dir} each time; expected one that draws nothing at random, '
-                                 'such as that of a test, or cache_teacher=False.')
+                raise ValueError(f'cache_teacher: the training pipeline shows other windows of {cls._clip(once, index)} each '
+                                 'time; expected one that draws nothing at random, such as that of a test, or '
+                                 'cache_teacher=False.')
 
     @staticmethod
     def _batch_of(model, dataset, index):
         return model.data_preprocessor(pseudo_collate([dataset[index]]), training=False)
 
+    @staticmethod
+    def _clip(batch, index):
+        """Name of the clip; MMAction2's own pipelines do not bring it."""
+        return batch['data_samples'][0].get('frame_dir', f'clip {index}')
+
     @classmethod
     def _try(cls, model, dataset):
-        """Let the teacher see one sample."""
+        """Let both networks see one sample."""
         batch = cls._batch_of(model, dataset, 0)
+        if not model.same_skeleton and 'teacher_inputs' not in batch['data_samples'][0]:
+            raise ValueError('teacher: its skeleton has other joints than the student\'s; ' + TWO_VIEWS)
+        taught = cls._see('teacher', lambda: model.teach(**batch), batch, model)
+        cls._see('student', lambda: model.extract_feat(batch['inputs'].flatten(0, 1)[:, None]), batch, model)
+        if not taught.scores.isfinite().all():
+            raise ValueError(f'teacher_ckpt: {model.teacher_ckpt}: its scores of {cls._clip(batch, 0)} are no finite '
+                             'numbers; its training has failed.')
+
+    @staticmethod
+    def _see(role, look, batch, model):
+        """What a network tells of a sample; ValueError where it cannot see it."""
+        training = model.training
+        model.eval()
         try:
-            taught = model.teach(batch['inputs'], batch['data_samples'])
+            with torch.no_grad():
+                return look()
         except (RuntimeError, ValueError, IndexError) as error:
             reason = ' '.join(str(error).split())[:200]
-            raise ValueError(f'teacher: it cannot see samples of the shape {tuple(batch["inputs"].shape)} ({reason}); '
-                             'where it has another skeleton or other features, the pipeline needs TeacherInput and '
-                             "PackActionInputs(algorithm_keys=('teacher_inputs', )).") from None
-        if not taught.scores.isfinite().all():
-            raise ValueError(f'teacher_ckpt: {model.teacher_ckpt}: its scores of {batch["data_samples"][0].frame_dir} are no '
-                             'finite numbers; its training has failed.')
+            raise ValueError(f'{role}: it cannot see samples of the shape {tuple(batch["inputs"].shape)} ({reason}); '
+                             + TWO_VIEWS) from None
+        finally:
+            model.train(training)

@@ -179,6 +179,7 @@ def test_good_rows_are_not_lost_to_another_data_file(results, run_tool, error_of
 def test_options_that_choose_nothing_are_refused(results, error_of):
     out = '--out', results / 'report'
     assert '--seeds and --folds choose from a results.json' in error_of(REPORT, f'a={results}/model', '--folds', 0, *out)
+    assert '--latency: no row tells its config' in error_of(REPORT, f'a={results}/model', '--latency', *out)
     (results / 'file').write_text('')
     assert 'file: is no folder' in error_of(REPORT, f'a={results}/model', '--out', results / 'file')
 

@@ -145,6 +145,25 @@ def test_a_teacher_that_cannot_see_the_samples_is_named(runner):
         runner(teacher=other).train()
 
 
+def test_a_student_that_cannot_see_the_samples_is_named(runner):
+    with pytest.raises(ValueError, match='student: it cannot see samples of the shape .1, 1, 1, 64, 25, 4.*TeacherInput'):
+        runner(**{'model.student.backbone.in_channels': 3}).train()
+
+
+@pytest.mark.parametrize('kind', ['CGRKD', 'LogitKD'])
+def test_a_teacher_of_another_skeleton_with_as_many_joints_is_named(runner, kind):
+    other = recognizer(16, cls_head=dict(type='GaitHead', num_classes=4, in_channels=16))
+    other['backbone'].update(in_channels=4, graph_cfg=dict(layout='nturgb+d'))
+    with pytest.raises(ValueError, match="teacher: its skeleton has other joints than the student's; .* needs TeacherInput"):
+        runner(teacher=other, **{'model.type': kind}).train()
+
+
+def test_clips_without_a_name_are_told_by_their_number(runner):
+    pipeline = [*Config.fromfile(CONFIG).train_pipeline[:-1], dict(type='PackActionInputs', meta_keys=())]
+    with pytest.raises(ValueError, match='cache_teacher: the training pipeline shows other windows of clip 0 each time'):
+        runner(**{'train_dataloader.dataset.pipeline': pipeline, 'default_hooks.distillation.cache_teacher': True}).train()
+
+
 @pytest.mark.parametrize('off', [('batch', ), ('memory', ), ('batch', 'memory')])
 def test_terms_that_are_off_leave_no_parameter_without_gradient(tmp_path, off):
     """Or distributed runs would stop at their second step."""

@@ -14,7 +14,7 @@ import dynstg_mm
 from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
 from dynstg_mm.evaluation.cost import code_version
 from dynstg_mm.evaluation.cross_validation import learning_curve, plan_runs
-from dynstg_mm.evaluation.results import is_complete, pooled, read_results
+from dynstg_mm.evaluation.results import is_complete, pooled, read_results, write_results
 from dynstg_mm.evaluation.runs import (CrossValidationError, Launcher, Model, Run, first_difference, how_it_ended,
                                        settle_old_runs)
 from dynstg_mm.fileio import dump_pickle
@@ -121,6 +121,14 @@ def test_it_is_stopped_goes_on_names_what_fails_and_skips_what_is_done(config, t
               'Errors by subject', 'Learning curves', 'Cost', 'Metadata control', 'Versions', 'Commands']
     places = [page.index(f'<h2>{title}</h2>') for title in titles]
     assert places == sorted(places)
+
+    # Latency that another machine had is measured anew.
+    model['cost'].update(latency_ms=1e9, seconds=5.)
+    write_results(results, tmp_path / 'elsewhere.json')
+    run_tool(ROOT / 'tools/analysis_tools/report.py', tmp_path / 'elsewhere.json', '--latency', '--save-results',
+             tmp_path / 'here.json', '--out', tmp_path / 'report')
+    cost = read_results(tmp_path / 'here.json')['models']['df-stgnn']['cost']
+    assert 0 < cost['latency_ms'] < 1e6 and cost['seconds'] == 5 and cost['parameters'] == model['cost']['parameters']
 
     # A run whose files are spoilt is one that has failed, and says how to make it anew.
     summary = (fold / 'train_summary.json').read_text()

@@ -50,7 +50,7 @@ def test_wrong_input_is_one_clear_line(distilled, tmp_path, error_of):
     assert 'nowhere.pth: no such checkpoint' in error_of(TOOL, CONFIG, tmp_path / 'nowhere.pth', *out)
     torch.save([1, 2], tmp_path / 'list.pth')
     assert 'list.pth: state_dict: missing' in error_of(TOOL, CONFIG, tmp_path / 'list.pth', *out)
-    assert '--out: small; expected a .pth file' in error_of(TOOL, CONFIG, distilled, '--out', 'small')
+    assert '--out: small; expected a path such as small.pth' in error_of(TOOL, CONFIG, distilled, '--out', 'small')
     assert 'default_runtime.py: model: missing' in error_of(TOOL, 'configs/_base_/default_runtime.py', distilled, *out)
     assert 'none.py: no such config' in error_of(TOOL, 'none.py', distilled, *out)
     assert 'of another architecture' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options',

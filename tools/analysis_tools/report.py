@@ -22,11 +22,13 @@ from pathlib import Path
 
 from dynstg_mm.cli import add_ensemble_arguments, one_line_errors
 from dynstg_mm.evaluation.controls import add_controls
-from dynstg_mm.evaluation.cross_validation import shown_command
+from dynstg_mm.evaluation.cross_validation import add_costs, quiet, shown_command
 from dynstg_mm.evaluation.page import write_report
 from dynstg_mm.evaluation.results import (ReportError, add_ensembles, all_folds, choose_folds, choose_models, choose_seeds,
                                           is_complete, merge, name_ensembles, read_results, rename_models,
                                           results_of_folder, write_results)
+from dynstg_mm.evaluation.runs import Model
+from mmaction.utils import register_all_modules
 
 
 def main():
@@ -44,6 +46,8 @@ def main():
                         help='one more table: the models of these results.json side by side, such as '
                         'by-subject=work_dirs/msnd/results.json by-clip=work_dirs/msnd-by-clip/results.json')
     parser.add_argument('--out', required=True, help='folder for results.md, results.html and results.png')
+    parser.add_argument('--latency', action='store_true',
+                        help='measure the latency of all networks anew, in turn, where rows come from several machines')
     parser.add_argument('--save-results', metavar='FILE', help='write all of them as one results.json, too')
     with one_line_errors():
         report(parser.parse_args())
@@ -70,6 +74,8 @@ def report(args):
     single = [name for name, model in results['models'].items() if model['kind'] != 'ensemble']
     add_ensembles(results, name_ensembles(single, args.ensemble, args.seed_ensemble, results['seeds'],
                                           taken=results['models']))
+    if args.latency:
+        measure_latency(results)
     complete = [name for name in results['models'] if is_complete(results, name)]
     if args.baseline not in [None, *complete]:
         there = ', '.join(complete) or 'models with all scores, of which there is none'
@@ -83,6 +89,17 @@ def report(args):
     out.mkdir(parents=True, exist_ok=True)
     names = write_report(results, out, args.baseline, beside)
     print(f'{out}: {", ".join(names)}')
+
+
+def measure_latency(results):
+    """Of all networks, by their configs and data; of an ensemble and a control there is none."""
+    register_all_modules(init_default_scope=True)
+    models = [Model(name, model['config'], tuple(model.get('options', ()))) for name, model in results['models'].items()
+              if model.get('config')]
+    if not models:
+        raise ReportError('--latency: no row tells its config; expected results of tools/cross_validate.py.')
+    with quiet():
+        add_costs(results, models, results['clips']['fold'][0])
 
 
 def read(text, args):

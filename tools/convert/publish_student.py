@@ -16,7 +16,7 @@ import torch
 
 from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors, read_config
 from dynstg_mm.fileio import atomic_open
-from dynstg_mm.models.distiller import read_weights
+from dynstg_mm.models.distiller import read_weights, recognizer_settings
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 
@@ -35,12 +35,11 @@ def main():
 def publish(args):
     register_all_modules(init_default_scope=True)
     if Path(args.out).suffix != '.pth':
-        raise ValueError(f'--out: {args.out}; expected a .pth file.')
+        raise ValueError(f'--out: {args.out}; expected a path such as small.pth.')
     settings = merge_cfg_options(read_config(args.config), args.cfg_options).get('model')
     if not settings:
         raise ValueError(f'{args.config}: model: missing; expected the config of a distiller or of a recognizer.')
-    student = settings.get('student') or settings
-    student = MODELS.build(read_config(student).get('model') if isinstance(student, str) else student)
+    student = MODELS.build(recognizer_settings(settings.student, 'student') if settings.get('student') else settings)
     weights, data = read_weights(args.checkpoint)
     try:
         student.load_state_dict(weights)
