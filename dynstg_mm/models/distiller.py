@@ -340,10 +340,10 @@ class DistillationHook(Hook):
 
     Raises:
         ValueError: The model is no `Distiller`; the teacher knows other classes, or has learnt from another part of the
-            same file, so that it may have seen whom the student is tested on; a class has no clip to learn from; the
-            teacher cannot see the samples, or its scores are no numbers; the heads have another number of classes than the
-            data; a run that goes on was begun by another distiller, teacher or student, or with other data; or the
-            pipeline shows other windows each time, and `cache_teacher` is on.
+            same file, so that it may have seen whom the student is tested on; a class has no clip to learn from; one of the
+            two cannot see the samples, or the teacher, of other joints, is shown the student's; its scores are no numbers;
+            the heads have another number of classes than the data; a run that goes on was begun by another distiller,
+            teacher or student, or with other data; or the pipeline shows other windows each time, and `cache_teacher` is on.
         FileNotFoundError: There is no such checkpoint.
     """
 
