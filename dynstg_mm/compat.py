@@ -36,6 +36,7 @@ def apply():
     _package_lookup_without_pkg_resources()
     _import_mmaction_with_newer_mmcv()
     _stand_in_for_missing_drn()
+    _leave_out_vindlu_with_newer_transformers()
     _load_checkpoints_by_allow_list()
     _write_files_whole()
     _distribute_on_cpu()
@@ -144,6 +145,32 @@ def _stand_in_for_missing_drn():
     package.__path__ = []
     module.DRN = DRN
     sys.modules.update({name: package, f'{name}.drn': module})
+
+
+def _leave_out_vindlu_with_newer_transformers():
+    """A transformers from 4.56 on lacks what VindLU imports, and with VindLU all of `mmaction.models` fails (no issue
+    upstream; seen with transformers 5.17).
+
+    Does nothing without transformers, or with one that has it. Its file is read, not imported, which would take seconds.
+    """
+    from mmaction.utils import dependency
+    spec = importlib.util.find_spec('transformers') if dependency.WITH_MULTIMODAL else None
+    if spec is None:
+        return
+    source = Path(spec.origin).with_name('modeling_utils.py').read_text(encoding='utf-8')
+    needed = ('apply_chunking_to_forward', 'find_pruneable_heads_and_indices', 'prune_linear_layer')
+    missing = [name for name in needed if name not in source]
+    if not missing:
+        return
+
+    def stand_in(names, registry):
+        for name in names:
+            def refuse(*args, name=name, **kwargs):
+                raise ImportError(f'{name} needs {", ".join(missing)} of transformers.modeling_utils, not found here. '
+                                  'Type:  pip install "transformers>=4.28,<4.56"')
+            registry.register_module(name=name, module=refuse)
+
+    dependency.WITH_MULTIMODAL, dependency.register_multimodal_placeholder = False, stand_in
 
 
 def _import_mmaction_with_newer_mmcv():

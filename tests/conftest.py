@@ -69,12 +69,13 @@ def annotation_file(sample, tmp_path):
 def run_tool():
     """Run a script of the project in a process of its own; returns the finished process, output as text.
 
-    The process is forked off this one, which saves the seconds that the imports take; `fresh=True` starts a new one.
+    The process is forked off this one, which saves the seconds that the imports take; `fresh=True` starts a new one, and
+    so does a GPU in use here, which no fork may touch.
     """
 
     def run(*arguments, fresh=False):
         arguments = list(map(str, arguments))
-        if fresh or sys.platform != 'linux':
+        if fresh or sys.platform != 'linux' or torch.cuda.is_initialized():
             environment = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT))
             return subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=240)

@@ -82,6 +82,26 @@ def test_own_drn_is_left_alone(tmp_path):
     assert done.stdout.strip().endswith('False'), done.stdout
 
 
+@pytest.mark.parametrize('missing', [True, False])
+def test_vindlu_is_left_out_beside_a_newer_transformers(tmp_path, missing):
+    """MMAction2 takes any distribution of that name for one that it can import from."""
+    package, record = tmp_path / 'transformers', tmp_path / 'transformers-5.17.0.dist-info'
+    for folder in (package, record):
+        folder.mkdir()
+    (record / 'METADATA').write_text('Metadata-Version: 2.1\nName: transformers\nVersion: 5.17.0\n')
+    (package / '__init__.py').write_text('')
+    names = ['apply_chunking_to_forward', 'find_pruneable_heads_and_indices', 'prune_linear_layer'][missing:]
+    (package / 'modeling_utils.py').write_text(f'from .pytorch_utils import {", ".join(names)}')
+    done = python('import dynstg_mm\n'
+                  'from mmaction.registry import MODELS\n'
+                  'print(MODELS.get("STGCN"))\n'
+                  'MODELS.build(dict(type="VindLUVQA"))', PYTHONPATH=str(tmp_path))
+    if missing:
+        assert 'STGCN' in done.stdout and 'VindLUVQA needs apply_chunking_to_forward of' in done.stdout
+    else:  # nothing of it is touched: MMAction2 imports, and fails on what this stand-in of ours lacks
+        assert "No module named 'transformers.models'" in done.stdout
+
+
 def test_checkpoint_with_logs_and_scalars_loads(tmp_path):
     history = HistoryBuffer()
     history.update(0.5)

@@ -95,7 +95,7 @@ def _scan_mamba(u, delta, A, B, C, D, z, bias, softplus):
     joints = u.shape[1]
     u, delta, B, C, z = (value if value is None else rearrange(value, 'b v c t -> (b v) c t').to(u.dtype).contiguous()
                          for value in (u, delta, B, C, z))
-    A, D, bias = (value if value is None else value.float() for value in (A, D, bias))
+    A, D, bias = (value if value is None else value.float().contiguous() for value in (A, D, bias))
     return rearrange(selective_scan_fn(u, delta, A, B, C, D, z, bias, softplus), '(b v) d t -> b v d t', v=joints)
 
 

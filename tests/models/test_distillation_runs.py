@@ -1,5 +1,6 @@
 """Distillation in whole runs: what is checked before one starts, how it goes on after a stop, and in two processes."""
 import copy
+import os
 import subprocess
 import sys
 
@@ -194,7 +195,8 @@ def test_two_processes_learn_what_one_does_from_the_whole_batch(tmp_path):
     distiller(tmp_path)
     steps(0, 1, tmp_path)
     subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2', '-m',
-                    'tests.models.distillation', str(tmp_path)], cwd=ROOT, check=True)  # which torchrun is
+                    'tests.models.distillation', str(tmp_path)], cwd=ROOT, check=True,  # which torchrun is
+                   env=dict(os.environ, CUDA_VISIBLE_DEVICES=''))
     whole, *parts = (torch.load(tmp_path / name, weights_only=True) for name in (
         '0_of_1.pt', '0_of_2.pt', '1_of_2.pt'))
     for step in (0, 1):

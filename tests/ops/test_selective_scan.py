@@ -78,7 +78,7 @@ def test_many_joints_and_vectors_side_by_side():
 
 @pytest.mark.parametrize('n', [1, 16])
 def test_state_sizes(backend, n):
-    assert_as_good_as_the_reference(backend, b=1, n=n, d=18)
+    assert_as_good_as_the_reference(backend, b=1, n=n, d=18, draws=3 if backend == 'triton' and not GPU else 12)
 
 
 def test_backwards_is_forwards_on_flipped_time():

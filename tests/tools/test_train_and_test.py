@@ -78,7 +78,7 @@ def test_two_processes_on_the_cpu(tmp_path):
                      'cls_head=dict(in_channels=16))')
     with DefaultScope.overwrite_default_scope('mmaction'):
         torch.save(dict(state_dict=MODELS.build(Config.fromfile(small).model).state_dict()), teacher)
-    environment = dict(os.environ, OMP_NUM_THREADS='1', PORT='29711',
+    environment = dict(os.environ, OMP_NUM_THREADS='1', PORT='29711', CUDA_VISIBLE_DEVICES='',
                        PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}')
     options = ['--work-dir', tmp_path, '--cfg-options', *(option.replace('model.', 'model.student.') for option in TINY),
                f'train_dataloader.dataset.indices={list(range(0, 112, 7))}'.replace(' ', ''), 'train_cfg.max_epochs=1',
