@@ -91,7 +91,7 @@ class Bench:
             raise ValueError(f'--device: {args.device}; torch sees no GPU here.')
         self.device, self.kind = torch.device(args.device), getattr(torch, args.dtype)
         if self.device.type == 'cuda':
-            torch.cuda.set_device(self.device)
+            torch.cuda.set_device(self.device.index or 0)
 
     def build(self, name, layout):
         """Recognizer of that name for a layout: four classes, x, y and confidence."""
