@@ -1,4 +1,6 @@
 """Depthwise filters along time, one kernel for all frames or one for each."""
+import functools
+
 import torch
 import torch.nn.functional as F
 
@@ -16,7 +18,8 @@ def temporal_filter(x, kernel, offsets, stride=1, bias=None, silu=False, *, back
         stride (int): Temporal stride.
         bias (Tensor, optional): Added to the result, (c,).
         silu (bool): Apply SiLU to the result.
-        backend (str): 'numba' (compiled, CPU, float32), 'ref' (`temporal_filter_ref`, anywhere) or 'auto'.
+        backend (str): 'numba' (compiled, CPU, float32), 'torch' (anywhere), 'ref' (`temporal_filter_ref`), or 'auto',
+            which is 'numba' where that runs, else 'torch'.
 
     Returns:
         Tensor: (b, t', v, c).
@@ -26,14 +29,16 @@ def temporal_filter(x, kernel, offsets, stride=1, bias=None, silu=False, *, back
     """
     compiled = x.device.type == 'cpu' and x.dtype != torch.float64
     if backend == 'auto':
-        backend = 'numba' if compiled else 'ref'
+        backend = 'numba' if compiled else 'torch'
     if backend == 'ref':
         return temporal_filter_ref(x, kernel, offsets, stride, bias, silu)
-    if backend != 'numba':
-        raise ValueError(f'backend: {backend!r}; expected one of auto, numba, ref.')
-    if not compiled:
+    if backend not in ('numba', 'torch'):
+        raise ValueError(f'backend: {backend!r}; expected one of auto, numba, torch, ref.')
+    if backend == 'numba' and not compiled:
         raise ValueError(f'backend: numba computes in float32 on the CPU; x is {x.dtype} on {x.device}.')
     offsets = _check(x, kernel, offsets, stride, bias)
+    if backend == 'torch':
+        return _filter_torch(x, kernel, offsets, stride, bias, silu)
     from .filter_numba import depthwise
     kernel = kernel[None, None] if kernel.dim() == 2 else kernel
     bias = bias if bias is None else bias.float()
@@ -52,7 +57,28 @@ def temporal_filter_ref(x, kernel, offsets, stride=1, bias=None, silu=False):
         padded = F.pad(part, (0, 0, 0, 0, before, after))
         branches.append(sum(weight[..., j, :].unsqueeze(-2) * padded[:, before + tap:before + tap + span:stride]
                             for j, tap in enumerate(taps)))
-    y = torch.cat(branches, -1)
+    return _activate(torch.cat(branches, -1), bias, silu)
+
+
+def _filter_torch(x, kernel, offsets, stride, bias, silu):
+    """All taps of all branches in one product of windows and kernels: a GPU waits for the number of operations."""
+    first, last = min(0, *map(min, offsets)), max(0, *map(max, offsets))
+    windows = F.pad(x, (0, 0, 0, 0, -first, last)).unfold(1, last - first + 1, stride)  # (b, t', v, c, window), a view
+    places = _places(offsets, first, last, x.shape[-1], x.dtype, x.device)
+    kernel = (kernel.to(x.dtype).unsqueeze(-3) * places).sum(-2).transpose(-1, -2)  # (c, window), and each frame's
+    return _activate((windows * kernel.unsqueeze(-3)).sum(-1), bias, silu)
+
+
+@functools.lru_cache(64)
+def _places(offsets, first, last, channels, dtype, device):
+    """Where in a window each tap of a channel lies, (window, j, c), 1 there and 0 elsewhere."""
+    with torch.inference_mode(False):  # kept for training, too
+        window = torch.arange(first, last + 1).view(-1, 1, 1)
+        taps = torch.tensor(offsets).repeat_interleave(torch.tensor(branch_sizes(channels, len(offsets))), 0).T
+        return (window == taps).to(device, dtype)
+
+
+def _activate(y, bias, silu):
     y = y if bias is None else y + bias.to(y.dtype)
     return F.silu(y) if silu else y
 

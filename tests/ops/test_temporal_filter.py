@@ -1,3 +1,5 @@
+import functools
+
 import pytest
 import torch
 
@@ -13,19 +15,25 @@ def run(filtered, x, kernel, offsets, stride=1, bias=None, silu=False):
     return y.detach(), *(value.grad for value in values)
 
 
+@pytest.fixture(params=['numba', 'torch'])
+def filtered(request):
+    return functools.partial(temporal_filter, backend=request.param)
+
+
+@pytest.mark.parametrize('offsets', [BRANCHES, ((1, 2, 3), ), ((-3, -2, -1), )])
 @pytest.mark.parametrize('frames, stride', [(1, 1), (9, 1), (9, 2), (64, 2)])
 @pytest.mark.parametrize('per_frame', [True, False])
-def test_outputs_and_gradients_match_the_reference(frames, stride, per_frame):
+def test_outputs_and_gradients_match_the_reference(filtered, offsets, frames, stride, per_frame):
     x = torch.randn(3, frames, 5, 8)
     kernel = torch.randn(3, -(-frames // stride), 3, 8) if per_frame else torch.randn(3, 8)
-    for fast, plain in zip(run(temporal_filter, x, kernel, BRANCHES, stride),
-                           run(temporal_filter_ref, x, kernel, BRANCHES, stride)):
+    for fast, plain in zip(run(filtered, x, kernel, offsets, stride),
+                           run(temporal_filter_ref, x, kernel, offsets, stride)):
         torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-4)
 
 
-def test_bias_and_silu():
+def test_bias_and_silu(filtered):
     x, kernel, bias = torch.randn(3, 9, 5, 8), torch.randn(3, 8), torch.randn(8)
-    for fast, plain in zip(run(temporal_filter, x, kernel, BRANCHES, 2, bias, True),
+    for fast, plain in zip(run(filtered, x, kernel, BRANCHES, 2, bias, True),
                            run(temporal_filter_ref, x, kernel, BRANCHES, 2, bias, True)):
         torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-4)
     expected = torch.nn.functional.silu(temporal_filter_ref(x, kernel, BRANCHES) + bias)
@@ -51,9 +59,9 @@ def test_threads_share_the_work(three_threads, shape):
 
 
 @pytest.mark.parametrize('clips, frames', [(0, 9), (2, 1)])
-def test_few_or_no_clips(clips, frames):
+def test_few_or_no_clips(filtered, clips, frames):
     x = torch.randn(clips, frames, 3, 8, requires_grad=True)
-    y = temporal_filter(x, torch.randn(clips, frames, 3, 8), BRANCHES)
+    y = filtered(x, torch.randn(clips, frames, 3, 8), BRANCHES)
     y.sum().backward()
     assert y.shape == x.shape == x.grad.shape
 
@@ -61,7 +69,16 @@ def test_few_or_no_clips(clips, frames):
 def test_types():
     x, kernel = torch.randn(2, 10, 3, 4), torch.randn(3, 4)
     assert temporal_filter(x.double(), kernel, BRANCHES).dtype == torch.float64
-    assert temporal_filter(x.bfloat16(), kernel, BRANCHES).dtype == torch.bfloat16
+    for backend in ('numba', 'torch'):
+        assert temporal_filter(x.bfloat16(), kernel, BRANCHES, backend=backend).dtype == torch.bfloat16
+
+
+def test_what_a_look_has_left_behind_serves_training():
+    x, kernel = torch.randn(2, 10, 3, 6), torch.randn(3, 6, requires_grad=True)
+    with torch.inference_mode():
+        temporal_filter(x, kernel, BRANCHES, backend='torch')
+    temporal_filter(x, kernel, BRANCHES, backend='torch').sum().backward()
+    assert kernel.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize('shape', [(2, 4), (3, 5), (2, 9, 3, 4)])
