@@ -46,11 +46,15 @@ def runner(tmp_path, monkeypatch):
     return build
 
 
-def test_a_resumed_run_is_the_run_that_was_never_stopped(runner, tmp_path):
-    whole = runner(work='whole')
+@pytest.mark.parametrize('wrapper', [
+    {},
+    pytest.param({'optim_wrapper.type': 'AmpOptimWrapper', 'optim_wrapper.dtype': 'bfloat16'},
+                 marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='mixed precision needs a GPU'))])
+def test_a_resumed_run_is_the_run_that_was_never_stopped(runner, tmp_path, wrapper):
+    whole = runner(work='whole', **wrapper)
     whole.train()
-    runner(work='parts', **{'train_cfg.max_epochs': 1}).train()
-    parts = runner(work='parts', resume=True)
+    runner(work='parts', **{'train_cfg.max_epochs': 1}, **wrapper).train()
+    parts = runner(work='parts', resume=True, **wrapper)
     parts.train()
     assert parts.epoch == 2 and (parts.model.distill_filled > 0).all()
     for name, value in whole.model.state_dict().items():
