@@ -154,10 +154,11 @@ def _leave_out_vindlu_with_newer_transformers():
     Does nothing without transformers, or with one that has it. Its file is read, not imported, which would take seconds.
     """
     from mmaction.utils import dependency
-    spec = importlib.util.find_spec('transformers') if dependency.WITH_MULTIMODAL else None
-    if spec is None:
+    folder = _module_folder('transformers') if dependency.WITH_MULTIMODAL else None
+    if folder is None:
         return
-    source = Path(spec.origin).with_name('modeling_utils.py').read_text(encoding='utf-8')
+    file = Path(folder, 'modeling_utils.py')
+    source = file.read_text(encoding='utf-8') if file.is_file() else ''
     needed = ('apply_chunking_to_forward', 'find_pruneable_heads_and_indices', 'prune_linear_layer')
     missing = [name for name in needed if name not in source]
     if not missing:

@@ -1,6 +1,8 @@
 """What the READMEs and metafiles say of results is what the kept results.json files hold."""
+import json
 import re
 import runpy
+import shlex
 from types import SimpleNamespace
 
 import pytest
@@ -63,6 +65,15 @@ def test_readme_tells_what_was_measured(path):
     part = re.search(rf'\n#+ [^\n]*\n(?:(?!\n## ).)*{re.escape(path.name)}(.*?)(?=\n##|\Z)', text, re.S)[1] + '\n'
     baseline = re.search(r'^\| model \| accuracy - (\S+) ', part, re.M)[1]
     assert table(result_rows(results)) in part and table(difference_rows(results, baseline)) in part
+
+
+@pytest.mark.parametrize('path', sorted(ROOT.glob('configs/*/results/*.json')), ids=lambda path: f'{path.parts[-3]}-{path.stem}')
+def test_origin_is_told_once_and_can_be_typed_anywhere(path):
+    results = json.loads(path.read_text())
+    commands = results['command'].splitlines()
+    for parts in (commands, *(version.split(' or ') for version in results['versions'].values())):
+        assert len(set(parts)) == len(parts)
+    assert not [part for command in commands for part in shlex.split(command) if re.search('(^|=)/', part)]
 
 
 def test_readme_tells_how_robust_the_models_are():

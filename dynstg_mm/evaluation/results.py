@@ -298,14 +298,18 @@ def merge(results, other, source):
 
 
 def merge_origin(results, other):
-    """Keep the versions and the commands that both are from, in place."""
+    """Keep the versions and the commands that both are from, each once, in place."""
     for package, version in other.get('versions', {}).items():
-        known = results.setdefault('versions', {}).setdefault(package, version)
-        if version not in known.split(' or '):
-            results['versions'][package] = f'{known} or {version}'
-    commands = [part['command'] for part in (results, other) if part.get('command')]
+        known = results.setdefault('versions', {}).get(package)
+        results['versions'][package] = _united(known, version, ' or ')
+    commands = _united(results.get('command'), other.get('command'), '\n')
     if commands:
-        results['command'] = '\n'.join(dict.fromkeys(commands))
+        results['command'] = commands
+
+
+def _united(first, second, separator):
+    """What two texts list, each once."""
+    return separator.join(dict.fromkeys(part for text in (first, second) if text for part in text.split(separator)))
 
 
 def choose_seeds(results, seeds, source):

@@ -220,7 +220,7 @@ def test_further_seeds_are_put_together():
         return copy
 
     results = dict(part(0), command='first', versions=dict(numpy='2', torch='2.1'))
-    more = dict(part(2, 1), command='second', leaking=['p1'], versions=dict(numpy='2', torch='2.2'))
+    more = dict(part(2, 1), command='first\nsecond', leaking=['p1'], versions=dict(numpy='2', torch='2.1 or 2.2'))
     merge(results, more, 'more.json')
     assert results == dict(part(0, 2, 1), command='first\nsecond', leaking=['p1'],
                            versions=dict(numpy='2', torch='2.1 or 2.2'))

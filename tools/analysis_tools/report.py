@@ -25,8 +25,8 @@ from dynstg_mm.evaluation.controls import add_controls
 from dynstg_mm.evaluation.cross_validation import add_costs, quiet, shown_command
 from dynstg_mm.evaluation.page import write_report
 from dynstg_mm.evaluation.results import (ReportError, add_ensembles, all_folds, choose_folds, choose_models, choose_seeds,
-                                          is_complete, merge, name_ensembles, read_results, rename_models,
-                                          results_of_folder, write_results)
+                                          is_complete, merge, merge_origin, name_ensembles, read_results,
+                                          rename_models, results_of_folder, write_results)
 from dynstg_mm.evaluation.runs import Model
 from mmaction.utils import register_all_modules
 
@@ -81,8 +81,7 @@ def report(args):
         there = ', '.join(complete) or 'models with all scores, of which there is none'
         raise ReportError(f'--baseline: {args.baseline!r}; expected one of {there}.')
     if args.save_results:
-        call = shown_command([sys.executable, *sys.argv])
-        results['command'] = '\n'.join(filter(None, [results.get('command'), call]))
+        merge_origin(results, dict(command=shown_command([sys.executable, *sys.argv])))
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
         write_results(results, args.save_results)
     out = Path(args.out)
