@@ -12,7 +12,6 @@ import sys
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 from torch import distributed
-from yaml import YAMLError
 
 from mmaction.registry import DATASETS, RUNNERS
 
@@ -102,6 +101,8 @@ def merge_cfg_options(cfg, options):
         cfg.merge_from_dict(options)
         if 'fold' in options:
             _set_fold(cfg, options['fold'])
+    if not isinstance(cfg.get('model') or {}, dict):
+        raise ValueError(f'{cfg.filename}: model: {cfg.model!r}; expected a dict.')
     return cfg
 
 
@@ -148,7 +149,7 @@ def read_config(path):
         return Config.fromfile(path)
     except SyntaxError as error:
         raise ValueError(f'{path}: no Python file ({error}).') from None
-    except (OSError, RuntimeError, ValueError, AttributeError, YAMLError) as error:  # another kind of file, or no config
+    except Exception as error:  # another kind of file, no config, or Python that fails as it likes
         raise ValueError(f'{path}: no config file ({error or type(error).__name__}).') from None
 
 

@@ -571,15 +571,17 @@ class UnlabelledWindows(BaseTransform):
     Args:
         dataset (dict): Data set of the walks; its pipeline makes one window a sample, as the labelled ones are, and ends
             with `PackActionInputs`. Labels that it may have are not read.
-        num_windows (int): Windows for each sample, each of a walk drawn by chance.
+        num_windows (int): Windows for each sample, each of a walk drawn by chance; 0 switches them off.
     """
 
     def __init__(self, dataset, num_windows=1):
-        if isinstance(num_windows, bool) or not isinstance(num_windows, int) or num_windows < 1:
-            raise ValueError(f'num_windows: {num_windows!r}; expected a number of at least 1.')
+        if isinstance(num_windows, bool) or not isinstance(num_windows, int) or num_windows < 0:
+            raise ValueError(f'num_windows: {num_windows!r}; expected a whole number from 0.')
         self.dataset, self.num_windows = DATASETS.build(dataset), num_windows
 
     def transform(self, results):
+        if not self.num_windows:
+            return results
         drawn = [self.dataset[index] for index in np.random.randint(len(self.dataset), size=self.num_windows)]
         results['unlabelled_inputs'] = np.concatenate([sample['inputs'].numpy() for sample in drawn])
         if 'teacher_inputs' in drawn[0]['data_samples']:

@@ -51,9 +51,12 @@ class CGRKD(Distiller):
         self.weights = dict(logit=logit_weight, batch=batch_weight, memory=memory_weight)
         self.logit_temperature, self.temperature, self.pairwise = logit_temperature, temperature, pairwise
         if not batch_weight and not memory_weight:
+            node_kinds(nodes, KINDS)
             return  # without relations no projection, which would be a parameter without a gradient
         same = self.share_graph(student, teacher, joints=False)
         self.kinds = node_kinds(nodes, KINDS if same else KINDS[1:])
+        if not memory_weight:
+            return
         width, classes = self.distill_projection.out_features, self.cls_head.num_classes
         self.register_buffer('distill_memory', torch.zeros(len(self.kinds), classes, memory_size, width))
         self.register_buffer('distill_filled', torch.zeros(len(self.kinds), classes, dtype=torch.long))

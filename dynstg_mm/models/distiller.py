@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import HOOKS, MODELS
 
+from ..datasets.transforms import UnlabelledWindows
 from ..hooks import check_classes
 from ..ops.graph import limb_pool
 from ..skeletons import get_layout
@@ -154,12 +155,10 @@ class Distiller(RecognizerGCN):
 
     @torch.no_grad()
     def teach(self, inputs, data_samples):
-        """The teacher's `Outputs` of a batch, the labelled windows first."""
+        """The teacher's `Outputs` of a batch, the labelled windows first; ValueError before `load_teacher` was called."""
         if not self._loaded:
-            MMLogger.get_current_instance().warning(
-                'The config has no DistillationHook (default_hooks=dict(distillation=dict(type="DistillationHook"))): '
-                'nobody has looked whether teacher and data fit.')
-            self.load_teacher()
+            raise ValueError('default_hooks: no DistillationHook (default_hooks=dict(distillation=dict('
+                             "type='DistillationHook'))), which loads the teacher once it has looked whether it fits the data.")
         windows = self.teacher_windows(inputs, data_samples)
         if self._answers is None:
             return self._ask(windows)
@@ -198,19 +197,20 @@ def read_weights(path):
     """
     try:
         checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, KeyError, ImportError, pickle.UnpicklingError) as error:  # also of addresses, s3://...
         reason = ' '.join(str(error).split())
         raise ValueError(reason if path in reason else f'{path}: {reason}') from None
     weights, meta = ((checkpoint.get(key) if isinstance(checkpoint, dict) else None) for key in ('state_dict', 'meta'))
-    if not isinstance(weights, dict) or not weights:
+    if not isinstance(weights, dict) or not weights or not all(isinstance(name, str) for name in weights):
         raise ValueError(f'{path}: state_dict: missing; expected a checkpoint of MMEngine.')
     return {name: value for name, value in weights.items() if not name.startswith('distill_')}, _data_of(meta)
 
 
 def _data_of(meta):
-    """What the `meta` of a checkpoint tells of its training data, a dict."""
+    """What the `meta` of a checkpoint tells of its training data: lists of names, a dict."""
     data = meta.get('dataset_meta') if isinstance(meta, dict) else None
-    return data if isinstance(data, dict) else {}
+    return {field: value for field, value in (data if isinstance(data, dict) else {}).items()
+            if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)}
 
 
 def join_windows(inputs, data_samples, field):
@@ -238,7 +238,10 @@ def recognizer_settings(model, role):
     if isinstance(model, str):
         if not os.path.isfile(model):
             raise FileNotFoundError(f'{role}: {model}: no such config file.')
-        model = Config.fromfile(model).get('model')
+        try:
+            model = Config.fromfile(model).get('model')
+        except Exception as error:  # a config is Python, and fails as it likes
+            raise ValueError(f'{role}: {model}: no config file ({error or type(error).__name__}).') from None
     kind = model.get('type') if isinstance(model, dict) else type(model).__name__
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     if not isinstance(found, type) or not issubclass(found, RecognizerGCN) or issubclass(found, Distiller):
@@ -439,11 +442,27 @@ class DistillationHook(Hook):
         batch = cls._batch_of(model, dataset, 0)
         if not model.same_skeleton and 'teacher_inputs' not in batch['data_samples'][0]:
             raise ValueError('teacher: its skeleton has other joints than the student\'s; ' + TWO_VIEWS)
+        cls._check_walks(model, dataset, batch)
         taught = cls._see('teacher', lambda: model.teach(**batch), batch, model)
         cls._see('student', lambda: model.extract_feat(batch['inputs'].flatten(0, 1)[:, None]), batch, model)
         if not taught.scores.isfinite().all():
             raise ValueError(f'teacher_ckpt: {model.teacher_ckpt}: its scores of {cls._clip(batch, 0)} are no finite '
                              'numbers; its training has failed.')
+
+    @staticmethod
+    def _check_walks(model, dataset, batch):
+        """Refuse windows without labels that reach one network only, or none: a key that is not packed is lost unsaid."""
+        while not hasattr(dataset, 'pipeline') and hasattr(dataset, 'dataset'):  # of a RepeatDataset
+            dataset = dataset.dataset
+        steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+        sample, own = batch['data_samples'][0], 'teacher_inputs' in batch['data_samples'][0]
+        keys = ['unlabelled_inputs', *(['unlabelled_teacher_inputs'] if own else [])]
+        there = {key: len(sample.get(key, ())) for key in keys}
+        wanted = any(isinstance(step, UnlabelledWindows) and step.num_windows for step in steps)
+        if len({*there.values()}) > 1 or wanted and not all(there.values()):
+            raise ValueError(f'train_dataloader.dataset.pipeline: windows without labels: {there}; expected as many of each, '
+                             f'by PackActionInputs(algorithm_keys=(..., {", ".join(map(repr, keys))})) after '
+                             f'UnlabelledWindows' + (', whose own pipeline needs TeacherInput, too.' if own else '.'))
 
     @staticmethod
     def _see(role, look, batch, model):

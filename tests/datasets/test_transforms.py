@@ -363,5 +363,6 @@ def test_unlabelled_windows_come_from_another_data_set(sample):
     joints = [LAYOUTS['body_25']['joints'].index(name) for name in LAYOUTS['gait_13']['joints']]
     np.testing.assert_array_equal(windows, one['data_samples'].unlabelled_teacher_inputs[..., joints, :])
     assert not (windows == other['data_samples'].unlabelled_inputs).all()
-    with pytest.raises(ValueError, match='num_windows: 0; expected a number of at least 1'):
-        build('UnlabelledWindows', dataset=others, num_windows=0)
+    assert build('UnlabelledWindows', dataset=others, num_windows=0)({}) == {}
+    with pytest.raises(ValueError, match='num_windows: -1; expected a whole number from 0'):
+        build('UnlabelledWindows', dataset=others, num_windows=-1)

@@ -23,14 +23,17 @@ def recognizer(width=12, **options):
 
 
 def distiller(tmp_path, kind='CGRKD', teacher=None, student=None, ckpt=None, **options):
-    """A distiller whose teacher's checkpoint is written, or is that of the distiller `ckpt`."""
+    """A distiller whose teacher's checkpoint is written and loaded, or, with `ckpt`, is the one there, not yet loaded."""
     torch.manual_seed(0)
     teacher = teacher or recognizer(16)
     path = tmp_path / 'teacher.pth'
     if ckpt is None:
         torch.save(dict(state_dict=MODELS.build(copy.deepcopy(teacher)).state_dict()), path)
-    return MODELS.build(dict(type=kind, teacher=teacher, teacher_ckpt=str(path), student=student or recognizer(),
-                             **{**(dict(memory_size=32) if kind == 'CGRKD' else {}), **options}))
+    model = MODELS.build(dict(type=kind, teacher=teacher, teacher_ckpt=str(path), student=student or recognizer(),
+                              **{**(dict(memory_size=32) if kind == 'CGRKD' else {}), **options}))
+    if ckpt is None:
+        model.load_teacher()
+    return model
 
 
 def batch(clips=4, seed=0):
@@ -38,10 +41,12 @@ def batch(clips=4, seed=0):
     return inputs, [ActionDataSample().set_gt_label(index % 2) for index in range(clips)]
 
 
-def steps(rank, world, folder):
-    """Two steps on this rank's share of the clips, with the statistics of the norms fixed; keeps what came out."""
+def steps(rank, world, folder, kind, **options):
+    """Two steps on this rank's share of the clips, each with a window without a label, with the statistics of the norms
+    fixed; keeps what came out."""
     with DefaultScope.overwrite_default_scope('mmaction'):
-        model = distiller(folder, ckpt=True, memory_size=64).train()
+        model = distiller(folder, kind, ckpt=True, **options).train()
+    model.load_teacher()
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.eval()
@@ -50,6 +55,8 @@ def steps(rank, world, folder):
     found = []
     for seed in (0, 1):
         inputs, samples = batch(8, seed)
+        for sample, window in zip(samples, batch(8, seed + 10)[0]):
+            sample.set_field(window.numpy(), 'unlabelled_inputs')
         share = slice(rank * 8 // world, (rank + 1) * 8 // world)
         losses = call(inputs[share], samples[share], mode='loss')
         losses = {name: value for name, value in losses.items() if name.startswith('loss')}
@@ -57,10 +64,15 @@ def steps(rank, world, folder):
         sum(losses.values()).backward()
         found.append({name: value.item() for name, value in losses.items()})
     gradients = {name: value.grad for name, value in model.named_parameters() if value.grad is not None}
-    torch.save(dict(losses=found, gradients=gradients, memory=model.distill_memory), folder / f'{rank}_of_{world}.pt')
+    memory = getattr(model, 'distill_memory', torch.zeros(0))
+    torch.save(dict(losses=found, gradients=gradients, memory=memory), folder / f'{kind}_{rank}_of_{world}.pt')
 
+
+# the kinds that compare clips of all processes, and one that does not
+DISTRIBUTED = dict(CGRKD=dict(memory_size=64), RKD={}, FitNet={})
 
 if __name__ == '__main__':
     torch.distributed.init_process_group('gloo')
-    steps(int(os.environ['RANK']), int(os.environ['WORLD_SIZE']), Path(sys.argv[1]))
+    for name, settings in DISTRIBUTED.items():
+        steps(int(os.environ['RANK']), int(os.environ['WORLD_SIZE']), Path(sys.argv[1]), name, **settings)
     torch.distributed.destroy_process_group()

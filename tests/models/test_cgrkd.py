@@ -73,6 +73,8 @@ def test_terms_switch_off_and_weigh(tmp_path, off):
         return distill_losses(model, batch(seed=1))
     full, part, double = losses(), losses(**{off: 0}), losses(**{off: 2.})
     assert set(full) == {f'loss_{term}' for term in terms} and set(part) == set(full) - {f'loss_{off}'}
+    held = distiller(tmp_path, **{f'{off}_weight': 0}).state_dict()
+    assert ('distill_memory' in held) == (off != 'memory')  # nor does it take room, or must a resumed run have its size
     for name in full:
         torch.testing.assert_close(double[name], full[name] * (2 if name == f'loss_{off}' else 1))
 
@@ -268,6 +270,7 @@ def test_how_often_the_teacher_is_right_is_logged(tmp_path):
     ('CGRKD', dict(memory_size=2.5), 'memory_size: 2.5; expected a whole number from 1'),
     ('CGRKD', dict(batch_weight=float('inf')), 'batch_weight: inf; expected a number from 0'),
     ('CGRKD', dict(pairwise='no'), "pairwise: 'no'; expected True or False"),
+    ('CGRKD', dict(nodes=3, batch_weight=0, memory_weight=0), 'nodes: 3; expected one or more of joint, frame, limb'),
     ('CGRKD', dict(nodes=3), 'nodes: 3; expected one or more of joint, frame, limb'),
     ('RKD', dict(distance_weight=0, angle_weight=0), 'distance_weight, angle_weight: 0; expected one above 0'),
     ('CGRKD', dict(nodes=['joint', 'limbs']), r"nodes: \['joint', 'limbs'\]; expected one or more of joint, frame, limb"),
@@ -291,15 +294,21 @@ def test_wrong_teacher_is_named(tmp_path):
     with pytest.raises(ValueError, match='student: 2 classes; the teacher has 3'):
         distiller(tmp_path, teacher=recognizer(16, cls_head=dict(type='GCNHead', num_classes=3, in_channels=16)))
     model = distiller(tmp_path)
-    model.teacher_ckpt = 'nowhere.pth'
-    with pytest.raises(FileNotFoundError, match='teacher_ckpt: nowhere.pth'):
-        model.loss(*batch())
+    for path, error in (('nowhere.pth', FileNotFoundError), ('torchvision://nowhere', ValueError)):
+        model.teacher_ckpt = path
+        with pytest.raises(error, match=f'teacher_ckpt: {path}'):
+            model.load_teacher()
+    with pytest.raises(ValueError, match='default_hooks: no DistillationHook'):
+        distiller(tmp_path, ckpt=model).loss(*batch())
+    (tmp_path / 'config.py').write_text('model = dict(type=name)')
+    with pytest.raises(ValueError, match="teacher: .*config.py: no config file .*name 'name' is not defined"):
+        distiller(tmp_path, teacher=str(tmp_path / 'config.py'), ckpt=model)
     torch.save(dict(state_dict=distiller(tmp_path, student=recognizer(16)).state_dict()), tmp_path / 'teacher.pth')
     distiller(tmp_path, ckpt=model).load_teacher()  # a student is a teacher, too
     other = distiller(tmp_path, teacher=recognizer(20), ckpt=model)
     with pytest.raises(ValueError, match='teacher.pth: of another architecture'):
         other.load_teacher()
-    for content in ([1], dict(state_dict=None), dict(state_dict=[1], meta=[1])):
+    for content in ([1], dict(state_dict=None), dict(state_dict=[1], meta=[1]), dict(state_dict={3: torch.ones(1)})):
         torch.save(content, tmp_path / 'teacher.pth')
         with pytest.raises(ValueError, match='teacher_ckpt: .*teacher.pth: state_dict: missing; expected a checkpoint'):
             other.load_teacher()

@@ -13,7 +13,7 @@ from mmengine.runner import Runner, load_checkpoint
 from mmaction.registry import MODELS
 
 from ..conftest import ROOT
-from .distillation import batch, distiller, recognizer, steps
+from .distillation import DISTRIBUTED, batch, distiller, recognizer, steps
 
 CONFIG = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 
@@ -46,11 +46,21 @@ def runner(tmp_path, monkeypatch):
     return build
 
 
-@pytest.mark.parametrize('wrapper', [
-    {},
-    pytest.param({'optim_wrapper.type': 'AmpOptimWrapper', 'optim_wrapper.dtype': 'bfloat16'},
-                 marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='mixed precision needs a GPU'))])
-def test_a_resumed_run_is_the_run_that_was_never_stopped(runner, tmp_path, wrapper):
+def with_walks(keys=('unlabelled_inputs', ), steps=()):
+    """Options by which a sample brings a window of another clip, whose label is not read; `keys` are packed, and `steps`
+    are further ones of the sample's own pipeline."""
+    config = Config.fromfile(CONFIG)
+    data, pipeline = config.train_dataloader.dataset, config.train_pipeline
+    walks = dict(type='UnlabelledWindows', dataset=dict(data, pipeline=pipeline))
+    packed = dict(pipeline[-1], algorithm_keys=keys)
+    return {'train_dataloader.dataset.pipeline': [*pipeline[:-1], *steps, walks, packed]}
+
+
+@pytest.mark.parametrize('wrapper', [{}, {'optim_wrapper.type': 'AmpOptimWrapper', 'optim_wrapper.dtype': 'bfloat16'}])
+def test_a_resumed_run_is_the_run_that_was_never_stopped(runner, tmp_path, monkeypatch, wrapper):
+    # MMEngine's wrapper asserts that there is a GPU; what it does in bfloat16 a CPU does as well
+    monkeypatch.setattr('mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available', lambda: True)
+    wrapper = {**wrapper, **with_walks()}
     whole = runner(work='whole', **wrapper)
     whole.train()
     runner(work='parts', **{'train_cfg.max_epochs': 1}, **wrapper).train()
@@ -163,6 +173,16 @@ def test_a_teacher_of_another_skeleton_with_as_many_joints_is_named(runner, kind
         runner(teacher=other, **{'model.type': kind}).train()
 
 
+@pytest.mark.parametrize('options, message', [
+    (dict(keys=()), "{'unlabelled_inputs': 0}; expected as many of each, by PackActionInputs"),
+    (dict(keys=('teacher_inputs', 'unlabelled_inputs'), steps=[dict(type='TeacherInput', transforms=[])]),
+     "{'unlabelled_inputs': 1, 'unlabelled_teacher_inputs': 0}; .* whose own pipeline needs TeacherInput, too"),
+])
+def test_windows_without_labels_that_reach_one_network_or_none_are_named(runner, options, message):
+    with pytest.raises(ValueError, match='train_dataloader.dataset.pipeline: windows without labels: ' + message):
+        runner(**with_walks(**options)).train()
+
+
 def test_clips_without_a_name_are_told_by_their_number(runner):
     pipeline = [*Config.fromfile(CONFIG).train_pipeline[:-1], dict(type='PackActionInputs', meta_keys=())]
     with pytest.raises(ValueError, match='cache_teacher: the training pipeline shows other windows of clip 0 each time'):
@@ -197,17 +217,19 @@ def test_the_hook_wants_a_distiller(runner):
 
 def test_two_processes_learn_what_one_does_from_the_whole_batch(tmp_path):
     distiller(tmp_path)
-    steps(0, 1, tmp_path)
+    for kind, options in DISTRIBUTED.items():
+        steps(0, 1, tmp_path, kind, **options)
     subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2', '-m',
                     'tests.models.distillation', str(tmp_path)], cwd=ROOT, check=True,  # which torchrun is
                    env=dict(os.environ, CUDA_VISIBLE_DEVICES=''))
-    whole, *parts = (torch.load(tmp_path / name, weights_only=True) for name in (
-        '0_of_1.pt', '0_of_2.pt', '1_of_2.pt'))
-    for step in (0, 1):
-        for name, value in whole['losses'][step].items():
-            assert np.mean([part['losses'][step][name] for part in parts]) == pytest.approx(value, rel=1e-4), name
-    assert whole['losses'][1]['loss_memory'] > 0
-    for part in parts:
-        torch.testing.assert_close(part['memory'], whole['memory'])
-        for name, value in whole['gradients'].items():
-            torch.testing.assert_close(part['gradients'][name], value, atol=1e-6, rtol=1e-3, msg=name)
+    for kind in DISTRIBUTED:
+        whole, *parts = (torch.load(tmp_path / f'{kind}_{name}.pt', weights_only=True) for name in (
+            '0_of_1', '0_of_2', '1_of_2'))
+        for step in (0, 1):
+            for name, value in whole['losses'][step].items():
+                assert np.mean([part['losses'][step][name] for part in parts]) == pytest.approx(value, rel=1e-4), (kind, name)
+        assert kind != 'CGRKD' or whole['losses'][1]['loss_memory'] > 0
+        for part in parts:
+            torch.testing.assert_close(part['memory'], whole['memory'])
+            for name, value in whole['gradients'].items():
+                torch.testing.assert_close(part['gradients'][name], value, atol=1e-6, rtol=1e-3, msg=f'{kind} {name}')

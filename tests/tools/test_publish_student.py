@@ -55,4 +55,11 @@ def test_wrong_input_is_one_clear_line(distilled, tmp_path, error_of):
     assert 'none.py: no such config' in error_of(TOOL, 'none.py', distilled, *out)
     assert 'of another architecture' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options',
                                                  'model.student.backbone.base_channels=[8,8,8]', 'model.student.cls_head.in_channels=8')
+    assert 'model: 3; expected a dict' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options', 'model=3')
+    assert 'student: README.md: no config file (Only py' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options',
+                                                                     'model.student=README.md')
+    checkpoint = torch.load(distilled, weights_only=True)
+    checkpoint['state_dict']['cls_head.fc.weight'].fill_(float('nan'))
+    torch.save(checkpoint, tmp_path / 'failed.pth')
+    assert 'failed.pth: cls_head.fc.weight: values that are no finite numbers' in error_of(TOOL, CONFIG, tmp_path / 'failed.pth', *out)
     assert not list(tmp_path.glob('out*.pth'))

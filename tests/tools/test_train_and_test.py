@@ -178,6 +178,8 @@ class Hostile:
     ('tools/train.py configs/nowhere.py', 'configs/nowhere.py: no such config file'),
     ('tools/train.py TMP/wrong.py', "wrong.py: no Python file ('(' was never closed"),
     ('tools/train.py CONFIG --cfg-options modle.type=STGCN', 'keypoint-2d.py has no modle'),
+    ('tools/train.py TMP/failing.py', "failing.py: no config file (name 'b' is not defined)"),
+    ('tools/train.py CONFIG --cfg-options model=3', 'model: 3; expected a dict'),
     ('tools/train.py TMP/notes.md', 'notes.md: no config file (Only py/yml/yaml/json type are supported'),
     ('tools/train.py CGRKD --cfg-options model.teacher=TMP/none.py', 'error: model.teacher: '),
     ('tools/train.py CGRKD --cfg-options model.teacher_ckpt=5', 'teacher_ckpt: 5: no such checkpoint file'),
@@ -194,6 +196,7 @@ def test_wrong_paths_and_hostile_files_are_one_clear_line(tmp_path, error_of, co
     hostile = Hostile(tmp_path / 'touched')
     (tmp_path / 'hostile.pkl').write_bytes(pickle.dumps(dict(split={}, annotations=[hostile])))
     (tmp_path / 'wrong.py').write_text('a = 1\nb = (\n')
+    (tmp_path / 'failing.py').write_text('a = b\n')
     (tmp_path / 'notes.md').write_text('a = 1\n')
     torch.save(dict(state_dict={}, meta=hostile), tmp_path / 'hostile.pth')
     (tmp_path / 'short.pth').write_bytes((tmp_path / 'hostile.pth').read_bytes()[:100])

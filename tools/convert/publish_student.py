@@ -46,6 +46,9 @@ def publish(args):
     except RuntimeError as error:
         raise ValueError(f'{args.checkpoint}: of another architecture than the student of {args.config} '
                          f'({" ".join(str(error).split())[:200]} ...).') from None
+    failed = [name for name, value in student.state_dict().items() if not value.isfinite().all()]
+    if failed:
+        raise ValueError(f'{args.checkpoint}: {failed[0]}: values that are no finite numbers; its training has failed.')
     kept = {field: data.get(field) for field in ('classes', 'source')}
     buffer = io.BytesIO()
     torch.save(dict(state_dict=student.state_dict(), meta=dict(dataset_meta=kept)), buffer)
