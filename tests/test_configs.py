@@ -13,7 +13,7 @@ from mmaction.registry import DATASETS, MODELS
 from .conftest import ROOT
 
 # These change another config's data set and number of classes, and nothing that trains.
-DERIVED = ('koa-pd-nm-keypoint-2d', 'koa-stage-keypoint-2d', 'msnd-by-clip-keypoint-3d')
+DERIVED = ('koa-pd-nm-keypoint-2d', 'koa-stage-keypoint-2d', 'koa-stage-gait13-keypoint-2d', 'msnd-by-clip-keypoint-3d')
 LONGER = '-w64-90e_'  # these train for three times as long as another config
 SAMPLE = 'data/synthetic_gait/synthetic_gait.pkl'
 CONFIGS = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if not path.parent.name.startswith('_'))
