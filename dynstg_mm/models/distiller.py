@@ -17,9 +17,8 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from mmaction.models.recognizers import RecognizerGCN
-from mmaction.registry import HOOKS, MODELS
+from mmaction.registry import HOOKS, MODELS, TRANSFORMS
 
-from ..datasets.transforms import UnlabelledWindows
 from ..hooks import check_classes
 from ..ops.graph import limb_pool
 from ..skeletons import get_layout
@@ -458,7 +457,8 @@ class DistillationHook(Hook):
         sample, own = batch['data_samples'][0], 'teacher_inputs' in batch['data_samples'][0]
         keys = ['unlabelled_inputs', *(['unlabelled_teacher_inputs'] if own else [])]
         there = {key: len(sample.get(key, ())) for key in keys}
-        wanted = any(isinstance(step, UnlabelledWindows) and step.num_windows for step in steps)
+        kind = TRANSFORMS.get('UnlabelledWindows')
+        wanted = any(isinstance(step, kind) and step.num_windows for step in steps)
         if len({*there.values()}) > 1 or wanted and not all(there.values()):
             raise ValueError(f'train_dataloader.dataset.pipeline: windows without labels: {there}; expected as many of each, '
                              f'by PackActionInputs(algorithm_keys=(..., {", ".join(map(repr, keys))})) after '
