@@ -9,13 +9,14 @@ import os.path as osp
 import pickle
 import sys
 
-from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config import ConfigDict, DictAction
 from mmengine.runner import Runner
 from torch import distributed
 
 from mmaction.registry import DATASETS, RUNNERS
 
 from .datasets import AnnotationError, ClipError, GaitDataset, check_sides
+from .fileio import read_config
 
 # What a wrong file, option or config raises. Anything else is a defect, and keeps its traceback.
 USER_ERRORS = (OSError, ValueError, KeyError, TypeError, AssertionError, ImportError, pickle.UnpicklingError)
@@ -139,18 +140,6 @@ def checkpoints_of(settings):
                 yield field, value
             elif field != 'teacher':  # whose weights are all in its checkpoint
                 yield from checkpoints_of(value)
-
-
-def read_config(path):
-    """Config of the file; FileNotFoundError where there is none."""
-    if not osp.isfile(path):
-        raise FileNotFoundError(f'{path}: no such config file.')
-    try:
-        return Config.fromfile(path)
-    except SyntaxError as error:
-        raise ValueError(f'{path}: no Python file ({error}).') from None
-    except Exception as error:  # another kind of file, no config, or Python that fails as it likes
-        raise ValueError(f'{path}: no config file ({error or type(error).__name__}).') from None
 
 
 def _set_fold(cfg, fold):

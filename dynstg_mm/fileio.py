@@ -248,6 +248,24 @@ def _settle(value, done, depth=0):
     return result
 
 
+def read_config(path):
+    """The `Config` of a config file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no config, or fails while it runs.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{path}: no such config file.')
+    from mmengine.config import Config  # compat, which imports this file, mends MMEngine first
+    try:
+        return Config.fromfile(path)
+    except SyntaxError as error:
+        raise ValueError(f'{path}: no Python file ({error}).') from None
+    except Exception as error:  # another kind of file, no config, or Python that fails as it likes
+        raise ValueError(f'{path}: no config file ({error or type(error).__name__}).') from None
+
+
 def read_json(path, schema, kind=ValueError):
     """Read a JSON file whose parts are what a JSON schema (draft 2020-12) says.
 

@@ -20,8 +20,8 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..cli import merge_cfg_options, parse_cfg_options, read_config, settle_distillation
-from ..fileio import atomic_open, read_json
+from ..cli import merge_cfg_options, parse_cfg_options, settle_distillation
+from ..fileio import atomic_open, read_config, read_json
 
 THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS')
 NOTES = dict(type='object', properties=dict(record=dict(type='object'), seconds=dict(type='number')))  # of run.json

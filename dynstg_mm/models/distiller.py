@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 
 import torch
-from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from mmengine.hooks import Hook
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import HOOKS, MODELS, TRANSFORMS
 
+from ..fileio import read_config
 from ..hooks import check_classes
 from ..ops.graph import limb_pool
 from ..skeletons import get_layout
@@ -235,12 +235,10 @@ def join_windows(inputs, data_samples, field):
 def recognizer_settings(model, role):
     """Settings of a `RecognizerGCN` from a dict or the path of a config file."""
     if isinstance(model, str):
-        if not os.path.isfile(model):
-            raise FileNotFoundError(f'{role}: {model}: no such config file.')
         try:
-            model = Config.fromfile(model).get('model')
-        except Exception as error:  # a config is Python, and fails as it likes
-            raise ValueError(f'{role}: {model}: no config file ({error or type(error).__name__}).') from None
+            model = read_config(model).get('model')
+        except (FileNotFoundError, ValueError) as error:
+            raise type(error)(f'{role}: {error}') from None
     kind = model.get('type') if isinstance(model, dict) else type(model).__name__
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     if not isinstance(found, type) or not issubclass(found, RecognizerGCN) or issubclass(found, Distiller):

@@ -17,8 +17,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from mmengine.runner import load_checkpoint  # noqa: E402
 
-from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors, read_config  # noqa: E402
-from dynstg_mm.fileio import atomic_open  # noqa: E402
+from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors  # noqa: E402
+from dynstg_mm.fileio import atomic_open, read_config  # noqa: E402
 from dynstg_mm.skeletons import get_layout  # noqa: E402
 from mmaction.registry import DATASETS, MODELS  # noqa: E402
 from mmaction.utils import register_all_modules  # noqa: E402
