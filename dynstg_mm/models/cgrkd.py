@@ -15,7 +15,7 @@ KINDS = ('joint', 'frame', 'limb')
 class CGRKD(Distiller):
     r"""Cross-graph relational knowledge distillation.
 
-    .. math:: L = L_{cls} + a L_{logit} + b L_{batch} + c L_{memory} + d L_{feature}
+    .. math:: L = L_{cls} + a L_{logit} + b L_{batch} + c L_{memory}
 
     Source: method, CGRKD (our reading of arXiv 2503.13156); relations after CIRKD (Yang 2022), logits after Hinton 2015.
     Unlike CIRKD's, a row of relations runs over the nodes of all other clips of the batch, not of one at a time: the last
@@ -26,7 +26,7 @@ class CGRKD(Distiller):
 
     Args:
         teacher, teacher_ckpt, student: See `Distiller`.
-        logit_weight, batch_weight, memory_weight, feature_weight (float): a, b, c, d; 0 switches a term off.
+        logit_weight, batch_weight, memory_weight (float): a, b, c; 0 switches a term off.
         logit_temperature (float): Temperature of the logits.
         temperature (float): Tau of the relations.
         memory_size (int): Entries of each kind and class; of 25 joints, 256 are the last 10 clips. The memory takes
@@ -41,21 +41,20 @@ class CGRKD(Distiller):
         ValueError: Also where two different layouts have no limb in common, or `nodes` asks for their joints.
     """
 
-    def __init__(self, teacher, teacher_ckpt, student, logit_weight=1., batch_weight=0.1, memory_weight=0.1, feature_weight=0.,
+    def __init__(self, teacher, teacher_ckpt, student, logit_weight=1., batch_weight=0.1, memory_weight=0.1,
                  logit_temperature=4., temperature=0.1, memory_size=256, nodes=None, pairwise=False):
         check_options(logit_weight=logit_weight, batch_weight=batch_weight, memory_weight=memory_weight,
-                      feature_weight=feature_weight, logit_temperature=logit_temperature, temperature=temperature,
-                      memory_size=memory_size)
+                      logit_temperature=logit_temperature, temperature=temperature, memory_size=memory_size)
         if not isinstance(pairwise, bool):
             raise ValueError(f'pairwise: {pairwise!r}; expected True or False.')
         super().__init__(teacher, teacher_ckpt, student)
-        self.weights = dict(logit=logit_weight, batch=batch_weight, memory=memory_weight, feature=feature_weight)
+        self.weights = dict(logit=logit_weight, batch=batch_weight, memory=memory_weight)
         self.logit_temperature, self.temperature, self.pairwise = logit_temperature, temperature, pairwise
-        if not batch_weight and not memory_weight and not feature_weight:
+        if not batch_weight and not memory_weight:
             node_kinds(nodes, KINDS)
-            return  # no projection, which would be a parameter without a gradient
-        self.same_joints = self.share_graph(student, teacher, joints=False)
-        self.kinds = node_kinds(nodes, KINDS if self.same_joints else KINDS[1:])
+            return  # without relations no projection, which would be a parameter without a gradient
+        same = self.share_graph(student, teacher, joints=False)
+        self.kinds = node_kinds(nodes, KINDS if same else KINDS[1:])
         if not memory_weight:
             return
         width, classes = self.distill_projection.out_features, self.cls_head.num_classes
@@ -69,19 +68,13 @@ class CGRKD(Distiller):
                 value.zero_()
 
     def distill(self, student, teacher, labels):
-        """The terms that are on: `loss_logit`, `loss_batch`, `loss_memory`, `loss_feature`."""
+        """The terms that are on: `loss_logit`, `loss_batch`, `loss_memory`."""
         losses, weights = {}, self.weights
         if weights['logit']:
             losses['loss_logit'] = weights['logit'] * logit_loss(student.scores, teacher.scores, self.logit_temperature)
-        if not any(weights[term] for term in ('batch', 'memory', 'feature')):
-            return losses
-        maps = self.same_width(student, teacher)
-        if weights['feature']:
-            pools = () if self.same_joints else (self.distill_student_pool, self.distill_teacher_pool)
-            losses['loss_feature'] = weights['feature'] * feature_loss(*maps, *pools)
         if not weights['batch'] and not weights['memory']:
             return losses
-        seen, taught = self._nodes(*maps)
+        seen, taught = self._nodes(student.features, teacher.features)
         if weights['batch']:
             losses['loss_batch'] = weights['batch'] * sum(
                 self._batch_loss(seen[kind], taught[kind]) for kind in self.kinds) / len(self.kinds)
@@ -90,11 +83,13 @@ class CGRKD(Distiller):
             self._remember(taught, labels)
         return losses
 
-    def _nodes(self, student, teacher):
-        """Nodes of both networks, of maps of the same width."""
-        frames = min(student.shape[2], teacher.shape[2])
-        return (graph_nodes(student, self.distill_student_pool, frames),
-                graph_nodes(teacher, self.distill_teacher_pool, frames))
+    def _nodes(self, features, teacher_features):
+        """Nodes of both networks, the student's in the teacher's width; persons are averaged."""
+        features, teacher_features = features.mean(1), teacher_features.mean(1)
+        frames = min(features.shape[2], teacher_features.shape[2])
+        projected = self.distill_projection(features.movedim(1, -1)).movedim(-1, 1)
+        return (graph_nodes(projected, self.distill_student_pool, frames),
+                graph_nodes(teacher_features, self.distill_teacher_pool, frames))
 
     def _batch_loss(self, student, teacher):
         """Both networks compare the nodes of a clip with those of the other clips of all ranks, together or one by one."""
@@ -152,17 +147,3 @@ def logit_loss(student, teacher, temperature):
     """
     return temperature**2 * F.kl_div((student / temperature).log_softmax(-1), (teacher / temperature).log_softmax(-1),
                                      reduction='batchmean', log_target=True)
-
-
-def feature_loss(student, teacher, student_pool=None, teacher_pool=None):
-    r"""Mean squared error of feature maps, :math:`\|Z_s - Z_t\|^2` (Romero 2015, eq. 3).
-
-    Frames are averaged to the shorter of the two maps, and joints by the pools, if any, (l, v) of each network.
-
-    Shape:
-        student, teacher: (N, c, t, v), of one c. Result: scalar.
-    """
-    frames = min(student.shape[2], teacher.shape[2])
-    seen, taught = (F.adaptive_avg_pool2d(nodes, (frames, nodes.shape[3])) for nodes in (
-        maps if pool is None else maps @ pool.T for maps, pool in ((student, student_pool), (teacher, teacher_pool))))
-    return F.mse_loss(seen, taught)

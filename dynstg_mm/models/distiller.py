@@ -126,10 +126,6 @@ class Distiller(RecognizerGCN):
         self.distill_projection = nn.Linear(self.cls_head.in_channels, self.teacher.cls_head.in_channels)
         return same
 
-    def same_width(self, student, teacher):
-        """Last feature maps of both, persons averaged, the student's projected into the teacher's channels: (N, c_t, T, V)."""
-        return self.distill_projection(student.features.mean(1).movedim(1, -1)).movedim(-1, 1), teacher.features.mean(1)
-
     def loss(self, inputs, data_samples, **kwargs):
         """Losses by name: the student's own, of the labelled windows, and those of `distill`, of all."""
         samples = [sample for sample in data_samples for _ in range(inputs.shape[1])]

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from mmaction.registry import MODELS
 
 from ..ops.relation import rkd_angles, rkd_distances
-from .cgrkd import feature_loss, logit_loss
+from .cgrkd import logit_loss
 from .distiller import Distiller, check_options, gather_clips
 
 
@@ -49,8 +49,16 @@ class FitNet(Distiller):
 
     def distill(self, student, teacher, labels):
         """`loss_feature`."""
-        maps = self.same_width(student, teacher)
-        return dict(loss_feature=self.feature_weight * feature_loss(*maps, self.distill_student_pool, self.distill_teacher_pool))
+        frames = min(student.features.shape[3], teacher.features.shape[3])
+        seen, taught = (self._map(outputs.features, pool, frames) for outputs, pool in (
+            (student, self.distill_student_pool), (teacher, self.distill_teacher_pool)))
+        return dict(loss_feature=self.feature_weight * F.mse_loss(self.distill_projection(seen), taught))
+
+    @staticmethod
+    def _map(features, pool, frames):
+        """(N, M, C, T, V) to (N, frames, joints or limbs, C); persons are averaged."""
+        nodes = features.mean(1) @ pool.T
+        return F.adaptive_avg_pool2d(nodes, (frames, nodes.shape[-1])).movedim(1, -1)
 
 
 @MODELS.register_module()

@@ -30,7 +30,7 @@ def distiller(tmp_path, kind='CGRKD', teacher=None, student=None, ckpt=None, **o
     if ckpt is None:
         torch.save(dict(state_dict=MODELS.build(copy.deepcopy(teacher)).state_dict()), path)
     model = MODELS.build(dict(type=kind, teacher=teacher, teacher_ckpt=str(path), student=student or recognizer(),
-                              **{**(dict(memory_size=32, feature_weight=1.) if kind == 'CGRKD' else {}), **options}))
+                              **{**(dict(memory_size=32) if kind == 'CGRKD' else {}), **options}))
     if ckpt is None:
         model.load_teacher()
     return model
