@@ -113,10 +113,7 @@ def settle_distillation(cfg, seed=None):
     model = cfg.get('model') or {}
     for role in ('teacher', 'student'):
         if isinstance(model.get(role), str):
-            try:
-                model[role] = read_config(model[role]).get('model')
-            except (FileNotFoundError, ValueError) as error:
-                raise type(error)(f'model.{role}: {error}') from None
+            model[role] = read_config(model[role], f'model.{role}').get('model')
     path = model.get('teacher_ckpt')
     if isinstance(path, str):  # of anything else the model says what is expected
         folds = [node['fold'] for node in _with_fold(cfg.get('train_dataloader'))]

@@ -248,22 +248,27 @@ def _settle(value, done, depth=0):
     return result
 
 
-def read_config(path):
+def read_config(path, field=None):
     """The `Config` of a config file.
+
+    Args:
+        path (str): The file.
+        field (str, optional): Where another config names it, for the error.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: It is no config, or fails while it runs.
     """
+    where = f'{field}: {path}' if field else path
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'{path}: no such config file.')
+        raise FileNotFoundError(f'{where}: no such config file.')
     from mmengine.config import Config  # compat, which imports this file, mends MMEngine first
     try:
         return Config.fromfile(path)
     except SyntaxError as error:
-        raise ValueError(f'{path}: no Python file ({error}).') from None
+        raise ValueError(f'{where}: no Python file ({error}).') from None
     except Exception as error:  # another kind of file, no config, or Python that fails as it likes
-        raise ValueError(f'{path}: no config file ({error or type(error).__name__}).') from None
+        raise ValueError(f'{where}: no config file ({error or type(error).__name__}).') from None
 
 
 def read_json(path, schema, kind=ValueError):

@@ -235,10 +235,7 @@ def join_windows(inputs, data_samples, field):
 def recognizer_settings(model, role):
     """Settings of a `RecognizerGCN` from a dict or the path of a config file."""
     if isinstance(model, str):
-        try:
-            model = read_config(model).get('model')
-        except (FileNotFoundError, ValueError) as error:
-            raise type(error)(f'{role}: {error}') from None
+        model = read_config(model, role).get('model')
     kind = model.get('type') if isinstance(model, dict) else type(model).__name__
     found = MODELS.get(kind) if isinstance(kind, str) else kind
     if not isinstance(found, type) or not issubclass(found, RecognizerGCN) or issubclass(found, Distiller):
