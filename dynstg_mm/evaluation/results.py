@@ -263,7 +263,8 @@ def score_fault(seeds, clips, classes):
 def merge(results, other, source):
     """Put other results of the same clips beside these: further models with the same seeds, or further seeds.
 
-    Of the same seeds, controls that are there already are left out. Of further seeds, the models must be the same ones.
+    Of the same seeds, in any order, controls that are there already are left out. Of further seeds, the models must be the
+    same ones.
 
     Raises:
         ReportError: The clips, folds, labels or classes differ, some but not all seeds are the same, a name is taken, or
@@ -280,6 +281,8 @@ def merge(results, other, source):
                               f'{describe(ours[clip])}.')
         raise ReportError(f'{source}: other clips than the first results\' ({clip}); a table compares the same clips; '
                           'of some folds, --folds names those of both.')
+    if other['seeds'] != results['seeds'] and set(other['seeds']) == set(results['seeds']):
+        choose_seeds(other, results['seeds'], source)
     order = [other['clips']['name'].index(clip) for clip in results['clips']['name']]
     models = {name: dict(model, scores=[[clips[place] for place in order] for clips in model['scores']])
               if 'scores' in model else model for name, model in other['models'].items()}

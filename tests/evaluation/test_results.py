@@ -224,6 +224,11 @@ def test_further_seeds_are_put_together():
     merge(results, more, 'more.json')
     assert results == dict(part(0, 2, 1), command='first\nsecond', leaking=['p1'],
                            versions=dict(numpy='2', torch='2.1 or 2.2'))
+    again = part(0, 1, 2)
+    rename_models(again, 'mine')
+    merge(results, again, 'again.json')  # the seeds stand in another order there
+    assert all(results['models'][f'mine-{name}']['scores'] == results['models'][name]['scores'] for name in 'ab')
+    choose_models(results, ['a', 'b', 'c', 'both'], 'all')
     choose_seeds(results, [0], 'both.json')
     assert results['models'] == part(0)['models'] and results['seeds'] == [0]
     with pytest.raises(ReportError, match='both.json: seeds 0; expected 0, 5 among them'):
