@@ -30,7 +30,8 @@ MODEL = dict(type='object', properties=dict(
 SCHEMA = dict(type='object', properties=dict(
     format=dict(const=FORMAT, description=f'{FORMAT!r}, as tools/cross_validate.py writes it'),
     classes=dict(TEXTS, minItems=2, description='a list of at least two names'),
-    seeds=dict(type='array', items=dict(type=['integer', 'null']), minItems=1),
+    seeds=dict(type='array', items=dict(type=['integer', 'null']), minItems=1, uniqueItems=True,
+               description='a list of different whole numbers'),
     clips=dict(type='object', properties=dict(name=dict(TEXTS, minItems=1), subject=TEXTS, label=INTEGERS, fold=INTEGERS),
                required=COLUMNS),
     command=TEXT, versions=dict(type='object', additionalProperties=TEXT), leaking=TEXTS,
@@ -263,8 +264,8 @@ def score_fault(seeds, clips, classes):
 def merge(results, other, source):
     """Put other results of the same clips beside these: further models with the same seeds, or further seeds.
 
-    Of the same seeds, in any order, controls that are there already are left out. Of further seeds, the models must be the
-    same ones.
+    Of the same seeds, in any order (`other` takes that of these, in place), controls that are there already are left out. Of
+    further seeds, the models must be the same ones.
 
     Raises:
         ReportError: The clips, folds, labels or classes differ, some but not all seeds are the same, a name is taken, or

@@ -148,6 +148,7 @@ def test_a_resumed_run_does_not_count_for_the_cost():
 @pytest.mark.parametrize('change, message', [
     (lambda results: results.update(format='other'), "format: 'other'; expected 'dynstg_mm results 1'"),
     (lambda results: results.update(classes=['NM']), r"classes: \['NM'\]; expected a list of at least two names"),
+    (lambda results: results.update(seeds=[0, 1, 1]), r'seeds: \[0, 1, 1\]; expected a list of different whole numbers'),
     (lambda results: results['clips']['label'].__setitem__(0, 3), 'clips.label: expected numbers from 0 to 2'),
     (lambda results: results['clips']['fold'].pop(), 'clips: expected columns of the same length'),
     (lambda results: results['clips']['name'].__setitem__(1, 'clip_000'), 'clips.name: a clip stands there twice'),
