@@ -188,7 +188,9 @@ class GaitDataset(PoseDataset):
 
     def _check_clip(self, name, clip):
         joints = None if self.layout is None else self.layout['num_node']
-        for _, field, fault in clip_faults(clip, joints=joints, classes=self.metainfo.get('classes')):
+        for kind, field, fault in clip_faults(clip, joints=joints, classes=self.metainfo.get('classes')):
+            if kind == 'joint_count':
+                fault += ' For another skeleton, name its layout in the config (data/README.md, Skeletons).'
             if field != 'subject' or clip.get('subject') is not None:  # only splits need one
                 self._fail(f'clip {name}: {field}: {fault}')
 
