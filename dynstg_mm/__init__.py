@@ -27,10 +27,10 @@ if 'OMP_WAIT_POLICY' not in os.environ:
     os.environ['OMP_WAIT_POLICY'] = 'passive'
     os.environ.setdefault('GOMP_SPINCOUNT', '2000')  # turns, of GNU's OpenMP
 
-from . import compat  # noqa: E402
+from dynstg_mm import compat  # noqa: E402
 
 compat.apply()  # before anything of MMAction2 is imported
 
-from . import datasets, evaluation, hooks, models  # noqa: E402,F401
+from dynstg_mm import benchmark, datasets, distillation, hooks, models  # noqa: E402,F401
 
 __version__ = '0.1.0'

@@ -20,7 +20,8 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 import dynstg_mm  # noqa: F401
-from dynstg_mm.fileio import dump_pickle, load_pickle
+from dynstg_mm.files import dump_pickle
+from dynstg_mm.safe_pickle import load_pickle
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / 'data/synthetic_gait/synthetic_gait.pkl'

@@ -8,12 +8,14 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'dynstg_mm'
 FORBIDDEN = {
-    'ops': ('layers', 'models', 'datasets', 'evaluation', 'mmengine', 'mmaction', 'mmcv'),
-    'layers': ('models', 'datasets', 'evaluation', 'mmengine', 'mmaction', 'mmcv'),
-    'models': ('datasets', 'evaluation'),
-    'datasets': ('models', 'layers', 'ops', 'evaluation'),
-    'evaluation': ('models', 'layers', 'ops', 'datasets'),
-    'audit': ('models', 'layers', 'ops'),
+    'ops': ('layers', 'models', 'datasets', 'benchmark', 'importers', 'audit', 'distillation', 'commands', 'mmengine', 'mmaction', 'mmcv'),
+    'layers': ('models', 'datasets', 'benchmark', 'importers', 'audit', 'distillation', 'commands', 'mmengine', 'mmaction', 'mmcv'),
+    'models': ('datasets', 'benchmark', 'importers', 'audit', 'distillation', 'commands'),
+    'distillation': ('datasets', 'benchmark', 'importers', 'audit', 'commands'),
+    'datasets': ('models', 'layers', 'ops', 'benchmark', 'importers', 'audit', 'distillation', 'commands'),
+    'importers': ('models', 'layers', 'ops', 'benchmark', 'audit', 'distillation', 'commands'),
+    'audit': ('models', 'layers', 'ops', 'importers', 'distillation', 'commands'),
+    'benchmark': ('layers', 'ops', 'importers', 'audit'),
 }
 
 

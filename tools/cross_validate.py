@@ -14,8 +14,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from dynstg_mm.cli import add_ensemble_arguments, one_line_errors
-from dynstg_mm.evaluation.cross_validation import cross_validate
+from dynstg_mm.commands.common import add_ensemble_arguments
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.benchmark.plan import cross_validate
 
 
 def count(text):

@@ -4,14 +4,14 @@ from itertools import combinations, product
 
 import numpy as np
 
-from ..datasets.annotation import file_layout, is_name, wrong_classes
-from ..fileio import load_annotations
-from ..skeletons import get_layout
-from .clips import Clip, check_scale, read_clips
-from .duplicates import Copy, exact_copies, near_copies
-from .findings import Findings
-from .shortcuts import judge_shortcuts, shortcuts
-from .splits import check_splits, judge_copies, read_splits, task_clips
+from dynstg_mm.datasets.annotation_file import file_layout, is_name, wrong_classes
+from dynstg_mm.safe_pickle import load_annotations
+from dynstg_mm.skeletons import get_layout
+from dynstg_mm.audit.clips import check_scale, Clip, read_clips
+from dynstg_mm.audit.duplicates import Copy, exact_copies, near_copies
+from dynstg_mm.audit.findings import Findings
+from dynstg_mm.audit.shortcuts import judge_shortcuts, shortcuts
+from dynstg_mm.audit.splits import check_splits, judge_copies, read_splits, task_clips
 
 
 @dataclass
@@ -69,7 +69,7 @@ def audit_file(path, *, layout=None, split=(), window=2.56, allow=(), progress=T
     Raises:
         FileNotFoundError: There is no such file.
         pickle.UnpicklingError: The file is damaged, or names more than arrays and plain containers.
-        UnknownSplit: One of `split` is not in the file.
+        DataError: One of `split` is not in the file.
         ValueError: The layout is wrong, or the file has no annotations.
     """
     data, found = load_annotations(path), Findings(allow)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..fileio import atomic_open
+from dynstg_mm.files import atomic_open
 
 # Of Okabe and Ito, safe for the colour-blind.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')

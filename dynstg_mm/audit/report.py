@@ -3,7 +3,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from ..evaluation.report import markdown
+from dynstg_mm.benchmark.tables import markdown
 
 SHOWN = 12  # places of a finding that the text lists
 

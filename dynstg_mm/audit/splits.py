@@ -3,13 +3,12 @@ import re
 from collections import Counter
 from itertools import combinations
 
-from ..datasets.annotation import describe, family_of, is_name, split_members
+from dynstg_mm.errors import DataError
+from dynstg_mm.datasets.annotation_file import describe, family_of, is_name, split_members
 
 FEW = 5  # people of a class below which its scores say little
 
 
-class UnknownSplit(ValueError):
-    """A split that was asked for is not in the file; the message says which there are."""
 
 
 def read_splits(splits, names, chosen, found):
@@ -29,7 +28,7 @@ def read_splits(splits, names, chosen, found):
         dict[str, dict[str, dict[str, list[str]]]]: Task -> family -> split -> names of clips that there are.
 
     Raises:
-        UnknownSplit: One of `chosen` is not in the file.
+        DataError: One of `chosen` is not in the file.
     """
     if not isinstance(splits, dict):
         if splits is not None:
@@ -44,7 +43,7 @@ def read_splits(splits, names, chosen, found):
     for choice in chosen:
         matching = {families[name] for name in texts if name == choice or name.startswith(f'{choice}_fold')}
         if not matching:
-            raise UnknownSplit(f'--split {choice}: not in the file; it has {", ".join(texts) or "none"}.')
+            raise DataError(f'--split {choice}: not in the file; it has {", ".join(texts) or "none"}.')
         wanted |= matching
     tasks = {}
     for name in texts:

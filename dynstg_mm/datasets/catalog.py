@@ -2,7 +2,7 @@
 from."""
 from mmaction.registry import DATASETS
 
-from .gait_dataset import GaitDataset
+from dynstg_mm.datasets.gait_dataset import GaitDataset
 
 
 @DATASETS.register_module()

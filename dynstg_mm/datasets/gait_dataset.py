@@ -9,13 +9,13 @@ from mmengine.logging import MMLogger
 from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
 
-from ..fileio import load_pickle
-from ..skeletons import get_layout
-from .annotation import clip_faults, describe, family_of, file_layout, is_name, is_subject, split_members, wrong_classes
+from dynstg_mm.errors import DataError
+from dynstg_mm.safe_pickle import load_pickle
+from dynstg_mm.skeletons import get_layout
+from dynstg_mm.datasets.annotation_file import (
+    clip_faults, describe, family_of, file_layout, is_name, is_subject, split_members, wrong_classes)
 
 
-class AnnotationError(ValueError):
-    """An annotation file cannot be used; the message names the file, the clip, the field, and what was expected."""
 
 
 @DATASETS.register_module()
@@ -50,7 +50,7 @@ class GaitDataset(PoseDataset):
     Raises:
         FileNotFoundError: There is no such file.
         pickle.UnpicklingError: The file is damaged, or names more than arrays and plain containers.
-        AnnotationError: Anything else that is wrong with the file, the split or a clip.
+        DataError: Anything else that is wrong with the file, the split or a clip.
     """
 
     METAINFO = dict(classes=None)
@@ -121,7 +121,7 @@ class GaitDataset(PoseDataset):
         return Compose(steps[len(first):])(results)
 
     def _fail(self, message):
-        raise AnnotationError(f'{self.ann_file}: {message}')
+        raise DataError(f'{self.ann_file}: {message}')
 
     def _take_classes(self, found):
         if found is None:
@@ -207,7 +207,7 @@ def check_sides(train, test, part='test'):
         part (str): What the config calls it, 'test' or 'val'.
 
     Raises:
-        AnnotationError: They share a person, where neither says `shared_subjects`, or differ in the classes.
+        DataError: They share a person, where neither says `shared_subjects`, or differ in the classes.
     """
     # looked at once: to pack the clips for workers, which are none, MMEngine takes a third of a second
     tested = DATASETS.build(dict(test, pipeline=[], serialize_data=False))
@@ -219,7 +219,7 @@ def check_sides(train, test, part='test'):
         named = f'{trained.ann_file}: train_dataloader.dataset has split {trained.split}, {part}_dataloader.dataset '
         ours, theirs = (part.metainfo.get('classes') for part in (trained, tested))
         if ours and theirs and tuple(ours) != tuple(theirs):
-            raise AnnotationError(f'{named}{tested.split} of {tested.ann_file}: classes {", ".join(ours)}, and '
+            raise DataError(f'{named}{tested.split} of {tested.ann_file}: classes {", ".join(ours)}, and '
                                   f'{", ".join(theirs)}; expected the same.')
         if os.path.realpath(trained.ann_file) != os.path.realpath(tested.ann_file) or (
                 trained.shared_subjects or tested.shared_subjects):
@@ -227,7 +227,7 @@ def check_sides(train, test, part='test'):
         known = {clip.get('subject') for clip in _clips(trained)} - {None}
         for clip in _clips(tested):
             if clip.get('subject') in known:
-                raise AnnotationError(f'{named}{tested.split}: clip {clip["frame_dir"]}: subject: {clip["subject"]} '
+                raise DataError(f'{named}{tested.split}: clip {clip["frame_dir"]}: subject: {clip["subject"]} '
                                       'stands in both; a person belongs to one side only.')
 
 

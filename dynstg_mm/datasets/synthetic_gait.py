@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..skeletons import LAYOUTS
+from dynstg_mm.skeletons import LAYOUTS
 
 CLASSES = ('normal', 'parkinson', 'ataxia', 'osteoarthritis')
 IMAGE = (480, 640)  # height, width in pixels

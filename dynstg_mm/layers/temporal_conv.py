@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..ops.temporal_filter import temporal_filter
+from dynstg_mm.ops.temporal_filter import temporal_filter
 
 
 class PhaseTemporalConv(nn.Module):

@@ -1,10 +1,7 @@
-from .cgrkd import CGRKD
-from .df_stgnn import DFSTGNN
-from .distiller import DistillationHook
-from .dynstg_mamba import DynSTGMamba
-from .gait_head import GaitHead, GaitParameterHead
-from .other_distillers import RKD, FitNet, LogitKD
-from .stg_mamba import STGMamba
+"""Backbones and heads, registered in MMAction2."""
+from dynstg_mm.models.df_stgnn import DFSTGNN
+from dynstg_mm.models.dynstg_mamba import DynSTGMamba
+from dynstg_mm.models.gait_head import GaitHead, GaitParameterHead
+from dynstg_mm.models.stg_mamba import STGMamba
 
-__all__ = ['CGRKD', 'DFSTGNN', 'DistillationHook', 'DynSTGMamba', 'FitNet', 'GaitHead', 'GaitParameterHead', 'LogitKD',
-           'RKD', 'STGMamba']
+__all__ = ['DFSTGNN', 'DynSTGMamba', 'GaitHead', 'GaitParameterHead', 'STGMamba']

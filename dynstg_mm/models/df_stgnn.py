@@ -7,9 +7,10 @@ from torch import nn
 
 from mmaction.registry import MODELS
 
-from ..layers import DynamicGraphConv, MovementPhases, PhaseRelation, PhaseTemporalConv, recompute
-from ..ops.graph import limb_hierarchy, phase_balance
-from .graph import build_graph
+from dynstg_mm.layers import DynamicGraphConv, MovementPhases, PhaseRelation, PhaseTemporalConv, recompute
+from dynstg_mm.ops.graph import phase_balance
+from dynstg_mm.skeletons.limbs import limb_hierarchy
+from dynstg_mm.models.graph import build_graph
 
 
 class _WithAuxiliaryLoss(torch.autograd.Function):

@@ -1,9 +1,9 @@
 """DynSTG-Mamba: DF-STGNN stages, each ended by an STG-Mamba block."""
 from mmaction.registry import MODELS
 
-from ..layers import STGMambaBlock
-from ..skeletons import depth_first
-from .df_stgnn import DFSTGNN
+from dynstg_mm.layers import STGMambaBlock
+from dynstg_mm.skeletons import depth_first
+from dynstg_mm.models.df_stgnn import DFSTGNN
 
 SIZES = {
     # the teacher

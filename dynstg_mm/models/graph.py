@@ -5,7 +5,7 @@ import torch
 
 from mmaction.models.utils import Graph
 
-from ..skeletons import get_layout
+from dynstg_mm.skeletons import get_layout
 
 
 def build_graph(layout, mode='spatial', **options):

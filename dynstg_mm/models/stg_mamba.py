@@ -5,9 +5,9 @@ from torch import nn
 
 from mmaction.registry import MODELS
 
-from ..layers import STGMambaBlock
-from ..skeletons import depth_first
-from .graph import build_graph
+from dynstg_mm.layers import STGMambaBlock
+from dynstg_mm.skeletons import depth_first
+from dynstg_mm.models.graph import build_graph
 
 
 @MODELS.register_module()

@@ -3,11 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from dynstg_mm.audit import KINDS, audit_file, json_report, text_report
+from dynstg_mm.errors import DataError
+from dynstg_mm.audit import audit_file, json_report, KINDS, text_report
 from dynstg_mm.audit.findings import Findings
-from dynstg_mm.audit.shortcuts import Shortcut, judge_shortcuts
-from dynstg_mm.datasets import AnnotationError, ClipError
-from dynstg_mm.fileio import dump_pickle
+from dynstg_mm.audit.shortcuts import judge_shortcuts, Shortcut
+from dynstg_mm.errors import ClipError
+from dynstg_mm.files import dump_pickle
 from mmaction.registry import DATASETS
 
 
@@ -175,7 +176,7 @@ def test_the_audit_calls_an_error_what_the_data_set_refuses(annotation_file, cha
                                        test_mode=test_mode, pipeline=[dict(type='KeepTrackedPerson')]))
             for index in range(len(data)):
                 data[index]
-    except (AnnotationError, ClipError):
+    except (DataError, ClipError):
         assert refused
     else:
         assert not refused

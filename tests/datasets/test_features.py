@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dynstg_mm.datasets import feature_channels
-from dynstg_mm.datasets.features import FEATS, joint_angles
+from dynstg_mm.datasets.transforms.features import FEATS, joint_angles
 from dynstg_mm.skeletons import LAYOUTS, mirror_order
 from mmaction.registry import TRANSFORMS
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from dynstg_mm.cli import one_line_errors
-from dynstg_mm.datasets import AnnotationError, check_sides
+from dynstg_mm.errors import DataError
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.datasets import check_sides
 from dynstg_mm.datasets.folds import subject_folds
-from dynstg_mm.datasets.transforms import leg_length
+from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.skeletons import LAYOUTS
 from mmaction.registry import DATASETS
 
@@ -80,7 +81,7 @@ def test_stock_pose_dataset_reads_the_same_file(annotation_file):
 ])
 def test_wrong_clip_is_named_with_its_field(annotation_file, break_it, message):
     path = annotation_file(break_it)
-    with pytest.raises(AnnotationError, match=f'gait.pkl: clip synthetic_normal_00_0: {message}'):
+    with pytest.raises(DataError, match=f'gait.pkl: clip synthetic_normal_00_0: {message}'):
         build(path, layout='body_25')
 
 
@@ -97,7 +98,7 @@ def test_wrong_clip_is_named_with_its_field(annotation_file, break_it, message):
     (lambda data: data.update(split=['train']), 'split: a list of 1; expected a dict'),
 ])
 def test_wrong_file_is_named(annotation_file, break_it, message):
-    with pytest.raises(AnnotationError, match=f'gait.pkl: .*{message}'):
+    with pytest.raises(DataError, match=f'gait.pkl: .*{message}'):
         build(annotation_file(break_it))
 
 
@@ -112,7 +113,7 @@ def test_subject_on_both_sides_is_an_error(annotation_file, prefix, suffix, load
         data['split']['other_train'] = [shared]  # of another task, where the same person may well train
 
     path = annotation_file(leak)
-    with pytest.raises(AnnotationError, match='synthetic_normal_00 stands in both .*train.* and .*test'):
+    with pytest.raises(DataError, match='synthetic_normal_00 stands in both .*train.* and .*test'):
         build(path, split=prefix + loaded + suffix)
     assert len(build(path, split=prefix + loaded + suffix, shared_subjects=True))
 
@@ -124,11 +125,11 @@ def test_sides_of_two_divisions_of_a_file(annotation_file):
     train, test = (dict(type='GaitDataset', ann_file=str(path), split=split) for split in ('train', 'own_test'))
     message = "split train, test_dataloader.dataset own_test: clip synthetic_normal_00_0: subject: synthetic_normal_00 stands"
     for wrapped in (train, dict(type='RepeatDataset', times=2, dataset=dict(train, pipeline=[]))):
-        with pytest.raises(AnnotationError, match=message):
+        with pytest.raises(DataError, match=message):
             check_sides(wrapped, test)
     check_sides(train, dict(test, shared_subjects=True))
     check_sides(dict(train, split='own_train'), dict(test, split='train'))  # whose people are others
-    with pytest.raises(AnnotationError, match='train_dataloader.dataset has split own_train, val_.*: classes normal, .*, and a, b'):
+    with pytest.raises(DataError, match='train_dataloader.dataset has split own_train, val_.*: classes normal, .*, and a, b'):
         check_sides(dict(train, split='own_train', type='SyntheticGaitDataset'),
                     dict(test, split='train', metainfo=dict(classes=('a', 'b', 'c', 'd'))), 'val')
 
@@ -156,7 +157,7 @@ def test_classes_and_layout_of_the_file_hold_where_the_config_has_none(annotatio
 ])
 def test_classes_and_layout_that_disagree_are_both_named(annotation_file, field, value, message):
     path = annotation_file(lambda data: data.update({field: value}))
-    with pytest.raises(AnnotationError, match=f'gait.pkl: {message}'):
+    with pytest.raises(DataError, match=f'gait.pkl: {message}'):
         build(path, layout='body_25')
 
 
@@ -172,7 +173,7 @@ def test_a_subject_is_the_same_as_number_and_as_text(annotation_file):
     def numbers(data):
         for clip in data['annotations']:
             clip['subject'] = 7 if clip['frame_dir'] in data['split']['train'] else '7'
-    with pytest.raises(AnnotationError, match='subject: 7 stands in both'):
+    with pytest.raises(DataError, match='subject: 7 stands in both'):
         build(annotation_file(numbers))
 
 
@@ -238,7 +239,7 @@ def test_fold_picks_the_part(annotation_file):
     path = annotation_file(folds)
     assert build(path, split='task', fold=3)[0]['subject'].endswith('00')
     assert build(path, split='task', fold=3, test_mode=True)[0]['subject'].endswith('01')
-    with pytest.raises(AnnotationError, match='split task_fold4_train: not in the file'):
+    with pytest.raises(DataError, match='split task_fold4_train: not in the file'):
         build(path, split='task', fold=4)
 
 

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 
-from dynstg_mm.datasets import AnnotationError, ClipError
+from dynstg_mm.errors import DataError
+from dynstg_mm.errors import ClipError
 from dynstg_mm.skeletons import LAYOUTS
 from mmaction.registry import DATASETS
 
@@ -58,7 +59,7 @@ def load(tmp_path):
         try:
             data = DATASETS.build(dict(type='GaitDataset', ann_file=str(path), split='train', pipeline=PIPELINE,
                                        serialize_data=False))
-        except (AnnotationError, pickle.UnpicklingError) as error:
+        except (DataError, pickle.UnpicklingError) as error:
             line = str(error)
             assert line.startswith(f'{path}: ') and '\n' not in line and len(line) < 1000
             return line.removeprefix(f'{path}: ')

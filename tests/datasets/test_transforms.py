@@ -6,8 +6,8 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
 
-from dynstg_mm.datasets import ClipError
-from dynstg_mm.datasets.transforms import leg_length
+from dynstg_mm.errors import ClipError
+from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.skeletons import LAYOUTS
 from mmaction.registry import TRANSFORMS
 
@@ -266,7 +266,7 @@ def test_a_long_clip_is_resampled_in_blocks_to_the_last_bit(monkeypatch):
     keypoint = np.random.default_rng(0).standard_normal((1, 500, 25, 3)).astype(np.float32)
     clip = dict(frame_dir='long', rate=50., keypoint=keypoint)
     whole = build('ResampleRate')(dict(clip))['keypoint']
-    monkeypatch.setattr('dynstg_mm.datasets.transforms._BLOCK', 4000)
+    monkeypatch.setattr('dynstg_mm.datasets.transforms.clean._BLOCK', 4000)
     np.testing.assert_array_equal(build('ResampleRate')(dict(clip))['keypoint'], whole)
 
 

@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dynstg_mm.layers import DynamicGraphConv, PhaseTemporalConv, STGMambaBlock
 from dynstg_mm.models.df_stgnn import DFSTGNNLayer
-from dynstg_mm.skeletons import LAYOUTS, get_layout
+from dynstg_mm.skeletons import get_layout, LAYOUTS
 from mmaction.registry import MODELS, TRANSFORMS
 
 BODY = dict(layout='body_25')

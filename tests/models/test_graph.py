@@ -1,7 +1,7 @@
 import pytest
 
 from dynstg_mm.models.graph import build_graph, name_layouts
-from dynstg_mm.skeletons import LAYOUTS, get_layout
+from dynstg_mm.skeletons import get_layout, LAYOUTS
 from mmaction.models.utils import Graph
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dynstg_mm.ops import threads
+from dynstg_mm.ops.cpu import threads
 
 
 @pytest.fixture(params=['openmp', 'pool'])

@@ -1,7 +1,7 @@
 import torch
 
-from dynstg_mm.ops.graph import (frame_relation, limb_graph, limb_hierarchy, mix_joints, phase_balance,
-                                 phase_features, relation)
+from dynstg_mm.ops.graph import frame_relation, mix_joints, phase_balance, phase_features, relation
+from dynstg_mm.skeletons.limbs import limb_graph, limb_hierarchy
 from dynstg_mm.skeletons import LAYOUTS
 
 

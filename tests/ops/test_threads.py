@@ -3,8 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dynstg_mm.ops import threads
-from dynstg_mm.ops.threads import share_out
+from dynstg_mm.ops.cpu import threads
+from dynstg_mm.ops.cpu.threads import share_out
 
 
 def test_every_item_is_done_once_and_by_several_threads(three_threads):

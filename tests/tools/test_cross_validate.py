@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 import dynstg_mm
+from dynstg_mm.errors import ConfigError
 from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
-from dynstg_mm.evaluation.cost import code_version
-from dynstg_mm.evaluation.cross_validation import learning_curve, plan_runs
-from dynstg_mm.evaluation.results import is_complete, pooled, read_results, write_results
-from dynstg_mm.evaluation.runs import (CrossValidationError, Launcher, Model, Run, first_difference, how_it_ended,
-                                       settle_old_runs)
-from dynstg_mm.fileio import dump_pickle
+from dynstg_mm.benchmark.cost import code_version
+from dynstg_mm.benchmark.plan import learning_curve, plan_runs
+from dynstg_mm.benchmark.results import is_complete, pooled, read_results, write_results
+from dynstg_mm.benchmark.launch import (
+    Launcher, Model, Run, first_difference, how_it_ended, settle_old_runs)
+from dynstg_mm.files import dump_pickle
 from dynstg_mm.skeletons import LAYOUTS
 
 from ..conftest import ROOT
@@ -265,7 +266,7 @@ def test_a_teacher_is_not_deleted_under_its_student(tmp_path):
     (old.folder / 'epoch_1.pth').touch()
     student = run('student', {})
     student.record['data'][str(old.folder / 'epoch_1.pth')] = 'digest'
-    with pytest.raises(CrossValidationError, match='student, seed 0, fold 0: .*epoch_1.pth: of teacher, seed 0, fold 0, which'):
+    with pytest.raises(ConfigError, match='student, seed 0, fold 0: .*epoch_1.pth: of teacher, seed 0, fold 0, which'):
         settle_old_runs([student, new], redo=True)
     assert (old.folder / 'epoch_1.pth').exists()
     settle_old_runs([new], redo=True)

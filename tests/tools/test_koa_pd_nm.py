@@ -3,7 +3,7 @@ import runpy
 import numpy as np
 import pytest
 
-from dynstg_mm.fileio import load_pickle
+from dynstg_mm.safe_pickle import load_pickle
 from mmaction.registry import DATASETS
 
 from ..conftest import ROOT

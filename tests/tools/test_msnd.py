@@ -7,8 +7,8 @@ import numpy as np
 import openpyxl
 import pytest
 
-from dynstg_mm.datasets.readers import read_bvh
-from dynstg_mm.fileio import load_pickle
+from dynstg_mm.importers import read_bvh
+from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.skeletons import LAYOUTS
 
 from ..conftest import ROOT

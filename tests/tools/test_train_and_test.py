@@ -14,7 +14,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from dynstg_mm.fileio import dump_pickle
+from dynstg_mm.files import dump_pickle
 from mmaction.registry import MODELS
 
 from ..conftest import ROOT, SAMPLE

@@ -25,10 +25,11 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from dynstg_mm.cli import keep_freed_memory, one_line_errors
-from dynstg_mm.evaluation.cost import multiply_adds, processor
-from dynstg_mm.evaluation.report import markdown
-from dynstg_mm.fileio import atomic_open
+from dynstg_mm.commands.common import keep_freed_memory
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.benchmark.cost import multiply_adds, processor
+from dynstg_mm.benchmark.tables import markdown
+from dynstg_mm.files import atomic_open
 from dynstg_mm.ops import selective_scan
 from dynstg_mm.ops.selective_scan import runs
 from dynstg_mm.skeletons import get_layout

@@ -19,9 +19,11 @@ import torch
 from mmengine.runner import Runner
 from rich.progress import track
 
-from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors
-from dynstg_mm.evaluation.report import markdown
-from dynstg_mm.fileio import atomic_open, read_config
+from dynstg_mm.config import ConfigOptions, merge_cfg_options
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.benchmark.tables import markdown
+from dynstg_mm.config import read_config
+from dynstg_mm.files import atomic_open
 from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules

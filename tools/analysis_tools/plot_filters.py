@@ -17,9 +17,11 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from mmengine.runner import load_checkpoint  # noqa: E402
 
-from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors  # noqa: E402
-from dynstg_mm.fileio import atomic_open, read_config  # noqa: E402
-from dynstg_mm.skeletons import get_layout  # noqa: E402
+from dynstg_mm.config import ConfigOptions, merge_cfg_options
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.config import read_config
+from dynstg_mm.files import atomic_open
+from dynstg_mm.skeletons import get_layout
 from mmaction.registry import DATASETS, MODELS  # noqa: E402
 from mmaction.utils import register_all_modules  # noqa: E402
 

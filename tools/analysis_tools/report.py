@@ -20,14 +20,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from dynstg_mm.cli import add_ensemble_arguments, one_line_errors
-from dynstg_mm.evaluation.controls import add_controls
-from dynstg_mm.evaluation.cross_validation import add_costs, quiet, shown_command
-from dynstg_mm.evaluation.page import write_report
-from dynstg_mm.evaluation.results import (ReportError, add_ensembles, all_folds, choose_folds, choose_models, choose_seeds,
-                                          is_complete, merge, merge_origin, name_ensembles, read_results,
-                                          rename_models, results_of_folder, write_results)
-from dynstg_mm.evaluation.runs import Model
+from dynstg_mm.errors import ResultsError
+from dynstg_mm.commands.common import add_ensemble_arguments
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.benchmark.baselines import add_controls
+from dynstg_mm.benchmark.plan import add_costs, quiet, shown_command
+from dynstg_mm.benchmark.page import write_report
+from dynstg_mm.benchmark.results import (
+    add_ensembles, all_folds, choose_folds, choose_models, choose_seeds, is_complete, merge,
+    merge_origin, name_ensembles, read_results, rename_models, results_of_folder, write_results)
+from dynstg_mm.benchmark.launch import Model
 from mmaction.utils import register_all_modules
 
 
@@ -55,9 +57,9 @@ def main():
 
 def report(args):
     if args.layout and not args.ann_file:
-        raise ReportError('--layout: is for the controls, of --ann-file; expected both.')
+        raise ResultsError('--layout: is for the controls, of --ann-file; expected both.')
     if args.save_results and Path(args.save_results).is_dir():
-        raise ReportError(f'--save-results: {args.save_results}: is a folder; expected a file.')
+        raise ResultsError(f'--save-results: {args.save_results}: is a folder; expected a file.')
     results = read(args.results[0], args)
     for text in args.results[1:]:
         merge(results, read(text, args), text.rpartition('=')[2])
@@ -65,7 +67,7 @@ def report(args):
     for text in args.beside:
         name, _, path = text.rpartition('=')
         if not name or name in beside:
-            raise ReportError(f'--beside: {text!r}; expected NAME=FILE, another name for every file.')
+            raise ResultsError(f'--beside: {text!r}; expected NAME=FILE, another name for every file.')
         beside[name] = read_results(path)
     if args.models:
         choose_models(results, args.models, 'all results')
@@ -79,7 +81,7 @@ def report(args):
     complete = [name for name in results['models'] if is_complete(results, name)]
     if args.baseline not in [None, *complete]:
         there = ', '.join(complete) or 'models with all scores, of which there is none'
-        raise ReportError(f'--baseline: {args.baseline!r}; expected one of {there}.')
+        raise ResultsError(f'--baseline: {args.baseline!r}; expected one of {there}.')
     if args.save_results:
         merge_origin(results, dict(command=shown_command([sys.executable, *sys.argv])))
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +98,7 @@ def measure_latency(results):
     models = [Model(name, model['config'], tuple(model.get('options', ()))) for name, model in results['models'].items()
               if model.get('config')]
     if not models:
-        raise ReportError('--latency: no row tells its config; expected results of tools/cross_validate.py.')
+        raise ResultsError('--latency: no row tells its config; expected results of tools/cross_validate.py.')
     with quiet():
         add_costs(results, models, results['clips']['fold'][0])
 
@@ -106,9 +108,9 @@ def read(text, args):
     name, _, path = text.rpartition('=')
     if Path(path).suffix != '.json':
         if not Path(path).is_dir():
-            raise ReportError(f'{path}: no such folder of predictions; expected one, or a results.json.')
+            raise ResultsError(f'{path}: no such folder of predictions; expected one, or a results.json.')
         if args.seeds or args.folds:
-            raise ReportError(f'{path}: --seeds and --folds choose from a results.json; of a folder of predictions, name '
+            raise ResultsError(f'{path}: --seeds and --folds choose from a results.json; of a folder of predictions, name '
                               'the folders of the folds.')
         return results_of_folder(name or Path(path).name, path)
     results = read_results(path)

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import torch
 
-from dynstg_mm.cli import ConfigOptions, merge_cfg_options, one_line_errors
-from dynstg_mm.fileio import atomic_open, read_config
-from dynstg_mm.models.distiller import read_weights, recognizer_settings
+from dynstg_mm.config import ConfigOptions, merge_cfg_options
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.config import read_config
+from dynstg_mm.files import atomic_open
+from dynstg_mm.distillation.distiller import read_weights, recognizer_settings
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
 

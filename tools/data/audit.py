@@ -12,10 +12,11 @@ import json
 import sys
 from pathlib import Path
 
-from dynstg_mm.audit import KINDS, UnknownSplit, audit_file, draw_page, json_report, text_report
-from dynstg_mm.cli import one_line_errors
-from dynstg_mm.fileio import atomic_open
-from dynstg_mm.skeletons import LAYOUTS, get_layout
+from dynstg_mm.errors import DataError
+from dynstg_mm.audit import audit_file, draw_page, json_report, KINDS, text_report
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.files import atomic_open
+from dynstg_mm.skeletons import get_layout, LAYOUTS
 
 
 def main():
@@ -44,7 +45,7 @@ def main():
                 folder.mkdir(parents=True, exist_ok=True)
         try:
             audit = audit_file(args.file, layout=layout, split=args.split, window=args.window, allow=args.allow)
-        except UnknownSplit as error:
+        except DataError as error:
             parser.error(str(error))
         text, content = text_report(audit), json.dumps(json_report(audit), indent=1, ensure_ascii=False)
         if args.out is not None:

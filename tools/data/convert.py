@@ -8,15 +8,16 @@ split. Without a column split, folds by subject are made: `<name>_fold<k>_train`
 """
 import argparse
 
-from dynstg_mm.cli import one_line_errors
-from dynstg_mm.datasets.convert import ConversionError, add_arguments, clip_options, convert
+from dynstg_mm.errors import DataError
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.importers.convert import add_arguments, clip_options, convert
 
 
 def parse_folds(folds):
     """Numbers of folds and 'loso', as `convert` takes them."""
     for count in folds:
         if count not in ('0', 'loso', 'by-clip') and not (count.isdecimal() and int(count) > 1):
-            raise ConversionError(f'--folds: {count}; expected a number from 2, loso, by-clip, or 0 for none.')
+            raise DataError(f'--folds: {count}; expected a number from 2, loso, by-clip, or 0 for none.')
     return [int(count) if count.isdecimal() else count for count in folds if count != '0']
 
 

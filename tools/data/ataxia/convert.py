@@ -9,10 +9,12 @@ has two tasks with 5 folds by subject each: `ataxia_risk` (a score of 0: Control
 """
 import argparse
 
-from dynstg_mm.cli import one_line_errors
-from dynstg_mm.datasets.convert import (ConversionError, add_arguments, check_out, clip_options, make_splits,
-                                        parse_rate, read_clips, summary, write, written)
-from dynstg_mm.datasets.readers import csv_rows
+from dynstg_mm.errors import DataError
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.importers.convert import (
+    add_arguments, check_out, clip_options, make_splits, parse_rate, read_clips, summary,
+    write, written)
+from dynstg_mm.importers import csv_rows
 
 RISK, SEVERITY = ('Control', 'Ataxia'), ('0', '1', '2', '3+')
 
@@ -24,22 +26,22 @@ def read_scores(path):
         path (str): The file, with the columns ID, Score and subject, and perhaps rate.
 
     Raises:
-        ReadError, ConversionError: A column or a value is missing or wrong.
+        DataError, DataError: A column or a value is missing or wrong.
     """
     header, cells = csv_rows(path)
     header = [name.lower() for name in header]
     missing = [name for name in ('id', 'score', 'subject') if name not in header]
     if missing:
-        raise ConversionError(f'{path}: header: no column {missing[0]}; expected ID, Score and subject, since people '
+        raise DataError(f'{path}: header: no column {missing[0]}; expected ID, Score and subject, since people '
                               'were filmed more than once, and nobody may be on both sides of a split.')
     rows = {}
     for line, row in enumerate(cells, 2):
         row = dict(zip(header, map(str.strip, row)))
         where = f'{path}: line {line}: clip {row["id"]}'
         if row['score'] not in map(str, range(9)):
-            raise ConversionError(f'{where}: Score: {row["score"]!r}; expected a whole number from 0 to 8.')
+            raise DataError(f'{where}: Score: {row["score"]!r}; expected a whole number from 0 to 8.')
         if row['id'] in rows or not row['id'] or not row['subject']:
-            raise ConversionError(f'{where}: {"stands there twice" if row["id"] in rows else "no ID or no subject"}.')
+            raise DataError(f'{where}: {"stands there twice" if row["id"] in rows else "no ID or no subject"}.')
         rows[row['id']] = dict(subject=row['subject'], label=SEVERITY[min(int(row['score']), 3)],
                                rate=parse_rate(row.get('rate'), f'{where}: rate'))
     return rows

@@ -10,9 +10,10 @@ import argparse
 import re
 from pathlib import Path
 
-from dynstg_mm.cli import one_line_errors
-from dynstg_mm.datasets.convert import arrange, drop_duplicates, listing, make_splits, summary, write, written
-from dynstg_mm.datasets.readers import EmptyRecording, ReadError, find_files, read_files, read_npz
+from dynstg_mm.errors import DataError
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.importers.convert import arrange, drop_duplicates, listing, make_splits, summary, write, written
+from dynstg_mm.importers import EmptyRecording, find_files, read_files, read_npz
 
 GROUPS, STAGES = ('NM', 'KOA', 'PD'), ('EL', 'MD', 'SV')
 NAME = re.compile(r'(?P<id>\d+)_(?P<group>NM|KOA|PD)_(?P<pass>\d+)(_(?P<stage>EL|ML|MD|SV))?_keypoints')
@@ -23,13 +24,13 @@ def read_clip(name, path):
     """Annotation of one keypoint file, or None where the video gave no frame."""
     match = NAME.fullmatch(path.stem)
     if match is None:
-        raise ReadError(f'{path}: name; expected <id>_<group>_<pass>[_<stage>]_keypoints.npz.')
+        raise DataError(f'{path}: name; expected <id>_<group>_<pass>[_<stage>]_keypoints.npz.')
     try:
         recording = read_npz(path, dims=2)[0]
     except EmptyRecording:
         return None
     if recording.joints is None or recording.rate is None:
-        raise ReadError(f'{path}: {"joint_names" if recording.joints is None else "fps"}: missing; expected keypoints, '
+        raise DataError(f'{path}: {"joint_names" if recording.joints is None else "fps"}: missing; expected keypoints, '
                         'fps and joint_names.')
     recording = arrange(recording, 'body_25', path=path)
     group, stage = match['group'], match['stage'] or match['group']

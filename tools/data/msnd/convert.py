@@ -11,9 +11,10 @@ import argparse
 import re
 from pathlib import Path
 
-from dynstg_mm.cli import one_line_errors
-from dynstg_mm.datasets.convert import ConversionError, convert
-from dynstg_mm.datasets.readers import need, readable
+from dynstg_mm.errors import DataError
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.importers.convert import convert
+from dynstg_mm.importers import need, readable
 
 CLASSES = ('Healthy', 'Joint Problem', 'Muscle Weakness', 'Neurological Defect')
 NAME = re.compile(r'Subject(?P<subject>[A-Z]\d+)_Cycle\d+')
@@ -26,11 +27,11 @@ def read_annotations(path):
         path (Path): Annotations.xlsx, with the clip's name and its class in each row.
 
     Raises:
-        ConversionError, ReadError: The workbook cannot be read, or names something else.
+        DataError, DataError: The workbook cannot be read, or names something else.
     """
     openpyxl = need('openpyxl', 'xlsx')
     if not path.is_file():
-        raise ConversionError(f'{path}: no such file; expected the dataset\'s folder, with dataset/*.bvh beside it.')
+        raise DataError(f'{path}: no such file; expected the dataset\'s folder, with dataset/*.bvh beside it.')
     with readable(path, '.xlsx file'):
         book = openpyxl.load_workbook(path, read_only=True)
         cells = [row[:2] for row in book.worksheets[0].iter_rows(values_only=True) if row and row[0]]
@@ -39,7 +40,7 @@ def read_annotations(path):
     for clip, label in cells:
         match = NAME.fullmatch(str(clip).strip())
         if match is None or label not in CLASSES:
-            raise ConversionError(f'{path}: clip {clip}: label: {label!r}; expected Subject<id>_Cycle<k> and one of '
+            raise DataError(f'{path}: clip {clip}: label: {label!r}; expected Subject<id>_Cycle<k> and one of '
                                   f'{", ".join(CLASSES)}.')
         rows[match[0]] = dict(subject=match['subject'], label=label)
     return rows

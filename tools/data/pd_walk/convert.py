@@ -7,8 +7,8 @@ folds by subject, `pd_walk_fold<k>_train` and `pd_walk_fold<k>_test`. README.md 
 """
 import argparse
 
-from dynstg_mm.cli import one_line_errors
-from dynstg_mm.datasets.convert import add_arguments, clip_options, convert
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.importers.convert import add_arguments, clip_options, convert
 
 CLASSES = ('Healthy', 'PD')
 

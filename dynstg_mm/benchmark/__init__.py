@@ -1,0 +1,3 @@
+from dynstg_mm.benchmark.metric import GaitMetric
+
+__all__ = ['GaitMetric']

@@ -1,0 +1,76 @@
+"""The metric that gait papers report, per clip and per person."""
+import json
+import math
+
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from mmaction.registry import METRICS
+
+from dynstg_mm.files import atomic_open
+from dynstg_mm.benchmark.statistics import by_subject, class_scores, classification_scores, confusion_of
+
+
+@METRICS.register_module()
+class GaitMetric(BaseMetric):
+    """Accuracy, macro-F1, macro-recall and macro-precision, per class, per clip and per subject.
+
+    A clip's score is the mean over its windows (the head's `average_clips`), a subject's the mean over the clips. For
+    the subject, `PackActionInputs` needs `meta_keys=('frame_dir', 'subject')`; without it the subject scores are left
+    out. Keys are `gait/accuracy`, `gait/macro_f1`, ..., `gait/subject_accuracy`, ..., `gait/f1_<class>`,
+    `gait/recall_<class>`, `gait/precision_<class>`. As `save_best='gait/macro_f1'` it wants `rule='greater'`.
+
+    Args:
+        out_file (str, optional): JSON file that every clip's score is written to, whole or not at all.
+        collect_device (str): Device for collecting results from several processes.
+        prefix (str, optional): In place of `gait`.
+    """
+
+    default_prefix = 'gait'
+
+    def __init__(self, out_file=None, collect_device='cpu', prefix=None):
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.out_file = out_file
+
+    def process(self, data_batch, data_samples):
+        """Keep the scores of a batch."""
+        for sample in data_samples:
+            self.results.append(dict(
+                clip=sample.get('frame_dir'), subject=sample.get('subject'), label=int(sample['gt_label']),
+                score=sample['pred_score'].float().cpu().tolist()))
+
+    def compute_metrics(self, results):
+        """Scores over all clips."""
+        num_classes = len(results[0]['score'])
+        classes = (self.dataset_meta or {}).get('classes') or [str(index) for index in range(num_classes)]
+        if len(classes) != num_classes:
+            raise ValueError(f'the head scores {num_classes} classes, and the data set has {len(classes)} '
+                             f'({", ".join(classes)}); set model.cls_head.num_classes.')
+        for clip in results:
+            if not all(map(math.isfinite, clip['score'])):
+                raise ValueError(f'clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers: the model has '
+                                 'diverged in training; a lower learning rate or clip_grad helps.')
+        confusion = confusion_of(results, num_classes)
+        metrics = classification_scores(confusion)
+        if all(clip['subject'] is not None for clip in results):
+            scores = classification_scores(confusion_of(by_subject(results), num_classes))
+            metrics.update({f'subject_{name}': value for name, value in scores.items()})
+        for name, values in class_scores(confusion).items():
+            metrics.update({f'{name}_{label}': float(value) for label, value in zip(classes, values)})
+        MMLogger.get_current_instance().info('\n' + class_table(classes, confusion))
+        if self.out_file is not None:
+            with atomic_open(self.out_file) as file:
+                json.dump(dict(classes=list(classes), clips=results), file)
+        return metrics
+
+
+def class_table(classes, confusion):
+    """The scores of every class and its confusions, as text."""
+    width = max(5, *map(len, classes)) + 2
+    lines = ['class'.ljust(width) + 'clips  precision  recall     f1   predicted as ' + ', '.join(classes)]
+    scores = class_scores(confusion)
+    for index, name in enumerate(classes):
+        precision, recall, f1 = (scores[key][index] for key in ('precision', 'recall', 'f1'))
+        lines.append(f'{name:{width}}{confusion[index].sum():5d}  {precision:9.3f}  {recall:6.3f}  {f1:5.3f}   '
+                     + ' '.join(f'{count:4d}' for count in confusion[index]))
+    return '\n'.join(lines)

@@ -1,0 +1,33 @@
+"""Windows as an image, for PoseC3D's heat maps."""
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmaction.registry import TRANSFORMS
+from dynstg_mm.datasets.transforms.base import windows_of
+from dynstg_mm.gait.geometry import vertical
+
+
+@TRANSFORMS.register_module()
+class ProjectToImage(BaseTransform):
+    """Draw centred, scaled windows into a small image, for the heat maps of PoseC3D (`GeneratePoseTarget`).
+
+    3-D windows are seen from the side: x to the right, the vertical axis upwards.
+
+    Args:
+        size (int): Height and width of the image in pixels.
+        span (float): What the image shows, in the unit of the keypoints; its middle is the origin.
+        interval (int): Every how many frames of a window are kept.
+        up (str): Vertical axis of 3-D windows.
+    """
+
+    def __init__(self, size=32, *, span=3., interval=1, up='y'):
+        self.size, self.span, self.interval = size, span, interval
+        self.up = np.array(vertical(up)[1], np.float32)
+
+    def transform(self, results):
+        windows = windows_of(results)[:, :, ::self.interval]
+        if windows.shape[-1] == 3:
+            windows = np.stack([windows[..., 0], -(windows @ self.up)], -1)
+        results['keypoint'] = (windows / self.span + 0.5).reshape(len(windows), -1, *windows.shape[3:]) * self.size
+        results['keypoint_score'] = np.ones(results['keypoint'].shape[:3], np.float32)
+        results.update(img_shape=(self.size, self.size), clip_len=windows.shape[2])
+        return results

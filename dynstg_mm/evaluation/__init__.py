@@ -1,3 +1,0 @@
-from .gait_metric import GaitMetric
-
-__all__ = ['GaitMetric']

@@ -1,0 +1,97 @@
+"""Files that are written whole or not at all, and JSON that is checked."""
+import contextlib
+import glob
+import json
+import os
+import pickle
+import reprlib
+import socket
+from pathlib import Path
+from jsonschema import Draft202012Validator
+
+
+def read_json(path, schema, kind=ValueError):
+    """Read a JSON file whose parts are what a JSON schema (draft 2020-12) says.
+
+    Args:
+        path (str | Path): The file.
+        schema (dict): The schema; a `description` in it says in words what is expected there.
+        kind (type): Of the error.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no JSON, or a part is missing or another; of `kind`. The message names the file and the field.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file.')
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise kind(f'{path}: no complete JSON file ({error}).') from None
+    fault = next(Draft202012Validator(schema).iter_errors(content), None)  # in the schema's order
+    if fault is None:
+        return content
+    field = [*map(str, fault.absolute_path)]
+    if fault.validator == 'required':
+        field += [next(name for name in fault.validator_value if name not in fault.instance)]
+    told = 'missing' if fault.validator == 'required' else reprlib.repr(fault.instance)
+    where = f'{path}: {".".join(field)}' if field else str(path)
+    raise kind(f'{where}: {told}; expected {_expected(fault)}.')
+
+
+def _expected(fault):
+    """What a schema asks for, in words."""
+    value = fault.validator_value
+    if fault.validator == 'required':
+        return ', '.join(value)
+    if 'description' in fault.schema:
+        return fault.schema['description']
+    told = ' or '.join(value) if isinstance(value, list) else value
+    return told if fault.validator == 'type' else f'{fault.validator} {told}'
+
+
+@contextlib.contextmanager
+def atomic_open(path, mode='w', **kwargs):
+    """Open `path` for writing so that it is replaced when the block ends well, and left as it was otherwise.
+
+    The new content goes to a hidden file beside it, one a process, since the ranks of a distributed run may write the
+    same file; what a killed process left behind is cleared away by the next one.
+    """
+    path = Path(path)
+    host = socket.gethostname()
+    for left_over in path.parent.glob(glob.escape(f'.{path.name}.{host}.') + '*.part'):
+        if not _alive(int(left_over.suffixes[-2][1:])):
+            left_over.unlink(missing_ok=True)
+    partial = path.with_name(f'.{path.name}.{host}.{os.getpid()}.part')
+    try:
+        file = open(partial, mode, **kwargs)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def dump_pickle(data, path):
+    """Write `data` as a pickle, replacing `path` whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_open(path, 'wb') as file:
+        pickle.dump(data, file, protocol=4)

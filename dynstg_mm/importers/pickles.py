@@ -1,0 +1,60 @@
+"""Annotation files of MMAction2 and PYSKL."""
+import numpy as np
+
+from dynstg_mm.errors import DataError
+from dynstg_mm.safe_pickle import load_pickle
+from dynstg_mm.importers.persons import most_seen
+from dynstg_mm.importers.recording import EmptyRecording, Recording, with_lost
+
+
+def read_mmaction(path, *, persons=1):
+    """Clips of an annotation pickle of MMAction2 or PYSKL: `dict(split, annotations)`, or a bare list of annotations.
+
+    Args:
+        path (str | Path): The file. Only arrays and plain containers are read; nothing in it is executed.
+        persons (int): How many persons to keep, those seen longest.
+
+    Returns:
+        list[Recording]: One a clip, with its label, subject, rate and classes where the file has them.
+
+    Raises:
+        DataError: A clip cannot be used; the message names it and the field.
+        pickle.UnpicklingError: The file is damaged, or names anything that could run code.
+    """
+    data = load_pickle(path)
+    clips = data.get('annotations') if isinstance(data, dict) else data
+    if isinstance(data, dict) and clips is None and 'keypoint' in data:
+        clips = [data]
+    if not isinstance(clips, list) or not clips:
+        raise DataError(f'{path}: annotations: missing or empty; expected a dict with split and annotations.')
+    file = data if isinstance(data, dict) else {}
+    splits = ', '.join(map(str, list(file.get('split') or [])[:4]))
+    notes = [f'its own splits ({splits}) are not taken over'] if splits else []
+    recordings = [_clip(path, index, clip, file, persons) for index, clip in enumerate(clips)]
+    recordings[0].notes += notes
+    return recordings
+
+
+def _clip(path, index, clip, file, persons):
+    name = clip.get('frame_dir', clip.get('filename')) if isinstance(clip, dict) else None
+    if not isinstance(name, str):
+        raise DataError(f'{path}: annotation {index}: frame_dir: missing; expected a dict with the clip\'s name.')
+    where = f'{path}: clip {name}'
+    keypoint, score = clip.get('keypoint'), clip.get('keypoint_score')
+    if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4 or keypoint.dtype.kind not in 'fiu' or (
+            keypoint.shape[-1] not in (2, 3)):
+        shape = f'shape {keypoint.shape}' if isinstance(keypoint, np.ndarray) else 'missing or no array'
+        raise DataError(f'{where}: keypoint: {shape}; expected numbers (persons, frames, joints, 2 or 3).')
+    if score is not None and (not isinstance(score, np.ndarray) or score.dtype.kind not in 'fiu'
+                              or score.shape != keypoint.shape[:3]):
+        raise DataError(f'{where}: keypoint_score: shape {np.shape(score)}; expected {keypoint.shape[:3]}.')
+    if score is None and keypoint.shape[-1] == 3:  # a person whom NTU does not show is zeros
+        score = np.broadcast_to((keypoint != 0).any((1, 2, 3))[:, None, None], keypoint.shape[:3])
+    if not keypoint.size:
+        raise EmptyRecording(f'{where}: keypoint: no frames.')
+    keypoint, score, notes = most_seen(*with_lost(keypoint, score, where), persons)
+    rate, shape = clip.get('rate', clip.get('fps')), clip.get('img_shape', clip.get('original_shape'))
+    fields = {key: clip[key] for key in ('label', 'subject') if clip.get(key) is not None}
+    return Recording(name, keypoint, score, layout=file.get('layout'), rate=rate, notes=notes,
+                     img_shape=tuple(map(int, shape[:2])) if shape is not None else None,
+                     fields=dict(fields, classes=file.get('classes')))

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from dynstg_mm.skeletons import apply_joint_map, depth_first, get_layout, LAYOUTS, map_joints, mirror_order, parents
+
+
+@pytest.mark.parametrize('name', LAYOUTS)
+def test_layout_is_a_tree_with_pairs_and_limbs(name):
+    layout = LAYOUTS[name]
+    joints, count = layout['joints'], layout['num_node']
+    assert len(joints) == len(set(joints)) == count
+    assert len({child for child, _ in layout['inward']}) == len(layout['inward'])
+    reach = np.linalg.matrix_power(np.eye(count) + sum(
+        np.eye(count)[[i]].T @ np.eye(count)[[j]] + np.eye(count)[[j]].T @ np.eye(count)[[i]]
+        for i, j in layout['inward']), count)
+    assert (reach > 0).all()
+    for left, right in zip(layout['left'], layout['right']):
+        assert joints[left].replace('left', 'right') == joints[right]
+    assert sorted(sum(layout['limbs'].values(), [])) == list(range(count))
+    for hip, knee, ankle in layout['legs']:
+        assert 'hip' in joints[hip] and 'knee' in joints[knee] and 'ankle' in joints[ankle]
+
+
+def test_mirroring_twice_is_the_identity():
+    order = mirror_order(LAYOUTS['body_25'])
+    assert [order[index] for index in order] == list(range(25)) and order != list(range(25))
+
+
+def test_own_layout_gets_limbs_and_parents():
+    own = get_layout(dict(num_node=5, inward=[(1, 0), (2, 1), (3, 0), (4, 3)], center=0))
+    assert own['limbs'] == dict(center=[0], branch_1=[1, 2], branch_2=[3, 4])
+    assert parents(own) == [0, 0, 1, 0, 3]
+
+
+def test_own_layout_in_a_file(tmp_path):
+    path = tmp_path / 'dreizehn Gelenke.json'
+    path.write_text('{"num_node": 2, "inward": [[1, 0]], "center": 0, "joints": ["hüfte", "knie"]}', encoding='utf-8')
+    assert get_layout(str(path))['joints'] == ['hüfte', 'knie']
+    path.write_text('{"num_node": 2')
+    with pytest.raises(ValueError, match='Gelenke.json: not a readable JSON file'):
+        get_layout(str(path))
+
+
+@pytest.mark.parametrize('layout, message', [
+    ('body_26', 'unknown name'),
+    (dict(num_node=3), 'inward, center missing'),
+    (dict(num_node=3, inward=[(3, 0)], center=0), 'inward names joint 3'),
+    (dict(num_node=3, inward=[(1, 0)], center=0, left=[1], right=[]), 'pairs'),
+    (dict(num_node=3, inward=[(1, 0)], center=0, joints=('a', )), '1 names for 3'),
+    (dict(num_node=3, inward=[(1, 0)], center=0, joints=('a', 'b', 'a')), "name 'a' twice"),
+    (dict(num_node=3, inward=[(1, 0)], center=0, legs=[(0, 1)]), 'legs has'),
+    (dict(num_node=3, inward=[(1, 0)], center='hip'), "center names joint 'hip'"),
+    ([(1, 0)], 'list; expected a name or a dict'),
+    (dict(num_node='3', inward=[(1, 0)], center=0), "num_node is '3'"),
+    (dict(num_node=3, inward=[(1, 2), (2, 1)], center=0), 'leads from joint 1 back to it'),
+])
+def test_wrong_layout_is_named(layout, message):
+    with pytest.raises(ValueError, match=message):
+        get_layout(layout)
+
+
+@pytest.mark.parametrize('name', LAYOUTS)
+def test_depth_first_order_reaches_every_joint_behind_its_parent(name):
+    layout = LAYOUTS[name]
+    order, parent = depth_first(layout), parents(layout)
+    assert sorted(order) == list(range(layout['num_node'])) and order[0] == layout['center']
+    assert all(order.index(parent[joint]) < order.index(joint) for joint in order[1:] if parent[joint] != joint)
+    knee, ankle = layout['legs'][0][1:]
+    assert order.index(ankle) == order.index(knee) + 1
+
+
+def test_joints_are_mapped_by_name():
+    body_25, coco = LAYOUTS['body_25'], LAYOUTS['coco']
+    mapping = map_joints(body_25['joints'], coco)
+    assert [body_25['joints'][index] for index, in mapping] == list(coco['joints'])
+    own = get_layout(dict(num_node=3, inward=[(1, 0), (2, 1)], center=0, joints=('mid_hip', 'left_knee', 'ankle'),
+                          aliases=dict(LAnk='ankle')))
+    assert map_joints(['LKnee', 'LAnk', 'Mid Hip'], own) == [(2, ), (0, ), (1, )]
+    assert map_joints(['r_hip', 'LHip', 'left knee', 'Ankle'], own) == [(1, 0), (2, ), (3, )]
+
+
+def test_names_of_the_msnd_files_are_its_layout():
+    layout = LAYOUTS['msnd']
+    assert map_joints(list(layout['aliases']), layout) == [(index, ) for index in range(25)]
+    assert map_joints(layout['joints'], layout) == [(index, ) for index in range(25)]  # `RightShoulder` is a collar
+    assert map_joints([name.upper() for name in layout['joints']], layout) == [(index, ) for index in range(25)]
+
+
+def test_a_mean_of_joints_is_lost_where_one_of_them_is():
+    keypoint = np.arange(1, 13, dtype=np.float32).reshape(1, 2, 3, 2)  # (1, 2 frames, 3 joints, x y)
+    score = np.array([[[1, 0.5, 1], [1, 0, 1]]], dtype=np.float32)
+    mapped, mapped_score = apply_joint_map(keypoint, score, [(2, ), (0, 1)])
+    assert mapped.tolist() == [[[[5, 6], [2, 3]], [[11, 12], [0, 0]]]]
+    assert mapped_score.tolist() == [[[1, 0.5], [1, 0]]]
+    keypoint[0, 1, 1] = 0
+    without, none = apply_joint_map(keypoint, None, [(2, ), (0, 1)])
+    assert none is None and (without == mapped).all()
+
+
+@pytest.mark.parametrize('names, message', [
+    (['nose', 'left_knee'], 'left_eye, right_eye, .* missing, which the layout has; there are nose, left_knee'),
+    (['RKnee', 'right_knee'], "'RKnee' and 'right_knee' are the same name"),
+])
+def test_joints_that_cannot_be_mapped_are_named(names, message):
+    with pytest.raises(ValueError, match=message):
+        map_joints(names, LAYOUTS['coco'])
