@@ -27,7 +27,7 @@ if 'OMP_WAIT_POLICY' not in os.environ:
     os.environ['OMP_WAIT_POLICY'] = 'passive'
     os.environ.setdefault('GOMP_SPINCOUNT', '2000')  # turns, of GNU's OpenMP
 
-from dynstg_mm import compat  # noqa: E402
+from dynstg_mm import compat
 
 compat.apply()  # before anything of MMAction2 is imported
 

@@ -3,9 +3,9 @@ import argparse
 import inspect
 import os
 import os.path as osp
+
 from mmengine.config import ConfigDict, DictAction
 from mmengine.runner import Runner
-
 
 # What MMEngine's runners read of a config beside the arguments of `Runner`, and we.
 FURTHER_SETTINGS = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters', 'fold',

@@ -7,6 +7,7 @@ import pickle
 import reprlib
 import socket
 from pathlib import Path
+
 from jsonschema import Draft202012Validator
 
 

@@ -6,8 +6,8 @@ import pickle
 import pickletools
 import re
 from pathlib import Path
-import numpy
 
+import numpy
 
 multiarray = (numpy._core if hasattr(numpy, '_core') else numpy.core).multiarray  # numpy 2, numpy 1
 _NESTED = 50  # containers inside each other; an annotation file has 5

@@ -29,7 +29,7 @@ SAMPLE = ROOT / 'data/synthetic_gait/synthetic_gait.pkl'
 
 def pytest_collection_finish():
     """MMEngine collects garbage for every data set that it builds: a third of a second among all that is imported here."""
-    import mmaction.datasets  # noqa: F401
+    import mmaction.datasets
     import mmaction.models  # noqa: F401
     gc.collect()
     gc.freeze()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mmaction  # after compat, which lets it import beside any mmcv
 import mmengine
 import numpy as np
 import pytest
@@ -15,8 +16,6 @@ from mmengine.runner import CheckpointLoader, save_checkpoint
 from mmengine.utils import get_installed_path, is_installed, package_utils
 
 from dynstg_mm import compat
-
-import mmaction  # after compat, which lets it import beside any mmcv
 
 
 def python(code, **environment):

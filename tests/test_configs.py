@@ -5,10 +5,9 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner
-
-from mmaction.registry import DATASETS, MODELS
 
 from .conftest import ROOT
 

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from mmengine.config import Config
 
-from dynstg_mm.benchmark.tables import difference_rows, protocol_rows, result_rows
 from dynstg_mm.benchmark.results import is_complete, pooled, read_results
 from dynstg_mm.benchmark.statistics import mean_scores
+from dynstg_mm.benchmark.tables import difference_rows, protocol_rows, result_rows
 
 from .conftest import ROOT
 

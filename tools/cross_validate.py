@@ -14,9 +14,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from dynstg_mm.commands.common import add_ensemble_arguments
-from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.benchmark.plan import cross_validate
+from dynstg_mm.commands.common import add_ensemble_arguments, one_line_errors
 
 
 def count(text):

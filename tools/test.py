@@ -2,9 +2,14 @@
 import argparse
 import os.path as osp
 
-from dynstg_mm.commands.common import add_common_arguments, build_runner, keep_freed_memory, leave_process_group
+from dynstg_mm.commands.common import (
+    add_common_arguments,
+    build_runner,
+    keep_freed_memory,
+    leave_process_group,
+    one_line_errors,
+)
 from dynstg_mm.config import load_config
-from dynstg_mm.commands.common import one_line_errors
 
 
 def parse_args():

@@ -6,9 +6,14 @@ import os.path as osp
 import time
 
 from dynstg_mm.commands.common import (
-    add_common_arguments, build_runner, check_parts, keep_freed_memory, leave_process_group)
+    add_common_arguments,
+    build_runner,
+    check_parts,
+    keep_freed_memory,
+    leave_process_group,
+    one_line_errors,
+)
 from dynstg_mm.config import load_config
-from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.files import atomic_open
 from dynstg_mm.hooks import check_classes
 

@@ -5,7 +5,7 @@ first error; `text_report`, `json_report` and `draw_page` show what it found.
 """
 from dynstg_mm.audit.audit import Audit, audit_file
 from dynstg_mm.audit.duplicates import Copy, exact_copies, near_copies
-from dynstg_mm.audit.findings import Finding, KINDS
+from dynstg_mm.audit.findings import KINDS, Finding
 from dynstg_mm.audit.page import draw_page
 from dynstg_mm.audit.report import json_report, text_report
 

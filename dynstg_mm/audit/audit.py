@@ -4,14 +4,14 @@ from itertools import combinations, product
 
 import numpy as np
 
-from dynstg_mm.datasets.annotation_file import file_layout, is_name, wrong_classes
-from dynstg_mm.safe_pickle import load_annotations
-from dynstg_mm.skeletons import get_layout
-from dynstg_mm.audit.clips import check_scale, Clip, read_clips
+from dynstg_mm.audit.clips import Clip, check_scale, read_clips
 from dynstg_mm.audit.duplicates import Copy, exact_copies, near_copies
 from dynstg_mm.audit.findings import Findings
 from dynstg_mm.audit.shortcuts import judge_shortcuts, shortcuts
 from dynstg_mm.audit.splits import check_splits, judge_copies, read_splits, task_clips
+from dynstg_mm.datasets.annotation_file import file_layout, is_name, wrong_classes
+from dynstg_mm.safe_pickle import load_annotations
+from dynstg_mm.skeletons import get_layout
 
 
 @dataclass

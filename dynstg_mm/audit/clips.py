@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dynstg_mm.audit.progress import with_bar
 from dynstg_mm.datasets.annotation_file import clip_faults, describe, is_name
 from dynstg_mm.gait.geometry import BACKWARDS, knee_bend, leg_length
 from dynstg_mm.gait.person import tracked_person
 from dynstg_mm.skeletons import mirror_order
-from dynstg_mm.audit.progress import with_bar
 
 SEEN = 0.05  # lowest score of a joint that counts as seen; FillMissingJoints' default
 PRESENT = 0.5  # share of joints that must be seen for a person to be there; the same

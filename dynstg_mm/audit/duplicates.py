@@ -8,11 +8,11 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import median_filter
 from scipy.optimize import minimize_scalar
 
+from dynstg_mm.audit.progress import with_bar
 from dynstg_mm.datasets.transforms.clean import FillMissingJoints, ResampleRate
 from dynstg_mm.errors import ClipError
 from dynstg_mm.gait.person import tracked_person
 from dynstg_mm.skeletons import mirror_order
-from dynstg_mm.audit.progress import with_bar
 
 RATE = 25  # samples per second at which movements are compared
 WINDOW = 2 * RATE  # the shortest stretch that two recordings must share, in samples

@@ -3,11 +3,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dynstg_mm.datasets.folds import subject_folds
-from dynstg_mm.benchmark.baselines import metadata_of
-from dynstg_mm.benchmark.statistics import classification_scores, confusion_of, subject_interval
 from dynstg_mm.audit.clips import image_shape
 from dynstg_mm.audit.progress import with_bar
+from dynstg_mm.benchmark.baselines import metadata_of
+from dynstg_mm.benchmark.statistics import classification_scores, confusion_of, subject_interval
+from dynstg_mm.datasets.folds import subject_folds
 
 FAR = 0.5  # share of the way from chance to perfect from which on metadata give the class away
 TRACE = 0.1  # below this share, nothing is said

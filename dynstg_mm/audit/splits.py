@@ -3,8 +3,8 @@ import re
 from collections import Counter
 from itertools import combinations
 
-from dynstg_mm.errors import DataError
 from dynstg_mm.datasets.annotation_file import describe, family_of, is_name, split_members
+from dynstg_mm.errors import DataError
 
 FEW = 5  # people of a class below which its scores say little
 

@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 
+from dynstg_mm.benchmark.results import add_model, clips_of, read_annotations
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.gait.parameters import gait_feature_table
-from dynstg_mm.benchmark.results import add_model, clips_of, read_annotations
 
 METADATA = 'metadata only'
 TREES = {f'gait features + {model}': model for model in ('extra-trees', 'boosting')}

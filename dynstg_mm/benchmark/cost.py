@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmaction.registry import DATASETS, MODELS
 from mmengine.device import get_device
 from torch.utils.flop_counter import FlopCounterMode
-
-from mmaction.registry import DATASETS, MODELS
 
 
 def multiply_adds(model, x):

@@ -20,9 +20,8 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from dynstg_mm.config import merge_cfg_options, parse_cfg_options, read_config, settle_distillation
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.config import merge_cfg_options, parse_cfg_options, settle_distillation
-from dynstg_mm.config import read_config
 from dynstg_mm.files import atomic_open, read_json
 
 THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS')

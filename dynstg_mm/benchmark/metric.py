@@ -2,13 +2,12 @@
 import json
 import math
 
+from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmaction.registry import METRICS
-
-from dynstg_mm.files import atomic_open
 from dynstg_mm.benchmark.statistics import by_subject, class_scores, classification_scores, confusion_of
+from dynstg_mm.files import atomic_open
 
 
 @METRICS.register_module()

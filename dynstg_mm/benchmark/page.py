@@ -5,13 +5,28 @@ import io
 
 import numpy as np
 
-from dynstg_mm.files import atomic_open
 from dynstg_mm.benchmark.baselines import METADATA
-from dynstg_mm.benchmark.tables import (
-    cost_rows, difference_rows, explanations, failures, in_order, protocol_rows, result_rows, write_tables)
-from dynstg_mm.benchmark.results import is_complete, KINDS, leaking_subjects, pooled
+from dynstg_mm.benchmark.results import KINDS, is_complete, leaking_subjects, pooled
 from dynstg_mm.benchmark.statistics import (
-    by_subject, calibration, class_scores, confusion_of, mean_roc, mean_scores, subject_interval)
+    by_subject,
+    calibration,
+    class_scores,
+    confusion_of,
+    mean_roc,
+    mean_scores,
+    subject_interval,
+)
+from dynstg_mm.benchmark.tables import (
+    cost_rows,
+    difference_rows,
+    explanations,
+    failures,
+    in_order,
+    protocol_rows,
+    result_rows,
+    write_tables,
+)
+from dynstg_mm.files import atomic_open
 
 # Of Okabe and Ito, safe for the colour-blind, and a second sign beside the colour.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')

@@ -9,23 +9,34 @@ import shlex
 import sys
 from pathlib import Path
 
-from mmengine.logging import MMLogger
-
 from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules
+from mmengine.logging import MMLogger
 
-from dynstg_mm.errors import ConfigError
-from dynstg_mm.commands.common import check_parts
-from dynstg_mm.config import checkpoints_of, parse_cfg_options
-from dynstg_mm.files import read_json
-from dynstg_mm.safe_pickle import load_pickle
-from dynstg_mm.benchmark.baselines import add_controls, CONTROLS
+from dynstg_mm.benchmark.baselines import CONTROLS, add_controls
 from dynstg_mm.benchmark.cost import code_version, measure_costs, versions
+from dynstg_mm.benchmark.launch import Launcher, Model, Run, execute, locked, settle_old_runs
 from dynstg_mm.benchmark.page import write_report
 from dynstg_mm.benchmark.results import (
-    NAME, TRAIN_SUMMARY, add_ensembles, add_model, clips_of, is_complete, leaking_subjects, name_ensembles,
-    new_results, read_predictions, read_results, training_cost, write_results)
-from dynstg_mm.benchmark.launch import execute, Launcher, locked, Model, Run, settle_old_runs
+    NAME,
+    TRAIN_SUMMARY,
+    add_ensembles,
+    add_model,
+    clips_of,
+    is_complete,
+    leaking_subjects,
+    name_ensembles,
+    new_results,
+    read_predictions,
+    read_results,
+    training_cost,
+    write_results,
+)
+from dynstg_mm.commands.common import check_parts
+from dynstg_mm.config import checkpoints_of, parse_cfg_options
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.files import read_json
+from dynstg_mm.safe_pickle import load_pickle
 
 OWN = ('fold', 'work_dir', 'randomness.seed')  # settings that are this tool's to give
 

@@ -19,7 +19,7 @@ NUMBER, NUMBERS = dict(type='number'), dict(type='array', items=dict(type='numbe
 INTEGERS = dict(type='array', items=dict(type='integer'))
 # of a model's cost, and of train_summary.json
 COST = dict(type='object', properties={
-    **{name: NUMBER for name in ('cpu_minutes', 'cpu_seconds', 'seconds', 'latency_ms')}, 'device': TEXT,
+    **dict.fromkeys(('cpu_minutes', 'cpu_seconds', 'seconds', 'latency_ms'), NUMBER), 'device': TEXT,
     **{name: dict(type='integer') for name in ('parameters', 'multiply_adds', 'threads')}})
 TRAIN_SUMMARY = dict(COST, required=['parameters', 'cpu_seconds'])
 MODEL = dict(type='object', properties=dict(

@@ -3,10 +3,10 @@ import itertools
 
 import numpy as np
 
-from dynstg_mm.files import atomic_open
 from dynstg_mm.benchmark.baselines import METADATA
 from dynstg_mm.benchmark.results import folds_of, is_complete, leaking_subjects, pooled
 from dynstg_mm.benchmark.statistics import by_subject, mean_scores, paired_difference, subject_interval
+from dynstg_mm.files import atomic_open
 
 TITLES = dict(accuracy='accuracy', macro_f1='macro-F1', macro_recall='macro-recall', log_loss='log-loss')
 OVER_FOLDS = ('accuracy', 'macro_f1', 'macro_recall')  # what papers give

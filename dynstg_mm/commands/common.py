@@ -1,17 +1,19 @@
 """What several commands share: options and the runner."""
 import contextlib
-import os
-import pickle
-import sys
 import ctypes
 import gc
+import os
 import os.path as osp
+import pickle
+import sys
+
+from mmaction.registry import DATASETS, RUNNERS
 from mmengine.runner import Runner
 from torch import distributed
-from mmaction.registry import DATASETS, RUNNERS
-from dynstg_mm.errors import UserError
-from dynstg_mm.datasets import check_sides, GaitDataset
+
 from dynstg_mm.config import ConfigOptions
+from dynstg_mm.datasets import GaitDataset, check_sides
+from dynstg_mm.errors import UserError
 
 
 def add_common_arguments(parser):

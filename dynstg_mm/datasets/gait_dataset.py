@@ -3,19 +3,24 @@ import itertools
 import os
 
 import numpy as np
+from mmaction.datasets import PoseDataset
+from mmaction.registry import DATASETS
 from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
 
-from mmaction.datasets import PoseDataset
-from mmaction.registry import DATASETS
-
+from dynstg_mm.datasets.annotation_file import (
+    clip_faults,
+    describe,
+    family_of,
+    file_layout,
+    is_name,
+    is_subject,
+    split_members,
+    wrong_classes,
+)
 from dynstg_mm.errors import DataError
 from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.skeletons import get_layout
-from dynstg_mm.datasets.annotation_file import (
-    clip_faults, describe, family_of, file_layout, is_name, is_subject, split_members, wrong_classes)
-
-
 
 
 @DATASETS.register_module()

@@ -1,12 +1,11 @@
 """CGRKD: a large teacher teaches a small student the relations between joints, frames and limbs."""
 import torch
 import torch.nn.functional as F
+from mmaction.registry import MODELS
 from mmengine.dist import all_gather, get_rank
 
-from mmaction.registry import MODELS
-
+from dynstg_mm.distillation.distiller import Distiller, check_options, gather_clips
 from dynstg_mm.distillation.relations import graph_nodes, relation_loss
-from dynstg_mm.distillation.distiller import check_options, Distiller, gather_clips
 
 KINDS = ('joint', 'frame', 'limb')
 

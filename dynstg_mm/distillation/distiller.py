@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 
 import torch
+from mmaction.models.recognizers import RecognizerGCN
+from mmaction.registry import HOOKS, MODELS, TRANSFORMS
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from mmengine.hooks import Hook
@@ -15,14 +17,10 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
-from mmaction.models.recognizers import RecognizerGCN
-from mmaction.registry import HOOKS, MODELS, TRANSFORMS
-
 from dynstg_mm.config import read_config
 from dynstg_mm.hooks import check_classes
-from dynstg_mm.skeletons.limbs import limb_pool
 from dynstg_mm.skeletons import get_layout
-
+from dynstg_mm.skeletons.limbs import limb_pool
 
 TWO_VIEWS = ('where the teacher sees another skeleton or other features than the student, the pipeline needs TeacherInput, '
              "then what takes the student to its own, and PackActionInputs(algorithm_keys=('teacher_inputs', )).")

@@ -1,11 +1,10 @@
 """Distillers of the literature, to judge CGRKD by: each takes its place in a config by its `type`."""
 import torch.nn.functional as F
-
 from mmaction.registry import MODELS
 
-from dynstg_mm.distillation.relations import rkd_angles, rkd_distances
 from dynstg_mm.distillation.cgrkd import logit_loss
-from dynstg_mm.distillation.distiller import check_options, Distiller, gather_clips
+from dynstg_mm.distillation.distiller import Distiller, check_options, gather_clips
+from dynstg_mm.distillation.relations import rkd_angles, rkd_distances
 
 
 @MODELS.register_module()

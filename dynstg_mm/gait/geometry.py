@@ -1,7 +1,6 @@
 """Axes, leg length and knee bend of a skeleton."""
 import numpy as np
 
-
 UPS = {'y': ((0, 2), (0, 1, 0)), '-y': ((0, 2), (0, -1, 0)), 'z': ((0, 1), (0, 0, 1)), '-z': ((0, 1), (0, 0, -1))}
 BACKWARDS = -0.01  # a mean `knee_bend` below which a recording is taken for a mirror image
 

@@ -9,10 +9,9 @@ import functools
 from itertools import combinations
 
 import numpy as np
+from mmaction.registry import TRANSFORMS
 from rich.progress import track
 from scipy.signal import find_peaks
-
-from mmaction.registry import TRANSFORMS
 
 from dynstg_mm.skeletons import get_layout, map_joints
 

@@ -1,9 +1,9 @@
 """Readers of other programs' files: a path in, `Recording`s out."""
-from dynstg_mm.importers.find import find_files, read_files, SUFFIXES
+from dynstg_mm.importers.find import SUFFIXES, find_files, read_files
 from dynstg_mm.importers.json_files import read_alphapose, read_mmpose, read_openpose
 from dynstg_mm.importers.mocap import read_bvh, read_c3d
 from dynstg_mm.importers.pickles import read_mmaction
-from dynstg_mm.importers.recording import EmptyRecording, need, readable, Recording
+from dynstg_mm.importers.recording import EmptyRecording, Recording, need, readable
 from dynstg_mm.importers.tables import COORDS, csv_rows, read_csv, read_mediapipe, read_npz
 
 READERS = dict(openpose=read_openpose, alphapose=read_alphapose, mmpose=read_mmpose, mediapipe=read_mediapipe,

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from dynstg_mm.datasets.annotation_file import RATES, family_of, is_rate
+from dynstg_mm.datasets.folds import leaking_folds, leave_one_subject_out, subject_folds
 from dynstg_mm.errors import DataError
 from dynstg_mm.files import dump_pickle
-from dynstg_mm.skeletons import apply_joint_map, get_layout, LAYOUTS, map_joints
-from dynstg_mm.datasets.annotation_file import family_of, is_rate, RATES
-from dynstg_mm.datasets.folds import leaking_folds, leave_one_subject_out, subject_folds
-from dynstg_mm.importers import COORDS, csv_rows, find_files, LIBRARIES, need, read_files, READERS, SUFFIXES
+from dynstg_mm.importers import COORDS, LIBRARIES, READERS, SUFFIXES, csv_rows, find_files, need, read_files
+from dynstg_mm.skeletons import LAYOUTS, apply_joint_map, get_layout, map_joints
 
 COLUMNS = ('clip', 'subject', 'label', 'rate', 'split')
 # Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.

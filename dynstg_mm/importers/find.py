@@ -11,7 +11,6 @@ from rich.progress import track
 
 from dynstg_mm.errors import DataError
 
-
 SUFFIXES = dict(openpose=('.json', ), alphapose=('.json', ), mmpose=('.json', ), mediapipe=('.csv', '.npz'),
                 csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ),
                 mmaction=('.pkl', '.pickle'))

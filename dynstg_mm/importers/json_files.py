@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dynstg_mm.errors import DataError
-from dynstg_mm.skeletons import LAYOUTS
 from dynstg_mm.datasets.annotation_file import LARGEST
+from dynstg_mm.errors import DataError
 from dynstg_mm.gait.geometry import BACKWARDS, knee_bend
 from dynstg_mm.importers.persons import Detection, pick_persons
-from dynstg_mm.importers.recording import readable, Recording
+from dynstg_mm.importers.recording import Recording, readable
+from dynstg_mm.skeletons import LAYOUTS
 
 _COCO = LAYOUTS['coco']['joints']
 _FEET = ('left_big_toe', 'left_small_toe', 'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel')

@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from dynstg_mm.errors import DataError
+from dynstg_mm.importers.recording import Recording, need, readable, with_lost
 from dynstg_mm.skeletons import LAYOUTS
-from dynstg_mm.importers.recording import need, readable, Recording, with_lost
-
 
 # Animation programs name a joint after the bone below it, so that LeftShoulder is the collar and LeftArm the shoulder.
 _ANIMATORS = {name.lower(): joint for name, joint in LAYOUTS['msnd']['aliases'].items()}

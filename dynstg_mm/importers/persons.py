@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from dynstg_mm.errors import DataError
 from dynstg_mm.datasets.annotation_file import LARGEST
+from dynstg_mm.errors import DataError
 from dynstg_mm.importers.recording import EmptyRecording, with_lost
 
 FORGET = 150  # frames after which a person who was lost is no longer looked for

@@ -2,9 +2,9 @@
 import numpy as np
 
 from dynstg_mm.errors import DataError
-from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.importers.persons import most_seen
 from dynstg_mm.importers.recording import EmptyRecording, Recording, with_lost
+from dynstg_mm.safe_pickle import load_pickle
 
 
 def read_mmaction(path, *, persons=1):

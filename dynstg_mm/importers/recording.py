@@ -5,10 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dynstg_mm.errors import DataError
 from dynstg_mm.datasets.annotation_file import LARGEST
-
-
+from dynstg_mm.errors import DataError
 
 
 class EmptyRecording(DataError):

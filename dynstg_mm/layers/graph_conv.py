@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynstg_mm.ops.graph import frame_relation, mix_joints, phase_features, relation
 from dynstg_mm.layers.derived import DerivedModule
+from dynstg_mm.ops.graph import frame_relation, mix_joints, phase_features, relation
 
 
 class MovementPhases(DerivedModule):

@@ -5,12 +5,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dynstg_mm.ops.graph import mix_joints
-from dynstg_mm.ops.selective_scan import selective_scan
-from dynstg_mm.ops.temporal_filter import temporal_filter
 from dynstg_mm.layers.derived import DerivedModule
 from dynstg_mm.layers.graph_conv import MovementPhases, PhaseRelation, StaticAdjacency
 from dynstg_mm.layers.recompute import recompute
+from dynstg_mm.ops.graph import mix_joints
+from dynstg_mm.ops.selective_scan import selective_scan
+from dynstg_mm.ops.temporal_filter import temporal_filter
 
 SCANS = ('temporal', 'spatio-temporal')
 

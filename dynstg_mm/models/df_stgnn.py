@@ -1,16 +1,15 @@
 """DF-STGNN: a spatio-temporal graph network whose filter follows clip and movement phase."""
 import torch
 import torch.nn.functional as F
+from mmaction.registry import MODELS
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmaction.registry import MODELS
-
 from dynstg_mm.layers import DynamicGraphConv, MovementPhases, PhaseRelation, PhaseTemporalConv, recompute
+from dynstg_mm.models.graph import build_graph
 from dynstg_mm.ops.graph import phase_balance
 from dynstg_mm.skeletons.limbs import limb_hierarchy
-from dynstg_mm.models.graph import build_graph
 
 
 class _WithAuxiliaryLoss(torch.autograd.Function):

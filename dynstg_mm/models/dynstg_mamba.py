@@ -2,8 +2,8 @@
 from mmaction.registry import MODELS
 
 from dynstg_mm.layers import STGMambaBlock
-from dynstg_mm.skeletons import depth_first
 from dynstg_mm.models.df_stgnn import DFSTGNN
+from dynstg_mm.skeletons import depth_first
 
 SIZES = {
     # the teacher

@@ -1,7 +1,6 @@
 """A classification head that hears how far a feature swings, not only where it is on average."""
 import torch
 import torch.nn.functional as F
-
 from mmaction.models import GCNHead
 from mmaction.registry import MODELS
 

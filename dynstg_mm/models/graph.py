@@ -2,7 +2,6 @@
 import functools
 
 import torch
-
 from mmaction.models.utils import Graph
 
 from dynstg_mm.skeletons import get_layout

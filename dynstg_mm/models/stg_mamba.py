@@ -1,13 +1,12 @@
 """STG-Mamba as a backbone of its own, or behind any other."""
 from einops import rearrange
+from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmaction.registry import MODELS
-
 from dynstg_mm.layers import STGMambaBlock
-from dynstg_mm.skeletons import depth_first
 from dynstg_mm.models.graph import build_graph
+from dynstg_mm.skeletons import depth_first
 
 
 @MODELS.register_module()

@@ -2,8 +2,8 @@
 import json
 import reprlib
 from pathlib import Path
-from dynstg_mm.skeletons.layouts import LAYOUTS
 
+from dynstg_mm.skeletons.layouts import LAYOUTS
 
 MOST_JOINTS = 1000  # what is made of a layout grows with the square of its joints
 

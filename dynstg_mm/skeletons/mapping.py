@@ -1,7 +1,7 @@
 """Joints of one skeleton found among those of another, by name."""
 import re
-import numpy as np
 
+import numpy as np
 
 _SHOULDERS, _HIPS = ('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip')
 

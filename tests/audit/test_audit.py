@@ -2,14 +2,13 @@ import json
 
 import numpy as np
 import pytest
-
-from dynstg_mm.errors import DataError
-from dynstg_mm.audit import audit_file, json_report, KINDS, text_report
-from dynstg_mm.audit.findings import Findings
-from dynstg_mm.audit.shortcuts import judge_shortcuts, Shortcut
-from dynstg_mm.errors import ClipError
-from dynstg_mm.files import dump_pickle
 from mmaction.registry import DATASETS
+
+from dynstg_mm.audit import KINDS, audit_file, json_report, text_report
+from dynstg_mm.audit.findings import Findings
+from dynstg_mm.audit.shortcuts import Shortcut, judge_shortcuts
+from dynstg_mm.errors import ClipError, DataError
+from dynstg_mm.files import dump_pickle
 
 
 def places(path, **options):

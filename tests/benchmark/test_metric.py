@@ -3,11 +3,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import METRICS
+from mmaction.structures import ActionDataSample
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 from dynstg_mm.benchmark.statistics import by_subject, classification_scores, confusion_of, subject_interval
-from mmaction.registry import METRICS
-from mmaction.structures import ActionDataSample
 
 
 def samples(rows, subject=True):

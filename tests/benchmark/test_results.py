@@ -4,12 +4,26 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from dynstg_mm.errors import ResultsError
 from dynstg_mm.benchmark.page import write_page, write_report
-from dynstg_mm.benchmark.tables import result_rows, write_tables
 from dynstg_mm.benchmark.results import (
-    add_ensemble, add_model, choose_folds, choose_models, choose_seeds, folds_of, is_complete,
-    leaking_subjects, merge, new_results, pooled, read_results, rename_models, training_cost, write_results)
+    add_ensemble,
+    add_model,
+    choose_folds,
+    choose_models,
+    choose_seeds,
+    folds_of,
+    is_complete,
+    leaking_subjects,
+    merge,
+    new_results,
+    pooled,
+    read_results,
+    rename_models,
+    training_cost,
+    write_results,
+)
+from dynstg_mm.benchmark.tables import result_rows, write_tables
+from dynstg_mm.errors import ResultsError
 
 
 def make(clips=24, seeds=(0, 1, 2), models=('a', 'b'), classes=('NM', 'KOA', 'PD')):

@@ -3,7 +3,13 @@ import pytest
 from scipy.stats import permutation_test
 
 from dynstg_mm.benchmark.statistics import (
-    calibration, mean_roc, mean_scores, paired_difference, share_of_loss, subject_interval)
+    calibration,
+    mean_roc,
+    mean_scores,
+    paired_difference,
+    share_of_loss,
+    subject_interval,
+)
 
 
 def clips_of(right, labels=None):

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from dynstg_mm.errors import ResultsError
 from dynstg_mm.benchmark.baselines import metadata_control
 from dynstg_mm.benchmark.results import all_folds, read_folds, read_results, results_of_folder
 from dynstg_mm.benchmark.statistics import paired_difference
+from dynstg_mm.errors import ResultsError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.safe_pickle import load_pickle
 

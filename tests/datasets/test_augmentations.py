@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from mmaction.registry import TRANSFORMS
 
 from dynstg_mm.skeletons import LAYOUTS
-from mmaction.registry import TRANSFORMS
 
 RANDOM = [dict(type='RandomRot', heading=30., tilt=5.), dict(type='RandomScale', scale=0.2),
           dict(type='RandomScale', scale=0.2, same=True), dict(type='RandomGaussianNoise', sigma=0.05),

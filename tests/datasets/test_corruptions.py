@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from mmaction.registry import TRANSFORMS
 
 from dynstg_mm.skeletons import get_layout

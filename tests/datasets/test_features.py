@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from mmaction.registry import TRANSFORMS
 
 from dynstg_mm.datasets import feature_channels
 from dynstg_mm.datasets.transforms.features import FEATS, joint_angles
 from dynstg_mm.skeletons import LAYOUTS, mirror_order
-from mmaction.registry import TRANSFORMS
 
 LEG = dict(num_node=3, inward=[(1, 0), (2, 1)], center=0)  # hip, knee, ankle
 

@@ -4,15 +4,15 @@ import re
 
 import numpy as np
 import pytest
+from mmaction.registry import DATASETS
 from torch.utils.data import DataLoader
 
-from dynstg_mm.errors import DataError
 from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.datasets import check_sides
 from dynstg_mm.datasets.folds import subject_folds
+from dynstg_mm.errors import DataError
 from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.skeletons import LAYOUTS
-from mmaction.registry import DATASETS
 
 
 def build(path, type='SyntheticGaitDataset', split='train', **options):

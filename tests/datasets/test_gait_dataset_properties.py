@@ -7,11 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
-
-from dynstg_mm.errors import DataError
-from dynstg_mm.errors import ClipError
-from dynstg_mm.skeletons import LAYOUTS
 from mmaction.registry import DATASETS
+
+from dynstg_mm.errors import ClipError, DataError
+from dynstg_mm.skeletons import LAYOUTS
 
 PIPELINE = [dict(type='KeepTrackedPerson'), dict(type='FillMissingJoints'), dict(type='ResampleRate', rate=25),
             dict(type='SampleWindows', duration=0.4, num_clips=2), dict(type='PoseDecode'),

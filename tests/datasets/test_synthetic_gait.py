@@ -7,8 +7,7 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dynstg_mm.datasets.synthetic_gait import CLASSES, draw_walker, FINE, JOINTS, synthetic_gait, walk
-
+from dynstg_mm.datasets.synthetic_gait import CLASSES, FINE, JOINTS, draw_walker, synthetic_gait, walk
 from dynstg_mm.skeletons import LAYOUTS
 
 from ..conftest import ROOT

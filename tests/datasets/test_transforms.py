@@ -2,6 +2,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
@@ -9,7 +10,6 @@ from mmengine.logging import MMLogger
 from dynstg_mm.errors import ClipError
 from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.skeletons import LAYOUTS
-from mmaction.registry import TRANSFORMS
 
 from ..conftest import ROOT, SAMPLE
 

@@ -4,14 +4,14 @@ import os
 import sys
 from pathlib import Path
 
-import dynstg_mm  # noqa: F401  before torch
 import mmaction.models  # noqa: F401
 import torch
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import DefaultScope
 
-from mmaction.registry import MODELS
-from mmaction.structures import ActionDataSample
+import dynstg_mm  # noqa: F401  before torch
 
 GRAPH = dict(layout='body_25')
 

@@ -3,7 +3,6 @@ import copy
 
 import pytest
 import torch
-
 from mmaction.models.recognizers import RecognizerGCN
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample

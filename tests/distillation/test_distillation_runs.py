@@ -7,10 +7,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import Runner, load_checkpoint
-
-from mmaction.registry import MODELS
 
 from ..conftest import ROOT
 from .setup import DISTRIBUTED, batch, distiller, recognizer, steps

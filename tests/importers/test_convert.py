@@ -9,11 +9,11 @@ import sys
 import numpy as np
 import pytest
 
-from dynstg_mm.errors import DataError
 from dynstg_mm.datasets import GaitDataset
-from dynstg_mm.importers.convert import convert, cut, drop_duplicates, make_splits
-from dynstg_mm.importers import find_files, read_files
+from dynstg_mm.errors import DataError
 from dynstg_mm.files import dump_pickle
+from dynstg_mm.importers import find_files, read_files
+from dynstg_mm.importers.convert import convert, cut, drop_duplicates, make_splits
 from dynstg_mm.safe_pickle import load_pickle
 
 from ..conftest import ROOT

@@ -5,11 +5,19 @@ import numpy as np
 import pytest
 
 from dynstg_mm.errors import DataError
-from dynstg_mm.importers.convert import arrange
-from dynstg_mm.importers import (
-    read_alphapose, read_bvh, read_c3d, read_csv, read_mediapipe, read_mmaction, read_mmpose,
-    read_npz, read_openpose)
 from dynstg_mm.files import dump_pickle
+from dynstg_mm.importers import (
+    read_alphapose,
+    read_bvh,
+    read_c3d,
+    read_csv,
+    read_mediapipe,
+    read_mmaction,
+    read_mmpose,
+    read_npz,
+    read_openpose,
+)
+from dynstg_mm.importers.convert import arrange
 from dynstg_mm.skeletons import LAYOUTS
 
 # A hip at (0, 10, 0) + position channels, a knee 4 below and an end site 3 below that. The root's offset is not added.

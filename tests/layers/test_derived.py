@@ -2,10 +2,10 @@ import copy
 
 import pytest
 import torch
+from mmaction.registry import MODELS
 from mmengine.model import ExponentialMovingAverage
 
 from dynstg_mm.layers.derived import DerivedModule
-from mmaction.registry import MODELS
 
 
 class Doubled(DerivedModule):

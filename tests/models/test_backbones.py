@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from mmaction.registry import MODELS, TRANSFORMS
 from mmengine.runner import autocast
 from torch.utils.flop_counter import FlopCounterMode
 
 from dynstg_mm.layers import DynamicGraphConv, PhaseTemporalConv, STGMambaBlock
 from dynstg_mm.models.df_stgnn import DFSTGNNLayer
-from dynstg_mm.skeletons import get_layout, LAYOUTS
-from mmaction.registry import MODELS, TRANSFORMS
+from dynstg_mm.skeletons import LAYOUTS, get_layout
 
 BODY = dict(layout='body_25')
 

@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 

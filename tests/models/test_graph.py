@@ -1,8 +1,8 @@
 import pytest
+from mmaction.models.utils import Graph
 
 from dynstg_mm.models.graph import build_graph, name_layouts
-from dynstg_mm.skeletons import get_layout, LAYOUTS
-from mmaction.models.utils import Graph
+from dynstg_mm.skeletons import LAYOUTS, get_layout
 
 
 @pytest.mark.parametrize('name', ['coco', 'openpose', 'nturgb+d'])

@@ -1,8 +1,8 @@
 import torch
 
 from dynstg_mm.ops.graph import frame_relation, mix_joints, phase_balance, phase_features, relation
-from dynstg_mm.skeletons.limbs import limb_graph, limb_hierarchy
 from dynstg_mm.skeletons import LAYOUTS
+from dynstg_mm.skeletons.limbs import limb_graph, limb_hierarchy
 
 
 def test_mixing_follows_the_direction_of_the_edges():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dynstg_mm.skeletons import apply_joint_map, depth_first, get_layout, LAYOUTS, map_joints, mirror_order, parents
+from dynstg_mm.skeletons import LAYOUTS, apply_joint_map, depth_first, get_layout, map_joints, mirror_order, parents
 
 
 @pytest.mark.parametrize('name', LAYOUTS)

@@ -6,9 +6,8 @@ import sys
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
-
 from mmaction.registry import MODELS
+from mmengine.config import Config
 
 from ..conftest import ROOT
 

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 
 import dynstg_mm
-from dynstg_mm.errors import ConfigError
-from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
 from dynstg_mm.benchmark.cost import code_version
+from dynstg_mm.benchmark.launch import Launcher, Model, Run, first_difference, how_it_ended, settle_old_runs
 from dynstg_mm.benchmark.plan import learning_curve, plan_runs
 from dynstg_mm.benchmark.results import is_complete, pooled, read_results, write_results
-from dynstg_mm.benchmark.launch import (
-    Launcher, Model, Run, first_difference, how_it_ended, settle_old_runs)
+from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
+from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.skeletons import LAYOUTS
 

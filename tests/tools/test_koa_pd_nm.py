@@ -2,9 +2,9 @@ import runpy
 
 import numpy as np
 import pytest
+from mmaction.registry import DATASETS
 
 from dynstg_mm.safe_pickle import load_pickle
-from mmaction.registry import DATASETS
 
 from ..conftest import ROOT
 

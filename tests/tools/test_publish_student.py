@@ -5,10 +5,9 @@ import sys
 
 import pytest
 import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
-
-from mmaction.registry import MODELS
 
 from ..conftest import ROOT
 

@@ -10,12 +10,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-
+from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from dynstg_mm.files import dump_pickle
-from mmaction.registry import MODELS
 
 from ..conftest import ROOT, SAMPLE
 

@@ -20,21 +20,20 @@ import sys
 import time
 from pathlib import Path
 
-import dynstg_mm  # noqa: F401  before torch
 import numpy as np
 import torch
+from mmaction.registry import MODELS
+from mmaction.utils import register_all_modules
 from mmengine.config import Config
 
-from dynstg_mm.commands.common import keep_freed_memory
-from dynstg_mm.commands.common import one_line_errors
+import dynstg_mm  # noqa: F401  before torch
 from dynstg_mm.benchmark.cost import multiply_adds, processor
 from dynstg_mm.benchmark.tables import markdown
+from dynstg_mm.commands.common import keep_freed_memory, one_line_errors
 from dynstg_mm.files import atomic_open
 from dynstg_mm.ops import selective_scan
 from dynstg_mm.ops.selective_scan import runs
 from dynstg_mm.skeletons import get_layout
-from mmaction.registry import MODELS
-from mmaction.utils import register_all_modules
 
 ROOT = Path(__file__).parents[2]
 MODEL_CONFIGS = {  # file of configs/_base_/models, and what differs from it

@@ -16,17 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.runner import Runner
-from rich.progress import track
-
-from dynstg_mm.config import ConfigOptions, merge_cfg_options
-from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.benchmark.tables import markdown
-from dynstg_mm.config import read_config
-from dynstg_mm.files import atomic_open
 from mmaction.datasets import PoseDataset
 from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules
+from mmengine.runner import Runner
+from rich.progress import track
+
+from dynstg_mm.benchmark.tables import markdown
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.config import ConfigOptions, merge_cfg_options, read_config
+from dynstg_mm.files import atomic_open
 
 OURS, FRESH, STOCK = 'the config\'s', 'the config\'s, without the cache', 'MMAction2\'s own'
 

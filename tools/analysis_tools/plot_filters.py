@@ -8,22 +8,22 @@ first window.
 import argparse
 from pathlib import Path
 
-import dynstg_mm  # noqa: F401  before torch
 import matplotlib
 
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from mmengine.runner import load_checkpoint  # noqa: E402
+import dynstg_mm  # noqa: F401  before torch
 
-from dynstg_mm.config import ConfigOptions, merge_cfg_options
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from mmaction.registry import DATASETS, MODELS
+from mmaction.utils import register_all_modules
+from mmengine.runner import load_checkpoint
+
 from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.config import read_config
+from dynstg_mm.config import ConfigOptions, merge_cfg_options, read_config
 from dynstg_mm.files import atomic_open
 from dynstg_mm.skeletons import get_layout
-from mmaction.registry import DATASETS, MODELS  # noqa: E402
-from mmaction.utils import register_all_modules  # noqa: E402
 
 
 def parse_args():

@@ -20,17 +20,29 @@ import argparse
 import sys
 from pathlib import Path
 
-from dynstg_mm.errors import ResultsError
-from dynstg_mm.commands.common import add_ensemble_arguments
-from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.benchmark.baselines import add_controls
-from dynstg_mm.benchmark.plan import add_costs, quiet, shown_command
-from dynstg_mm.benchmark.page import write_report
-from dynstg_mm.benchmark.results import (
-    add_ensembles, all_folds, choose_folds, choose_models, choose_seeds, is_complete, merge,
-    merge_origin, name_ensembles, read_results, rename_models, results_of_folder, write_results)
-from dynstg_mm.benchmark.launch import Model
 from mmaction.utils import register_all_modules
+
+from dynstg_mm.benchmark.baselines import add_controls
+from dynstg_mm.benchmark.launch import Model
+from dynstg_mm.benchmark.page import write_report
+from dynstg_mm.benchmark.plan import add_costs, quiet, shown_command
+from dynstg_mm.benchmark.results import (
+    add_ensembles,
+    all_folds,
+    choose_folds,
+    choose_models,
+    choose_seeds,
+    is_complete,
+    merge,
+    merge_origin,
+    name_ensembles,
+    read_results,
+    rename_models,
+    results_of_folder,
+    write_results,
+)
+from dynstg_mm.commands.common import add_ensemble_arguments, one_line_errors
+from dynstg_mm.errors import ResultsError
 
 
 def main():

@@ -19,24 +19,24 @@ import json
 import sys
 from pathlib import Path
 
-import dynstg_mm  # noqa: F401  before torch
 import torch
+from mmaction.registry import MODELS
+from mmaction.utils import register_all_modules
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner, load_checkpoint
 from rich.progress import track
 
-from dynstg_mm.commands.common import one_line_errors
+import dynstg_mm  # noqa: F401  before torch
 from dynstg_mm.benchmark.cost import versions
-from dynstg_mm.benchmark.plan import shown_command
 from dynstg_mm.benchmark.page import MARKERS
-from dynstg_mm.benchmark.tables import markdown
-from dynstg_mm.benchmark.results import INTEGERS, merge_origin, score_fault, TEXT, TEXTS
+from dynstg_mm.benchmark.plan import shown_command
+from dynstg_mm.benchmark.results import INTEGERS, TEXT, TEXTS, merge_origin, score_fault
 from dynstg_mm.benchmark.statistics import mean_scores, share_of_loss, subject_interval
+from dynstg_mm.benchmark.tables import markdown
+from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.files import atomic_open, read_json
-from mmaction.registry import MODELS
-from mmaction.utils import register_all_modules
 
 # kind -> title, transform, its argument, values from mild to severe
 KINDS = dict(

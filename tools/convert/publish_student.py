@@ -13,14 +13,13 @@ import io
 from pathlib import Path
 
 import torch
-
-from dynstg_mm.config import ConfigOptions, merge_cfg_options
-from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.config import read_config
-from dynstg_mm.files import atomic_open
-from dynstg_mm.distillation.distiller import read_weights, recognizer_settings
 from mmaction.registry import MODELS
 from mmaction.utils import register_all_modules
+
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.config import ConfigOptions, merge_cfg_options, read_config
+from dynstg_mm.distillation.distiller import read_weights, recognizer_settings
+from dynstg_mm.files import atomic_open
 
 
 def main():

@@ -12,11 +12,11 @@ import json
 import sys
 from pathlib import Path
 
-from dynstg_mm.errors import DataError
-from dynstg_mm.audit import audit_file, draw_page, json_report, KINDS, text_report
+from dynstg_mm.audit import KINDS, audit_file, draw_page, json_report, text_report
 from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.errors import DataError
 from dynstg_mm.files import atomic_open
-from dynstg_mm.skeletons import get_layout, LAYOUTS
+from dynstg_mm.skeletons import LAYOUTS, get_layout
 
 
 def main():

@@ -8,8 +8,8 @@ split. Without a column split, folds by subject are made: `<name>_fold<k>_train`
 """
 import argparse
 
-from dynstg_mm.errors import DataError
 from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.errors import DataError
 from dynstg_mm.importers.convert import add_arguments, clip_options, convert
 
 

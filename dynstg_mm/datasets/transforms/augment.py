@@ -8,15 +8,14 @@ came in is left as it was.
 With workers, set `persistent_workers=True`: MMEngine gives new ones the same seed in every epoch.
 """
 import numpy as np
+from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from scipy.interpolate import CubicSpline
 
-from mmaction.registry import TRANSFORMS
-
-from dynstg_mm.skeletons import mirror_order
 from dynstg_mm.datasets.transforms.base import LayoutTransform, windows_of
 from dynstg_mm.datasets.transforms.clean import fill
 from dynstg_mm.gait.geometry import turn_about_vertical, vertical
+from dynstg_mm.skeletons import mirror_order
 
 
 def _copied_windows(results):

@@ -1,8 +1,9 @@
 """What the transforms share."""
 import numpy as np
 from mmcv.transforms import BaseTransform
-from dynstg_mm.skeletons import get_layout
+
 from dynstg_mm.errors import ClipError
+from dynstg_mm.skeletons import get_layout
 
 
 def fail(results, field, message):

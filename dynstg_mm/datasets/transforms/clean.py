@@ -1,15 +1,15 @@
 """Transforms that clean a recording: one person, one skeleton, no gaps, one rate."""
 import numpy as np
+from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.logging import MMLogger
 from scipy.interpolate import CubicSpline
 from scipy.signal import butter, sosfiltfilt
-from mmaction.registry import TRANSFORMS
-from dynstg_mm.skeletons import apply_joint_map, get_layout, map_joints, parents
-from dynstg_mm.datasets.annotation_file import is_rate, RATES
-from dynstg_mm.datasets.transforms.base import fail, LayoutTransform
-from dynstg_mm.gait.person import tracked_person
 
+from dynstg_mm.datasets.annotation_file import RATES, is_rate
+from dynstg_mm.datasets.transforms.base import LayoutTransform, fail
+from dynstg_mm.gait.person import tracked_person
+from dynstg_mm.skeletons import apply_joint_map, get_layout, map_joints, parents
 
 _BLOCK = 300_000  # numbers that are filtered and splined at once, which bounds the memory that a long clip takes
 

@@ -7,9 +7,8 @@ import math
 import zlib
 
 import numpy as np
-from mmcv.transforms import BaseTransform
-
 from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
 
 from dynstg_mm.datasets.transforms.augment import check_number
 from dynstg_mm.datasets.transforms.base import LayoutTransform

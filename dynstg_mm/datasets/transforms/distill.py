@@ -1,8 +1,8 @@
 """Transforms for distillation."""
 import numpy as np
+from mmaction.registry import DATASETS, TRANSFORMS
 from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose
-from mmaction.registry import DATASETS, TRANSFORMS
 
 
 @TRANSFORMS.register_module()

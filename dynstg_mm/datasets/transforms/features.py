@@ -1,10 +1,9 @@
 """What a model sees of a window: joints, bones, angles, relative displacements, and how they change."""
 import numpy as np
-
 from mmaction.registry import TRANSFORMS
 
-from dynstg_mm.skeletons import mirror_order, parents
 from dynstg_mm.datasets.transforms.base import LayoutTransform
+from dynstg_mm.skeletons import mirror_order, parents
 
 FEATS = ('j', 'b', 'a', 'rd', 'jm', 'bm', 'am', 'rdm')
 

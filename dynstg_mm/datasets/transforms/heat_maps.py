@@ -1,7 +1,8 @@
 """Windows as an image, for PoseC3D's heat maps."""
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+
 from dynstg_mm.datasets.transforms.base import windows_of
 from dynstg_mm.gait.geometry import vertical
 

@@ -1,10 +1,11 @@
 """Transforms that cut windows and take out place, direction and size."""
 import numpy as np
-from mmcv.transforms import BaseTransform
 from mmaction.registry import TRANSFORMS
-from dynstg_mm.skeletons import mirror_order
-from dynstg_mm.datasets.transforms.base import fail, LayoutTransform, windows_of
+from mmcv.transforms import BaseTransform
+
+from dynstg_mm.datasets.transforms.base import LayoutTransform, fail, windows_of
 from dynstg_mm.gait.geometry import leg_length, turn_about_vertical, vertical
+from dynstg_mm.skeletons import mirror_order
 
 
 @TRANSFORMS.register_module()

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from dynstg_mm.ops.cpu.vectors import exp2, f32, load, LOG2_E, OPTIONS, prefetch, sigmoid, splat, store, total, WIDTH
-from dynstg_mm.ops.cpu.vectors import softplus as smooth
 from dynstg_mm.ops.cpu.threads import max_parts, share_out
+from dynstg_mm.ops.cpu.vectors import LOG2_E, OPTIONS, WIDTH, exp2, f32, load, prefetch, sigmoid, splat, store, total
+from dynstg_mm.ops.cpu.vectors import softplus as smooth
 
 SIMD = '730564fc'  # of simd.py, whose changes Numba's cache does not see; a test holds it
 CHUNK = 16

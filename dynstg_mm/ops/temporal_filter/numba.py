@@ -11,9 +11,9 @@ import numba
 import numpy as np
 import torch
 
-from dynstg_mm.ops.cpu.vectors import f32, OPTIONS, sigmoid
-from dynstg_mm.ops.temporal_filter import branch_sizes
 from dynstg_mm.ops.cpu.threads import max_parts, share_out
+from dynstg_mm.ops.cpu.vectors import OPTIONS, f32, sigmoid
+from dynstg_mm.ops.temporal_filter import branch_sizes
 
 SIMD = '730564fc'  # of simd.py, whose changes Numba's cache does not see; a test holds it
 

@@ -9,12 +9,20 @@ has two tasks with 5 folds by subject each: `ataxia_risk` (a score of 0: Control
 """
 import argparse
 
-from dynstg_mm.errors import DataError
 from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.importers.convert import (
-    add_arguments, check_out, clip_options, make_splits, parse_rate, read_clips, summary,
-    write, written)
+from dynstg_mm.errors import DataError
 from dynstg_mm.importers import csv_rows
+from dynstg_mm.importers.convert import (
+    add_arguments,
+    check_out,
+    clip_options,
+    make_splits,
+    parse_rate,
+    read_clips,
+    summary,
+    write,
+    written,
+)
 
 RISK, SEVERITY = ('Control', 'Ataxia'), ('0', '1', '2', '3+')
 

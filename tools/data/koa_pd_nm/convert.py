@@ -10,10 +10,10 @@ import argparse
 import re
 from pathlib import Path
 
-from dynstg_mm.errors import DataError
 from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.importers.convert import arrange, drop_duplicates, listing, make_splits, summary, write, written
+from dynstg_mm.errors import DataError
 from dynstg_mm.importers import EmptyRecording, find_files, read_files, read_npz
+from dynstg_mm.importers.convert import arrange, drop_duplicates, listing, make_splits, summary, write, written
 
 GROUPS, STAGES = ('NM', 'KOA', 'PD'), ('EL', 'MD', 'SV')
 NAME = re.compile(r'(?P<id>\d+)_(?P<group>NM|KOA|PD)_(?P<pass>\d+)(_(?P<stage>EL|ML|MD|SV))?_keypoints')

@@ -11,10 +11,10 @@ import argparse
 import re
 from pathlib import Path
 
-from dynstg_mm.errors import DataError
 from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.importers.convert import convert
+from dynstg_mm.errors import DataError
 from dynstg_mm.importers import need, readable
+from dynstg_mm.importers.convert import convert
 
 CLASSES = ('Healthy', 'Joint Problem', 'Muscle Weakness', 'Neurological Defect')
 NAME = re.compile(r'Subject(?P<subject>[A-Z]\d+)_Cycle\d+')

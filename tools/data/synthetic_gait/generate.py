@@ -11,8 +11,8 @@ With --gait-parameters every clip gets its `gait_parameters`, which a `GaitParam
 import argparse
 
 from dynstg_mm.datasets.synthetic_gait import synthetic_gait
-from dynstg_mm.gait.parameters import add_gait_parameters
 from dynstg_mm.files import dump_pickle
+from dynstg_mm.gait.parameters import add_gait_parameters
 
 
 def main():
