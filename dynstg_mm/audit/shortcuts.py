@@ -7,7 +7,7 @@ from dynstg_mm.audit.clips import image_shape
 from dynstg_mm.audit.progress import with_bar
 from dynstg_mm.benchmark.baselines import metadata_of
 from dynstg_mm.benchmark.statistics import classification_scores, confusion_of, subject_interval
-from dynstg_mm.datasets.folds import subject_folds
+from dynstg_mm.datasets.folds import fold_split, subject_folds
 
 FAR = 0.5  # share of the way from chance to perfect from which on metadata give the class away
 TRACE = 0.1  # below this share, nothing is said
@@ -60,7 +60,7 @@ def shortcuts(task, clips, *, progress=True, seed=0):
     rows = [dict(frame_dir=clip.name, subject=str(clip.data['subject']), label=labels.index(clip.data['label']))
             for clip in clips]
     splits = subject_folds(rows, 'control', folds=count, seed=seed)
-    folds = [set(splits[f'control_fold{fold}_test']) for fold in range(count)]
+    folds = [set(splits[fold_split('control', fold, 'test')]) for fold in range(count)]
     fold = np.array([next(index for index, names in enumerate(folds) if clip.name in names) for clip in clips])
     return [_shortcut(source, columns, rows, fold, len(labels), seed)
             for source, columns in with_bar(_columns(clips).items(), f'metadata of {task}', progress)]

@@ -1,14 +1,12 @@
 """The splits of a file: what they hold, and what stands on both sides of one."""
-import re
 from collections import Counter
 from itertools import combinations
 
-from dynstg_mm.datasets.annotation_file import describe, family_of, is_name, split_members
+from dynstg_mm.datasets.annotation_file import describe, is_name, split_members
+from dynstg_mm.datasets.folds import parse_fold, split_family, split_task
 from dynstg_mm.errors import DataError
 
 FEW = 5  # people of a class below which its scores say little
-
-
 
 
 def read_splits(splits, names, chosen, found):
@@ -38,10 +36,11 @@ def read_splits(splits, names, chosen, found):
     for name in splits:
         if not is_name(name):
             found.add('split', f'split {describe(name)}: the name is no text')
-    families = {name: family_of(name) or name for name in texts}
+    families = {name: split_family(name) or name for name in texts}
     wanted = set()
     for choice in chosen:
-        matching = {families[name] for name in texts if name == choice or name.startswith(f'{choice}_fold')}
+        matching = {families[name] for name in texts
+                    if name == choice or (fold := parse_fold(name)) is not None and fold.name == choice}
         if not matching:
             raise DataError(f'--split {choice}: not in the file; it has {", ".join(texts) or "none"}.')
         wanted |= matching
@@ -49,11 +48,10 @@ def read_splits(splits, names, chosen, found):
     for name in texts:
         if chosen and families[name] not in wanted:
             continue
-        if family_of(name) is None:
+        if split_family(name) is None:
             found.add('no_part', f'split {name}')
-        task = re.sub(r'_?fold\d+', '', families[name]).replace('*', '').strip('_') or 'all'
         members = _members(name, splits[name], names, found)
-        tasks.setdefault(task, {}).setdefault(families[name], {})[name] = members
+        tasks.setdefault(split_task(name), {}).setdefault(families[name], {})[name] = members
     return tasks
 
 

@@ -3,7 +3,6 @@
 An annotation is a dict with MMAction2's fields `frame_dir`, `label`, `total_frames`, `img_shape`, `keypoint`
 (M, T, V, C), `keypoint_score` (M, T, V), and `subject` (who walks) and `rate` (frames per second).
 """
-import re
 import reprlib
 from collections.abc import Sized
 
@@ -106,12 +105,6 @@ def split_members(members):
     if not isinstance(members, (list, tuple, set, frozenset, np.ndarray)) or not all(map(is_name, members)):
         return None
     return sorted(members) if isinstance(members, (set, frozenset)) else [str(name) for name in members]
-
-
-def family_of(split):
-    """Name of a split without the word for its part: `a_fold0_train` and `a_fold0_test` are both `a_fold0_*`."""
-    words = list(re.finditer('train|val|test', split, re.IGNORECASE))
-    return split[:words[-1].start()] + '*' + split[words[-1].end():] if words else None
 
 
 def is_name(value):

@@ -11,14 +11,14 @@ from mmengine.logging import MMLogger
 from dynstg_mm.datasets.annotation_file import (
     clip_faults,
     describe,
-    family_of,
     file_layout,
     is_name,
     is_subject,
     split_members,
     wrong_classes,
 )
-from dynstg_mm.errors import DataError
+from dynstg_mm.datasets.folds import fold_split, split_family
+from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.skeletons import get_layout
 
@@ -68,7 +68,9 @@ class GaitDataset(PoseDataset):
         if 'skeleton' in (kwargs.get('data_prefix') or {}):
             raise ValueError('data_prefix: skeleton is not read by GaitDataset; its clips are all in ann_file.')
         if fold is not None:
-            split = f'{split}_fold{fold}_{"test" if test_mode else "train"}'
+            if not isinstance(split, str):
+                raise ConfigError(f'split: {describe(split)}; expected the name before _fold{fold}, since fold is set.')
+            split = fold_split(split, fold, 'test' if test_mode else 'train')
         super().__init__(ann_file, pipeline, split=split, test_mode=test_mode, **kwargs)
 
     def load_data_list(self):
@@ -173,14 +175,14 @@ class GaitDataset(PoseDataset):
 
     def _check_subjects(self, splits, clips):
         """No subject on two sides of the split this one belongs to."""
-        family = family_of(self.split)
+        family = split_family(self.split)
         if family is None:
             MMLogger.get_current_instance().warning(
                 f'split {self.split}: neither train, val nor test is in its name, so that nobody can tell which other '
                 'split it must not share a subject with.')
             return
         where = {}
-        for sibling in (name for name in splits if isinstance(name, str) and family_of(name) == family):
+        for sibling in (name for name in splits if isinstance(name, str) and split_family(name) == family):
             for name in self._members(splits, sibling, clips):
                 subject = clips[name].get('subject')
                 if not is_subject(subject):

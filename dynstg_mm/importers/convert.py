@@ -9,8 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dynstg_mm.datasets.annotation_file import RATES, family_of, is_rate
-from dynstg_mm.datasets.folds import leaking_folds, leave_one_subject_out, subject_folds
+from dynstg_mm.datasets.annotation_file import RATES, is_rate
+from dynstg_mm.datasets.folds import (
+    leaking_folds,
+    leave_one_subject_out,
+    split_family,
+    split_task,
+    subject_folds,
+)
 from dynstg_mm.errors import DataError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.importers import COORDS, LIBRARIES, READERS, SUFFIXES, csv_rows, find_files, need, read_files
@@ -470,7 +476,7 @@ def _splits(clips, name, folds, seed, fewer):
     notes = [f'note: {without} of {len(clips)} clips have nothing in the column split, and are in none'] * bool(without)
     return splits, notes + [f'note: split {split}: neither train, val nor test in its name, so that nobody can tell '
                             'which other split it must not share a subject with'
-                            for split in splits if family_of(split) is None]
+                            for split in splits if split_family(split) is None]
 
 
 def _column_splits(clips):
@@ -555,5 +561,5 @@ def listing(kind, lines, most=20):
 
 def written(data, out):
     """Last line of a summary."""
-    names = sorted({split.partition('_fold')[0] for split in data['split']})
+    names = sorted({split_task(split) for split in data['split']})
     return f'{out}: {len(data["annotations"])} clips, {len(data["split"])} splits ({", ".join(names) or "none"})'

@@ -9,7 +9,6 @@ from torch.utils.data import DataLoader
 
 from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.datasets import check_sides
-from dynstg_mm.datasets.folds import subject_folds
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.skeletons import LAYOUTS
@@ -254,26 +253,3 @@ def test_hostile_file_is_refused_and_not_executed(tmp_path):
     with pytest.raises(pickle.UnpicklingError, match='hostile.pkl: refused: it names posix.system'):
         build(str(path))
     assert not (tmp_path / 'touched').exists()
-
-
-def test_folds_hold_every_subject_out_once_and_keep_the_classes():
-    clips = [dict(frame_dir=f's{subject}_{walk}', subject=f's{subject}', label=int(subject >= 20))
-             for subject in range(30) for walk in range(2)]
-    splits = subject_folds(clips, 'task')
-    assert splits == subject_folds(clips, 'task')
-    tested = [name for fold in range(5) for name in splits[f'task_fold{fold}_test']]
-    assert sorted(tested) == sorted(clip['frame_dir'] for clip in clips)
-    label = {clip['frame_dir']: clip['label'] for clip in clips}
-    for fold in range(5):
-        train, test = splits[f'task_fold{fold}_train'], splits[f'task_fold{fold}_test']
-        assert not {name.split('_')[0] for name in train} & {name.split('_')[0] for name in test}
-        assert sum(label[name] for name in test) == 4 and len(test) == 12
-
-
-@pytest.mark.parametrize('clips, message', [
-    ([dict(frame_dir='a', subject='s', label=0), dict(frame_dir='b', subject='s', label=1)], 'one class a subject'),
-    ([dict(frame_dir=str(i), subject=str(i), label=int(i > 3)) for i in range(20)], 'task: 4 subjects of label 0'),
-])
-def test_folds_that_cannot_be_made_are_refused(clips, message):
-    with pytest.raises(ValueError, match=message):
-        subject_folds(clips, 'task')
