@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 from mmaction.registry import TRANSFORMS
-from rich.progress import track
+from rich import progress
 from scipy.signal import find_peaks
 
 from dynstg_mm.skeletons import get_layout, map_joints
@@ -78,7 +78,7 @@ def gait_feature_table(annotations, layout, *, up='y'):
     Raises:
         ValueError: A clip cannot be used, or has other features than the first: 2-D among 3-D.
     """
-    shown = track(annotations, 'gait features', disable=len(annotations) < 1000)  # of fewer it is a few seconds
+    shown = progress.track(annotations, 'gait features', disable=len(annotations) < 1000)  # of fewer it is a few seconds
     rows = [gait_features(clip, layout, up=up) for clip in shown]
     for clip, row in zip(annotations, rows):
         if row.keys() != rows[0].keys():
