@@ -14,6 +14,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['dynstg_mm', 'dynstg_mm.*']),
+    entry_points=dict(console_scripts=['dynstg_mm = dynstg_mm.__main__:main']),
     python_requires='>=3.10,<3.14',
     install_requires=[
         'torch>=2.6',

@@ -118,6 +118,13 @@ def _be_the_tool(arguments, output):
         os._exit(status)
 
 
+def run_script(path):
+    """Run a script of the project, with the arguments that stand in sys.argv, in this process; it must end well."""
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(path), run_name='__main__')
+    assert not stopped.value.code, stopped.value.code
+
+
 @pytest.fixture
 def error_of(monkeypatch):
     """Run a script of the project in this process, which must end with one line of error; returns that line."""

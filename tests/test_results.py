@@ -1,7 +1,6 @@
 """What the READMEs and metafiles say of results is what the kept results.json files hold."""
 import json
 import re
-import runpy
 import shlex
 from types import SimpleNamespace
 
@@ -12,6 +11,7 @@ from mmengine.config import Config
 from dynstg_mm.benchmark.results import is_complete, pooled, read_results
 from dynstg_mm.benchmark.statistics import mean_scores
 from dynstg_mm.benchmark.tables import difference_rows, protocol_rows, result_rows
+from dynstg_mm.commands import robustness
 
 from .conftest import ROOT
 
@@ -77,10 +77,9 @@ def test_origin_is_told_once_and_can_be_typed_anywhere(path):
 
 
 def test_readme_tells_how_robust_the_models_are():
-    tool = runpy.run_path(str(ROOT / 'tools/analysis_tools/robustness.py'))
     everything = SimpleNamespace(models=None, kinds=None, baseline=None)
-    content = tool['read']([ROOT / 'configs/dynstg_mamba/results/robustness.json'], everything)
-    assert table(tool['table'](content)[1]) in (ROOT / 'configs/dynstg_mamba/README.md').read_text()
+    content = robustness.read([ROOT / 'configs/dynstg_mamba/results/robustness.json'], everything)
+    assert table(robustness.table(content)[1]) in (ROOT / 'configs/dynstg_mamba/README.md').read_text()
 
 
 def test_main_readme_sums_up_all_tables():

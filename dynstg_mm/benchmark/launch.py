@@ -133,7 +133,6 @@ class Launcher:
     """Starts the processes of the runs and ends them.
 
     Args:
-        tools (Path): The folder of train.py and test.py.
         jobs (int): Processes at once; each gets as many threads as there are cores for it, and one of the GPUs.
         launcher (str): 'none', or 'slurm', where `srun` starts the processes and hands out cores and GPUs.
         srun_args (str): Options of srun.
@@ -141,8 +140,8 @@ class Launcher:
         lock (int): File descriptor that the processes hold as well.
     """
 
-    def __init__(self, tools, jobs, launcher, srun_args, keep_checkpoints, lock):
-        self.tools, self.jobs, self.lock, self.keep_checkpoints = tools, jobs, lock, keep_checkpoints
+    def __init__(self, jobs, launcher, srun_args, keep_checkpoints, lock):
+        self.jobs, self.lock, self.keep_checkpoints = jobs, lock, keep_checkpoints
         self.slurm = launcher == 'slurm'
         try:
             self.srun = ['srun', *shlex.split(srun_args)] if self.slurm else []
@@ -157,9 +156,9 @@ class Launcher:
         """Arguments of training and testing."""
         common = ['--work-dir', str(run.folder), *['--launcher', 'slurm'] * self.slurm,
                   '--cfg-options', f'fold={run.fold}', *run.model.options]
-        python = [*self.srun, sys.executable]
-        return ([*python, str(self.tools / 'train.py'), run.model.config, '--seed', str(run.seed), '--no-validate',
-                 *common], [*python, str(self.tools / 'test.py'), run.model.config, str(checkpoint), *common])
+        package = [*self.srun, sys.executable, '-m', 'dynstg_mm']
+        return ([*package, 'train', run.model.config, '--seed', str(run.seed), '--no-validate',
+                 *common], [*package, 'test', run.model.config, str(checkpoint), *common])
 
     def environment(self, slot):
         """Environment of a process: its share of the cores, its GPU, or under Slurm a port that is not another's."""

@@ -54,12 +54,11 @@ def quiet():
 
 
 @quiet()
-def cross_validate(args, tools, command):
+def cross_validate(args, command):
     """Train and test all that was asked for, and write results.json, results.md, results.html and results.png.
 
     Args:
-        args (Namespace): Options of tools/cross_validate.py.
-        tools (Path): The folder of train.py and test.py.
+        args (Namespace): Options of python -m dynstg_mm cross-validate.
         command (str): The call, for the page.
 
     Returns:
@@ -93,7 +92,7 @@ def cross_validate(args, tools, command):
         tell_what_goes(out, {*names, *ensembles}, args.seeds, folds)
         if args.keep_checkpoints:
             tell_what_is_gone(runs)
-        launcher = Launcher(tools, args.jobs, args.launcher, args.srun_args, args.keep_checkpoints, lock)
+        launcher = Launcher(args.jobs, args.launcher, args.srun_args, args.keep_checkpoints, lock)
         failed = execute(runs, launcher)
         results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, launcher, command)
         results['leaking'] = leaking_subjects(new_results(classes, tests, args.seeds))

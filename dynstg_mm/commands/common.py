@@ -34,6 +34,11 @@ def add_ensemble_arguments(parser):
                         help='the same, of these models of all seeds; one model will do')
 
 
+def own_command(name, argv=None):
+    """The call of one of our commands as a list, in whatever way it was started."""
+    return [sys.executable, '-m', 'dynstg_mm', name, *(sys.argv[1:] if argv is None else map(str, argv))]
+
+
 def check_parts(cfg, parts=('val', 'test')):
     """Refuse to train on people whom, or with other classes than, the config is validated or tested on."""
     train = (cfg.get('train_dataloader') or {}).get('dataset')

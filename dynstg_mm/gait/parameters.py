@@ -394,10 +394,10 @@ def _smoothness(body, pelvis):
     """Log dimensionless jerk, higher for smoother (Balasubramanian et al. 2015, J NeuroEng Rehabil), of the ends of the
     limbs, the knees and the trunk."""
     found = {}
-    for name, track in dict(body, pelvis=pelvis).items():
+    for name, path in dict(body, pelvis=pelvis).items():
         if name.endswith(('pelvis', 'neck', 'head', 'knee', 'ankle', 'wrist')):
-            peak = np.linalg.norm(_derivative(track), axis=-1).max(1)
-            jerk = (_derivative(track, 3)**2).sum(-1).mean(1) * DURATION**4 / np.maximum(peak**2, 1e-12)
+            peak = np.linalg.norm(_derivative(path), axis=-1).max(1)
+            jerk = (_derivative(path, 3)**2).sum(-1).mean(1) * DURATION**4 / np.maximum(peak**2, 1e-12)
             found[f'{name}_smoothness'] = -np.median(np.log(np.maximum(jerk, 1e-12)))
     return found
 

@@ -2,7 +2,6 @@ import json
 import multiprocessing
 import os
 import resource
-import runpy
 import signal
 import sys
 
@@ -16,7 +15,7 @@ from dynstg_mm.importers import find_files, read_files
 from dynstg_mm.importers.convert import convert, cut, drop_duplicates, make_splits
 from dynstg_mm.safe_pickle import load_pickle
 
-from ..conftest import ROOT
+from ..conftest import ROOT, run_script
 from .test_readers import walker, write_openpose
 
 CONVERT = ROOT / 'tools/data/convert.py'
@@ -353,7 +352,7 @@ def test_leaving_one_subject_out_tests_everybody_once():
 
 def run_here(monkeypatch, script, *arguments):
     monkeypatch.setattr(sys, 'argv', [script, *map(str, arguments)])
-    runpy.run_path(str(ROOT / script), run_name='__main__')
+    run_script(str(ROOT / script))
 
 
 def test_pd_walk_and_ataxia(lab, error_of, monkeypatch):

@@ -1,6 +1,5 @@
 """The tools that measure and show, run as a user runs them."""
 import json
-import runpy
 import sys
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-from ..conftest import ROOT
+from ..conftest import ROOT, run_script
 
 CONFIG = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 TINY = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'model.cls_head.in_channels=8']
@@ -99,13 +98,13 @@ def test_robustness_is_measured_and_drawn(runs, tmp_path, monkeypatch, capsys):
     tool = 'tools/analysis_tools/robustness.py'
     monkeypatch.setattr(sys, 'argv', [tool, str(runs), '--models', 'tiny', 'other', '--out', str(tmp_path / 'r'),
                                       '--kinds', 'joints', 'noise', 'rate', 'seconds'])
-    runpy.run_path(str(ROOT / tool), run_name='__main__')
+    run_script(str(ROOT / tool))
     text = (tmp_path / 'r/robustness.md').read_text()
     assert text in capsys.readouterr().out
     assert '| as it is ' in text and '| joints lost, share of the time: 0.5 ' in text and 'loss, tiny / other' in text
     found = json.loads((tmp_path / 'r/robustness.json').read_text())
     assert len(set(found['clips']['clip'])) == 3 and set(found['models']) == {'tiny', 'other'}
-    assert found['command'].startswith(f'python {tool} ') and 'torch' in found['versions']
+    assert found['command'].startswith('python -m dynstg_mm robustness ') and 'torch' in found['versions']
     scores = found['models']['tiny']
     assert len(scores) == 18 and all(len(seeds) == 1 and len(seeds[0]) == 3 for seeds in scores)
     assert all(scores[0] != scores[place] for place in (1, 5, 6, 9, 10, 13, 14, 17))  # every kind, least and most
@@ -113,11 +112,11 @@ def test_robustness_is_measured_and_drawn(runs, tmp_path, monkeypatch, capsys):
 
     # Anew from what was kept, whole or in part.
     monkeypatch.setattr(sys, 'argv', [tool, str(tmp_path / 'r/robustness.json'), '--out', str(tmp_path / 'again')])
-    runpy.run_path(str(ROOT / tool), run_name='__main__')
+    run_script(str(ROOT / tool))
     assert (tmp_path / 'again/robustness.md').read_text() == text
     assert not (tmp_path / 'again/robustness.json').exists()  # a part in the place of the whole would lose the rest
     sys.argv += ['--models', 'tiny', '--kinds', 'rate']
-    runpy.run_path(str(ROOT / tool), run_name='__main__')
+    run_script(str(ROOT / tool))
     lines = (tmp_path / 'again/robustness.md').read_text().splitlines()
     cells = [[cell.strip() for cell in line.split('|')[1:3]] for line in text.splitlines()]
     assert [[cell.strip() for cell in line.split('|')[1:3]] for line in lines[2:]] == [
@@ -134,7 +133,7 @@ def test_models_of_several_robustness_files_make_one_table(tmp_path, monkeypatch
     first.write_text(json.dumps(one))
     second.write_text(json.dumps(other))
     monkeypatch.setattr(sys, 'argv', [tool, str(first), str(second), '--out', str(tmp_path / 'out')])
-    runpy.run_path(str(ROOT / tool), run_name='__main__')
+    run_script(str(ROOT / tool))
     found = json.loads((tmp_path / 'out/robustness.json').read_text())
     assert found['models'] == {**one['models'], **other['models']} and found['command'] == 'first\nsecond'
     assert found['versions'] == dict(torch='1 or 2')

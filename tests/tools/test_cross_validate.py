@@ -167,7 +167,7 @@ def test_only_one_call_at_a_time(config, tmp_path, error_of):
 
 
 def test_cores_are_divided_and_gpus_handed_out():
-    launcher = Launcher(ROOT / 'tools', 2, 'none', '', False, lock=0)
+    launcher = Launcher(2, 'none', '', False, lock=0)
     assert launcher.environment(0)['OMP_NUM_THREADS'] == str(max(1, len(os.sched_getaffinity(0)) // 2))
     launcher.gpus = ['4', 'GPU-abc']
     assert [launcher.environment(slot)['CUDA_VISIBLE_DEVICES'] for slot in (0, 1, 2)] == ['4', 'GPU-abc', '4']

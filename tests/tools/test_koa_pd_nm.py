@@ -1,15 +1,13 @@
-import runpy
-
 import numpy as np
 import pytest
 from mmaction.registry import DATASETS
 
+from dynstg_mm.commands.koa_pd_nm import read_clip
 from dynstg_mm.safe_pickle import load_pickle
 
 from ..conftest import ROOT
 
 CONVERT = ROOT / 'tools/data/koa_pd_nm/convert.py'
-read_clip = runpy.run_path(str(CONVERT))['read_clip']
 NAMES = ['Nose', 'Neck', 'RShoulder', 'RElbow', 'RWrist', 'LShoulder', 'LElbow', 'LWrist', 'MidHip', 'RHip', 'RKnee',
          'RAnkle', 'LHip', 'LKnee', 'LAnkle', 'REye', 'LEye', 'REar', 'LEar', 'LBigToe', 'LSmallToe', 'LHeel', 'RBigToe',
          'RSmallToe', 'RHeel']

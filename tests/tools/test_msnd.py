@@ -1,5 +1,4 @@
 import os
-import runpy
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from dynstg_mm.importers import read_bvh
 from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.skeletons import LAYOUTS
 
-from ..conftest import ROOT
+from ..conftest import ROOT, run_script
 
 CONVERT = ROOT / 'tools/data/msnd/convert.py'
 CLASSES = dict(A='Joint Problem', B='Muscle Weakness', C='Neurological Defect', D='Healthy')
@@ -53,7 +52,7 @@ def folder(tmp_path):
 def test_folder_becomes_an_annotation_file(folder, tmp_path, monkeypatch, capsys):
     out = tmp_path / 'msnd.pkl'
     monkeypatch.setattr(sys, 'argv', ['convert.py', str(folder), '--out', str(out), '--jobs', '1'])
-    runpy.run_path(str(CONVERT), run_name='__main__')
+    run_script(str(CONVERT))
     said = capsys.readouterr().out
     assert 'duplicate: SubjectD1_Cycle2 is the same recording as SubjectD1_Cycle1; left out' in said
     data = load_pickle(out)
@@ -84,7 +83,7 @@ def test_all_files_by_clip_leak(folder, tmp_path, monkeypatch):
     out = tmp_path / 'data/msnd/msnd_by_clip.pkl'  # never in the place of the file by subject
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, 'argv', ['convert.py', str(folder), '--jobs', '1', '--by-clip'])
-    runpy.run_path(str(CONVERT), run_name='__main__')
+    run_script(str(CONVERT))
     data = load_pickle(out)
     tested = [clip for fold in range(5) for clip in data['split'][f'msnd_by_clip_fold{fold}_test']]
     assert len(data['annotations']) == 38 == len(set(tested)) and len(data['split']) == 10

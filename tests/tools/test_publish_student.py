@@ -1,6 +1,5 @@
 """tools/convert/publish_student.py on a student distilled by the shipped config's models."""
 import hashlib
-import runpy
 import sys
 
 import pytest
@@ -9,7 +8,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 
-from ..conftest import ROOT
+from ..conftest import ROOT, run_script
 
 TOOL = 'tools/convert/publish_student.py'
 CONFIG = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
@@ -29,7 +28,7 @@ def distilled(tmp_path, monkeypatch):
 
 def test_the_student_alone_is_written_and_loads(distilled, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', [TOOL, str(CONFIG), str(distilled), '--out', str(tmp_path / 'out/small.pth')])
-    runpy.run_path(str(ROOT / TOOL), run_name='__main__')
+    run_script(str(ROOT / TOOL))
     path, = (tmp_path / 'out').iterdir()
     assert f'{path}: 7' in capsys.readouterr().out and path.stat().st_size < 1e6
     assert path.name == f'small-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth'

@@ -1,28 +1,5 @@
-"""Turn keypoints of the PD-Walk videos, from any reader, into one annotation file.
-
-    python tools/data/pd_walk/convert.py FORMAT INPUT --labels labels.csv --out data/pd_walk/pd_walk.pkl
-
-labels.csv has the columns clip, subject, label, with the labels Healthy and PD, and perhaps rate. The splits are 5
-folds by subject, `pd_walk_fold<k>_train` and `pd_walk_fold<k>_test`. README.md says what is known of the data.
-"""
-import argparse
-
-from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.importers.convert import add_arguments, clip_options, convert
-
-CLASSES = ('Healthy', 'PD')
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    add_arguments(parser)
-    parser.add_argument('--labels', required=True, help='table (.csv) with clip, subject, label and perhaps rate')
-    parser.add_argument('--out', default='data/pd_walk/pd_walk.pkl', help='annotation file to write')
-    args = parser.parse_args()
-    with one_line_errors():
-        print(convert(args.format, args.input, args.out, labels=args.labels, classes=CLASSES, name='pd_walk',
-                      **clip_options(args)))
-
+"""Turn keypoints of the PD-Walk videos, from any reader, into one annotation file."""
+from dynstg_mm.commands.pd_walk import main
 
 if __name__ == '__main__':
-    main()
+    raise SystemExit(main())

@@ -1,0 +1,52 @@
+"""`python -m dynstg_mm COMMAND`: the command line tools, wherever the package is installed."""
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    'train': 'train a model from a config',
+    'test': 'test a checkpoint, and write every clip\'s scores',
+    'cross-validate': 'train and test configs on all folds with several seeds',
+    'report': 'put tested models side by side: tables, a page and a picture',
+    'robustness': 'test trained models on recordings made worse',
+    'convert': 'turn your own recordings into one annotation file',
+    'audit': 'check an annotation file and its splits',
+    'koa-pd-nm': 'convert the KOA-PD-NM data set',
+    'msnd': 'convert the MSND data set',
+    'pd-walk': 'convert the PD-Walk data set',
+    'ataxia': 'convert the Auto-Gait (ataxia) data set',
+    'synthetic-gait': 'compute synthetic walks',
+    'publish-student': 'write the student of a distilled checkpoint alone',
+    'plot-filters': 'draw the movement phases and graphs of a model',
+    'benchmark': 'measure speed and memory of the models and the scan',
+    'benchmark-data': 'measure how fast a config\'s data are loaded',
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the first argument names.
+
+    Args:
+        argv: The arguments, by default those of the process.
+
+    Returns:
+        The exit status.
+    """
+    name, *arguments = list(sys.argv[1:] if argv is None else argv) or ['--help']
+    if name in ('-h', '--help'):
+        width = max(map(len, COMMANDS))
+        print('usage: dynstg_mm COMMAND [options]\n\ncommands (COMMAND -h shows the options):')
+        print('\n'.join(f'  {command:{width}}  {summary}' for command, summary in COMMANDS.items()))
+        return 0
+    name = name.replace('_', '-')
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=3) or list(COMMANDS)
+        print(f'error: {name}: no such command; expected {", ".join(near)} (dynstg_mm -h lists all).', file=sys.stderr)
+        return 2
+    sys.argv[0] = f'dynstg_mm {name}'  # what the command's usage line shows
+    return importlib.import_module(f'dynstg_mm.commands.{name.replace("-", "_")}').main(arguments)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

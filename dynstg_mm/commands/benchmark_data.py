@@ -1,0 +1,151 @@
+"""How fast a config's data are loaded, beside MMAction2's own skeleton pipeline on the same clips, in one run.
+
+    python -m dynstg_mm benchmark-data \\
+        configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py
+
+The loaders take turns, round by round, so that what else the machine does hits all alike; a figure is the median over
+the rounds with half the distance of its quartiles, the ratio the median of the rounds' ratios. All have the batch size
+and workers of the config, and MMAction2's pipeline as many frames and windows as ours gives. Our data sets keep what
+the first transforms make of a clip; the row without the cache is what the first epoch costs. The second table has what
+each transform of the config takes of a sample, measured by itself in this process, without the cache.
+"""
+import argparse
+import platform
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmaction.datasets import PoseDataset
+from mmaction.registry import DATASETS
+from mmaction.utils import register_all_modules
+from mmengine.runner import Runner
+from rich.progress import track
+
+from dynstg_mm.benchmark.tables import markdown
+from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.config import ConfigOptions, merge_cfg_options, read_config
+from dynstg_mm.files import atomic_open
+
+OURS, FRESH, STOCK = 'the config\'s', 'the config\'s, without the cache', 'MMAction2\'s own'
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config whose data set and pipeline are measured')
+    parser.add_argument('--part', choices=['train', 'val', 'test'], default='train', help='which of its loaders')
+    parser.add_argument('--rounds', type=int, default=9)
+    parser.add_argument('--samples', type=int, default=256, help='of one round')
+    parser.add_argument('--workers', type=int, help='processes, in place of the config\'s')
+    parser.add_argument('--threads', type=int, default=1, help='of the main process')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='write the tables there, too')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override settings of the config')
+    args = parser.parse_args(argv)
+    if min(args.rounds, args.samples, args.threads) < 1:
+        parser.error('--rounds, --samples and --threads: expected positive numbers')
+    register_all_modules()
+    torch.set_num_threads(args.threads)
+    with one_line_errors():
+        text = benchmark(args)
+        if args.out is not None:
+            args.out.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_open(args.out) as file:
+                file.write(text + '\n')
+    print(text)
+    return 0
+
+
+def benchmark(args):
+    """Both tables as text."""
+    cfg = merge_cfg_options(read_config(args.config), args.cfg_options)
+    loader = cfg.get(f'{args.part}_dataloader')
+    if loader is None:
+        raise ValueError(f'{args.config}: {args.part}_dataloader: missing; the config has no such part.')
+    loader = dict(loader, num_workers=loader['num_workers'] if args.workers is None else args.workers)
+    loader['persistent_workers'] = loader['num_workers'] > 0
+    dataset = DATASETS.build(loader['dataset'])
+    if not isinstance(dataset, PoseDataset):
+        raise ValueError(f'{args.config}: dataset: {type(dataset).__name__}; expected a PoseDataset or GaitDataset.')
+    datasets = {OURS: dataset, STOCK: DATASETS.build(dict(loader['dataset'], pipeline=stock_pipeline(dataset)))}
+    if getattr(dataset, 'cache_mb', 0):
+        datasets[FRESH] = DATASETS.build(dict(loader['dataset'], cache_mb=0))
+    batches = {name: endless(Runner.build_dataloader(dict(loader, dataset=part))) for name, part in datasets.items()}
+    speeds = {name: [] for name in batches}
+    for part in batches.values():  # fills the cache
+        samples_per_second(part, max(len(dataset), args.samples))
+    for turn in track(range(args.rounds), 'loading'):
+        for name in list(batches)[::-1 if turn % 2 else 1]:
+            speeds[name].append(samples_per_second(batches[name], args.samples))
+    shape = tuple(dataset[0]['inputs'].shape)
+    lines = [f'{args.part} of {Path(args.config).name}: {len(dataset)} clips, batch size {loader["batch_size"]}, '
+             f'{loader["num_workers"]} workers, samples of shape {shape}, {args.rounds} rounds of {args.samples} '
+             f'samples; {platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy '
+             f'{np.__version__}']
+    lines.append(markdown([['pipeline', 'samples/s', 'times MMAction2\'s']] + [
+        [name, spread(values, '.0f'), spread(np.divide(values, speeds[STOCK]), '.2f') if name != STOCK else '1']
+        for name, values in speeds.items()]))
+    lines.append(markdown(transform_rows(dataset, args.samples)))
+    return '\n\n'.join(lines)
+
+
+def stock_pipeline(dataset):
+    """The pipeline of MMAction2's skeleton configs, with as many frames and windows as the data set's own gives.
+
+    Bones are known to it for three layouts only, so that it loads joints; motion where the config's pipeline has it.
+    """
+    windows, _, frames, _, channels = dataset[0]['inputs'].shape
+    dimensions = dataset.get_data_info(0)['keypoint'].shape[-1]
+    feats = ['j', 'jm'] if channels > dimensions else ['j']
+    first = [dict(type='PreNormalize2D'), dict(type='GenSkeFeat', dataset='coco', feats=feats)]
+    if dimensions == 3:
+        first = [without_score, dict(type='PreNormalize3D'), dict(type='GenSkeFeat', feats=feats)]
+    return first + [
+        dict(type='UniformSampleFrames', clip_len=frames, num_clips=windows, test_mode=dataset.test_mode),
+        dict(type='PoseDecode'),
+        dict(type='FormatGCNInput', num_person=1),
+        dict(type='PackActionInputs')]
+
+
+def without_score(results):
+    """MMAction2's 3-D transforms refuse scores."""
+    results.pop('keypoint_score', None)
+    return results
+
+
+def endless(loader):
+    """Batches of a loader, over and over."""
+    while True:
+        yield from loader
+
+
+def samples_per_second(batches, samples):
+    """Samples a second of loading at least so many."""
+    start, loaded = time.perf_counter(), 0
+    while loaded < samples:
+        loaded += len(next(batches)['inputs'])
+    return loaded / (time.perf_counter() - start)
+
+
+def transform_rows(dataset, samples):
+    """What each transform takes of a sample, the header first."""
+    transforms = dataset.pipeline.transforms
+    seconds = np.zeros((samples, len(transforms)))
+    order = np.random.default_rng(0).integers(len(dataset), size=samples)
+    for row, index in enumerate(track(order, 'timing transforms')):
+        data = dataset.get_data_info(int(index))
+        for column, transform in enumerate(transforms):
+            start = time.perf_counter()
+            data = transform(data)
+            seconds[row, column] = time.perf_counter() - start
+    means = 1000 * seconds.mean(0)
+    rows = [[type(transform).__name__, f'{mean:.3f}', f'{spread(1000 * seconds[:, column], ".3f")}',
+             f'{mean / means.sum():.0%}'] for column, (transform, mean) in enumerate(zip(transforms, means))]
+    total = ['all', f'{means.sum():.3f}', spread(1000 * seconds.sum(1), '.3f'), '100%']
+    return [['transform', 'ms a sample, mean', 'median ± half the quartiles\' distance', 'share'], *rows, total]
+
+
+def spread(values, form):
+    """Median and half the distance of the quartiles."""
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    return f'{middle:{form}} ± {(high - low) / 2:{form}}'

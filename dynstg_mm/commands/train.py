@@ -1,0 +1,119 @@
+"""Train a model from a config, ours or any of MMAction2's."""
+import argparse
+import json
+import os
+import os.path as osp
+import time
+from collections.abc import Sequence
+
+from dynstg_mm.commands.common import (
+    add_common_arguments,
+    build_runner,
+    check_parts,
+    keep_freed_memory,
+    leave_process_group,
+    one_line_errors,
+)
+from dynstg_mm.config import load_config
+from dynstg_mm.files import atomic_open
+from dynstg_mm.hooks import check_classes
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='train config file path')
+    parser.add_argument('--work-dir', help='the dir to save logs and models')
+    parser.add_argument(
+        '--resume', nargs='?', type=str, const='auto',
+        help='go on from this checkpoint; without a path, from the latest one in the work directory')
+    parser.add_argument('--amp', action='store_true', help='enable automatic mixed precision training (GPU)')
+    parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true',
+        help='scale the learning rate by the actual batch size and the original one')
+    parser.add_argument('--seed', type=int, help='random seed, in place of the config\'s')
+    parser.add_argument('--diff-rank-seed', action='store_true', help='a different seed on every rank')
+    parser.add_argument('--deterministic', action='store_true', help='deterministic options of CUDNN')
+    add_common_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def merge_args(cfg, args):
+    """Merge the options of training into the config."""
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.amp:
+        use_amp(cfg)
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        if 'auto_scale_lr' not in cfg:
+            raise ValueError('--auto-scale-lr: the config has no auto_scale_lr with a base_batch_size.')
+        cfg.auto_scale_lr.enable = True
+    randomness = dict(cfg.get('randomness') or {})
+    if args.seed is not None:
+        randomness['seed'] = args.seed
+    randomness.setdefault('seed', None)
+    for option in ('diff_rank_seed', 'deterministic'):
+        if getattr(args, option):
+            randomness[option] = True
+    cfg.randomness = randomness
+
+
+def use_amp(cfg):
+    import torch
+    from mmengine.device import get_device
+    if get_device() == 'cpu':
+        raise ValueError('--amp: needs a GPU; train without it on the CPU.')
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ValueError(f'--amp: does not go with the optimizer wrapper {kind}.')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    if torch.cuda.is_available() and torch.cuda.is_bf16_supported():  # needs no loss scaling
+        cfg.optim_wrapper.setdefault('dtype', 'bfloat16')
+    cfg.optim_wrapper.setdefault('loss_scale', 1. if cfg.optim_wrapper.get('dtype') == 'bfloat16' else 'dynamic')
+
+
+def write_summary(runner, started):
+    """What this run cost, beside its checkpoints: `train_summary.json` (a resumed run counts from where it went on)."""
+    import torch
+    from mmengine.device import get_device
+    cpu = os.times()
+    summary = dict(
+        parameters=sum(value.numel() for name, value in runner.model.named_parameters()
+                       if value.requires_grad and 'distill_' not in name),
+        epochs=runner.epoch, seconds=round(time.time() - started, 1), cpu_seconds=round(cpu.user + cpu.system, 1),
+        device=torch.cuda.get_device_name() if get_device() == 'cuda' else get_device(),
+        threads=torch.get_num_threads(), torch=torch.__version__)
+    with atomic_open(osp.join(runner.work_dir, 'train_summary.json')) as file:
+        json.dump(summary, file, indent=1)
+
+
+def train(args):
+    cfg = load_config(args, lambda cfg: merge_args(cfg, args))
+    check_parts(cfg)
+    started = time.time()
+    runner = build_runner(cfg)
+    head = (cfg.model.get('student') or cfg.model).get('cls_head') or {}
+    if runner.train_loop is not None:  # else MMEngine says so
+        check_classes(head.get('num_classes'), runner.train_dataloader.dataset)
+    try:
+        runner.train()
+    except AssertionError as error:
+        if 'epoch_length' not in str(error):
+            raise
+        batch = cfg.train_dataloader.get('batch_size')
+        raise ValueError(f'{args.config}: train_dataloader: its clips fill no batch of {batch} in every process; expected '
+                         'a smaller batch_size, or drop_last=False.') from None
+    if runner.rank == 0:
+        write_summary(runner, started)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parse_args(argv)
+    keep_freed_memory()
+    with one_line_errors():
+        train(args)
+        leave_process_group()
+    return 0
