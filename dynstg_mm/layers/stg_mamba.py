@@ -1,198 +1,259 @@
-"""STG-Mamba: a selective state space along time whose step listens to the neighbouring joints."""
+"""STG-Mamba: a selective state space along time whose step depends on the neighbouring joints."""
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.layers.causal_conv import CausalConv1d
 from dynstg_mm.layers.derived import DerivedModule
-from dynstg_mm.layers.graph_conv import MovementPhases, PhaseRelation, StaticAdjacency
+from dynstg_mm.layers.movement_phases import MovementPhases
+from dynstg_mm.layers.phase_relation import PhaseRelation
 from dynstg_mm.layers.recompute import recompute
+from dynstg_mm.layers.static_adjacency import StaticAdjacency
 from dynstg_mm.ops.graph import mix_joints
-from dynstg_mm.ops.selective_scan import selective_scan
-from dynstg_mm.ops.temporal_filter import temporal_filter
+from dynstg_mm.ops.selective_scan import scan_joints
 
 SCANS = ('temporal', 'spatio-temporal')
+# names of parameters in checkpoints of dynstg_mm 0.1, and those of mamba, which replaced them
+RENAMED = {'in_project.weight': 'in_proj.weight', 'kernel': 'conv1d.weight', 'kernel_bias': 'conv1d.bias',
+           'select.weight': 'x_proj.weight', 'step_size.weight': 'dt_proj.weight', 'step_bias': 'dt_proj.bias',
+           'out_project.weight': 'out_proj.weight'}
 
 
 class STGMambaBlock(DerivedModule):
-    r"""Residual block: norm, in-projection to u and gate z, graph convolution, temporal convolution, scan,
-    out-projection.
+    r"""Residual block of a graph convolution, a temporal convolution and a selective scan along time.
 
     .. math::
         \Delta_{t,v} = softplus\Big(\sum_w \hat A_{t,wv} (W u)_{t,w} + bias\Big)
 
     The step is mixed over joints before softplus, so that it stays positive whatever the sign of the adjacency. With
-    the identity as adjacency it is plain Mamba, joint by joint. Source: method, STG-Mamba (our reading of arXiv
+    the identity as adjacency, the block is plain Mamba, joint by joint. Source: method, STG-Mamba (our reading of arXiv
     2503.13156); roots: Li 2024, arXiv 2403.12418; scan and initial values of Mamba, arXiv 2312.00752.
 
-    Our choices: the adjacency is summed over the subsets and normalised by columns, so that mixing a step is a mean
-    over neighbours; the graph convolution has no weights of its own, as in-projection and scan have; it comes before
-    the temporal one, which then runs together with its SiLU; with both directions of time, each takes half of the inner
-    channels, so that hearing the future costs no more than the past alone; without, the graph is static, so that no
-    frame hears of a later one.
+    Parameters have mamba's names::
+
+        in_proj   c -> 2 d          input u and gate z
+        conv1d    (j, d)            causal depthwise convolution along time, with SiLU
+        x_proj    d -> r + 2 g n    the parts of the step, B and C
+        dt_proj   r -> d            the step, and its bias
+        A_log     (d, n)            A = -exp(A_log)
+        D         (d,)              skip weight
+        out_proj  d -> c
+
+    Our choices:
+
+    - The adjacency is summed over the subsets and normalised by columns: mixing a step is a mean over neighbours.
+    - The graph convolution has no weights of its own, because in-projection and scan have. It comes before the temporal
+      convolution, which then runs together with its SiLU.
+    - In a bidirectional block each direction has half of the inner channels, so that it costs as much as a causal one.
+      In a causal block the graph is static, so that no frame depends on a later one.
+    - The rank of the step is ceil(d / 16), where mamba has ceil(c / 16). `dt_rank` sets it.
+    - A weight decay of the optimizer reaches all parameters. Mamba exempts `A_log` and `D`; to do the same, add
+      `paramwise_cfg=dict(custom_keys={'.A_log': dict(decay_mult=0.), '.D': dict(decay_mult=0.)})` to `optim_wrapper`.
+
+    How the last two were compared on inner folds is documented on the page of the method.
 
     Args:
-        channels (int): c.
-        adjacency (Tensor): (k, v, v), summed over the subsets and normalised by columns.
-        expand (float): d = expand * c, rounded to what the directions can share.
-        state_size (int): n.
-        kernel_size (int): Taps of the causal depthwise convolution; 1 switches it off.
-        num_phases (int | None): p of the dynamic adjacency; None where the caller hands over the relations.
-        scan (str): 'temporal', each joint for itself, or 'spatio-temporal', all joints of a frame one after the other,
-            then the next frame.
-        joint_order (Sequence[int], optional): Of the spatio-temporal scan, such as `skeletons.depth_first`.
-        bidirectional (bool): Half of the channels scan backwards.
-        dynamic (bool): Dynamic adjacency (needs `bidirectional`).
-        learn_filter (bool): Learned filter and gate of the adjacency's static part.
-        graph_conv (bool): Graph convolution on u.
-        graph_selective (bool): Mix the step over joints; off leaves each joint its own.
-        dropout (float): On the residual branch.
-        with_cp (bool): Compute the inside of the block again in the backward pass in place of keeping it.
+        channels: c.
+        adjacency: A, summed over the subsets and normalised by columns.
+        expand: d = expand * c, rounded to a multiple of the directions.
+        state_size: n.
+        dt_rank: r; 'auto' is ceil(d / 16).
+        kernel_size: Taps of `conv1d`; 1 switches it off.
+        num_phases: p of the dynamic adjacency; None if the caller passes the relations.
+        scan: 'temporal' scans each joint for itself; 'spatio-temporal' scans all joints of a frame one after the
+            other, then the next frame.
+        joint_order: Order of the joints in a spatio-temporal scan, such as `skeletons.depth_first`.
+        bidirectional: Half of the channels scan backwards.
+        dynamic: Dynamic adjacency (needs `bidirectional`).
+        learn_filter: Learned filter and gate of the adjacency's static part.
+        graph_conv: Graph convolution on u.
+        graph_selective: Mix the step over joints; otherwise each joint has its own.
+        dropout: On the residual branch.
+        with_cp: Recompute the inside of the block in the backward pass instead of storing it.
 
     Shape:
-        x: (b, t, v, c), relations: of each frame, from `PhaseRelation`, (b, t, v, v). Result: as x.
+        x: (b, t, v, c). adjacency: (k, v, v). relations, of each frame, from `PhaseRelation`: (b, t, v, v).
+        Result: as x.
+
+    Raises:
+        ConfigError: An option is none of the values above.
     """
 
-    def __init__(self, channels, adjacency, *, expand=1., state_size=4, kernel_size=4, num_phases=4, scan='temporal',
-                 joint_order=None, bidirectional=True, dynamic=True, learn_filter=True, graph_conv=True,
-                 graph_selective=True, dropout=0., with_cp=False):
+    def __init__(self, channels: int, adjacency: Tensor, *, expand: float = 1., state_size: int = 4,
+                 dt_rank: int | str = 'auto', kernel_size: int = 4, num_phases: int | None = 4, scan: str = 'temporal',
+                 joint_order: Sequence[int] | None = None, bidirectional: bool = True, dynamic: bool = True,
+                 learn_filter: bool = True, graph_conv: bool = True, graph_selective: bool = True, dropout: float = 0.,
+                 with_cp: bool = False) -> None:
         super().__init__()
-        if scan not in SCANS:
-            raise ValueError(f'scan: {scan!r}; expected one of {", ".join(SCANS)}.')
         joints, groups = adjacency.shape[-1], 2 if bidirectional else 1
-        order = torch.arange(joints) if joint_order is None else torch.tensor(joint_order)
-        if sorted(order.tolist()) != list(range(joints)):
-            raise ValueError(f'joint_order: {order.tolist()}; expected every one of {joints} joints once.')
-        inner = groups * max(1, round(expand * channels / groups))
-        self.rank, self.state_size, self.groups = math.ceil(inner / 16), state_size, groups
+        order = list(range(joints)) if joint_order is None else list(joint_order)
+        _check_options(scan, dt_rank, order, joints)
+        d = groups * max(1, round(expand * channels / groups))
+        r = math.ceil(d / 16) if isinstance(dt_rank, str) else dt_rank
+        self.dt_rank, self.state_size, self.groups = r, state_size, groups
         self.scan, self.graph_conv, self.graph_selective, self.with_cp = scan, graph_conv, graph_selective, with_cp
-        self.register_buffer('order', order, persistent=False)
-        self.register_buffer('place', order.argsort(), persistent=False)
-        total = adjacency.sum(0, keepdim=True)
-        total = total / total.sum(1, keepdim=True).clamp_min(1e-6)
+        self.register_buffer('order', torch.tensor(order), persistent=False)
+        self.register_buffer('place', self.order.argsort(), persistent=False)
         self.norm = nn.LayerNorm(channels)
-        mixes = graph_conv or graph_selective
-        dynamic = dynamic and bidirectional and mixes
+        self._build_graph(channels, adjacency, num_phases, dynamic and bidirectional, learn_filter)
+        # the order of these lines is the order of the random numbers
+        self.in_proj = nn.Linear(channels, 2 * d, bias=False)
+        self.conv1d = CausalConv1d(d, kernel_size, groups)
+        self.x_proj = nn.Linear(d, r + 2 * groups * state_size, bias=False)
+        self.dt_proj = nn.Linear(r, d, bias=False)
+        nn.init.uniform_(self.dt_proj.weight, -r**-0.5, r**-0.5)
+        self.dt_proj.bias = nn.Parameter(_first_dt_bias(d))
+        self.A_log = nn.Parameter(torch.log(torch.arange(1, state_size + 1.)).repeat(d, 1))  # (d, n)
+        self.D = nn.Parameter(torch.ones(d))
+        self.out_proj = nn.Linear(d, channels, bias=False)
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
+
+    def _build_graph(self, channels, adjacency, num_phases, dynamic, learn_filter):
+        mixes = self.graph_conv or self.graph_selective
+        total = adjacency.sum(0, keepdim=True)  # (1, v, v)
+        total = total / total.sum(1, keepdim=True).clamp_min(1e-6)
+        dynamic = dynamic and mixes
+        has_phases = dynamic and num_phases is not None
         self.static = StaticAdjacency(total, learn_filter) if mixes else None
         self.alpha = nn.Parameter(torch.zeros(())) if dynamic else None
-        own = dynamic and num_phases is not None
-        self.phases = MovementPhases(channels, num_phases) if own else None
-        self.relation = PhaseRelation(channels) if own else None
-        self.in_project = nn.Linear(channels, 2 * inner, bias=False)
-        self.kernel = nn.Parameter(torch.empty(kernel_size, inner).uniform_(-kernel_size**-0.5, kernel_size**-0.5))
-        self.kernel_bias = nn.Parameter(torch.zeros(inner))
-        self.select = nn.Linear(inner, self.rank + 2 * groups * state_size, bias=False)
-        self.step_size = nn.Linear(self.rank, inner, bias=False)
-        nn.init.uniform_(self.step_size.weight, -self.rank**-0.5, self.rank**-0.5)
-        first = torch.exp(torch.rand(inner) * (math.log(0.1) - math.log(0.001)) + math.log(0.001))
-        self.step_bias = nn.Parameter(first + torch.log(-torch.expm1(-first)))  # softplus of it is `first`
-        self.A_log = nn.Parameter(torch.log(torch.arange(1, state_size + 1.)).repeat(inner, 1))
-        self.D = nn.Parameter(torch.ones(inner))
-        self.out_project = nn.Linear(inner, channels, bias=False)
-        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
-        past = tuple(range(1 - kernel_size, 1))
-        self.offsets = (past, tuple(-tap for tap in past))[:groups]
+        self.phases = MovementPhases(channels, num_phases) if has_phases else None
+        self.relation = PhaseRelation(channels) if has_phases else None
 
-    def forward(self, x, relations=None):
+    def forward(self, x: Tensor, relations: Tensor | None = None) -> Tensor:
+        """The block on whole clips."""
         return x + self.dropout(recompute(self._branch, x, relations, enabled=self.with_cp))
 
     def _branch(self, x, relations=None):
-        x = self.norm(x)
-        adjacency = self._adjacency(x, relations)
-        u, z = self._project(x, adjacency)
-        u = temporal_filter(u, self.kernel, self.offsets, 1, self.kernel_bias, True)
-        delta, B, C = self._select(u, adjacency)
-        u, delta, B, C, z = map(self._to_sequences, (u, delta, B, C, z))
-        y = selective_scan(
-            *(value.permute(0, 2, 3, 1) for value in (u, delta)), self._state_matrix(),
-            *(value.unflatten(-1, (self.groups, -1)).permute(0, 2, 3, 4, 1) for value in (B, C)), self.D.float(),
-            z.permute(0, 2, 3, 1), self.step_bias.float(), True, reverse=(False, True)[:self.groups])
-        return self.out_project(self._from_sequences(y.permute(0, 3, 1, 2), x.shape[1]))
+        x = self.norm(x)  # (b, t, v, c)
+        adjacency = self._adjacency(x, relations)  # (v, v) or (b, t, v, v)
+        u, z = self._project(x, adjacency)  # (b, t, v, d) each
+        u = self.conv1d(u)  # (b, t, v, d)
+        delta, B, C = self._select(u, adjacency)  # (b, t, v, d), (b, t, v, g, n) twice
+        u, delta, B, C, z = map(self._to_sequences, (u, delta, B, C, z))  # spatio-temporal: (b, t v, 1, ...)
+        y = scan_joints(u, delta, self._state_matrix(), B, C, self.D.float(), z, self.dt_proj.bias.float(), True,
+                        reverse=(False, True)[:self.groups])
+        return self.out_proj(self._from_sequences(y, x.shape[1]))  # (b, t, v, c)
 
-    def step(self, frame, state=None):
+    def step(self, frame: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[
+            Tensor, tuple[Tensor, Tensor]]:
         """One frame of the streaming form; frame by frame it gives what `forward` gives for the whole clip.
 
         Args:
-            frame (Tensor): (b, v, c).
-            state (tuple[Tensor, Tensor], optional): What the last call returned; None at the first frame.
+            frame: One frame of each clip.
+            state: What the last call returned; None at the first frame.
 
         Returns:
-            tuple[Tensor, tuple[Tensor, Tensor]]: The result (b, v, c) and the state to carry: the last inputs of the
-            temporal convolution (b, j - 1, v, d), and the scan's state (b, v, d, n), with one v for a
-            spatio-temporal scan. Its size does not grow with time, and no gradient goes through it.
+            The result, and the state to pass on: the last inputs of `conv1d` and the state of the scan. Their size does
+            not grow with time, and no gradient passes through them.
+
+        Shape:
+            frame, result: (b, v, c). state: (b, j - 1, v, d) and (b, v, d, n), the latter with one v for a
+            spatio-temporal scan.
 
         Raises:
-            ValueError: The block is bidirectional, which needs the whole clip.
+            ConfigError: The block is bidirectional, which needs the whole clip.
         """
         if self.groups == 2:
-            raise ValueError('step: a bidirectional block needs the whole clip; build it with bidirectional=False.')
-        x = self.norm(frame[:, None])
-        adjacency = self._adjacency(x)
-        u, z = self._project(x, adjacency)
+            raise ConfigError('step: a bidirectional block needs the whole clip; build it with bidirectional=False.')
+        x = self.norm(frame[:, None])  # (b, 1, v, c)
+        adjacency = self._adjacency(x)  # (v, v)
+        u, z = self._project(x, adjacency)  # (b, 1, v, d) each
         if state is None:
             sequences = frame.shape[1] if self.scan == 'temporal' else 1
-            state = (u.new_zeros(len(u), len(self.kernel) - 1, *u.shape[2:]),
+            state = (u.new_zeros(len(u), len(self.conv1d.weight) - 1, *u.shape[2:]),
                      u.new_zeros(len(u), sequences, u.shape[-1], self.state_size))
-        recent, h = torch.cat([state[0], u], 1), state[1]
-        u = F.silu(torch.einsum('jd,bjvd->bvd', self.kernel, recent) + self.kernel_bias)[:, None]
-        delta, B, C = self._select(u, adjacency)
-        u, delta, B, C = map(self._to_sequences, (u, delta, B, C))
-        step, A, y = F.softplus(delta + self.step_bias), self._state_matrix(), []
+        recent, h = torch.cat([state[0], u], 1), state[1]  # (b, j, v, d), (b, v, d, n)
+        u = self.conv1d.step(recent)[:, None]  # (b, 1, v, d)
+        u, delta, B, C = map(self._to_sequences, (u, *self._select(u, adjacency)))
+        step, A, y = F.softplus(delta + self.dt_proj.bias), self._state_matrix(), []
         for i in range(u.shape[1]):  # one joint after the other in a spatio-temporal scan
-            h = torch.exp(step[:, i, ..., None] * A) * h + (step * u)[:, i, ..., None] * B[:, i, :, None]
-            y.append((h * C[:, i, :, None]).sum(-1))
-        y = self._from_sequences(torch.stack(y, 1) + self.D * u, 1) * F.silu(z)
-        return frame + self.out_project(y.to(z.dtype))[:, 0], (recent[:, 1:].detach(), h.detach())
+            h = torch.exp(step[:, i, ..., None] * A) * h + (step * u)[:, i, ..., None] * B[:, i]  # (b, v, d, n)
+            y.append((h * C[:, i]).sum(-1))  # (b, v, d)
+        y = self._from_sequences(torch.stack(y, 1) + self.D * u, 1) * F.silu(z)  # (b, 1, v, d)
+        return frame + self.out_proj(y.to(z.dtype))[:, 0], (recent[:, 1:].detach(), h.detach())
 
-    def more_multiply_adds(self, result):
-        """Multiply-adds of the filter and the scan that gave this result, which PyTorch's counter does not see."""
-        return result.numel() // result.shape[-1] * len(self.D) * (len(self.kernel) + 3 * self.state_size)
+    def more_multiply_adds(self, result: Tensor) -> int:
+        """Multiply-adds of `conv1d` and the scan for this result, which PyTorch's counter does not see."""
+        return result.numel() // result.shape[-1] * len(self.D) * (len(self.conv1d.weight) + 3 * self.state_size)
 
-    def filters(self, x, phases=None, relations=None):
-        """What the block makes of x, for reading and plotting: `phases` (b, t, p), its own where it has some, else
-        those given, and `adjacency` (b, t, 1, v, v), or None where nothing is mixed."""
+    def filters(self, x: Tensor, phases: Tensor | None = None, relations: Tensor | None = None) -> dict[
+            str, Tensor | None]:
+        """Phases and adjacency of each frame, for reading and plotting.
+
+        Returns:
+            `phases` (b, t, p), the block's own or those given, and `adjacency` (b, t, 1, v, v), which is None if the
+            block mixes nothing.
+        """
         x = self.norm(x)
-        found = self._adjacency(x, relations)
-        return dict(phases=phases if self.phases is None else self.phases(x),
-                    adjacency=found if found is None else found.expand(*x.shape[:2], -1, -1)[:, :, None])
+        phases = phases if self.phases is None else self.phases(x)
+        adjacency = self._adjacency(x, relations)
+        if adjacency is not None:
+            adjacency = adjacency.expand(*x.shape[:2], -1, -1)[:, :, None]
+        return dict(phases=phases, adjacency=adjacency)
 
     def _adjacency(self, x, relations=None):
-        """(v, v) or, where it is dynamic, (b, t, v, v)."""
+        """(v, v), or (b, t, v, v) if it is dynamic, or None if nothing is mixed."""
         if self.static is None:
             return None
-        static = self.static()[0]
+        static = self.static()[0]  # (v, v)
         if self.alpha is None:
             return static
         if self.phases is not None:
-            relations = self.relation(x, self.phases(x))
+            relations = self.relation(x, self.phases(x))  # (b, t, v, v)
         elif relations is None:
-            raise ValueError('relations: None; a dynamic block built with num_phases=None is handed them.')
+            raise ValueError('relations: None; a dynamic block with num_phases=None needs them.')
         return torch.addcmul(static, self.alpha, relations.to(static.dtype))
 
     def _project(self, x, adjacency):
-        """u, mixed over joints, and gate, (b, t, v, d)."""
-        # two products in place of one that is cut: the kernels read contiguous rows
-        u, z = (F.linear(x, weight) for weight in self.in_project.weight.chunk(2))
+        """Input u, mixed over joints, and gate z, (b, t, v, d) each."""
+        # two products instead of one that is split: the kernels read contiguous rows
+        u, z = (F.linear(x, weight) for weight in self.in_proj.weight.chunk(2))
         return mix_joints(u, adjacency) if self.graph_conv else u, z
 
     def _select(self, u, adjacency):
-        """Step before bias and softplus (b, t, v, d); B and C (b, t, v, g n)."""
+        """Step before bias and softplus (b, t, v, d); B and C, (b, t, v, g, n) each."""
         states = self.groups * self.state_size
-        step, B, C = self.select(u).split([self.rank, states, states], -1)
-        if self.graph_selective:  # on the few channels before `step_size`: both are linear, on joints and on channels
-            step = mix_joints(step, adjacency)
-        return self.step_size(step), B, C
+        dt, B, C = self.x_proj(u).split([self.dt_rank, states, states], -1)  # (b, t, v, r), (b, t, v, g n) twice
+        if self.graph_selective:  # on r channels instead of d: mixing joints commutes with `dt_proj`
+            dt = mix_joints(dt, adjacency)
+        delta = F.linear(dt, self.dt_proj.weight)  # the scan adds the bias
+        return delta, *(x.unflatten(-1, (self.groups, -1)) for x in (B, C))
 
     def _state_matrix(self):
-        return self.derived(_negative_exp, self.A_log)
+        return self.derived(_negative_exp, self.A_log)  # (d, n)
 
     def _to_sequences(self, x):
-        """(b, t, v, c), or (b, t v, 1, c) for a spatio-temporal scan."""
+        """(b, t, v, ...), or (b, t v, 1, ...) for a spatio-temporal scan."""
         return x if self.scan == 'temporal' else x[:, :, self.order].flatten(1, 2)[:, :, None]
 
     def _from_sequences(self, x, frames):
+        """The reverse of `_to_sequences`."""
         return x if self.scan == 'temporal' else x[:, :, 0].unflatten(1, (frames, -1))[:, :, self.place]
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        if any(f'{prefix}{name}' in state_dict for name in RENAMED):
+            raise ConfigError('checkpoint: its STG-Mamba blocks have the parameter names of dynstg_mm 0.1; convert it '
+                              'with:  python -m dynstg_mm upgrade-checkpoint OLD NEW')
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _check_options(scan, dt_rank, order, joints):
+    if scan not in SCANS:
+        raise ConfigError(f'scan: {scan!r}; expected one of {", ".join(SCANS)}.')
+    if dt_rank != 'auto' and not (isinstance(dt_rank, int) and dt_rank > 0):
+        raise ConfigError(f"dt_rank: {dt_rank!r}; expected 'auto' or a positive integer.")
+    if sorted(order) != list(range(joints)):
+        raise ConfigError(f'joint_order: {order}; expected each of {joints} joints once.')
+
+
+def _first_dt_bias(channels):
+    """Bias (d,) whose softplus is log-uniform from 0.001 to 0.1, as in mamba."""
+    dt = torch.exp(torch.rand(channels) * (math.log(0.1) - math.log(0.001)) + math.log(0.001))
+    return dt + torch.log(-torch.expm1(-dt))  # the inverse of softplus
 
 
 def _negative_exp(logarithm):

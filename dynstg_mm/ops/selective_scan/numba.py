@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from dynstg_mm.ops.cpu.threads import max_parts, share_out
 from dynstg_mm.ops.cpu.vectors import LOG2_E, OPTIONS, WIDTH, exp2, f32, load, prefetch, sigmoid, splat, store, total
@@ -164,22 +165,24 @@ def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, la
                         dA[n, g, d] += das[n * width + d]
 
 
-def scan(u, delta, A, B, C, D, bias, z, softplus, reverse):
-    """`selective_scan` of float32 tensors on the CPU, with everything that belongs to it in one kernel.
-
-    Shape:
-        u, delta, z: (b, t, v, d). A: (d, n). B, C: (b, t, v, g, n). D, bias: (d,). Result: (b, t, v, d).
-        softplus: bool. reverse: one bool a group.
-    """
-    u, delta, A, D, bias, z = (value if value is None else value.unflatten(-1, (len(reverse), -1))
-                               for value in (u, delta, A.T, D, bias, z))
+def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
+         delta_bias: Tensor | None, delta_softplus: bool, reverse: tuple[bool, ...]) -> Tensor:
+    """`scan_joints` in float32 on the CPU, with softplus, skip and gate in the kernel and `reverse` as one bool a group."""
+    dtype, groups = u.dtype, len(reverse)
+    u, delta, A, B, C, D, bias, z = (x if x is None else x.float() for x in (u, delta, A, B, C, D, delta_bias, z))
+    u, delta, A, D, bias, z = (x if x is None else x.unflatten(-1, (groups, -1))
+                               for x in (u, delta, A.T, D, bias, z))  # (..., g, d / g)
     width = u.shape[-1]
-    if width % WIDTH:  # channels of nothing: the kernels know whole vectors only
-        u, delta, A, D, bias, z = (value if value is None else F.pad(value, (0, -width % WIDTH))
-                                   for value in (u, delta, A, D, bias, z))
-    run = NumbaScan.apply if torch.is_grad_enabled() else lambda *arguments: _run(False, *arguments)[0]
-    y = run(u, delta, A, B, C, D, bias, z, softplus, reverse)
-    return (y[..., :width] if width % WIDTH else y).flatten(-2)
+    if width % WIDTH:  # channels of zeros: the kernels work on whole vectors
+        u, delta, A, D, bias, z = (x if x is None else F.pad(x, (0, -width % WIDTH))
+                                   for x in (u, delta, A, D, bias, z))
+    run = NumbaScan.apply if torch.is_grad_enabled() else _infer
+    y = run(u, delta, A, B, C, D, bias, z, delta_softplus, reverse)
+    return (y[..., :width] if width % WIDTH else y).flatten(-2).to(dtype)  # (b, t, v, d)
+
+
+def _infer(*arguments):
+    return _run(False, *arguments)[0]
 
 
 def _array(value):
@@ -208,7 +211,7 @@ def _run(keep_states, u, delta, A, B, C, D, bias, z, softplus, reverse):
 
 
 class NumbaScan(torch.autograd.Function):
-    """`scan` with its gradient."""
+    """The scan with its gradient. Shape: as `_run`."""
 
     @staticmethod
     def forward(ctx, u, delta, A, B, C, D, bias, z, softplus, reverse):

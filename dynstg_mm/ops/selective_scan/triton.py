@@ -6,8 +6,10 @@ states at a time in a scratch buffer small enough to stay in the GPU's cache. Su
 have a fixed order, there are no atomics: results are the same from run to run.
 """
 import torch
+import torch.nn.functional as F
 import triton
 import triton.language as tl
+from torch import Tensor
 
 CHUNK = 32
 MAX_BLOCK_D = 64
@@ -142,6 +144,14 @@ def _backward(u, step, A, B, C, D, z, kept, grad, scratch, du, dstep, dA, dB, dC
         tl.store(dA + sequence * d * n + tile, grad_a, mask=inside)
         if D is not None:
             tl.store(dD + sequence * d + channel, grad_skip, mask=in_d)
+
+
+def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
+         delta_bias: Tensor | None, delta_softplus: bool, reverse: tuple[bool, ...]) -> Tensor:
+    """`scan_joints` on a GPU, with skip and gate in the kernel and `reverse` as one bool a group."""
+    delta = delta if delta_bias is None else delta + delta_bias
+    delta = F.softplus(delta) if delta_softplus else delta
+    return TritonScan.apply(u, delta, A, B, C, D, z, reverse, torch.is_grad_enabled())
 
 
 class TritonScan(torch.autograd.Function):

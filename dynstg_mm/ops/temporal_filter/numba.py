@@ -10,10 +10,10 @@ import functools
 import numba
 import numpy as np
 import torch
+from torch import Tensor
 
 from dynstg_mm.ops.cpu.threads import max_parts, share_out
 from dynstg_mm.ops.cpu.vectors import OPTIONS, f32, sigmoid
-from dynstg_mm.ops.temporal_filter import branch_sizes
 
 SIMD = '730564fc'  # of simd.py, whose changes Numba's cache does not see; a test holds it
 
@@ -137,21 +137,20 @@ def _places(offsets):
 
 
 @functools.cache
-def _bounds(channels, branches):
-    """The branches' channels, (branches + 1,)."""
-    return np.cumsum([0, *branch_sizes(channels, branches)])
+def _bounds(sizes):
+    """First channel of each branch, and the number of channels, (branches + 1,)."""
+    return np.cumsum([0, *sizes])
 
 
-def depthwise(x, kernel, bias, silu, offsets, stride):
-    """`temporal_filter` of float32 tensors on the CPU.
-
-    Shape:
-        x: (b, t, v, c). kernel: (b, t', j, c) or (1, 1, j, c). bias: (c,) or None. offsets: (branches, j), tuples.
-        Result: (b, t', v, c).
-    """
-    arguments = x.contiguous(), kernel.contiguous(), x.new_zeros(x.shape[-1]) if bias is None else bias
-    options = silu, *_places(offsets), _bounds(x.shape[-1], len(offsets)), stride
-    return (NumbaFilter.apply if torch.is_grad_enabled() else _run)(*arguments, options)
+def apply_filter(x: Tensor, kernel: Tensor, offsets: tuple[tuple[int, ...], ...], sizes: tuple[int, ...], stride: int,
+                 bias: Tensor | None, silu: bool) -> Tensor:
+    """`temporal_filter` in float32 on the CPU, with the number of channels of each branch as `sizes`."""
+    dtype, x = x.dtype, x.float().contiguous()
+    kernel = (kernel if kernel.dim() == 4 else kernel[None, None]).float().contiguous()  # (b, t', j, c) or (1, 1, j, c)
+    bias = x.new_zeros(x.shape[-1]) if bias is None else bias.float()
+    options = silu, *_places(offsets), _bounds(sizes), stride
+    run = NumbaFilter.apply if torch.is_grad_enabled() else _run
+    return run(x, kernel, bias, options).to(dtype)
 
 
 def _run(x, kernel, bias, options):
@@ -165,7 +164,7 @@ def _run(x, kernel, bias, options):
 
 
 class NumbaFilter(torch.autograd.Function):
-    """`depthwise` with its gradient."""
+    """The filter with its gradient."""
 
     @staticmethod
     def forward(ctx, x, kernel, bias, options):
