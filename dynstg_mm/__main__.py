@@ -18,6 +18,7 @@ COMMANDS = {
     'ataxia': 'convert the Auto-Gait (ataxia) data set',
     'synthetic-gait': 'compute synthetic walks',
     'publish-student': 'write the student of a distilled checkpoint alone',
+    'upgrade-checkpoint': 'rename the parameters of a checkpoint of dynstg_mm 0.1',
     'plot-filters': 'draw the movement phases and graphs of a model',
     'benchmark': 'measure speed and memory of the models and the scan',
     'benchmark-data': 'measure how fast a config\'s data are loaded',

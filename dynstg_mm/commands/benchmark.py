@@ -254,7 +254,7 @@ def scan(bench, backend, inputs):
 def measure_scan(bench, args):
     """Forward and backward of every backend that runs here, and its peak memory."""
     interpreted = 'triton' if bench.device.type == 'cpu' else None  # says nothing about speed
-    backends = ['ref'] + [name for name in args.backends if name != interpreted and runs(name, args.device)]
+    backends = ['reference'] + [name for name in args.backends if name != interpreted and runs(name, args.device)]
     rows, results = [['scan (b, d, l, n)', 'backend', 'forward + backward', 'times as fast', 'peak memory']], {}
     for size in args.scans:
         inputs, times = scan_inputs(bench, map(int, size.split(','))), {name: [] for name in backends}
@@ -264,7 +264,7 @@ def measure_scan(bench, args):
         memory = {name: peak_memory(bench, args, f'scan:{name}:{size}') for name in backends}
         results[size] = {name: dict(seconds=times[name], memory=memory[name]) for name in backends}
         for name in backends:
-            faster = np.median(np.array(times['ref']) / np.array(times[name]))
+            faster = np.median(np.array(times['reference']) / np.array(times[name]))
             rows.append([f'({size.replace(",", ", ")})', name, spread(times[name], 1e3, 'ms'), f'{faster:.1f}',
                          f'{memory[name] / 2**20:.0f} MB, x {memory[name] / max(memory["ref"], 1):.3f}'])
     return rows, results

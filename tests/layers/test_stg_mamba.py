@@ -2,8 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from dynstg_mm.errors import ConfigError
 from dynstg_mm.layers import STGMambaBlock
-from dynstg_mm.ops import selective_scan_ref
+from dynstg_mm.ops import selective_scan
 
 ADJACENCY = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(0))
 
@@ -15,15 +16,15 @@ def block(adjacency=ADJACENCY, **options):
 
 def plain_mamba(module, x):
     """One direction of Mamba on (b, t, c), written out from its paper with the block's own weights."""
-    u, z = module.in_project(module.norm(x)).chunk(2, -1)
-    taps = len(module.kernel)
-    u = F.conv1d(F.pad(u.transpose(1, 2), (taps - 1, 0)), module.kernel.T[:, None], module.kernel_bias,
-                 groups=u.shape[-1])
-    u = F.silu(u)
-    step, B, C = module.select(u.transpose(1, 2)).split([module.rank, module.state_size, module.state_size], -1)
-    y = selective_scan_ref(u, module.step_size(step).transpose(1, 2), -module.A_log.exp(), B.transpose(1, 2),
-                           C.transpose(1, 2), module.D, z.transpose(1, 2), module.step_bias, delta_softplus=True)
-    return x + module.out_project(y.transpose(1, 2))
+    u, z = module.in_proj(module.norm(x)).chunk(2, -1)  # (b, t, d)
+    weight = module.conv1d.weight.T[:, None]  # (d, 1, j)
+    u = F.conv1d(F.pad(u.transpose(1, 2), (weight.shape[-1] - 1, 0)), weight, module.conv1d.bias, groups=len(weight))
+    u = F.silu(u)  # (b, d, t)
+    dt, B, C = module.x_proj(u.transpose(1, 2)).split([module.dt_rank, module.state_size, module.state_size], -1)
+    delta = F.linear(dt, module.dt_proj.weight)
+    y = selective_scan(u, delta.transpose(1, 2), -module.A_log.exp(), B.transpose(1, 2), C.transpose(1, 2), module.D,
+                       z.transpose(1, 2), module.dt_proj.bias, delta_softplus=True, backend='reference')
+    return x + module.out_proj(y.transpose(1, 2))
 
 
 def test_identity_adjacency_gives_plain_mamba():
@@ -46,13 +47,13 @@ def test_causal_form_hears_nothing_of_later_frames():
 def test_backward_channels_are_the_forward_ones_on_flipped_time():
     module = block(dynamic=False)
     half = len(module.D) // 2
-    with torch.no_grad():  # both halves alike, none hears the other
-        for value in (module.kernel, module.kernel_bias, module.step_size.weight.T, module.A_log.T, module.D,
-                      module.step_bias, module.in_project.weight.T[:, :2 * half],
-                      module.in_project.weight.T[:, 2 * half:], module.out_project.weight):
+    with torch.no_grad():  # both halves are alike, and neither depends on the other
+        for value in (module.conv1d.weight, module.conv1d.bias, module.dt_proj.weight.T, module.dt_proj.bias,
+                      module.A_log.T, module.D, module.in_proj.weight.T[:, :2 * half],
+                      module.in_proj.weight.T[:, 2 * half:], module.out_proj.weight):
             value[..., half:2 * half] = value[..., :half]
-        module.select.weight.zero_()
-        module.select.weight[module.rank:] = 0.1
+        module.x_proj.weight.zero_()
+        module.x_proj.weight[module.dt_rank:] = 0.1
     x = torch.randn(2, 9, 5, 6)
     torch.testing.assert_close(module(x.flip(1)).flip(1), module(x), rtol=1e-4, atol=1e-5)
 
@@ -104,7 +105,7 @@ def test_step_listens_to_the_neighbours_only_where_it_is_asked_to():
     moved[:, :, 0] += torch.randn(6)
     for graph_selective, heard in ((True, True), (False, False)):
         module = block(graph_selective=graph_selective, graph_conv=False, dynamic=False)
-        for part in (module.select, module.step_size):
+        for part in (module.x_proj, module.dt_proj):
             torch.nn.init.normal_(part.weight)
         assert ((module(moved) - module(x))[:, :, 3].abs().max() > 1e-5) == heard
 
@@ -152,15 +153,29 @@ def test_computing_again_changes_nothing():
 
 def test_switches_take_their_parts_out():
     names = {name for name, _ in block(graph_conv=False, graph_selective=False).named_parameters()}
-    assert not any(name.startswith(('static', 'alpha', 'relation')) for name in names) and 'kernel' in names
+    assert not any(name.startswith(('static', 'alpha', 'relation')) for name in names) and 'conv1d.weight' in names
     assert not any('filter' in name or 'alpha' in name
                    for name, _ in block(dynamic=False, learn_filter=False).named_parameters())
 
 
-@pytest.mark.parametrize('options, message', [
-    (dict(scan='spatial'), "scan: 'spatial'; expected one of temporal, spatio-temporal"),
-    (dict(joint_order=[0, 1, 1, 2, 3]), 'joint_order: .* every one of 5 joints once'),
+@pytest.mark.parametrize('options, name', [
+    (dict(scan='spatial'), 'scan'),
+    (dict(joint_order=[0, 1, 1, 2, 3]), 'joint_order'),
+    (dict(dt_rank=0), 'dt_rank'),
+    (dict(dt_rank='full'), 'dt_rank'),
 ])
-def test_wrong_options_are_named(options, message):
-    with pytest.raises(ValueError, match=message):
+def test_wrong_options_are_named(options, name):
+    with pytest.raises(ConfigError, match=f'^{name}'):
         block(**options)
+
+
+def test_checkpoint_with_the_old_names_is_refused():
+    state = block().state_dict()
+    state['in_project.weight'] = state.pop('in_proj.weight')
+    with pytest.raises(ConfigError, match='upgrade-checkpoint'):
+        block().load_state_dict(state, strict=False)
+
+
+def test_rank_of_the_step():
+    assert block(expand=4).dt_rank == 2 and block(expand=4).dt_proj.weight.shape == (24, 2)
+    assert block(dt_rank=3).dt_proj.weight.shape == (6, 3)

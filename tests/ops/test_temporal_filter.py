@@ -3,9 +3,10 @@ import functools
 import pytest
 import torch
 
-from dynstg_mm.ops import temporal_filter, temporal_filter_ref
+from dynstg_mm.ops import temporal_filter
 
 BRANCHES = ((-1, 0, 1), (-4, 0, 4), (-2, -1, 0))
+temporal_filter_ref = functools.partial(temporal_filter, backend='reference')
 
 
 def run(filtered, x, kernel, offsets, stride=1, bias=None, silu=False):
@@ -95,7 +96,7 @@ def test_wrong_bias_is_named():
 def test_wrong_input_is_named():
     with pytest.raises(ValueError, match='x: shape'):
         temporal_filter(torch.randn(10, 3, 4), torch.randn(3, 4), BRANCHES)
-    with pytest.raises(ValueError, match='as many taps in every branch'):
+    with pytest.raises(ValueError, match='offsets'):
         temporal_filter(torch.randn(2, 10, 3, 4), torch.randn(3, 4), ((0, 1, 2), (0, 1)))
     with pytest.raises(ValueError, match='kernel: on meta'):
         temporal_filter(torch.randn(2, 10, 3, 4), torch.randn(3, 4, device='meta'), BRANCHES)

@@ -26,7 +26,7 @@ def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_t
     assert stgcn['parameters'] > 3e6 and stgcn['multiply_adds'] > 10 * small['multiply_adds'] > 0
     assert all(len(cost[key]) == 1 and cost[key][0] > 0 for cost in (small, stgcn) for key in ('latency', 'step'))
     assert stgcn['memory'] > 2 * small['memory'] > 0
-    assert set(results['scan']['2,4,8,2']) == {'ref', 'numba'}
+    assert set(results['scan']['2,4,8,2']) == {'reference', 'numba'}
     assert (tmp_path / 'growth.png').stat().st_size > 5000
 
 
