@@ -1,5 +1,6 @@
-"""Files that are written whole or not at all, and JSON that is checked."""
+"""Files that this package ships, files that are written whole or not at all, and JSON that is checked."""
 import contextlib
+import difflib
 import glob
 import json
 import os
@@ -8,7 +9,37 @@ import reprlib
 import socket
 from pathlib import Path
 
-from jsonschema import Draft202012Validator
+from dynstg_mm.errors import ConfigError
+
+SHIPPED = 'dynstg_mm::'  # opens the names of files that this package ships
+
+
+def shipped_configs() -> Path:
+    """Folder of the shipped configs and weights: `.mim/configs` of an installation, or `configs` of a checkout."""
+    package = Path(__file__).parent
+    installed = package / '.mim' / 'configs'
+    return installed if installed.is_dir() else package.parent / 'configs'
+
+
+def resolve_shipped(path: str | os.PathLike) -> Path:
+    """Turn a name such as `dynstg_mm::dynstg_mamba/pretrained/x.pth` into a path; any other path stays as it is.
+
+    Args:
+        path: A path, or `dynstg_mm::` and the place below the shipped `configs` folder.
+
+    Raises:
+        ConfigError: No such file is shipped.
+    """
+    text = os.fspath(path)
+    if not text.startswith(SHIPPED):
+        return Path(text)
+    folder, name = shipped_configs(), text.removeprefix(SHIPPED)
+    if (folder / name).is_file():
+        return folder / name
+    names = [file.relative_to(folder).as_posix() for suffix in ('py', 'pth') for file in folder.rglob(f'*.{suffix}')]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0)
+    hint = f'; expected a name such as {SHIPPED}{near[0]}' if near else f'; {folder} holds no configs'
+    raise ConfigError(f'{text}: no such file is shipped{hint}.')
 
 
 def read_json(path, schema, kind=ValueError):
@@ -26,6 +57,7 @@ def read_json(path, schema, kind=ValueError):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file.')
+    from jsonschema import Draft202012Validator
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except (ValueError, RecursionError) as error:

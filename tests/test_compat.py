@@ -1,10 +1,13 @@
+import importlib.util
+import inspect
 import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
-import mmaction  # after compat, which lets it import beside any mmcv
+import mmaction
 import mmengine
 import numpy as np
 import pytest
@@ -13,26 +16,94 @@ from mmengine.config import Config
 from mmengine.fileio import get_file_backend
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader, save_checkpoint
-from mmengine.utils import get_installed_path, is_installed, package_utils
+from mmengine.utils import get_installed_path, is_installed
 
-from dynstg_mm import compat
+from dynstg_mm import compat, import_hooks
+from dynstg_mm.compat import find_packages, missing_drn
+from dynstg_mm.errors import ConfigError
 
 
 def python(code, **environment):
-    return subprocess.run([sys.executable, '-c', code], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    """Output of code in a process of its own."""
+    done = subprocess.run([sys.executable, '-c', code], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env={**os.environ, **environment})
+    return done.stdout
 
 
-def test_mmaction_models_import_in_a_fresh_process():
-    done = python('import dynstg_mm, mmaction.models, mmaction.datasets; print(mmaction.models.STGCN)')
-    assert done.returncode == 0 and 'STGCN' in done.stdout
+@pytest.mark.parametrize('first', [
+    'from mmengine.runner import Runner', 'from mmaction.registry import DATASETS; DATASETS.get("PoseDataset")'])
+def test_patches_and_types_are_there_whatever_was_imported_before(first):
+    """MMAction2's own tools/train.py imports the runner first, and dynstg_mm by `custom_imports`."""
+    output = python(first + """
+from mmengine.utils import import_modules_from_strings
+import_modules_from_strings(**dict(imports='dynstg_mm'))
+from mmengine.fileio import get_file_backend
+from mmengine.hooks import checkpoint_hook
+from mmengine.runner import CheckpointLoader
+print(CheckpointLoader._schemes[''].__module__, type(get_file_backend('x')).__module__, checkpoint_hook.open.__module__)
+from mmaction.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS
+print([registry.get(name).__module__.partition('.')[0] for registry, name in (
+    (DATASETS, 'GaitDataset'), (HOOKS, 'EpochSeedHook'), (METRICS, 'GaitMetric'), (MODELS, 'DynSTGMamba'),
+    (MODELS, 'CGRKD'), (TRANSFORMS, 'MapLayout'), (MODELS, 'STGCN'))])
+from mmaction.models.heads.base import BaseHead
+from mmengine.utils import is_installed
+print(BaseHead.loss_by_feat.__wrapped__ is not None, is_installed('mmaction2'))
+""")
+    assert output.splitlines()[-3:] == [
+        'dynstg_mm.compat.safe_checkpoints dynstg_mm.compat.whole_files dynstg_mm.files',
+        str(['dynstg_mm'] * 6 + ['mmaction']), 'True True'], output
 
 
-def test_missing_mmcv_says_what_to_type():
-    done = python('import importlib.util as u; find = u.find_spec\n'
-                  'u.find_spec = lambda name, *rest: None if name == "mmcv" else find(name, *rest)\n'
-                  'import dynstg_mm')
-    assert 'pip install "mmcv-lite>=2.0.0,<2.2.0"' in done.stdout.splitlines()[-1]
+def test_importing_the_package_imports_nothing_heavy():
+    output = python('import dynstg_mm, sys; print({"torch", "numpy", "mmengine"} & set(sys.modules))')
+    assert output == 'set()\n'
+
+
+def test_patches_can_be_left_out(monkeypatch):
+    code = """
+import dynstg_mm
+from mmengine.fileio import get_file_backend
+from mmengine.runner import CheckpointLoader
+print(CheckpointLoader._schemes[''].__module__, type(get_file_backend('x')).__module__)
+"""
+
+    def skipped(names):
+        monkeypatch.setenv('DYNSTG_SKIP_PATCHES', names)
+        return compat.skipped_patches()
+
+    assert python(code, DYNSTG_SKIP_PATCHES='whole_files, missing_drn') == (
+        'dynstg_mm.compat.safe_checkpoints mmengine.fileio.backends.local_backend\n')
+    assert skipped('all') == set(compat.PATCHES) and skipped('') == set()
+    with pytest.raises(ConfigError, match='DYNSTG_SKIP_PATCHES: whole:'):
+        skipped('whole_files,whole')
+
+
+@pytest.mark.parametrize('module, command', [('mmcv', 'mmcv-lite>=2.0.0,<2.2.0'), ('mmengine', 'onedl-mmengine')])
+def test_missing_part_of_the_stack_says_what_to_type(monkeypatch, module, command):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None if name == module else find(name))
+    with pytest.raises(ImportError, match=command):
+        compat.require_stack()
+
+
+def test_rival_distributions_are_named(monkeypatch):
+    monkeypatch.setattr(compat, '_is_distribution', lambda name: name in ('mmengine', 'onedl-mmengine', 'mmcv'))
+    with pytest.warns(UserWarning, match='mmengine and onedl-mmengine are both installed'):
+        compat.require_stack()
+
+
+def test_hooks_run_when_a_module_is_imported_and_at_once_when_it_is(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'waited_for.py').write_text('value = 1')
+    seen = []
+    import_hooks.when_imported('waited_for', lambda module: seen.append(module.value))
+    import_hooks.wrap_import('waited_for', lambda execute, module: (execute(module), seen.append('around')))
+    assert not seen
+    import waited_for
+    assert seen == [1, 'around'] and inspect.getsource(waited_for) == 'value = 1\n'
+    import_hooks.when_imported('waited_for', lambda module: seen.append('at once'))
+    assert seen[2:] == ['at once']
+    monkeypatch.delitem(sys.modules, 'waited_for')
 
 
 def test_packages_are_found_without_pkg_resources():
@@ -41,13 +112,13 @@ def test_packages_are_found_without_pkg_resources():
     assert is_installed('mmaction2') and is_installed('torch') and not is_installed('no_such_package')
 
 
-def test_working_package_lookup_is_left_alone(monkeypatch):
-    def works(package):
-        return str(Path(mmengine.__file__).parent)
-
-    monkeypatch.setattr(package_utils, 'get_installed_path', works)
-    compat._package_lookup_without_pkg_resources()
-    assert package_utils.get_installed_path is works
+def test_lookup_without_pkg_resources_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'repaired.py').write_text('def is_installed(package): pass')
+    import repaired
+    before = repaired.is_installed
+    find_packages._do_without_pkg_resources(repaired)
+    assert repaired.is_installed is before
 
 
 def test_mmaction_config_is_inherited(tmp_path):
@@ -66,19 +137,13 @@ def test_drn_says_why_it_is_missing():
         DRN()
 
 
-def test_own_drn_is_left_alone(tmp_path):
-    for package in ('mmaction/models/localizers/drn', 'torchvision'):
-        (tmp_path / package).mkdir(parents=True)
-    for file in ('mmaction/__init__.py', 'torchvision/__init__.py'):
-        (tmp_path / file).write_text('')
-    (tmp_path / 'mmaction/registry.py').write_text('MODELS = None')
-    done = python('import sys, types\n'
-                  'sys.modules["dynstg_mm"] = package = types.ModuleType("dynstg_mm")\n'
-                  f'package.__path__ = [{str(Path(compat.__file__).parent)!r}]\n'
-                  'from dynstg_mm import compat\n'
-                  'compat._stand_in_for_missing_drn()\n'
-                  'print("mmaction.models.localizers.drn" in sys.modules)', PYTHONPATH=str(tmp_path))
-    assert done.stdout.strip().endswith('False'), done.stdout
+def test_own_drn_is_left_alone(tmp_path, monkeypatch):
+    (tmp_path / 'localizers/drn').mkdir(parents=True)
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: 'torchvision')
+    monkeypatch.setattr(missing_drn, '_register_stand_in', None)
+    executed = []
+    missing_drn._import_without_drn(executed.append, SimpleNamespace(__path__=[str(tmp_path)]))
+    assert len(executed) == 1
 
 
 @pytest.mark.parametrize('missing', [True, False])
@@ -91,14 +156,14 @@ def test_vindlu_is_left_out_beside_a_newer_transformers(tmp_path, missing):
     (package / '__init__.py').write_text('')
     names = ['apply_chunking_to_forward', 'find_pruneable_heads_and_indices', 'prune_linear_layer'][missing:]
     (package / 'modeling_utils.py').write_text(f'from .pytorch_utils import {", ".join(names)}')
-    done = python('import dynstg_mm\n'
-                  'from mmaction.registry import MODELS\n'
-                  'print(MODELS.get("STGCN"))\n'
-                  'MODELS.build(dict(type="VindLUVQA"))', PYTHONPATH=str(tmp_path))
+    output = python('import dynstg_mm\n'
+                    'from mmaction.registry import MODELS\n'
+                    'print(MODELS.get("STGCN"))\n'
+                    'MODELS.build(dict(type="VindLUVQA"))', PYTHONPATH=str(tmp_path))
     if missing:
-        assert 'STGCN' in done.stdout and 'VindLUVQA needs apply_chunking_to_forward of' in done.stdout
+        assert 'STGCN' in output and 'VindLUVQA needs apply_chunking_to_forward of' in output
     else:  # nothing of it is touched: MMAction2 imports, and fails on what this stand-in of ours lacks
-        assert "No module named 'transformers.models'" in done.stdout
+        assert "No module named 'transformers.models'" in output
 
 
 def test_checkpoint_with_logs_and_scalars_loads(tmp_path):
@@ -146,12 +211,6 @@ def test_checkpoints_are_written_whole(tmp_path):
     with pytest.raises(TypeError):
         backend.put('not bytes', str(path))
     assert path.read_bytes() == b'whole' and len(list(path.parent.iterdir())) == 1
-
-
-def test_applying_twice_changes_nothing():
-    before = package_utils.is_installed, get_file_backend('x').__class__
-    compat.apply()
-    assert (package_utils.is_installed, get_file_backend('x').__class__) == before
 
 
 def test_scores_in_bfloat16_have_a_loss_and_an_accuracy():

@@ -4,11 +4,15 @@ import pickle
 import socket
 import subprocess
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
+from mmengine.runner import CheckpointLoader
 
-from dynstg_mm.files import atomic_open, dump_pickle
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.files import atomic_open, dump_pickle, resolve_shipped
 from dynstg_mm.safe_pickle import load_pickle
 
 
@@ -23,7 +27,7 @@ class Hostile:
 
 
 @pytest.mark.parametrize('protocol', range(6))
-@pytest.mark.parametrize('wrap', [lambda x: x, lambda x: {'annotations': [x]}, lambda x: np.array([x, 1], dtype=object)])
+@pytest.mark.parametrize('wrap', [lambda x: x, lambda x: {'annotations': [x]}, lambda x: np.array([x, 1], object)])
 def test_hostile_pickle_is_refused_and_not_executed(tmp_path, protocol, wrap):
     touched = tmp_path / 'touched'
     for hostile in (Hostile(os.system, f'touch {touched}'), Hostile(eval, f'open({str(touched)!r}, "w")'),
@@ -159,3 +163,21 @@ def test_two_processes_write_the_same_file_and_a_dead_one_is_cleared_away(tmp_pa
     with atomic_open(path) as file:
         file.write('whole')
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [f'.out.txt.{socket.gethostname()}.1.part', 'out.txt']
+
+
+def test_shipped_files_are_found_by_name_and_other_paths_stay():
+    path = resolve_shipped('dynstg_mm::_base_/default_runtime.py')
+    assert path.is_absolute() and path.is_file()
+    assert resolve_shipped('configs/mine.py') == Path('configs/mine.py')
+    with pytest.raises(ConfigError, match='dynstg_mm::_base_/default_run.py: .*dynstg_mm::_base_/default_runtime.py'):
+        resolve_shipped('dynstg_mm::_base_/default_run.py')
+
+
+def test_shipped_configs_and_weights_are_used_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    base = 'dynstg_mm::dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+    Path('mine.py').write_text(f"_base_ = {base!r}\nmodel = dict(cls_head=dict(num_classes=2))")
+    model = Config.fromfile('mine.py').model
+    assert model.backbone.type == 'DynSTGMamba' and model.cls_head.num_classes == 2 and '_scope_' not in model
+    weights, = resolve_shipped(base).parent.glob('pretrained/dynstg-mamba-small_8e_synthetic-walks-b*.pth')
+    assert 'state_dict' in CheckpointLoader.load_checkpoint(f'dynstg_mm::dynstg_mamba/pretrained/{weights.name}')

@@ -1,0 +1,78 @@
+"""torch 2.6 and later load only tensors by default, so resuming and testing fail (open-mmlab/mmengine#1655).
+
+MMEngine's main branch answers with `weights_only=False`, which runs whatever a checkpoint asks for. Here local and
+downloaded checkpoints are loaded with `weights_only=True` and a list of what MMEngine puts into them. Always on.
+"""
+import contextlib
+import errno
+import os
+import pickle
+import re
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from dynstg_mm.import_hooks import when_imported
+
+
+def apply() -> None:
+    when_imported('mmengine.runner.checkpoint', _load_by_allow_list)
+
+
+def _load_by_allow_list(checkpoint: ModuleType) -> None:
+    import torch
+    torch.serialization.add_safe_globals(_checkpoint_types())
+
+    def load_from_local(filename: str, map_location: Any) -> Any:
+        """Load a local checkpoint, refusing anything beyond tensors, plain containers, log histories and scalars."""
+        filename = os.path.expanduser(filename)
+        if not os.path.isfile(filename):
+            raise FileNotFoundError(f'{filename}: no such checkpoint.')
+        with _refusal_in_one_line(filename):
+            return torch.load(filename, map_location=map_location, weights_only=True)
+
+    def load_url(url: str, **kwargs: Any) -> Any:
+        """Download a checkpoint and load it in the same way."""
+        with _refusal_in_one_line(url):
+            return torch.hub.load_state_dict_from_url(url, weights_only=True, **kwargs)
+
+    checkpoint.CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
+    checkpoint.load_url = load_url  # type: ignore[attr-defined]
+
+
+def _checkpoint_types() -> list[Any]:
+    """What a checkpoint of MMEngine holds besides tensors and plain containers: log histories and numpy scalars."""
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
+
+    def history_statistic(owner: object, name: str) -> object:
+        """Stands in for the `getattr` by which a HistoryBuffer pickles its statistics; it reaches nothing else."""
+        if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+            raise pickle.UnpicklingError(f'it asks for {name} of {owner!r}')
+        return getattr(HistoryBuffer, name)
+
+    reconstruct, scalar = np.zeros(1).__reduce__()[0], np.float64().__reduce__()[0]
+    dtypes = {type(np.dtype(code)) for code in '?bBhHiIlLqQefdFD'}
+    # A checkpoint from numpy 1 names numpy.core, one from numpy 2 numpy._core.
+    named = [(function, f'numpy.{path}.multiarray.{function.__name__}')
+             for function in (reconstruct, scalar) for path in ('core', '_core')]
+    return [HistoryBuffer, np.ndarray, np.dtype, *dtypes, *named, (history_statistic, 'builtins.getattr')]
+
+
+@contextlib.contextmanager
+def _refusal_in_one_line(source: str) -> Iterator[None]:
+    """Name the checkpoint that was refused and the reason, without torch's advice to try `weights_only=False`."""
+    try:
+        yield
+    except Exception as error:  # a damaged checkpoint can make the unpickler raise anything
+        if isinstance(error, MemoryError) or isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise  # of the machine; EINVAL comes from places in the file that are not there
+        requested = re.search(r'GLOBAL (\S+)', str(error))
+        if requested:
+            reason = f'it asks for {requested[1]}'
+        elif isinstance(error, (pickle.UnpicklingError, RuntimeError)):
+            reason = re.split(r'\.? In PyTorch 2|\n', str(error).split('Unpickler error:')[-1].strip())[0]
+        else:
+            reason = f'it is damaged ({type(error).__name__})'
+        raise pickle.UnpicklingError(f'{source}: not loaded; a checkpoint is a whole file of tensors, plain containers '
+                                     f'and logs, and {reason.rstrip(".")}. Nothing was executed.') from None

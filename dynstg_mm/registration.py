@@ -1,0 +1,58 @@
+"""What MMEngine and MMAction2 have to know of this package: its modules, configs and weights."""
+from types import ModuleType
+
+from dynstg_mm.files import SHIPPED, resolve_shipped
+from dynstg_mm.import_hooks import when_imported
+
+# Registry of MMAction2 -> our modules that register into it; imported when the registry is first asked for a type.
+LOCATIONS = {
+    'MODELS': ('dynstg_mm.models', 'dynstg_mm.distillation'),
+    'DATASETS': ('dynstg_mm.datasets', ),
+    'TRANSFORMS': ('dynstg_mm.datasets', ),
+    'METRICS': ('dynstg_mm.benchmark.metric', ),
+    'HOOKS': ('dynstg_mm.hooks', 'dynstg_mm.distillation'),
+}
+
+
+def register() -> None:
+    """Register all, each part when the module that it concerns is imported."""
+    when_imported('mmaction.registry', _add_locations)
+    when_imported('mmengine.config.config', _find_shipped_configs)
+    when_imported('mmengine.config.utils', _name_the_package)
+    when_imported('mmengine.runner.checkpoint', _load_shipped_weights)
+
+
+def _add_locations(registries: ModuleType) -> None:
+    for name, modules in LOCATIONS.items():
+        registry = getattr(registries, name)
+        registry._locations = [*registry._locations, *modules]
+        if registry._imported:  # it would not look at its locations again
+            registry._imported = False
+            registry.import_from_location()
+
+
+def _name_the_package(utils: ModuleType) -> None:
+    """`mmengine.hub` takes only packages that it knows."""
+    utils.MODULE2PACKAGE['dynstg_mm'] = 'dynstg_mm'
+
+
+def _find_shipped_configs(module: ModuleType) -> None:
+    """`_base_ = 'dynstg_mm::...'` names a shipped config, without the scope that MMEngine would add to its types."""
+    find = module.Config._get_cfg_path
+
+    def find_shipped_first(cfg_path: str, filename: str) -> tuple[str, str | None]:
+        if cfg_path.startswith(SHIPPED):
+            return str(resolve_shipped(cfg_path)), None
+        return find(cfg_path, filename)
+
+    module.Config._get_cfg_path = staticmethod(find_shipped_first)
+
+
+def _load_shipped_weights(checkpoint: ModuleType) -> None:
+    loaders = checkpoint.CheckpointLoader
+
+    def load_from_shipped(filename: str, map_location: object) -> object:
+        path = str(resolve_shipped(filename))
+        return loaders._get_checkpoint_loader(path)(path, map_location)
+
+    loaders.register_scheme(prefixes=SHIPPED, loader=load_from_shipped, force=True)
