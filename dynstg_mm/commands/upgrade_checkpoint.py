@@ -2,8 +2,8 @@
 
     python -m dynstg_mm upgrade-checkpoint work_dirs/old.pth work_dirs/new.pth
 
-The values do not change. Weights and metadata are kept; the state of the optimizer is not, so the new checkpoint can be
-tested, fine-tuned or distilled, but a training cannot be resumed from it.
+The values and their order do not change, and everything else in the checkpoint is kept, so that a training can be resumed
+from the new one as well.
 """
 import argparse
 from collections.abc import Mapping, Sequence
@@ -46,16 +46,16 @@ def upgrade(old: str, new: str) -> int:
         raise UserError(str(error)) from None
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get('state_dict'), dict):
         raise UserError(f'{old}: state_dict: missing; expected a checkpoint of MMEngine.')
-    kept = {part: checkpoint[part] for part in ('state_dict', 'ema_state_dict', 'meta') if part in checkpoint}
     count = 0
-    for part in kept.keys() - {'meta'}:
-        renamed = rename(kept[part])
-        count += len(renamed.keys() - kept[part].keys())
-        kept[part] = renamed
+    for part in ('state_dict', 'ema_state_dict'):
+        if part in checkpoint:
+            renamed = rename(checkpoint[part])
+            count += len(renamed.keys() - checkpoint[part].keys())
+            checkpoint[part] = renamed
     if not count:
         raise UserError(f'{old}: no parameter has an old name; nothing to convert.')
     buffer = io.BytesIO()
-    torch.save(kept, buffer)
+    torch.save(checkpoint, buffer)
     Path(new).parent.mkdir(parents=True, exist_ok=True)
     with atomic_open(new, 'wb') as file:
         file.write(buffer.getvalue())

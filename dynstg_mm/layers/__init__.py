@@ -1,5 +1,4 @@
 """Blocks of the networks, as plain PyTorch modules; the letters of the shapes are those of `dynstg_mm.ops`."""
-from dynstg_mm.layers.causal_conv import CausalConv1d
 from dynstg_mm.layers.dynamic_graph_conv import DynamicGraphConv
 from dynstg_mm.layers.movement_phases import MovementPhases
 from dynstg_mm.layers.phase_relation import PhaseRelation
@@ -8,5 +7,5 @@ from dynstg_mm.layers.recompute import recompute
 from dynstg_mm.layers.static_adjacency import StaticAdjacency
 from dynstg_mm.layers.stg_mamba import STGMambaBlock
 
-__all__ = ['CausalConv1d', 'DynamicGraphConv', 'MovementPhases', 'PhaseRelation', 'PhaseTemporalConv', 'STGMambaBlock',
+__all__ = ['DynamicGraphConv', 'MovementPhases', 'PhaseRelation', 'PhaseTemporalConv', 'STGMambaBlock',
            'StaticAdjacency', 'recompute']

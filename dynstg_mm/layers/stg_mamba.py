@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.layers.causal_conv import CausalConv1d
 from dynstg_mm.layers.derived import DerivedModule
 from dynstg_mm.layers.movement_phases import MovementPhases
 from dynstg_mm.layers.phase_relation import PhaseRelation
@@ -15,11 +14,12 @@ from dynstg_mm.layers.recompute import recompute
 from dynstg_mm.layers.static_adjacency import StaticAdjacency
 from dynstg_mm.ops.graph import mix_joints
 from dynstg_mm.ops.selective_scan import scan_joints
+from dynstg_mm.ops.temporal_filter import temporal_filter
 
 SCANS = ('temporal', 'spatio-temporal')
 # names of parameters in checkpoints of dynstg_mm 0.1, and those of mamba, which replaced them
-RENAMED = {'in_project.weight': 'in_proj.weight', 'kernel': 'conv1d.weight', 'kernel_bias': 'conv1d.bias',
-           'select.weight': 'x_proj.weight', 'step_size.weight': 'dt_proj.weight', 'step_bias': 'dt_proj.bias',
+RENAMED = {'in_project.weight': 'in_proj.weight', 'kernel': 'conv1d_weight', 'kernel_bias': 'conv1d_bias',
+           'select.weight': 'x_proj.weight', 'step_size.weight': 'dt_proj.weight', 'step_bias': 'dt_bias',
            'out_project.weight': 'out_proj.weight'}
 
 
@@ -33,15 +33,17 @@ class STGMambaBlock(DerivedModule):
     the identity as adjacency, the block is plain Mamba, joint by joint. Source: method, STG-Mamba (our reading of arXiv
     2503.13156); roots: Li 2024, arXiv 2403.12418; scan and initial values of Mamba, arXiv 2312.00752.
 
-    Parameters have mamba's names::
+    The parameters have the names of mamba::
 
-        in_proj   c -> 2 d          input u and gate z
-        conv1d    (j, d)            causal depthwise convolution along time, with SiLU
-        x_proj    d -> r + 2 g n    the parts of the step, B and C
-        dt_proj   r -> d            the step, and its bias
-        A_log     (d, n)            A = -exp(A_log)
-        D         (d,)              skip weight
-        out_proj  d -> c
+        in_proj        c -> 2 d          input u and gate z
+        conv1d_weight  (j, d)            causal depthwise convolution along time, with SiLU
+        conv1d_bias    (d,)
+        x_proj         d -> r + 2 g n    the parts of the step, B and C
+        dt_proj        r -> d            the step
+        dt_bias        (d,)              its bias, as in Mamba-2
+        A_log          (d, n)            A = -exp(A_log)
+        D              (d,)              skip weight
+        out_proj       d -> c
 
     Our choices:
 
@@ -62,7 +64,7 @@ class STGMambaBlock(DerivedModule):
         expand: d = expand * c, rounded to a multiple of the directions.
         state_size: n.
         dt_rank: r; 'auto' is ceil(d / 16).
-        kernel_size: Taps of `conv1d`; 1 switches it off.
+        kernel_size: Taps j of the convolution along time; 1 switches it off.
         num_phases: p of the dynamic adjacency; None if the caller passes the relations.
         scan: 'temporal' scans each joint for itself; 'spatio-temporal' scans all joints of a frame one after the
             other, then the next frame.
@@ -98,15 +100,19 @@ class STGMambaBlock(DerivedModule):
         self.scan, self.graph_conv, self.graph_selective, self.with_cp = scan, graph_conv, graph_selective, with_cp
         self.register_buffer('order', torch.tensor(order), persistent=False)
         self.register_buffer('place', self.order.argsort(), persistent=False)
+        past = tuple(range(1 - kernel_size, 1))
+        self.offsets = (past, tuple(-tap for tap in past))[:groups]
         self.norm = nn.LayerNorm(channels)
         self._build_graph(channels, adjacency, num_phases, dynamic and bidirectional, learn_filter)
-        # the order of these lines is the order of the random numbers
+        # The lines are in the order of the random numbers. Parameters of the block itself keep their order, too: the
+        # norm of all gradients, which training clips, is rounded differently in another.
         self.in_proj = nn.Linear(channels, 2 * d, bias=False)
-        self.conv1d = CausalConv1d(d, kernel_size, groups)
+        self.conv1d_weight = nn.Parameter(torch.empty(kernel_size, d).uniform_(-kernel_size**-0.5, kernel_size**-0.5))
+        self.conv1d_bias = nn.Parameter(torch.zeros(d))
         self.x_proj = nn.Linear(d, r + 2 * groups * state_size, bias=False)
         self.dt_proj = nn.Linear(r, d, bias=False)
         nn.init.uniform_(self.dt_proj.weight, -r**-0.5, r**-0.5)
-        self.dt_proj.bias = nn.Parameter(_first_dt_bias(d))
+        self.dt_bias = nn.Parameter(_first_dt_bias(d))
         self.A_log = nn.Parameter(torch.log(torch.arange(1, state_size + 1.)).repeat(d, 1))  # (d, n)
         self.D = nn.Parameter(torch.ones(d))
         self.out_proj = nn.Linear(d, channels, bias=False)
@@ -131,10 +137,10 @@ class STGMambaBlock(DerivedModule):
         x = self.norm(x)  # (b, t, v, c)
         adjacency = self._adjacency(x, relations)  # (v, v) or (b, t, v, v)
         u, z = self._project(x, adjacency)  # (b, t, v, d) each
-        u = self.conv1d(u)  # (b, t, v, d)
+        u = temporal_filter(u, self.conv1d_weight, self.offsets, bias=self.conv1d_bias, silu=True)  # (b, t, v, d)
         delta, B, C = self._select(u, adjacency)  # (b, t, v, d), (b, t, v, g, n) twice
         u, delta, B, C, z = map(self._to_sequences, (u, delta, B, C, z))  # spatio-temporal: (b, t v, 1, ...)
-        y = scan_joints(u, delta, self._state_matrix(), B, C, self.D.float(), z, self.dt_proj.bias.float(), True,
+        y = scan_joints(u, delta, self._state_matrix(), B, C, self.D.float(), z, self.dt_bias.float(), True,
                         reverse=(False, True)[:self.groups])
         return self.out_proj(self._from_sequences(y, x.shape[1]))  # (b, t, v, c)
 
@@ -147,7 +153,7 @@ class STGMambaBlock(DerivedModule):
             state: What the last call returned; None at the first frame.
 
         Returns:
-            The result, and the state to pass on: the last inputs of `conv1d` and the state of the scan. Their size does
+            The result, and the state to pass on: the last inputs of the convolution and the state of the scan. Their size does
             not grow with time, and no gradient passes through them.
 
         Shape:
@@ -164,12 +170,13 @@ class STGMambaBlock(DerivedModule):
         u, z = self._project(x, adjacency)  # (b, 1, v, d) each
         if state is None:
             sequences = frame.shape[1] if self.scan == 'temporal' else 1
-            state = (u.new_zeros(len(u), len(self.conv1d.weight) - 1, *u.shape[2:]),
+            state = (u.new_zeros(len(u), len(self.conv1d_weight) - 1, *u.shape[2:]),
                      u.new_zeros(len(u), sequences, u.shape[-1], self.state_size))
         recent, h = torch.cat([state[0], u], 1), state[1]  # (b, j, v, d), (b, v, d, n)
-        u = self.conv1d.step(recent)[:, None]  # (b, 1, v, d)
+        u = torch.einsum('jd,bjvd->bvd', self.conv1d_weight, recent) + self.conv1d_bias
+        u = F.silu(u)[:, None]  # (b, 1, v, d)
         u, delta, B, C = map(self._to_sequences, (u, *self._select(u, adjacency)))
-        step, A, y = F.softplus(delta + self.dt_proj.bias), self._state_matrix(), []
+        step, A, y = F.softplus(delta + self.dt_bias), self._state_matrix(), []
         for i in range(u.shape[1]):  # one joint after the other in a spatio-temporal scan
             h = torch.exp(step[:, i, ..., None] * A) * h + (step * u)[:, i, ..., None] * B[:, i]  # (b, v, d, n)
             y.append((h * C[:, i]).sum(-1))  # (b, v, d)
@@ -177,8 +184,8 @@ class STGMambaBlock(DerivedModule):
         return frame + self.out_proj(y.to(z.dtype))[:, 0], (recent[:, 1:].detach(), h.detach())
 
     def more_multiply_adds(self, result: Tensor) -> int:
-        """Multiply-adds of `conv1d` and the scan for this result, which PyTorch's counter does not see."""
-        return result.numel() // result.shape[-1] * len(self.D) * (len(self.conv1d.weight) + 3 * self.state_size)
+        """Multiply-adds of the convolution and the scan for this result, which PyTorch's counter does not see."""
+        return result.numel() // result.shape[-1] * len(self.D) * (len(self.conv1d_weight) + 3 * self.state_size)
 
     def filters(self, x: Tensor, phases: Tensor | None = None, relations: Tensor | None = None) -> dict[
             str, Tensor | None]:

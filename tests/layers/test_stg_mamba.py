@@ -17,13 +17,13 @@ def block(adjacency=ADJACENCY, **options):
 def plain_mamba(module, x):
     """One direction of Mamba on (b, t, c), written out from its paper with the block's own weights."""
     u, z = module.in_proj(module.norm(x)).chunk(2, -1)  # (b, t, d)
-    weight = module.conv1d.weight.T[:, None]  # (d, 1, j)
-    u = F.conv1d(F.pad(u.transpose(1, 2), (weight.shape[-1] - 1, 0)), weight, module.conv1d.bias, groups=len(weight))
+    weight = module.conv1d_weight.T[:, None]  # (d, 1, j)
+    u = F.conv1d(F.pad(u.transpose(1, 2), (weight.shape[-1] - 1, 0)), weight, module.conv1d_bias, groups=len(weight))
     u = F.silu(u)  # (b, d, t)
     dt, B, C = module.x_proj(u.transpose(1, 2)).split([module.dt_rank, module.state_size, module.state_size], -1)
     delta = F.linear(dt, module.dt_proj.weight)
     y = selective_scan(u, delta.transpose(1, 2), -module.A_log.exp(), B.transpose(1, 2), C.transpose(1, 2), module.D,
-                       z.transpose(1, 2), module.dt_proj.bias, delta_softplus=True, backend='reference')
+                       z.transpose(1, 2), module.dt_bias, delta_softplus=True, backend='reference')
     return x + module.out_proj(y.transpose(1, 2))
 
 
@@ -48,7 +48,7 @@ def test_backward_channels_are_the_forward_ones_on_flipped_time():
     module = block(dynamic=False)
     half = len(module.D) // 2
     with torch.no_grad():  # both halves are alike, and neither depends on the other
-        for value in (module.conv1d.weight, module.conv1d.bias, module.dt_proj.weight.T, module.dt_proj.bias,
+        for value in (module.conv1d_weight, module.conv1d_bias, module.dt_proj.weight.T, module.dt_bias,
                       module.A_log.T, module.D, module.in_proj.weight.T[:, :2 * half],
                       module.in_proj.weight.T[:, 2 * half:], module.out_proj.weight):
             value[..., half:2 * half] = value[..., :half]
@@ -153,7 +153,7 @@ def test_computing_again_changes_nothing():
 
 def test_switches_take_their_parts_out():
     names = {name for name, _ in block(graph_conv=False, graph_selective=False).named_parameters()}
-    assert not any(name.startswith(('static', 'alpha', 'relation')) for name in names) and 'conv1d.weight' in names
+    assert not any(name.startswith(('static', 'alpha', 'relation')) for name in names) and 'conv1d_weight' in names
     assert not any('filter' in name or 'alpha' in name
                    for name, _ in block(dynamic=False, learn_filter=False).named_parameters())
 

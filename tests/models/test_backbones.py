@@ -183,8 +183,7 @@ PARTS = [
     (dict(mamba=dict(graph_conv=False, graph_selective=False)), lambda model: len(named(model, 'static.filter')) == 3),
     (dict(mamba=dict(graph_conv=False)), lambda model: not layers(model, STGMambaBlock)[0].graph_conv),
     (dict(mamba=dict(graph_selective=False)), lambda model: not layers(model, STGMambaBlock)[0].graph_selective),
-    (dict(mamba=dict(kernel_size=1)), lambda model: layers(model, STGMambaBlock)[0].conv1d.offsets == (
-        (0, ), (0, ))),
+    (dict(mamba=dict(kernel_size=1)), lambda model: layers(model, STGMambaBlock)[0].offsets == ((0, ), (0, ))),
     (dict(mamba=dict(bidirectional=False)), lambda model: layers(model, STGMambaBlock)[0].groups == 1),
     (dict(mamba=dict(scan='spatio-temporal')), lambda model: layers(model, STGMambaBlock)[0].scan != 'temporal'),
     (dict(mamba=dict(expand=1, state_size=16)), lambda model: layers(model, STGMambaBlock)[0].A_log.shape == (16, 16)),
