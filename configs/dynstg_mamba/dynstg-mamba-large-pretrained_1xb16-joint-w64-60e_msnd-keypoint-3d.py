@@ -1,6 +1,6 @@
 _base_ = './dynstg-mamba-large_1xb16-joint-w64-60e_msnd-keypoint-3d.py'
 
 # Pretrained on computed walks in 3-D; data/README.md tells how. What 36 people would undo in it changes slowly.
-checkpoint = 'configs/dynstg_mamba/pretrained/dynstg-mamba-large_8e_synthetic-walks-msnd-b889200b.pth'
+checkpoint = 'configs/dynstg_mamba/pretrained/dynstg-mamba-large_8e_synthetic-walks-msnd-8ea091bb.pth'
 model = dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=checkpoint, prefix='backbone.')))
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))
