@@ -14,6 +14,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['dynstg_mm', 'dynstg_mm.*']),
+    package_data={'dynstg_mm': ['**/*.j2']},
     entry_points=dict(console_scripts=['dynstg_mm = dynstg_mm.__main__:main']),
     python_requires='>=3.10,<3.14',
     install_requires=[
@@ -22,10 +23,13 @@ setup(
         'mmengine>=0.10.7,<1',
         'importlib_metadata',  # imported by MMAction2, which does not declare it
         'einops',
+        'filelock>=3.12',  # one call at a time in a folder of runs
+        'jinja2>=3.1',  # pages
         'jsonschema>=4.18',
         'matplotlib',
         'numba>=0.62',  # the compiled kernels on the CPU
         'numpy',
+        'pandas>=2',  # tables of results
         'rich',  # progress bars
         'scikit-learn',
         'scipy>=1.15',
@@ -37,6 +41,8 @@ setup(
         'bvh': ['upc-pymotion>=0.3.4'],  # readers of motion capture, and of the MSND label table
         'c3d': ['c3d>=0.6'],
         'xlsx': ['openpyxl'],
-        'tests': [MMCV, 'bvhio', 'hypothesis', 'pytest', 'pytest-xdist', 'triton; sys_platform == "linux"'],
+        'slurm': ['submitit'],  # cross-validate --launcher slurm
+        'tests': [MMCV, 'bvhio', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit',
+                  'triton; sys_platform == "linux"'],
     },
 )

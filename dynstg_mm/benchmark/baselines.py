@@ -1,94 +1,154 @@
-"""Rows of the results' tables that need no training of ours: what metadata, and what classical gait parameters tell."""
+"""Rows of a table that need no network: classifiers on the recordings' metadata and on gait parameters."""
+from __future__ import annotations
+
 import functools
 import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from dynstg_mm.benchmark.results import add_model, clips_of, read_annotations
+from dynstg_mm.benchmark.results import Clip, Results
+from dynstg_mm.datasets.folds import parse_fold
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.gait.parameters import gait_feature_table
+from dynstg_mm.safe_pickle import load_annotations
 
 METADATA = 'metadata only'
 TREES = {f'gait features + {model}': model for model in ('extra-trees', 'boosting')}
 CONTROLS = (METADATA, *TREES)
+Folds = Sequence[Sequence[Clip]]  # the test clips of each fold
 
 
-def add_controls(results, ann_file, *, tests=None, layout=None):
-    """Add the controls, one row a classifier; those that are there already are made anew.
+def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterable[Clip]] | None = None,
+                 layout: str | dict[str, Any] | None = None) -> None:
+    """Add a row for every control; one that is there already is computed again.
 
-    A row that cannot be made stays without scores, and tells why; where it had scores before, that is a `ResultsError`.
+    A control that cannot be computed has no scores, and a note that says why.
 
     Args:
-        results (dict): As `read_results` returns them.
-        ann_file (str): The annotation file that the models were trained from.
-        tests (dict[int, list[dict]], optional): Test clips of every fold in the file, with `clip`, `subject`, `label`,
-            where the results have not all of them: a control learns from all folds but the one that it is tested on, as
-            the models do.
-        layout (str | dict, optional): Skeleton layout, for the gait features, where the file has none.
+        results: The results.
+        ann_file: The annotation file that the models were trained on.
+        tests: Test clips of every fold in the file, if the results are of some of them: like the models, a control learns
+            from all folds except the one it is tested on.
+        layout: Skeleton layout for the gait features, if the file has none.
+
+    Raises:
+        ResultsError: A control that has scores cannot be computed again.
     """
-    blank = [0.] * len(results['classes'])
-    folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or clips_of(results)).values()]
+    blank = [0.] * len(results.classes)
+    folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or results.tests()).values()]
     trees = {name: functools.partial(_trees, model) for name, model in TREES.items()}
     for measure, learners in ((_metadata, {METADATA: _forest}),
                               (functools.partial(_gait_features, layout=layout), trees)):
         try:
             columns = measure(ann_file, folds)  # once for all learners and seeds
-            found = {name: [_from_other_folds(folds, columns, learner(seed or 0)) for seed in results['seeds']]
-                     for name, learner in learners.items()}
-        except (ValueError, KeyError) as error:  # the rows of the models are not to be lost by it
+            predictions = {name: [_from_other_folds(folds, columns, learner(max(seed, 0))) for seed in results.seeds]
+                           for name, learner in learners.items()}
+        except (ValueError, OSError) as error:  # must not cost the rows of the models
             for name in learners:
-                if results['models'].get(name, {}).get('scores'):
-                    raise ResultsError(f'{name}: cannot be made anew: {error}') from None
-                add_model(results, name, [], kind='control', note=str(error))
+                if name in results.models and not np.isnan(results.scores(name)).all():
+                    raise ResultsError(f'{name}: cannot be computed again: {error}') from None
+                results.add_model(name, [], kind='control', note=str(error))
             continue
-        for name, seeds in found.items():
-            add_model(results, name, [list(itertools.chain(*parts)) for parts in seeds], kind='control')
+        for name, seeds in predictions.items():
+            known = set(results.clips.index)
+            results.add_model(name, [[clip for clip in itertools.chain(*parts) if clip['clip'] in known] for parts in seeds],
+                              kind='control')
 
 
-def metadata_control(ann_file, folds, *, seed=0):
-    """What the recordings' metadata gives away: a forest on rate, length, missing share and image size alone.
+def metadata_control(ann_file: str, folds: Folds, *, seed: int = 0) -> list[list[Clip]]:
+    """How well the recordings' metadata alone give the class away: a forest on rate, length, missing joints, image size.
 
     Args:
-        ann_file (str): The annotation file that the models were trained from.
-        folds (list[list[dict]]): Test clips of each fold, as from `read_folds`; the forest of a fold learns from the
-            clips of the others.
-        seed (int): Seed of the forest.
+        ann_file: The annotation file that the models were trained on.
+        folds: Test clips of each fold, with `clip`, `label` and `score` (C,); the forest of a fold learns from the others.
+        seed: Seed of the forest.
 
     Returns:
-        list[list[dict]]: Its predictions, in the same form.
+        Its predictions, in the same form.
 
     Raises:
-        ResultsError: The file lacks a clip, or there is one fold only.
+        ResultsError: The file lacks a clip, or there is only one fold.
     """
     return _from_other_folds(folds, _metadata(ann_file, folds), _forest(seed))
 
 
-def gait_feature_trees(ann_file, folds, *, seed=0, model='extra-trees', layout=None, up='y'):
-    """What gait parameters tell of the class: trees that learn from the clips of the other folds.
+def gait_feature_trees(ann_file: str, folds: Folds, *, seed: int = 0, model: str = 'extra-trees',
+                       layout: str | dict[str, Any] | None = None, up: str = 'y') -> list[list[Clip]]:
+    """How well gait parameters recognise the class: trees that learn from the clips of the other folds.
 
     Args:
-        ann_file, folds, seed: As of `metadata_control`.
-        model (str): 'extra-trees' or 'boosting'.
-        layout (str | dict, optional): In place of the file's.
-        up (str): Vertical axis of 3-D clips.
+        ann_file: As in `metadata_control`.
+        folds: As in `metadata_control`.
+        seed: Seed of the trees.
+        model: 'extra-trees' or 'boosting'.
+        layout: Skeleton layout, instead of the file's.
+        up: Vertical axis of 3-D clips.
 
     Returns:
-        list[list[dict]]: The predictions, in the same form.
+        The predictions, in the same form.
 
     Raises:
-        ResultsError: The file has no layout, or lacks a clip, or a clip cannot be used, or there is one fold only.
+        ResultsError: The file has no layout, or lacks a clip, or a clip cannot be used, or there is only one fold.
     """
     return _from_other_folds(folds, _gait_features(ann_file, folds, layout=layout, up=up), _trees(model, seed))
 
 
-def _metadata(ann_file, folds):
+def read_clips(ann_file: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Content of an annotation file, and its clips by name.
+
+    Raises:
+        ResultsError: It is no annotation file, or a clip lacks a field that the controls need.
+    """
+    data = load_annotations(ann_file, ResultsError)
+    for index, clip in enumerate(data['annotations']):
+        fields = clip if isinstance(clip, dict) else {}
+        missing = [field for field in ('frame_dir', 'keypoint', 'label', 'rate', 'total_frames') if field not in fields]
+        if missing:
+            raise ResultsError(f'{ann_file}: clip {fields.get("frame_dir", index)}: {missing[0]}: missing.')
+    return data, {clip['frame_dir']: clip for clip in data['annotations']}
+
+
+def all_folds(results: Results, ann_file: str) -> dict[int, list[Clip]] | None:
+    """Test clips of all folds in an annotation file, given results of some of them, as `add_controls` takes them.
+
+    Returns:
+        The folds of the first task whose folds include those of the results; None if there is none.
+
+    Raises:
+        ResultsError: It is no annotation file, or a split names a clip that is not in it.
+    """
+    data, clips = read_clips(ann_file)
+    tasks: dict[str, dict[int, list[Clip]]] = {}
+    for split, members in (data.get('split') or {}).items():
+        parsed = parse_fold(split)
+        if parsed is not None and parsed.part == 'test':
+            for member in members:
+                if member not in clips:
+                    raise ResultsError(f'{ann_file}: split {split}: names clip {member}, which has no annotation.')
+            tasks.setdefault(parsed.name, {})[parsed.fold] = [
+                dict(clip=member, subject=str(clips[member].get('subject')), label=clips[member]['label'])
+                for member in members]
+    own = [{clip['clip']: clip['label'] for clip in part} for part in results.tests().values()]
+    for folds in tasks.values():
+        labels = [{clip['clip']: clip['label'] for clip in part} for part in folds.values()]
+        if all(part in labels for part in own):
+            return dict(sorted(folds.items()))
+    return None
+
+
+def _metadata(ann_file: str, folds: Folds) -> list[np.ndarray]:
     """Metadata of every fold's clips, (clips, columns) each."""
-    return [np.array([metadata_of(clip) for clip in clips]) for clips in _clips(read_annotations(ann_file)[1], ann_file, folds)]
+    return [np.array([metadata_of(clip) for clip in clips]) for clips in _annotations(read_clips(ann_file)[1], ann_file, folds)]
 
 
-def metadata_of(clip):
-    """What is known of a recording without its movement: rate, frames, seconds, share of lost joints, of lost frames,
-    height and width of the image."""
+def metadata_of(clip: dict[str, Any]) -> list[float]:
+    """What is known of a recording without its movement.
+
+    Returns:
+        Rate, frames, seconds, share of missing joints, share of missing frames, height and width of the image.
+    """
     keypoint = clip['keypoint']
     lost = (keypoint == 0).all(-1)
     height, width = clip.get('img_shape', (0, 0))
@@ -96,49 +156,50 @@ def metadata_of(clip):
             lost.all((0, 2)).mean(), height, width]
 
 
-def _gait_features(ann_file, folds, *, layout=None, up='y'):
+def _gait_features(ann_file: str, folds: Folds, *, layout: str | dict[str, Any] | None = None,
+                   up: str = 'y') -> list[np.ndarray]:
     """Gait parameters of every fold's clips, (clips, columns) each."""
-    data, clips = read_annotations(ann_file)
+    data, clips = read_clips(ann_file)
     layout = data.get('layout') if layout is None else layout
     if layout is None:
-        raise ResultsError(f'{ann_file}: layout: missing; gait features need the skeleton, as the argument layout.')
+        raise ResultsError(f'{ann_file}: layout: missing; gait features need the skeleton, given by --layout.')
+    chosen = _annotations(clips, ann_file, folds)
     try:
-        return [gait_feature_table(clips, layout, up=up)[1] for clips in _clips(clips, ann_file, folds)]
-    except ResultsError:
-        raise
+        return [gait_feature_table(part, layout, up=up)[1] for part in chosen]
     except ValueError as error:
         raise ResultsError(f'{ann_file}: {error}') from None
 
 
-def _clips(clips, ann_file, folds):
+def _annotations(clips: Mapping[str, dict[str, Any]], ann_file: str, folds: Folds) -> list[list[dict[str, Any]]]:
     """Annotations of every fold's clips."""
     if len(folds) < 2:
-        raise ResultsError('a control learns from the other folds; it needs the predictions of at least two folds.')
+        raise ResultsError('a control learns from the other folds; it needs at least two folds.')
     unknown = [clip['clip'] for fold in folds for clip in fold if clip['clip'] not in clips]
     if unknown:
         raise ResultsError(f'{ann_file}: no clip {unknown[0]}, which the predictions name.')
     return [[clips[clip['clip']] for clip in fold] for fold in folds]
 
 
-def _from_other_folds(folds, columns, learner):
-    """Predictions of every fold's clips by a classifier that has learnt from all other folds."""
-    labels, result = [np.array([clip['label'] for clip in fold]) for fold in folds], []
+def _from_other_folds(folds: Folds, columns: Sequence[np.ndarray], learner: Any) -> list[list[Clip]]:
+    """Predictions of every fold's clips by a classifier that was fitted to all other folds."""
+    labels = [np.array([clip['label'] for clip in fold]) for fold in folds]
+    predictions = []
     for index, fold in enumerate(folds):
         others = [other for other in range(len(folds)) if other != index]
         learner.fit(*(np.concatenate([part[other] for other in others]) for part in (columns, labels)))
         scores = np.zeros((len(fold), len(fold[0]['score'])))
         scores[:, learner.classes_] = learner.predict_proba(columns[index])
-        result.append([dict(clip, score=score.tolist()) for clip, score in zip(fold, scores)])
-    return result
+        predictions.append([dict(clip, score=score.tolist()) for clip, score in zip(fold, scores)])
+    return predictions
 
 
-def _forest(seed):
+def _forest(seed: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier
     return RandomForestClassifier(500, random_state=seed, min_samples_leaf=2)
 
 
-def _trees(model, seed):
-    """Classifier of that name, every class of the same weight; a value that is missing becomes the median.
+def _trees(model: str, seed: int) -> Any:
+    """Classifier of that name, with balanced classes; a missing value becomes the median.
 
     The settings, the same for all data, were chosen on inner folds of the training part of one fold of KOA-NM, of its
     three classes, of the stages and of MSND, by the mean macro-F1 and log-loss.
@@ -153,5 +214,5 @@ def _trees(model, seed):
                                                  max_bins=63, class_weight='balanced', early_stopping=False,
                                                  random_state=seed)
     else:
-        raise ValueError(f"model: {model!r}; expected 'extra-trees' or 'boosting'.")
+        raise ResultsError(f"model: {model!r}; expected 'extra-trees' or 'boosting'.")
     return make_pipeline(SimpleImputer(strategy='median', keep_empty_features=True), learner)

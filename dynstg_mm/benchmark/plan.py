@@ -1,49 +1,42 @@
-"""Cross-validation: every config on every fold with every seed, each run in processes of its own."""
+"""Cross-validation: every config on every fold with every seed."""
+from __future__ import annotations
+
 import contextlib
-import hashlib
 import itertools
 import json
 import os
 import re
-import shlex
 import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from mmaction.registry import DATASETS
 from mmaction.utils import register_all_modules
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 
 from dynstg_mm.benchmark.baselines import CONTROLS, add_controls
-from dynstg_mm.benchmark.cost import code_version, measure_costs, versions
-from dynstg_mm.benchmark.launch import Launcher, Model, Run, execute, locked, settle_old_runs
+from dynstg_mm.benchmark.cost import measure_costs
+from dynstg_mm.benchmark.launch import Launcher, Processes, SlurmJobs, execute, locked
 from dynstg_mm.benchmark.page import write_report
-from dynstg_mm.benchmark.results import (
-    NAME,
-    TRAIN_SUMMARY,
-    add_ensembles,
-    add_model,
-    clips_of,
-    is_complete,
-    leaking_subjects,
-    name_ensembles,
-    new_results,
-    read_predictions,
-    read_results,
-    training_cost,
-    write_results,
-)
+from dynstg_mm.benchmark.results import Clip, Results
+from dynstg_mm.benchmark.runs import Model, Run, collect, plan_runs, settle_old_runs
 from dynstg_mm.commands.common import check_parts
-from dynstg_mm.config import checkpoints_of, parse_cfg_options
-from dynstg_mm.errors import ConfigError
-from dynstg_mm.files import read_json
+from dynstg_mm.config import parse_cfg_options
+from dynstg_mm.datasets.folds import folds_of
+from dynstg_mm.errors import ConfigError, ResultsError, UserError
 from dynstg_mm.safe_pickle import load_pickle
 
-OWN = ('fold', 'work_dir', 'randomness.seed')  # settings that are this tool's to give
+NAME = r'[\w+-][\w.+-]*'  # of a model; also of a folder, so neither . nor ..
+RESERVED = ('fold', 'work_dir', 'randomness.seed')  # settings that cross-validation chooses
+Tests = dict[int, list[Clip]]  # the test clips of each fold
 
 
 @contextlib.contextmanager
-def quiet():
-    """Keep data sets and models that are built only to look at them from telling about it."""
+def quiet() -> Iterator[None]:
+    """Silence the log of data sets and models that are only built to look at them."""
     logger = MMLogger.get_current_instance()
     level = logger.level
     logger.setLevel('WARNING')
@@ -54,34 +47,34 @@ def quiet():
 
 
 @quiet()
-def cross_validate(args, command):
-    """Train and test all that was asked for, and write results.json, results.md, results.html and results.png.
+def cross_validate(args: Namespace, command: str) -> int:
+    """Train and test all models, and write results.json, results.md, results.html and results.png.
 
     Args:
-        args (Namespace): Options of python -m dynstg_mm cross-validate.
-        command (str): The call, for the page.
+        args: Options of `python -m dynstg_mm cross-validate`.
+        command: The call, for the page.
 
     Returns:
-        int: 0, or 1 where a run has failed.
+        0, or 1 if a run failed.
 
     Raises:
-        ValueError: Something does not fit; nothing has been run then.
-        KeyboardInterrupt: It was stopped; the runs have ended, and the next call goes on.
+        UserError: Something does not fit; nothing has been run then.
+        KeyboardInterrupt: It was stopped; the runs have ended, and the next call resumes.
     """
     register_all_modules(init_default_scope=True)
     models = name_models(args.configs, args.cfg_options, args.model_options)
-    baseline = args.baseline or models[0].name
     controls = [] if args.no_controls else CONTROLS
     names = [*(model.name for model in models), *controls]
     ensembles = name_ensembles(names, args.ensemble, args.seed_ensemble, args.seeds)
+    baseline = args.baseline or names[0]
     if baseline not in [*names, *ensembles]:
         raise ConfigError(f'--baseline: {baseline!r}; expected one of {", ".join([*names, *ensembles])}.')
     if len(set(args.seeds)) < len(args.seeds):
-        raise ConfigError('--seeds: a seed stands there twice.')
+        raise ConfigError(f'--seeds: {" ".join(map(str, args.seeds))}; expected each once.')
     if not all(0 <= seed < 2**32 for seed in args.seeds):
         raise ConfigError(f'--seeds: {" ".join(map(str, args.seeds))}; expected numbers from 0 to 2^32 - 1.')
-    if args.srun_args and args.launcher != 'slurm':
-        raise ConfigError('--srun-args: is for --launcher slurm.')
+    if args.slurm_args and args.launcher != 'slurm':
+        raise ConfigError('--slurm-args: needs --launcher slurm.')
     classes, tests = check_tests(models)
     folds = choose_folds(args.folds, tests, models[0])
     runs = plan_runs(models, args.seeds, folds, args.out)
@@ -89,58 +82,71 @@ def cross_validate(args, command):
     out.mkdir(parents=True, exist_ok=True)
     with locked(out) as lock:
         settle_old_runs(runs, args.redo)
-        tell_what_goes(out, {*names, *ensembles}, args.seeds, folds)
+        _warn_of_losses(out, {*names, *ensembles}, args.seeds, folds)
         if args.keep_checkpoints:
-            tell_what_is_gone(runs)
-        launcher = Launcher(args.jobs, args.launcher, args.srun_args, args.keep_checkpoints, lock)
-        failed = execute(runs, launcher)
-        results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, launcher, command)
-        results['leaking'] = leaking_subjects(new_results(classes, tests, args.seeds))
-        write_results(results, out / 'results.json')  # what took long, before anything else can go wrong
+            _warn_of_missing_checkpoints(runs)
+        launcher: Launcher = (SlurmJobs(out / 'slurm', args.slurm_args, args.keep_checkpoints) if args.launcher == 'slurm'
+                              else Processes(args.jobs, args.keep_checkpoints, lock))
+        failed = execute(runs, launcher, args.jobs)
+        results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, command)
+        results.baseline = baseline
+        results.leaking = Results.of_folds(classes, tests, args.seeds).leaking_subjects()
+        results.write(out / 'results.json')  # what took long, before anything else can go wrong
         add_costs(results, models, folds[0])
         if controls:
             data = models[0].settings().test_dataloader.dataset
             add_controls(results, data.ann_file, tests=tests, layout=data.get('layout'))
-        add_ensembles(results, ensembles)
-        write_results(results, out / 'results.json')
-        names = write_report(results, out, baseline)
-    print(f'{out}: results.json, {", ".join(names)}')
+        for name, (members, over_seeds) in ensembles.items():
+            results.add_ensemble(name, members, over_seeds=over_seeds)
+        results.write(out / 'results.json')
+        written = write_report(results, out)
+    print(f'{out}: results.json, {", ".join(written)}')
     return 1 if failed else 0
 
 
-def tell_what_goes(out, names, seeds, folds):
-    """Say what an earlier call's results.json has that the one of this call will not have."""
+def _warn_of_losses(out: Path, names: set[str], seeds: Sequence[int], folds: Sequence[int]) -> None:
+    """Say which parts of an earlier call's results.json the new one will not have."""
     try:
-        earlier = read_results(out / 'results.json')
-    except (OSError, ValueError):
+        earlier = Results.read(out / 'results.json')
+    except (OSError, UserError):
         return
-    gone = [*(name for name in earlier['models'] if name not in names),
-            *(f'seed {seed}' for seed in earlier['seeds'] if seed not in seeds),
-            *(f'fold {fold}' for fold in clips_of(earlier) if fold not in folds)]
-    if gone:
-        print(f'{out}/results.json: is written anew, without {", ".join(gone)} of an earlier call; what was run stays in '
+    lost = [*(name for name in earlier.models if name not in names),
+            *(f'seed {seed}' for seed in earlier.seeds if seed not in seeds),
+            *(f'fold {fold}' for fold in earlier.folds if fold not in folds)]
+    if lost:
+        print(f'{out}/results.json: is written again without {", ".join(lost)} of an earlier call; the runs stay in '
               f'{out}/runs.', file=sys.stderr)
 
 
-def tell_what_is_gone(runs):
-    """Say which runs are done and have no checkpoint to keep."""
-    gone = [run.folder for run in runs if run.done() and not run.folder.joinpath('last_checkpoint').is_file()]
-    if gone:
-        print(f'--keep-checkpoints: {len(gone)} runs were done without it, and their checkpoints are gone; delete '
-              f'{gone[0]}{" and the others" if len(gone) > 1 else ""}, or take another --out.', file=sys.stderr)
+def _warn_of_missing_checkpoints(runs: Sequence[Run]) -> None:
+    """Say which runs are done but have no checkpoint to keep."""
+    missing = [run.folder for run in runs if run.done() and not run.folder.joinpath('last_checkpoint').is_file()]
+    if missing:
+        print(f'--keep-checkpoints: the checkpoints of {len(missing)} earlier runs were deleted; delete {missing[0]}'
+              f'{" and the others" if len(missing) > 1 else ""} to rerun them, or use another --out.', file=sys.stderr)
 
 
-def name_models(configs, options, model_options):
-    """Models of `CONFIG` or `NAME=CONFIG`, with the options for all and each one's own."""
-    models, own = {}, {}
+def name_models(configs: Iterable[str], options: Sequence[str], model_options: Iterable[Sequence[str]]) -> list[Model]:
+    """Models of the texts on the command line.
+
+    Args:
+        configs: `CONFIG` or `NAME=CONFIG`; the default name is the file name up to the first underscore.
+        options: `KEY=VALUE` settings for all models.
+        model_options: The name of a model and `KEY=VALUE` settings of its own.
+
+    Raises:
+        ConfigError: A name is taken, unknown or not a name, or an option is no setting.
+    """
+    own: dict[str, list[str]] = {}
+    models: dict[str, Model] = {}
     for text in itertools.chain(options, *model_options):
         key, _, value = text.partition('=')
         if not re.fullmatch(r'[a-z_]\w*(\.\w+)+', key) and value.endswith('.py') and os.path.isfile(value):
-            raise ConfigError(f'{text}: stands behind --cfg-options or --model-options, which take it for a '
-                                       'setting; configs stand before them.')
+            raise ConfigError(f'{text}: follows --cfg-options or --model-options, which would take it for a setting; put configs '
+                              'first.')
     for name, *rest in model_options:
         if not rest:
-            raise ConfigError(f'--model-options {name}: expected KEY=VALUE behind the name.')
+            raise ConfigError(f'--model-options {name}: expected KEY=VALUE after the name.')
         own.setdefault(name, []).extend(rest)
     for text in configs:
         name, _, config = text.rpartition('=')
@@ -148,65 +154,109 @@ def name_models(configs, options, model_options):
         name = name or next(name for name in itertools.chain([stem], (f'{stem}-{k}' for k in itertools.count(2)))
                             if name not in models)
         if name in models or not re.fullmatch(NAME, name):
-            raise ConfigError(f'{text}: the name {name!r}; expected letters, digits and any of . + - _, and '
-                                       'another name for every config.')
+            raise ConfigError(f'{text}: name {name!r}; expected letters, digits and any of . + - _, and a different name for '
+                              'every config.')
         models[name] = Model(name, config, (*options, *own.pop(name, ())))
-        taken = [key for key in parse_cfg_options(models[name].options) or {} if key in OWN]
-        if taken:
-            raise ConfigError(f'--cfg-options: {taken[0]}: is set for every run; use --folds, --seeds, --out.')
+        reserved = [key for key in parse_cfg_options(models[name].options) or {} if key in RESERVED]
+        if reserved:
+            raise ConfigError(f'--cfg-options: {reserved[0]}: is set for every run; use --folds, --seeds, --out.')
     if own:
         raise ConfigError(f'--model-options: {next(iter(own))!r}; expected one of {", ".join(models)}.')
     return list(models.values())
 
 
-def check_tests(models):
-    """What every model tests, which must be the same.
+def name_ensembles(names: Sequence[str], ensembles: Iterable[str], seed_ensembles: Iterable[str], seeds: Sequence[int], *,
+                   taken: Iterable[str] = ()) -> dict[str, tuple[list[str], bool]]:
+    """Ensembles of the options --ensemble and --seed-ensemble.
+
+    Args:
+        names: Names of the models and controls.
+        ensembles: `NAME=A,B,...` of those names.
+        seed_ensembles: The same, for means over the seeds as well.
+        seeds: The seeds.
+        taken: Further names that are in use.
 
     Returns:
-        tuple[list[str], dict[int, list[dict]]]: Classes, and of every fold in the file the test clips, with `clip`,
-        `subject`, `label`.
+        Name -> members, and whether it is over the seeds, as `Results.add_ensemble` takes them.
+
+    Raises:
+        ResultsError: A name is not a name, or taken; a member is unknown, named twice, or the only one; or there is only
+            one seed.
     """
-    read, sides, first = {}, set(), None
+    named: dict[str, tuple[list[str], bool]] = {}
+    for option, texts in (('--ensemble', ensembles), ('--seed-ensemble', seed_ensembles)):
+        for text in texts:
+            name, _, rest = text.partition('=')
+            members, over_seeds = rest.split(','), option == '--seed-ensemble'
+            unknown = [member for member in members if member not in names]
+            if not re.fullmatch(NAME, name):
+                fault = f'name {name!r}; expected letters, digits and any of . + - _ before the ='
+            elif name in {*names, *named, *taken}:
+                fault = f'the name {name} is taken'
+            elif unknown:
+                fault = f'no model {unknown[0]!r}; expected some of {", ".join(names)}'
+            elif len(set(members)) < len(members):
+                fault = 'a model is duplicated'
+            elif over_seeds and len(seeds) < 2:
+                fault = 'there is only one seed'
+            elif not over_seeds and len(members) < 2:
+                fault = 'expected at least two models; --seed-ensemble averages one model over its seeds'
+            else:
+                named[name] = members, over_seeds
+                continue
+            raise ResultsError(f'{option}: {text}: {fault}.')
+    return named
+
+
+def check_tests(models: Sequence[Model]) -> tuple[list[str], Tests]:
+    """What the models are tested on, which must be the same for all.
+
+    Returns:
+        The classes, and the test clips of every fold in the file.
+
+    Raises:
+        ConfigError: A config cannot be cross-validated, or tests something else than the first.
+    """
+    read: dict[str, tuple[list[str] | None, Tests]] = {}
+    checked: set[tuple[str, str]] = set()
+    first: tuple[list[str], Tests] | None = None
     for model in models:
         cfg = model.settings()
         data, outputs = _checked_data(model, cfg)
-        key = _without(data.to_dict(), 'pipeline', 'fold')
-        if key not in read:
-            read[key] = _read_tests(model, data, _folds_of_file(model, data))
-        classes, tests = read[key]
-        both = _without(cfg.train_dataloader.dataset.to_dict(), 'pipeline', 'fold'), key
-        if both not in sides:
-            sides.add(both)
+        tested, trained = (_settings_key(part.dataset) for part in (cfg.test_dataloader, cfg.train_dataloader))
+        if tested not in read:
+            read[tested] = _read_tests(model, data)
+        classes, tests = read[tested]
+        if (trained, tested) not in checked:
+            checked.add((trained, tested))
             for fold in tests:
                 check_parts(model.settings(fold), ['test'])
         classes = classes or [str(index) for index in range(outputs or 2)]
         if outputs not in (None, len(classes)):
-            raise ConfigError(f'{model.config}: model.cls_head.num_classes: {outputs}; {data.ann_file} has '
-                                       f'{len(classes)} classes ({", ".join(classes)}).')
-        if first is None:
-            first = classes, tests
-        elif classes != first[0]:
-            raise ConfigError(f'{model.config}: classes {", ".join(classes)}; {models[0].config} has '
-                                       f'{", ".join(first[0])}.')
-        elif tests != first[1]:
-            _tell_difference(model, data, tests, models[0], first[1])
+            raise ConfigError(f'{model.config}: model.cls_head.num_classes: {outputs}; {data.ann_file} has {len(classes)} classes '
+                              f'({", ".join(classes)}).')
+        first = first or (classes, tests)
+        if classes != first[0]:
+            raise ConfigError(f'{model.config}: classes {", ".join(classes)}; {models[0].config} has {", ".join(first[0])}.')
+        _check_same_tests(model, tests, models[0], first[1])
+    assert first is not None
     return first
 
 
-def _without(settings, *names):
-    """Settings as a text, without these."""
-    return json.dumps({name: value for name, value in settings.items() if name not in names}, default=str)
+def _settings_key(data: Any) -> str:
+    """Settings of a data set as a text, without its pipeline and fold."""
+    return json.dumps({name: value for name, value in data.to_dict().items() if name not in ('pipeline', 'fold')}, default=str)
 
 
-def _checked_data(model, cfg):
+def _checked_data(model: Model, cfg: Config) -> tuple[Any, int | None]:
     """The config's test data set, and the number of classes that the head scores."""
     if not (cfg.get('train_dataloader') or {}).get('dataset'):
-        raise ConfigError(f'{model.config}: train_dataloader.dataset: missing; expected what to train with.')
+        raise ConfigError(f'{model.config}: train_dataloader.dataset: missing; expected the training data.')
     data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     for field in ('ann_file', 'split', 'fold'):
         if data.get(field) is None:
-            raise ConfigError(f'{model.config}: test_dataloader.dataset.{field}: missing; expected a '
-                                       'GaitDataset with ann_file, split and fold.')
+            raise ConfigError(f'{model.config}: test_dataloader.dataset.{field}: missing; expected a GaitDataset with ann_file, '
+                              'split and fold.')
     evaluators = cfg.get('test_evaluator') or []
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
     if not any(evaluator['type'] == 'GaitMetric' and not evaluator.get('out_file') for evaluator in evaluators):
@@ -215,149 +265,71 @@ def _checked_data(model, cfg):
     return data, (recognizer.get('cls_head') or {}).get('num_classes')
 
 
-def _folds_of_file(model, data):
+def _read_tests(model: Model, data: Any) -> tuple[list[str] | None, Tests]:
+    """Classes (or None) and test clips of every fold, read by the data set itself, which checks them."""
     content = load_pickle(data.ann_file)
     splits = (content.get('split') if isinstance(content, dict) else None) or {}
-    found = [re.fullmatch(re.escape(str(data.split)) + r'_fold(\d+)_test', str(name)) for name in splits]
-    folds = sorted(int(match[1]) for match in found if match)
+    folds = folds_of(splits, str(data.split))
     if not folds:
-        raise ConfigError(f'{data.ann_file}: split {data.split}_fold<k>_test: not in the file, and '
-                                   f'{model.config} names it; it has {", ".join(sorted(map(str, splits))) or "none"}.')
-    return folds
-
-
-def _read_tests(model, data, folds):
-    """Classes (or None) and test clips of every fold, read by the data set itself, which checks them."""
-    tests, classes, where = {}, None, {}
+        raise ConfigError(f'{data.ann_file}: split {data.split}_fold<k>_test: missing, and {model.config} names it; the file has '
+                          f'{", ".join(sorted(map(str, splits))) or "no splits"}.')
+    tests: Tests = {}
+    classes, tested_in = None, {}
     for fold in folds:
         dataset = DATASETS.build(dict(data, fold=fold, pipeline=[], serialize_data=False))
         classes = dataset.metainfo.get('classes')
         clips = [dataset.get_data_info(index) for index in range(len(dataset))]
         for clip in clips:
+            name = clip['frame_dir']
             if clip.get('subject') is None:
-                raise ConfigError(f'{data.ann_file}: clip {clip["frame_dir"]}: subject: missing; intervals '
-                                           'are by subject.')
-            if where.setdefault(clip['frame_dir'], fold) != fold:
-                raise ConfigError(f'{data.ann_file}: clip {clip["frame_dir"]}: is tested in folds '
-                                           f'{where[clip["frame_dir"]]} and {fold} of {data.split}; expected one.')
+                raise ConfigError(f'{data.ann_file}: clip {name}: subject: missing; intervals are by subject.')
+            if tested_in.setdefault(name, fold) != fold:
+                raise ConfigError(f'{data.ann_file}: clip {name}: is tested in folds {tested_in[name]} and {fold} of '
+                                  f'{data.split}; expected one.')
         tests[fold] = sorted((dict(clip=clip['frame_dir'], subject=str(clip['subject']), label=int(clip['label']))
                               for clip in clips), key=lambda clip: clip['clip'])
-    return classes and list(classes), tests
+    return list(classes) if classes else None, tests
 
 
-def _tell_difference(model, data, tests, other, expected):
+def _check_same_tests(model: Model, tests: Tests, first: Model, expected: Tests) -> None:
     for fold in sorted({*tests, *expected}):
         ours, theirs = ({clip['clip']: clip for clip in part.get(fold, [])} for part in (tests, expected))
         for clip in {**ours, **theirs}:
             if ours.get(clip) != theirs.get(clip):
-                raise ConfigError(
-                    f'{model.config}: {data.ann_file}: fold {fold}, clip {clip}: {_in_words(ours.get(clip))}; for '
-                    f'{other.config} it is {_in_words(theirs.get(clip))}. All must test the same clips.')
+                described = ['not tested' if part.get(clip) is None else
+                             f'label {part[clip]["label"]}, subject {part[clip]["subject"]}' for part in (ours, theirs)]
+                raise ConfigError(f'{model.config}: fold {fold}, clip {clip}: {described[0]}; for {first.config}: {described[1]}. '
+                                  'All models must test the same clips.')
 
 
-def _in_words(clip):
-    return 'not tested' if clip is None else f'label {clip["label"]}, subject {clip["subject"]}'
+def choose_folds(texts: Sequence[str], tests: Tests, model: Model) -> list[int]:
+    """Folds of `all`, or of a list of numbers.
 
-
-def choose_folds(texts, tests, model):
-    """Numbers of `all` or of a list of folds, which must test enough for a score with an interval."""
-    if 'all' in texts:
-        if len(texts) > 1:
-            raise ConfigError(f'--folds: {" ".join(texts)}; expected all alone, or numbers.')
+    Raises:
+        ConfigError: A fold is unknown, or the folds have only one subject or class, too few for a score with an interval.
+    """
+    known = {str(fold): fold for fold in tests}
+    if list(texts) == ['all']:
         folds = list(tests)
+    elif len(set(texts)) == len(texts) and known.keys() >= set(texts):
+        folds = sorted(known[text] for text in texts)
     else:
-        wrong = [text for text in texts if not text.isdigit() or int(text) not in tests]
-        if wrong or len(set(texts)) < len(texts):
-            raise ConfigError(f'--folds: {" ".join(wrong or texts)}; expected all, or different ones of '
-                                       f'{", ".join(map(str, tests))} ({model.config}).')
-        folds = sorted(map(int, texts))
+        raise ConfigError(f'--folds: {" ".join(texts)}; expected all, or some of {", ".join(known)}, each once ({model.config}).')
     for field in ('subject', 'label'):
-        found = {clip[field] for fold in folds for clip in tests[fold]}
-        if len(found) < 2:
-            raise ConfigError(f'--folds: all test clips have the {field} {found.pop()}; expected two.')
+        values = {clip[field] for fold in folds for clip in tests[fold]}
+        if len(values) < 2:
+            raise ConfigError(f'--folds: all test clips have the {field} {values.pop()}; expected at least two.')
     return folds
 
 
-def plan_runs(models, seeds, folds, out):
-    """The runs, the first seed of all models first, so that a stopped call leaves something to look at."""
-    digests, runs, code = {}, [], code_version()
-    for seed, model, fold in itertools.product(seeds, models, folds):
-        cfg = model.settings(fold, seed)
-        files = [*files_of([cfg.train_dataloader.dataset, cfg.test_dataloader.dataset, cfg.model]),
-                 *checkpoints_of(cfg.model)]
-        for field, path in files:
-            if not Path(path).is_file():
-                raise ConfigError(f'{model.config}: {field}: {path}: no such file; data/README.md tells how data '
-                                           'files are got or made.')
-        files = {path for _, path in files}
-        for file in files - set(digests):
-            digests[file] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-        record = dict(config=cfg.to_dict(), data={file: digests[file] for file in sorted(files)}, seed=seed, fold=fold,
-                      dynstg_mm=code)
-        record = json.loads(json.dumps(record, default=str))
-        runs.append(Run(model, seed, fold, Path(out) / f'runs/{model.name}/seed{seed}/fold{fold}', record))
-    return runs
+def add_costs(results: Results, models: Iterable[Model], fold: int) -> None:
+    """Measure what the complete models cost without training, in this process, and add it to the results.
 
-
-def files_of(settings):
-    """Annotation files and layouts that nested settings name, each with its field."""
-    for key, value in settings.items() if isinstance(settings, dict) else enumerate(settings):
-        if isinstance(value, str) and (key == 'ann_file' or key == 'layout' and value.endswith('.json')):
-            yield key, value
-        elif isinstance(value, (dict, list, tuple)):
-            yield from files_of(value)
-
-
-def collect(runs, failed, classes, tests, seeds, launcher, command):
-    """Results of all models, with the scores, learning curves and costs of the runs that are done."""
-    results = new_results(classes, tests, seeds, command=command, versions=versions())
-    for model in dict.fromkeys(run.model for run in runs):
-        predictions, curves, summaries, errors = ([[] for _ in seeds], [[] for _ in seeds], [], [])
-        for run in (run for run in runs if run.model is model):
-            place = seeds.index(run.seed)
-            curves[place].append([])  # one a fold; those of a run that failed stay empty
-            if run in failed:
-                errors.append(dict(seed=run.seed, fold=run.fold, error=failed[run]))
-                continue
-            try:
-                clips = read_predictions(run.folder / 'predictions.json')[1]
-                summary = read_json(run.folder / 'train_summary.json', TRAIN_SUMMARY)
-            except (OSError, ValueError) as error:  # one spoilt file is not worth losing the others' table
-                failed[run] = f'{error} Delete {run.folder}, and it is run anew.'
-                errors.append(dict(seed=run.seed, fold=run.fold, error=failed[run]))
-                continue
-            predictions[place] += clips
-            curves[place][-1] = learning_curve(run.folder)
-            summaries.append(dict(summary, resumed=run.notes().get('resumed', False)))
-        example = next(run for run in runs if run.model is model)
-        add_model(results, model.name, predictions, config=model.config, options=list(model.options),
-                  commands=[shown_command(part) for part in launcher.commands(example)], failed=errors,
-                  cost=training_cost(summaries), curves=curves)
-    return results
-
-
-def shown_command(command):
-    """A command as one would type it."""
-    here = f'{os.getcwd()}{os.sep}'
-    return shlex.join('python' if part == sys.executable else part.removeprefix(here) for part in command)
-
-
-def learning_curve(folder):
-    """Training loss of every epoch, as last logged in it, to 4 digits; of a resumed run, all its parts."""
-    losses = {}
-    for path in sorted(folder.glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
-            try:
-                logged = json.loads(line)
-            except ValueError:  # half a line, of a run that was killed; a curve is not worth losing the scores
-                continue
-            if 'loss' in logged and 'epoch' in logged:
-                losses[logged['epoch']] = float(f'{logged["loss"]:.4g}')
-    return [losses[epoch] for epoch in sorted(losses)]
-
-
-def add_costs(results, models, fold):
-    """Add what can be measured without training, of all models that are complete, in this process."""
-    complete = {model.name: model.settings(fold) for model in models if is_complete(results, model.name)}
+    Args:
+        results: The results.
+        models: Models to measure.
+        fold: The fold whose data set gives the window.
+    """
+    complete = {model.name: model.settings(fold) for model in models if results.is_complete(model.name)}
     for name, cost in measure_costs(complete).items():
-        results['models'][name].setdefault('cost', {}).update(cost)
+        results.models[name].cost = {**(results.models[name].cost or {}), **cost}

@@ -1,92 +1,374 @@
-"""What cross-validation found, in one small file: every clip's scores, so that any metric can be computed later."""
+"""Results of a cross-validation: every clip's scores in one tidy table, from which any metric can be computed later."""
+from __future__ import annotations
+
+import dataclasses
 import json
-import re
 import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.files import atomic_open, read_json
-from dynstg_mm.safe_pickle import load_annotations
 
 FORMAT = 'dynstg_mm results 1'
 KINDS = ('model', 'ensemble', 'control')
-COLUMNS = ('name', 'subject', 'label', 'fold')
-NAME = r'[\w+-][\w.+-]*'  # of a model; a folder's, too, so not . or ..
+UNKNOWN_SEED = -1  # null in the file: predictions in a folder do not say which seed they are from
+COLUMNS = ('name', 'subject', 'label', 'fold')  # of the clips in the file
+
 TEXT, TEXTS = dict(type='string'), dict(type='array', items=dict(type='string'))
 NUMBER, NUMBERS = dict(type='number'), dict(type='array', items=dict(type='number'))
 INTEGERS = dict(type='array', items=dict(type='integer'))
-# of a model's cost, and of train_summary.json
 COST = dict(type='object', properties={
     **dict.fromkeys(('cpu_minutes', 'cpu_seconds', 'seconds', 'latency_ms'), NUMBER), 'device': TEXT,
     **{name: dict(type='integer') for name in ('parameters', 'multiply_adds', 'threads')}})
-TRAIN_SUMMARY = dict(COST, required=['parameters', 'cpu_seconds'])
-MODEL = dict(type='object', properties=dict(
+MODEL = dict(type='object', required=['kind'], properties=dict(
     kind=dict(enum=KINDS, description=f'one of {", ".join(KINDS)}'), over_seeds=dict(type='boolean'), members=TEXTS,
     config=TEXT, options=TEXTS, commands=TEXTS, note=TEXT, cost=COST,
-    curves=dict(type='array', items=dict(type='array', items=NUMBERS)),
+    curves=dict(type='array', items=dict(type='array', items=NUMBERS)),  # [seed][fold][epoch]
     failed=dict(type='array', items=dict(type='object', properties=dict(error=TEXT), required=['seed', 'fold', 'error'])),
-    # of a seed the clips, whose numbers `score_fault` looks at
-    scores=dict(type='array', items=dict(type='array', items=dict(type=['array', 'null'])))), required=['kind'])
-SCHEMA = dict(type='object', properties=dict(
-    format=dict(const=FORMAT, description=f'{FORMAT!r}, as tools/cross_validate.py writes it'),
+    scores=dict(type='array', items=dict(type='array', items=dict(type=['array', 'null'])))))  # [seed][clip][class]
+SCHEMA = dict(type='object', required=['format', 'classes', 'seeds', 'clips', 'models'], properties=dict(
+    format=dict(const=FORMAT, description=f'{FORMAT!r}, as cross-validate writes it'),
     classes=dict(TEXTS, minItems=2, description='a list of at least two names'),
     seeds=dict(type='array', items=dict(type=['integer', 'null']), minItems=1, uniqueItems=True,
                description='a list of different whole numbers'),
-    clips=dict(type='object', properties=dict(name=dict(TEXTS, minItems=1), subject=TEXTS, label=INTEGERS, fold=INTEGERS),
-               required=COLUMNS),
-    command=TEXT, versions=dict(type='object', additionalProperties=TEXT), leaking=TEXTS,
-    models=dict(type='object', additionalProperties=MODEL, minProperties=1)),
-    required=['format', 'classes', 'seeds', 'clips', 'models'])
-PREDICTIONS = dict(type='object', properties=dict(
-    classes=TEXTS, clips=dict(type='array', items=dict(
-        type='object', properties=dict(clip=TEXT, label=dict(type='integer'), score=NUMBERS),
-        required=['clip', 'label', 'score']), minItems=1)), required=['classes', 'clips'])
+    clips=dict(type='object', required=COLUMNS,
+               properties=dict(name=dict(TEXTS, minItems=1), subject=TEXTS, label=INTEGERS, fold=INTEGERS)),
+    baseline=TEXT, command=TEXT, versions=dict(type='object', additionalProperties=TEXT), leaking=TEXTS,
+    models=dict(type='object', additionalProperties=MODEL, minProperties=1)))
+
+Clip = dict[str, Any]
 
 
-
-
-def new_results(classes, folds, seeds, **about):
-    """Results without a model as yet, a dict as `write_results` writes it.
+@dataclasses.dataclass
+class Facts:
+    """What is known of a model beside its scores.
 
     Args:
-        classes (list[str]): Names of the classes, in the order of the labels.
-        folds (dict[int, list[dict]]): Test clips of each fold, with `clip`, `subject`, `label`.
-        seeds (list[int | None]): The training seeds.
-        **about: `command`, the call that made them; `versions`, name -> version; `leaking`, subjects who are tested in
-            further folds of the file, too.
-
-    Returns:
-        dict: `format`, `classes`, `seeds`, `clips` (a column each of `name`, `subject`, `label`, `fold`), `models`
-        (filled by `add_model`), and what `about` holds.
+        kind: One of `KINDS`.
+        config, options, commands: How it was trained.
+        failed: The runs without scores, each with `seed`, `fold`, `error`.
+        cost: Parameters, multiply-adds, training time, latency.
+        curves: Training loss of every epoch, by (seed, fold).
+        note: Why a control has no scores.
+        members: The models whose scores an ensemble averages.
+        over_seeds: Whether the ensemble also averages over the seeds (a deep ensemble: Lakshminarayanan 2017, arXiv
+            1612.01474). It is then one system, with the same scores for every seed.
     """
-    rows = [(clip['clip'], str(clip['subject']), clip['label'], fold) for fold in folds for clip in folds[fold]]
-    return dict(format=FORMAT, classes=list(classes), seeds=list(seeds),
-                clips=dict(zip(COLUMNS, map(list, zip(*rows)))), models={}, **about)
+
+    kind: str = 'model'
+    config: str | None = None
+    options: list[str] | None = None
+    commands: list[str] | None = None
+    failed: list[dict[str, Any]] | None = None
+    cost: dict[str, Any] | None = None
+    curves: dict[tuple[int, int], list[float]] | None = None
+    note: str | None = None
+    members: list[str] | None = None
+    over_seeds: bool = False
 
 
-def add_model(results, name, predictions, *, kind='model', **about):
-    """Put a model's scores into results, to 4 digits.
+@dataclasses.dataclass
+class Results:
+    """Scores of several models on the same clips, folds and seeds.
 
     Args:
-        results (dict): From `new_results`.
-        name (str): Of the model.
-        predictions (list[list[dict]]): Of each seed the clips that were tested, with `clip` and `score` (C,), in any
-            order. A clip that is not there stays without a score.
-        kind (str): One of `KINDS`.
-        **about: `config`, `options`, `commands`; `failed`, a list of `seed`, `fold`, `error`; `curves`, of each seed
-            and fold the training loss of every epoch; `cost`; `note`.
+        classes: Names of the classes, in the order of the labels.
+        seeds: The training seeds, `UNKNOWN_SEED` among them.
+        clips: The test clips: an index of clip names and the columns `subject`, `label`, `fold`, in the order of the
+            folds.
+        table: A row for every (model, seed, fold, clip) that has scores, with `subject`, `label` and one column a class:
+            `score_0`, `score_1`, ... Ensembles are not in it; `scores` computes them.
+        models: Facts about each model, in the order of the rows of a report.
+        baseline: The model that the others are compared with.
+        command: The calls that made the results, a line each.
+        versions: Versions of the software, and the machine.
+        leaking: Subjects who are also tested in folds that are not part of these results.
     """
-    scores = []
-    for clips in predictions:
-        found = {clip['clip']: _short(clip['score']) for clip in clips}
-        scores.append([found.get(clip) for clip in results['clips']['name']])
-    results['models'][name] = dict(kind=kind, **about, scores=scores)
+
+    classes: list[str]
+    seeds: list[int]
+    clips: pd.DataFrame
+    table: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
+    models: dict[str, Facts] = dataclasses.field(default_factory=dict)
+    baseline: str | None = None
+    command: str = ''
+    versions: dict[str, str] = dataclasses.field(default_factory=dict)
+    leaking: list[str] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.table.empty:
+            self.table = pd.DataFrame(columns=['model', 'seed', 'fold', 'clip', 'subject', 'label', *self.score_columns])
+
+    @classmethod
+    def of_folds(cls, classes: Sequence[str], folds: Mapping[int, Iterable[Clip]], seeds: Iterable[int],
+                 **about: Any) -> Results:
+        """Results without a model yet.
+
+        Args:
+            classes: Names of the classes.
+            folds: Test clips of each fold, with `clip`, `subject`, `label`.
+            seeds: The training seeds.
+            **about: Further fields.
+        """
+        rows = [(clip['clip'], str(clip['subject']), clip['label'], fold) for fold, clips in folds.items() for clip in clips]
+        clips = pd.DataFrame(rows, columns=['clip', 'subject', 'label', 'fold']).set_index('clip')
+        return cls(list(classes), list(seeds), clips, **about)
+
+    @property
+    def score_columns(self) -> list[str]:
+        """Names of the columns of scores in the table."""
+        return [f'score_{index}' for index in range(len(self.classes))]
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds, in the order of the clips."""
+        return self.clips.fold.unique().tolist()
+
+    def add_model(self, name: str, predictions: Sequence[Iterable[Clip]], **facts: Any) -> None:
+        """Add a model, or replace it. Scores are rounded to 4 digits.
+
+        Args:
+            name: Name of the model.
+            predictions: For each seed, the clips with `clip` and `score` (C,), in any order. A clip without a prediction
+                has no scores.
+            **facts: Fields of `Facts`.
+        """
+        self._set_scores(name, [(seed, clip['clip'], _rounded(clip['score']))
+                                for seed, clips in zip(self.seeds, predictions) for clip in clips])
+        self.models[name] = Facts(**facts)
+
+    def _set_scores(self, name: str, rows: list[tuple[int, str, list[float]]]) -> None:
+        """Put (seed, clip, scores) into the table."""
+        seeds, names, scores = zip(*rows) if rows else ((), (), ())
+        about = self.clips.loc[list(names)]
+        new = pd.DataFrame(dict(model=name, seed=seeds, fold=about.fold.to_numpy(), clip=names,
+                                subject=about.subject.to_numpy(), label=about.label.to_numpy()))
+        new[self.score_columns] = np.reshape(scores, (len(rows), len(self.classes)))
+        old = self.table[self.table.model != name]
+        self.table = pd.concat([old, new], ignore_index=True) if len(old) else new
+
+    def add_ensemble(self, name: str, members: Iterable[str], *, over_seeds: bool = False) -> None:
+        """Add the mean of the scores of several models, seed by seed or also over the seeds."""
+        self.models[name] = Facts('ensemble', members=list(members), over_seeds=over_seeds)
+
+    def scores(self, name: str) -> np.ndarray:
+        """Scores of a model.
+
+        Returns:
+            (S, N, C) for the seeds, the clips and the classes; NaN where there is none.
+        """
+        facts = self.models[name]
+        if facts.members:
+            mean = np.mean([self.scores(member) for member in facts.members], axis=0)
+            return np.broadcast_to(mean.mean(0), mean.shape) if facts.over_seeds else mean
+        wanted = pd.MultiIndex.from_product([self.seeds, self.clips.index])
+        rows = self.table[self.table.model == name].set_index(['seed', 'clip'])[self.score_columns]
+        return rows.reindex(wanted).to_numpy(float).reshape(len(self.seeds), len(self.clips), -1)
+
+    def is_complete(self, name: str) -> bool:
+        """Whether a model has scores for every clip and seed."""
+        return not np.isnan(self.scores(name)).any()
+
+    def complete(self) -> list[str]:
+        """Names of the models that have scores for every clip and seed."""
+        return [name for name in self.models if self.is_complete(name)]
+
+    def by_fold(self, name: str) -> list[list[list[Clip]]]:
+        """Clips of a model as `[seed][fold][clip]`, each with `clip`, `subject`, `label`, `score`."""
+        rows = [dict(clip=clip, subject=subject, label=label) for clip, subject, label, _ in self._clip_rows()]
+        places = [np.flatnonzero(self.clips.fold == fold) for fold in self.folds]
+        return [[[dict(rows[place], score=scores[place]) for place in part] for part in places]
+                for scores in self.scores(name).tolist()]
+
+    def pooled(self, name: str) -> list[list[Clip]]:
+        """Clips of a model from all folds together, a list for each seed, as `statistics` takes them."""
+        return [[clip for fold in folds for clip in fold] for folds in self.by_fold(name)]
+
+    def tests(self) -> dict[int, list[Clip]]:
+        """Test clips of each fold, with `clip`, `subject`, `label`."""
+        tests: dict[int, list[Clip]] = {fold: [] for fold in self.folds}
+        for clip, subject, label, fold in self._clip_rows():
+            tests[fold].append(dict(clip=clip, subject=subject, label=label))
+        return tests
+
+    def leaking_subjects(self) -> list[str]:
+        """Subjects who are tested in several folds: models of one fold saw them in training."""
+        folds = self.clips.groupby('subject', sort=False).fold.nunique()
+        return [subject for subject, count in folds.items() if count > 1 or subject in self.leaking]
+
+    def _clip_rows(self) -> list[tuple[str, str, int, int]]:
+        return list(zip(self.clips.index, *(self.clips[column].tolist() for column in COLUMNS[1:])))
+
+    def select(self, models: Sequence[str] | None = None, seeds: Sequence[int] | None = None,
+               folds: Sequence[int] | None = None, *, source: str = 'results') -> Results:
+        """Some of the models, seeds and folds; None keeps all. Models keep their order, seeds take that of the argument.
+
+        Raises:
+            ResultsError: One is not there, a seed is named twice, or an ensemble would lose a member. The message names
+                `source`.
+        """
+        for field, asked, known in (('models', models, list(self.models)), ('seeds', seeds, self.seeds),
+                                    ('folds', folds, self.folds)):
+            unknown = [value for value in asked or () if value not in known]
+            if unknown:
+                raise ResultsError(f'{source}: {field}: no {_listed(unknown)}; expected some of {_listed(known)}.')
+            if len(set(asked or ())) < len(asked or ()):
+                raise ResultsError(f'{source}: {field}: {_listed(asked or ())}; expected each once.')
+        names = [name for name in self.models if models is None or name in models]
+        for name in names:
+            lost = [member for member in self.models[name].members or () if member not in names]
+            if lost:
+                raise ResultsError(f'{source}: {name} averages {_listed(lost)}; select {_listed(lost)} as well.')
+        seeds, leaking = list(self.seeds if seeds is None else seeds), self.leaking
+        if folds is not None:
+            leaking = self.leaking_subjects()
+        folds = self.folds if folds is None else folds
+        if len(seeds) == 1:  # there is nothing to average over
+            names = [name for name in names if not self.models[name].over_seeds]
+        facts = {name: self.models[name] for name in names}
+        for name, fact in facts.items():
+            facts[name] = dataclasses.replace(
+                fact, curves=fact.curves and {place: curve for place, curve in fact.curves.items()
+                                              if place[0] in seeds and place[1] in folds},
+                failed=fact.failed and [run for run in fact.failed if run['seed'] in seeds and run['fold'] in folds])
+        table = self.table[self.table.model.isin(names) & self.table.seed.isin(seeds) & self.table.fold.isin(folds)]
+        return dataclasses.replace(self, seeds=seeds, clips=self.clips[self.clips.fold.isin(folds)], models=facts,
+                                   baseline=self.baseline if self.baseline in facts else None,
+                                   table=table.reset_index(drop=True), leaking=leaking)
+
+    def rename(self, prefix: str) -> Results:
+        """The same with `prefix` and a hyphen before the names of all models except controls."""
+        names = {name: name if facts.kind == 'control' else f'{prefix}-{name}' for name, facts in self.models.items()}
+        models = {names[name]: dataclasses.replace(facts, members=facts.members and [names[part] for part in facts.members])
+                  for name, facts in self.models.items()}
+        return dataclasses.replace(self, models=models, table=self.table.assign(model=self.table.model.map(names)),
+                                   baseline=names.get(self.baseline or ''))
+
+    def merge(self, other: Results, source: str) -> Results:
+        """These results and others of the same clips: further models with the same seeds, or further seeds.
+
+        With the same seeds, controls that are in both are taken from these results. With further seeds, the models must be
+        the same ones.
+
+        Raises:
+            ResultsError: The clips, folds, labels or classes differ, some but not all seeds are the same, a name is
+                taken, or the models of further seeds differ. The message names `source`, where `other` is from.
+        """
+        if other.classes != self.classes:
+            raise ResultsError(f'{source}: classes: {_listed(other.classes)}; the first results have '
+                               f'{_listed(self.classes)}.')
+        _check_same_clips(self.clips, other.clips, source)
+        if len(self.seeds) == len(other.seeds) == 1 and UNKNOWN_SEED in (*self.seeds, *other.seeds):
+            other = other._with_seed(self.seeds[0])  # nothing says that it is another one
+        if set(other.seeds) == set(self.seeds):
+            other = other._without_known_controls(self.models, source)
+            models, seeds = {**self.models, **other.models}, self.seeds
+        elif set(other.seeds).isdisjoint(self.seeds):
+            models, seeds = _with_further_seeds(self, other, source), [*self.seeds, *other.seeds]
+        else:
+            raise ResultsError(f'{source}: seeds: {_listed(other.seeds)}; the first results have {_listed(self.seeds)}; '
+                               'expected the same seeds, or none of them. --seeds selects some of both.')
+        return dataclasses.replace(
+            self, seeds=seeds, models=models, table=pd.concat([self.table, other.table], ignore_index=True),
+            leaking=list(dict.fromkeys([*self.leaking, *other.leaking])),
+            versions=merged_versions(self.versions, other.versions), command=united(self.command, other.command, '\n'))
+
+    def _with_seed(self, seed: int) -> Results:
+        """The only seed is this one."""
+        return dataclasses.replace(self, seeds=[seed], table=self.table.assign(seed=seed))
+
+    def _without_known_controls(self, known: Mapping[str, Facts], source: str) -> Results:
+        taken = [name for name, facts in self.models.items() if name in known and facts.kind != 'control']
+        if taken:
+            raise ResultsError(f'{source}: models: the name {taken[0]} is taken; NAME={source} puts NAME- before all of its '
+                               'names.')
+        return dataclasses.replace(self, models={name: facts for name, facts in self.models.items() if name not in known},
+                                   table=self.table[~self.table.model.isin(known)])
+
+    @classmethod
+    def read(cls, path: str | Path) -> Results:
+        """Read and check a results.json.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ResultsError: It is not a file of results. The message names the field and what was expected.
+        """
+        content = read_json(path, SCHEMA, ResultsError)
+        fault = _fault(content)
+        if fault:
+            raise ResultsError(f'{path}: {fault}')
+        clips = pd.DataFrame({column: content['clips'][column] for column in COLUMNS}).set_index('name').rename_axis('clip')
+        results = cls(content['classes'], [UNKNOWN_SEED if seed is None else seed for seed in content['seeds']],
+                      clips.sort_values('fold', key=lambda fold: pd.factorize(fold)[0], kind='stable'),
+                      **{field: content[field] for field in ('baseline', 'command', 'versions', 'leaking') if field in content})
+        for name, model in content['models'].items():
+            scores, curves = model.pop('scores', ()), model.pop('curves', None)
+            results._set_scores(name, [(seed, clip, score) for seed, part in zip(results.seeds, scores)
+                                       for clip, score in zip(content['clips']['name'], part) if score is not None])
+            results.models[name] = Facts(**{field.name: model[field.name] for field in dataclasses.fields(Facts)
+                                            if field.name in model})
+            if curves is not None:
+                results.models[name].curves = {(seed, fold): curve for seed, part in zip(results.seeds, curves)
+                                               for fold, curve in zip(dict.fromkeys(content['clips']['fold']), part)}
+        return results
+
+    def write(self, path: str | Path) -> None:
+        """Write a results.json, a line for each model, whole or not at all."""
+        def compact(value: Any) -> str:
+            return json.dumps(value, separators=(',', ':'), ensure_ascii=False)
+        content = dict(
+            format=FORMAT, classes=self.classes, baseline=self.baseline,
+            seeds=[None if seed == UNKNOWN_SEED else seed for seed in self.seeds],
+            clips=dict(zip(COLUMNS, [self.clips.index.tolist(), *(self.clips[column].tolist() for column in COLUMNS[1:])])),
+            command=self.command, versions=self.versions, leaking=self.leaking)
+        parts = [f'{compact(key)}:{compact(value)}' for key, value in content.items() if value not in (None, '', {}, [])]
+        models = ',\n'.join(f'{compact(name)}:{compact(self._model_content(name))}' for name in self.models)
+        with atomic_open(path, encoding='utf-8') as file:
+            file.write('{\n' + ',\n'.join([*parts, '"models":{\n' + models + '\n}']) + '\n}\n')
+
+    def _model_content(self, name: str) -> dict[str, Any]:
+        """A model as it is in the file."""
+        facts = self.models[name]
+        content = {key: value for key, value in dataclasses.asdict(facts).items()
+                   if key != 'curves' and value is not None and value is not False}
+        if facts.curves is not None:
+            content['curves'] = [[facts.curves.get((seed, fold), []) for fold in self.folds] for seed in self.seeds]
+        if facts.kind != 'ensemble':
+            scores = self.scores(name)
+            missing = np.isnan(scores).any(-1)
+            content['scores'] = [] if missing.all() else [
+                [None if absent else values for values, absent in zip(*part)] for part in zip(scores.tolist(), missing)]
+        return content
 
 
-def _short(score):
-    """The scores of a clip to 4 digits, or more where that would change which is the largest."""
+def add_command(results: Results, command: str) -> None:
+    """Add a call to those that the results are from."""
+    results.command = united(results.command, command, '\n')
+
+
+def merged_versions(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
+    """Versions that two results are from, `first or second` where they differ."""
+    return {**ours, **{package: united(ours.get(package, ''), version, ' or ') for package, version in theirs.items()}}
+
+
+def united(first: str, second: str, separator: str) -> str:
+    """The parts of two texts, each once.
+
+    Args:
+        first: The first text.
+        second: The second text.
+        separator: What stands between the parts.
+    """
+    return separator.join(dict.fromkeys(part for text in (first, second) if text for part in text.split(separator)))
+
+
+def _rounded(score: Sequence[float]) -> list[float]:
+    """The scores of a clip to 4 digits, or more where that would change which one is the largest."""
     for digits in (4, 6, 8):
         short = [float(f'{value:.{digits}g}') for value in score]
         if np.argmax(short) == np.argmax(score) and short.count(max(short)) == 1:
@@ -94,150 +376,60 @@ def _short(score):
     return [float(value) for value in score]
 
 
-def add_ensemble(results, name, members, *, over_seeds=False):
-    """One more model: the mean of the scores of others, by clip and seed, or over the seeds as well.
-
-    `over_seeds` is a deep ensemble (Lakshminarayanan 2017, arXiv 1612.01474), one system of the networks of all seeds: it
-    has the same scores in every seed.
-    """
-    results['models'][name] = dict(kind='ensemble', members=list(members), **{'over_seeds': True} if over_seeds else {})
-
-
-def add_ensembles(results, ensembles):
-    """All of what `name_ensembles` has returned."""
-    for name, (members, over_seeds) in ensembles.items():
-        add_ensemble(results, name, members, over_seeds=over_seeds)
+def _check_same_clips(ours: pd.DataFrame, theirs: pd.DataFrame, source: str) -> None:
+    only = ours.index.symmetric_difference(theirs.index, sort=False)
+    if len(only):
+        raise ResultsError(f'{source}: clips: {only[0]} is only in {"the first" if only[0] in ours.index else "these"} results; '
+                           'a table compares the same clips. --folds selects the folds that are in both.')
+    theirs = theirs.loc[ours.index]
+    differs = (ours != theirs[ours.columns]).any(axis=1)
+    if differs.any():
+        clip = differs.idxmax()
+        raise ResultsError(f'{source}: clip {clip}: {_described(theirs.loc[clip])}; the first results have '
+                           f'{_described(ours.loc[clip])}.')
 
 
-def name_ensembles(names, ensembles, seed_ensembles, seeds, *, taken=()):
-    """The rows that the options --ensemble and --seed-ensemble of the tools ask for.
-
-    Args:
-        names (list[str]): Of the models and controls.
-        ensembles, seed_ensembles (list[str]): `NAME=A,B,...` each, of those names; the mean of the latter is over the
-            seeds, too.
-        seeds (list): The seeds.
-        taken (list[str]): Names of further rows, which are not to be had, either.
-
-    Returns:
-        dict[str, tuple[list[str], bool]]: Name -> members, and whether it is over the seeds, as `add_ensembles` takes
-        them.
-
-    Raises:
-        ResultsError: A name is no name, or taken; a member is unknown, named twice, or the only one; or there is one seed.
-    """
-    found = {}
-    for option, texts in (('--ensemble', ensembles), ('--seed-ensemble', seed_ensembles)):
-        for text in texts:
-            name, _, members = text.partition('=')
-            members, over_seeds = members.split(','), option == '--seed-ensemble'
-            unknown = [member for member in members if member not in names]
-            if not re.fullmatch(NAME, name):
-                fault = f'the name {name!r}; expected letters, digits and any of . + - _ before the ='
-            elif name in {*names, *found, *taken}:
-                fault = f'the name {name} is taken'
-            elif unknown:
-                fault = f'{unknown[0]!r}; expected one of {_listed(names)}'
-            elif len(set(members)) < len(members):
-                fault = 'a model stands there twice'
-            elif over_seeds and len(seeds) < 2:
-                fault = 'there is one seed only'
-            elif not over_seeds and len(members) < 2:
-                fault = 'expected at least two models; of one model with all seeds, --seed-ensemble'
-            else:
-                found[name] = members, over_seeds
-                continue
-            raise ResultsError(f'{option}: {text}: {fault}.')
-    return found
+def _described(row: pd.Series) -> str:
+    return f'subject {row.subject}, label {row.label}, fold {row.fold}'
 
 
-def is_complete(results, name):
-    """Whether a model has a score for every clip and seed."""
-    model = results['models'][name]
-    if model['kind'] == 'ensemble':
-        return all(is_complete(results, member) for member in model['members'])
-    return bool(model['scores']) and not any(score is None for clips in model['scores'] for score in clips)
+def _with_further_seeds(ours: Results, theirs: Results, source: str) -> dict[str, Facts]:
+    """The facts of models that further seeds were trained for."""
+    if set(theirs.models) != set(ours.models):
+        raise ResultsError(f'{source}: models: {_listed(theirs.models)} with seeds {_listed(theirs.seeds)}; the first results '
+                           f'have {_listed(ours.models)}; expected the same models with further seeds.')
+    merged = {}
+    for name, facts in ours.models.items():
+        more = theirs.models[name]
+        for field in ('kind', 'config', 'options', 'members', 'over_seeds'):
+            if getattr(facts, field) != getattr(more, field):
+                raise ResultsError(f'{source}: models.{name}.{field}: {getattr(more, field)!r} with seeds '
+                                   f'{_listed(theirs.seeds)}; the first results have {getattr(facts, field)!r}.')
+        merged[name] = dataclasses.replace(
+            facts, failed=facts.failed and [*facts.failed, *(more.failed or ())] or more.failed,
+            curves=None if facts.curves is None else {**facts.curves, **(more.curves or {})})
+    return merged
 
 
-def leaking_subjects(results):
-    """Subjects who are tested in several folds, so that their models had met them in training.
-
-    `leaking` of the results names those of folds that the results have not.
-    """
-    folds = {}
-    for subject, fold in zip(results['clips']['subject'], results['clips']['fold']):
-        folds.setdefault(subject, set()).add(fold)
-    known = set(results.get('leaking', ()))
-    return [subject for subject in folds if len(folds[subject]) > 1 or subject in known]
+def _listed(values: Iterable[Any]) -> str:
+    return ', '.join('unknown' if value == UNKNOWN_SEED else str(value) for value in values)
 
 
-def clips_of(results):
-    """Test clips of each fold, with `clip`, `subject`, `label`."""
-    folds = {}
-    for clip, subject, label, fold in zip(*(results['clips'][column] for column in COLUMNS)):
-        folds.setdefault(fold, []).append(dict(clip=clip, subject=subject, label=label))
-    return folds
-
-
-def folds_of(results, name):
-    """A model's clips with their scores: `[seed][fold][clip]`, each with `clip`, `subject`, `label`, `score`."""
-    place = {clip: index for index, clip in enumerate(results['clips']['name'])}
-    return [[[dict(clip, score=scores[place[clip['clip']]]) for clip in clips] for clips in clips_of(results).values()]
-            for scores in _scores_of(results, name)]
-
-
-def pooled(results, name):
-    """A model's clips of all folds, one list a seed, as `statistics` takes them."""
-    return [[clip for fold in folds for clip in fold] for folds in folds_of(results, name)]
-
-
-def _scores_of(results, name):
-    model = results['models'][name]
-    if model['kind'] != 'ensemble':
-        return model['scores']
-    scores = np.mean([_scores_of(results, member) for member in model['members']], axis=0)
-    return (np.broadcast_to(scores.mean(0), scores.shape) if model.get('over_seeds') else scores).tolist()
-
-
-def write_results(results, path):
-    """Write results as JSON, a line a model, whole or not at all."""
-    def compact(value):
-        return json.dumps(value, separators=(',', ':'), ensure_ascii=False)
-    parts = [f'{compact(key)}:{compact(value)}' for key, value in results.items() if key != 'models']
-    models = ',\n'.join(f'{compact(name)}:{compact(model)}' for name, model in results['models'].items())
-    with atomic_open(path, encoding='utf-8') as file:
-        file.write('{\n' + ',\n'.join([*parts, '"models":{\n' + models + '\n}']) + '\n}\n')
-
-
-def read_results(path):
-    """Read what `write_results` wrote, and check it.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ResultsError: It is no file of results; the message names the field and what was expected.
-    """
-    results = read_json(path, SCHEMA, ResultsError)
-    fault = _fault(results)
-    if fault is not None:
-        raise ResultsError(f'{path}: {fault}')
-    return results
-
-
-def _fault(results):
-    """The first thing that does not fit together in results, in words, or None."""
-    classes, seeds, clips, models = (results[field] for field in ('classes', 'seeds', 'clips', 'models'))
-    count = len(clips['name'])
+def _fault(content: dict[str, Any]) -> str | None:
+    """The first thing in a results.json that does not fit together, or None."""
+    classes, seeds, clips, models = (content[field] for field in ('classes', 'seeds', 'clips', 'models'))
+    count, folds = len(clips['name']), len(set(clips['fold']))
     if any(len(clips[column]) != count for column in COLUMNS):
         return 'clips: expected columns of the same length.'
     if len(set(clips['name'])) < count:
-        return 'clips.name: a clip stands there twice.'
+        return 'clips.name: a clip is duplicated.'
     if len(set(clips['subject'])) < 2:
         return 'clips.subject: one subject; an interval by subject needs at least two.'
     if any(type(label) is not int or not 0 <= label < len(classes) for label in clips['label']):
         return f'clips.label: expected numbers from 0 to {len(classes) - 1}.'
     for name, model in models.items():
-        if any(len(curves) != len(set(clips['fold'])) for curves in model.get('curves', ())):
-            return f'models.{name}.curves: expected one for each of {len(set(clips["fold"]))} folds, empty where it failed.'
+        if any(len(part) != folds for part in model.get('curves', ())):
+            return f'models.{name}.curves: expected one for each of {folds} folds, empty where the run failed.'
         scores = model.get('scores')
         if model['kind'] == 'ensemble':
             if not all(models.get(member, model)['kind'] != 'ensemble' for member in model.get('members') or [None]):
@@ -246,267 +438,18 @@ def _fault(results):
             return f'models.{name}.scores: expected one list for each of {len(seeds)} seeds.'
         else:
             fault = score_fault(scores, count, len(classes))
-            if fault is not None:
+            if fault:
                 return f'models.{name}.scores: {fault}'
+    return None
 
 
-def score_fault(seeds, clips, classes):
-    """What is wrong with the scores of each seed, lists of a clip's scores or None, in words, or None."""
+def score_fault(seeds: Iterable[Sequence[Any]], clips: int, classes: int) -> str | None:
+    """What is wrong with scores, a list for each seed of lists of numbers (or None) for each clip; None if nothing is."""
     for scores in seeds:
         if len(scores) != clips:
-            return f'expected {clips} clips in every seed.'
+            return f'expected {clips} clips for every seed.'
         for score in scores:
             if score is not None and not (len(score) == classes and all(
                     type(value) in (int, float) and np.isfinite(value) for value in score)):
                 return f'{reprlib.repr(score)}; expected {classes} finite numbers.'
-
-
-def merge(results, other, source):
-    """Put other results of the same clips beside these: further models with the same seeds, or further seeds.
-
-    Of the same seeds, in any order (`other` takes that of these, in place), controls that are there already are left out. Of
-    further seeds, the models must be the same ones.
-
-    Raises:
-        ResultsError: The clips, folds, labels or classes differ, some but not all seeds are the same, a name is taken, or
-            the models of further seeds are others; the message names `source`, where `other` is from.
-    """
-    if other['classes'] != results['classes']:
-        raise ResultsError(f'{source}: classes {other["classes"]}; the first results have {results["classes"]}.')
-    ours, theirs = ({row[0]: row[1:] for row in zip(*(part['clips'][column] for column in COLUMNS))}
-                    for part in (results, other))
-    if ours != theirs:
-        clip = next(clip for clip in {**ours, **theirs} if ours.get(clip) != theirs.get(clip))
-        if clip in ours and clip in theirs:
-            raise ResultsError(f'{source}: clip {clip}: {describe(theirs[clip])}; the first results have '
-                              f'{describe(ours[clip])}.')
-        raise ResultsError(f'{source}: other clips than the first results\' ({clip}); a table compares the same clips; '
-                          'of some folds, --folds names those of both.')
-    if other['seeds'] != results['seeds'] and set(other['seeds']) == set(results['seeds']):
-        choose_seeds(other, results['seeds'], source)
-    order = [other['clips']['name'].index(clip) for clip in results['clips']['name']]
-    models = {name: dict(model, scores=[[clips[place] for place in order] for clips in model['scores']])
-              if 'scores' in model else model for name, model in other['models'].items()}
-    unknown = [None]  # of a folder of predictions, which may be of any seed
-    if other['seeds'] == results['seeds'] or len(other['seeds']) == len(results['seeds']) == 1 and unknown in (
-            other['seeds'], results['seeds']):
-        _add_models(results, models, source)
-    elif set(other['seeds']).isdisjoint(results['seeds']):
-        _add_seeds(results, models, other['seeds'], source)
-    else:
-        raise ResultsError(f'{source}: seeds {_listed(other["seeds"])}; the first results have '
-                          f'{_listed(results["seeds"])}; expected the same, or others; --seeds chooses some of both.')
-    merge_origin(results, other)
-    if other.get('leaking'):
-        results['leaking'] = list(dict.fromkeys([*results.get('leaking', ()), *other['leaking']]))
-
-
-def merge_origin(results, other):
-    """Keep the versions and the commands that both are from, each once, in place."""
-    for package, version in other.get('versions', {}).items():
-        known = results.setdefault('versions', {}).get(package)
-        results['versions'][package] = _united(known, version, ' or ')
-    commands = _united(results.get('command'), other.get('command'), '\n')
-    if commands:
-        results['command'] = commands
-
-
-def _united(first, second, separator):
-    """What two texts list, each once."""
-    return separator.join(dict.fromkeys(part for text in (first, second) if text for part in text.split(separator)))
-
-
-def choose_seeds(results, seeds, source):
-    """Keep these seeds only, in place; ResultsError where one is not there. Of one seed, rows over the seeds go."""
-    if len(set(seeds)) < len(seeds):
-        raise ResultsError(f'--seeds: {_listed(seeds)}; a seed stands there twice.')
-    unknown = [seed for seed in seeds if seed not in results['seeds']]
-    if unknown:
-        raise ResultsError(f'{source}: seeds {_listed(results["seeds"])}; expected {_listed(seeds)} among them.')
-    places = [results['seeds'].index(seed) for seed in seeds]
-    results['seeds'] = list(seeds)
-    for model in results['models'].values():
-        for field in ('scores', 'curves'):
-            if model.get(field):
-                model[field] = [model[field][place] for place in places]
-        if 'failed' in model:
-            model['failed'] = [run for run in model['failed'] if run['seed'] in seeds]
-    if len(seeds) == 1:
-        results['models'] = {name: model for name, model in results['models'].items() if not model.get('over_seeds')}
-
-
-def choose_models(results, names, source):
-    """Keep these models only, in place; ResultsError where one is not there, or is a mean of others that are not kept."""
-    unknown = [name for name in names if name not in results['models']]
-    if unknown:
-        raise ResultsError(f'{source}: models {_listed(results["models"])}; expected {_listed(unknown)} among them.')
-    results['models'] = {name: model for name, model in results['models'].items() if name in names}
-    for name, model in results['models'].items():
-        lost = [member for member in model.get('members', ()) if member not in names]
-        if lost:
-            raise ResultsError(f'{source}: {name}: is a mean with {_listed(lost)}; keep {"it" if len(lost) == 1 else "them"}, too.')
-
-
-def choose_folds(results, folds, source):
-    """Keep the test clips of these folds only, in place; ResultsError where one is not there."""
-    there = list(clips_of(results))
-    unknown = [fold for fold in folds if fold not in there]
-    if unknown:
-        raise ResultsError(f'{source}: folds {_listed(there)}; expected {_listed(folds)} among them.')
-    results['leaking'] = leaking_subjects(results)
-    places = [place for place, fold in enumerate(there) if fold in folds]
-    rows = [row for row, fold in enumerate(results['clips']['fold']) if fold in folds]
-    results['clips'] = {column: [results['clips'][column][row] for row in rows] for column in COLUMNS}
-    for model in results['models'].values():
-        for field, kept in (('scores', rows), ('curves', places)):
-            if model.get(field):
-                model[field] = [[values[place] for place in kept] for values in model[field]]
-        if 'failed' in model:
-            model['failed'] = [run for run in model['failed'] if run['fold'] in folds]
-
-
-def rename_models(results, prefix):
-    """Put `prefix` and a hyphen before the names of all models but the controls, in place."""
-    names = {name: name if model['kind'] == 'control' else f'{prefix}-{name}' for name, model in results['models'].items()}
-    results['models'] = {names[name]: model for name, model in results['models'].items()}
-    for model in results['models'].values():
-        if 'members' in model:
-            model['members'] = [names[member] for member in model['members']]
-
-
-def read_annotations(ann_file):
-    """Content of an annotation file, and its clips by name; ResultsError where it is none."""
-    data = load_annotations(ann_file, ResultsError)
-    for index, clip in enumerate(data['annotations']):
-        fields = clip if isinstance(clip, dict) else {}
-        missing = [field for field in ('frame_dir', 'keypoint', 'label', 'rate', 'total_frames') if field not in fields]
-        if missing:
-            raise ResultsError(f'{ann_file}: clip {fields.get("frame_dir", index)}: {missing[0]}: missing.')
-    return data, {clip['frame_dir']: clip for clip in data['annotations']}
-
-
-def all_folds(results, ann_file):
-    """Test clips of every fold of the split in an annotation file that the results have folds of, as `add_controls` takes
-    them, or None where the file has no such split."""
-    data, clips = read_annotations(ann_file)
-    families = {}
-    for name, members in (data.get('split') or {}).items():
-        match = re.fullmatch(r'(.*)_fold(\d+)_test', str(name))
-        if match:
-            unknown = [member for member in members if member not in clips]
-            if unknown:
-                raise ResultsError(f'{ann_file}: split {name}: no clip {unknown[0]} in the file.')
-            families.setdefault(match[1], {})[int(match[2])] = members
-    own = [{clip['clip']: clip['label'] for clip in part} for part in clips_of(results).values()]
-    for folds in families.values():
-        tests = {fold: [dict(clip=clip, subject=str(clips[clip].get('subject')), label=clips[clip]['label'])
-                        for clip in members] for fold, members in sorted(folds.items())}
-        if all(part in [{clip['clip']: clip['label'] for clip in clips} for clips in tests.values()] for part in own):
-            return tests
     return None
-
-
-def _listed(values):
-    return ', '.join(map(str, values))
-
-
-def _add_models(results, models, source):
-    for name, model in models.items():
-        if name not in results['models']:
-            results['models'][name] = model
-        elif model['kind'] != 'control':
-            raise ResultsError(f'{source}: the name {name} is taken; call one of the two otherwise.')
-
-
-def _add_seeds(results, models, seeds, source):
-    if set(models) != set(results['models']):
-        raise ResultsError(f'{source}: models {_listed(models)} of seeds {_listed(seeds)}; the first results have '
-                          f'{_listed(results["models"])}; expected the same models with further seeds.')
-    for name, model in results['models'].items():
-        for field in ('kind', 'config', 'options', 'members', 'over_seeds'):
-            if model.get(field) != models[name].get(field):
-                raise ResultsError(f'{source}: models.{name}.{field}: {models[name].get(field)!r} of seeds '
-                                  f'{_listed(seeds)}; the first results have {model.get(field)!r}.')
-    for name, model in results['models'].items():
-        for field in ('curves', 'failed'):
-            if field in model:
-                model[field] = [*model[field], *models[name].get(field, [])]
-        if 'scores' in model:  # a row that could not be computed has none, for all seeds then
-            both = model['scores'], models[name]['scores']
-            model['scores'] = [clips for part in both for clips in part] if all(both) else []
-    results['seeds'] = [*results['seeds'], *seeds]
-
-
-def describe(row):
-    """Subject, label and fold of a clip, in words."""
-    return 'subject {}, label {}, fold {}'.format(*row)
-
-
-def read_folds(folder):
-    """Predictions of every fold below a folder: `predictions.json`, as `GaitMetric` writes them.
-
-    Args:
-        folder (str | Path): Holds predictions.json itself, or folders with one each.
-
-    Returns:
-        tuple[list[str], list[list[dict]], list[dict]]: Classes; the clips of each fold with `clip`, `subject`, `label`,
-        `score`; what training cost, where `train_summary.json` stands beside the predictions.
-    """
-    paths = sorted(Path(folder).rglob('predictions.json'),  # fold10 after fold2
-                   key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', str(path))])
-    if not paths:
-        raise ResultsError(f'{folder}: no predictions.json in or below it; run tools/test.py with this --work-dir.')
-    folds, classes, costs = [], None, []
-    for path in paths:
-        found, clips = read_predictions(path)
-        if classes not in (None, found):
-            raise ResultsError(f'{path}: classes {found}; the others have {classes}.')
-        classes = found
-        folds.append(clips)
-        summary = path.with_name('train_summary.json')
-        if summary.is_file():
-            costs.append(read_json(summary, TRAIN_SUMMARY, ResultsError))
-    seen = [clip['clip'] for clips in folds for clip in clips]
-    if len({clip['subject'] for clips in folds for clip in clips}) < 2:
-        raise ResultsError(f'{folder}: clips of one subject; an interval by subject needs at least two.')
-    if len(seen) != len(set(seen)):
-        raise ResultsError(f'{folder}: a clip was tested twice; expected folds whose test parts do not overlap.')
-    return classes, folds, costs
-
-
-def read_predictions(path):
-    """Classes and clips of one predictions.json."""
-    content = read_json(path, PREDICTIONS, ResultsError)
-    clips, classes = content['clips'], content['classes']
-    nameless = [clip['clip'] for clip in clips if clip.get('subject') is None]
-    if nameless:
-        raise ResultsError(f'{path}: clip {nameless[0]}: no subject; intervals are by subject.')
-    for clip in clips:
-        fault = score_fault([[clip['score']]], 1, len(classes))
-        if fault is not None:
-            raise ResultsError(f'{path}: clip {clip["clip"]}: score: {fault}')
-    return classes, clips
-
-
-def results_of_folder(name, folder):
-    """Results of one model and one seed from the predictions below a folder, as `read_folds` finds them."""
-    classes, folds, costs = read_folds(folder)
-    results = new_results(classes, dict(enumerate(folds)), [None])
-    add_model(results, name, [[clip for fold in folds for clip in fold]], cost=training_cost(costs))
-    return results
-
-
-def training_cost(summaries):
-    """Mean cost of the runs in `train_summary.json`; those that were resumed know only of their last part.
-
-    Returns:
-        dict: `parameters`; `cpu_minutes` and `seconds` of a run; `device`, `threads`; empty without a run.
-    """
-    whole = [summary for summary in summaries if not summary.get('resumed')] or summaries
-    if not whole:
-        return {}
-    cost = dict(parameters=whole[0]['parameters'],
-                cpu_minutes=round(float(np.mean([summary['cpu_seconds'] for summary in whole])) / 60, 3))
-    if all('seconds' in summary for summary in whole):
-        cost['seconds'] = round(float(np.mean([summary['seconds'] for summary in whole])), 1)
-    return {**cost, **{key: whole[0][key] for key in ('device', 'threads') if key in whole[0]}}

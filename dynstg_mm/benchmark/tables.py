@@ -1,180 +1,200 @@
-"""Tables of cross-validated results."""
+"""Tables of results as rows of cells, and as Markdown."""
+from __future__ import annotations
+
 import itertools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from dynstg_mm.benchmark.baselines import METADATA
-from dynstg_mm.benchmark.results import folds_of, is_complete, leaking_subjects, pooled
+from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.benchmark.statistics import by_subject, mean_scores, paired_difference, subject_interval
 from dynstg_mm.files import atomic_open
 
+Rows = list[list[str]]
+
 TITLES = dict(accuracy='accuracy', macro_f1='macro-F1', macro_recall='macro-recall', log_loss='log-loss')
-OVER_FOLDS = ('accuracy', 'macro_f1', 'macro_recall')  # what papers give
+OVER_FOLDS = ('accuracy', 'macro_f1', 'macro_recall')  # as papers report it
 DIFFERENCES = ('accuracy', 'macro_f1', 'log_loss')
 PROTOCOLS = ('accuracy', 'macro_f1')
-COST = dict(  # key -> title, how it is written
+COST: dict[str, tuple[str, Callable[[Any], str]]] = dict(  # key -> title, format
     parameters=('parameters', '{:,}'.format), multiply_adds=('multiply-adds', lambda value: f'{value / 1e9:.3f} G'),
     cpu_minutes=('CPU min a fold', '{:.1f}'.format), seconds=('seconds a fold', '{:.0f}'.format),
     latency_ms=('latency, batch 1 [ms]', '{:.1f}'.format))
 
 
-def result_rows(results, *, cost=True):
-    """The table of all models, per clip and per subject.
+def result_rows(results: Results, *, cost: bool = True) -> Rows:
+    """All models, per clip and per subject.
 
-    Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. Beside them stand the
-    standard deviation over seeds, where there are several (a sample of all seeds, so n - 1), and mean ± standard
-    deviation over folds (which are all there are, so n); a fold's score is the mean over the seeds. A row that is an
-    ensemble over the seeds has no deviation over them. Where subjects stand in several folds, there is no row per
-    subject: it would be about people whom the models know.
+    Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. With several seeds, the
+    standard deviation over the seeds (a sample, so n - 1) follows, then mean ± standard deviation over the folds (all there
+    are, so n) of each fold's mean over the seeds. An ensemble over the seeds has no deviation over them. If subjects are
+    tested in several folds, rows per subject are left out: the models saw these people in training.
 
     Args:
-        results (dict): As `read_results` returns them.
-        cost (bool): What the models cost, in further columns.
+        results: The results.
+        cost: Add columns of what the models cost.
 
     Returns:
-        list[list[str]]: Cells, the header first. A model that lacks a run has no scores.
+        Cells, the header first. A model with missing runs has no scores.
     """
-    several = len(results['seeds']) > 1
-    costs = [key for key in COST
-             if cost and any(key in (model.get('cost') or {}) for model in results['models'].values())]
+    several = len(results.seeds) > 1
+    costs = [key for key in COST if cost and any(key in (facts.cost or {}) for facts in results.models.values())]
     header = ['model', 'per', 'n']
     for score, title in TITLES.items():
         header += [f'{title} [95 %]', *['sd over seeds'] * several, *['over folds'] * (score in OVER_FOLDS)]
-    rows, leaks = [header + [COST[key][0] for key in costs]], leaking_subjects(results)
+    rows, leaks = [header + [COST[key][0] for key in costs]], results.leaking_subjects()
     for name in in_order(results):
-        model = results['models'][name]
-        if not is_complete(results, name):
-            rows.append([name, 'not computed' if 'note' in model else 'incomplete', *[''] * (len(rows[0]) - 2)])
+        facts = results.models[name]
+        if not results.is_complete(name):
+            rows.append([name, 'not computed' if facts.note else 'incomplete', *[''] * (len(rows[0]) - 2)])
             continue
-        found = model.get('cost') or {}
-        about = len(results['classes']), several, model.get('over_seeds', False)
-        rows.append([name, 'clip', *_score_cells(folds_of(results, name), *about),
-                     *(COST[key][1](found[key]) if key in found else '' for key in costs)])
+        own = facts.cost or {}
+        about = len(results.classes), several, facts.over_seeds
+        rows.append([name, 'clip', *_score_cells(results.by_fold(name), *about),
+                     *(COST[key][1](own[key]) if key in own else '' for key in costs)])
         if leaks:
             continue
-        seeds = [[by_subject(fold) for fold in folds] for folds in folds_of(results, name)]
+        seeds = [[by_subject(fold) for fold in folds] for folds in results.by_fold(name)]
         rows.append([name, 'subject', *_score_cells(seeds, *about), *[''] * len(costs)])
-    said = [any(column) for _, *column in zip(*rows)]  # nothing is over folds where there are none
-    return [list(itertools.compress(row, said)) for row in rows]
+    filled = [any(column) for _, *column in zip(*rows)]
+    return [list(itertools.compress(row, filled)) for row in rows]
 
 
-def in_order(results):
-    """Names of the models, the control on metadata last: what is not above it may not have seen the gait."""
-    return sorted(results['models'], key=METADATA.__eq__)
+def in_order(results: Results) -> list[str]:
+    """Names of the models, the control on metadata last: a model below it may not have learned from the gait."""
+    return sorted(results.models, key=METADATA.__eq__)
 
 
-def _score_cells(seeds, classes, several, one_system):
-    """Number of clips (or subjects), and a cell or three a score, from `[seed][fold][clip]`."""
+def _score_cells(seeds: list[list[list[Clip]]], classes: int, several: bool, one_system: bool) -> list[str]:
+    """Number of clips (or subjects), and one to three cells for each score, from `[seed][fold][clip]`."""
     together = [[clip for fold in folds for clip in fold] for folds in seeds]
-    texts = _intervals(together, classes)
+    intervals = interval_cells(together, classes)
     by_seed = [mean_scores([clips], classes) for clips in together]
     by_fold = [mean_scores(fold, classes) for fold in zip(*seeds)]
     cells = [str(len(together[0]))]
     for score in TITLES:
-        cells.append(texts[score])
+        cells.append(intervals[score])
         if several:
-            values = [scores[score] for scores in by_seed]
-            cells.append('' if one_system else f'{np.std(values, ddof=1):.3f}')
+            cells.append('' if one_system else f'{np.std([scores[score] for scores in by_seed], ddof=1):.3f}')
         if score in OVER_FOLDS:
             values = [scores[score] for scores in by_fold]
             cells.append(f'{np.mean(values):.3f} ± {np.std(values):.3f}' if len(values) > 1 else '')
     return cells
 
 
-def _intervals(seeds, classes):
-    """Every score with its interval, as a cell."""
+def interval_cells(seeds: Sequence[Sequence[Clip]], classes: int) -> dict[str, str]:
+    """Each score with its interval, as a cell.
+
+    Args:
+        seeds: Clips of each seed, with `subject`, `label`, `score`.
+        classes: Number of classes.
+    """
     means, ends = mean_scores(seeds, classes), subject_interval(seeds, classes)
     return {score: '{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]) for score in TITLES}
 
 
-def difference_rows(results, baseline):
-    """Every model's difference to one of them, by clip, with intervals that draw subjects and p-values by subject.
+def difference_rows(results: Results, baseline: str, scores: Sequence[str] = DIFFERENCES) -> Rows:
+    """Differences of every model to one of them, by clip, with intervals and p-values by subject.
 
     Args:
-        results (dict): As `read_results` returns them.
-        baseline (str): The name of a complete model.
+        results: The results.
+        baseline: Name of a complete model.
+        scores: What is compared.
 
     Returns:
-        list[list[str]]: Cells, the header first.
+        Cells, the header first.
     """
-    accuracy, macro_f1, log_loss = (f'{TITLES[score]} - {baseline} [95 %]' for score in DIFFERENCES)
-    rows = [['model', accuracy, 'p', macro_f1, 'p', log_loss, 'p']]
+    rows = [['model', *itertools.chain.from_iterable((f'{TITLES[score]} - {baseline} [95 %]', 'p') for score in scores)]]
+    theirs = results.pooled(baseline)
     for name in in_order(results):
-        if name != baseline and is_complete(results, name):
-            found = paired_difference(pooled(results, name), pooled(results, baseline), len(results['classes']))
+        if name != baseline and results.is_complete(name):
+            differences = paired_difference(results.pooled(name), theirs, len(results.classes))
             rows.append([name])
-            for *ends, p_value in (found[score] for score in DIFFERENCES):
+            for *ends, p_value in (differences[score] for score in scores):
                 rows[-1] += ['{:+.3f} [{:+.3f}, {:+.3f}]'.format(*ends), f'{p_value:.4f}']
     return rows
 
 
-def protocol_rows(tables):
+def protocol_rows(tables: Mapping[str, Results]) -> Rows:
     """The same models by several protocols, side by side, per clip; a protocol that leaks is marked.
 
     Args:
-        tables (dict[str, dict]): Name of the protocol -> results, as `read_results` returns them.
+        tables: Name of the protocol -> results.
 
     Returns:
-        list[list[str]]: Cells, the header first; empty ones where a protocol lacks the model.
+        Cells, the header first; empty where a protocol lacks the model.
     """
     header = ['model']
     for protocol, results in tables.items():
-        mark = ' (leaking)' if leaking_subjects(results) else ''
+        mark = ' (leaking)' if results.leaking_subjects() else ''
         header += [f'{TITLES[score]}, {protocol}{mark} [95 %]' for score in PROTOCOLS]
     rows = [header]
-    for name in sorted(dict.fromkeys(itertools.chain(*map(in_order, tables.values()))), key=METADATA.__eq__):
+    for name in sorted(dict.fromkeys(name for results in tables.values() for name in results.models), key=METADATA.__eq__):
         rows.append([name])
         for results in tables.values():
-            known = name in results['models'] and is_complete(results, name)
-            texts = _intervals(pooled(results, name), len(results['classes'])) if known else {}
-            rows[-1] += [texts.get(score, '') for score in PROTOCOLS]
+            complete = name in results.models and results.is_complete(name)
+            cells = interval_cells(results.pooled(name), len(results.classes)) if complete else {}
+            rows[-1] += [cells.get(score, '') for score in PROTOCOLS]
     return rows
 
 
-def cost_rows(results):
-    """What the models cost, a row a model that says so."""
-    models = {name: model['cost'] for name, model in results['models'].items() if model.get('cost')}
-    keys = [key for key in COST if any(key in cost for cost in models.values())]
-    rows = [[name, *(COST[key][1](cost[key]) if key in cost else '' for key in keys)] for name, cost in models.items()]
+def cost_rows(results: Results) -> Rows:
+    """What the models cost, a row for each that has a cost; no rows if none has."""
+    costs = {name: facts.cost for name, facts in results.models.items() if facts.cost}
+    keys = [key for key in COST if any(key in cost for cost in costs.values())]
+    rows = [[name, *(COST[key][1](cost[key]) if key in cost else '' for key in keys)] for name, cost in costs.items()]
     return [['model', *(COST[key][0] for key in keys)], *rows] if rows else []
 
 
-def markdown(rows):
+def markdown(rows: Rows) -> str:
     """A Markdown table of rows of cells, the first of which is the header."""
+    rows = [[cell.replace('|', r'\|') for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ['| ' + ' | '.join(cell.ljust(width) for cell, width in zip(row, widths)) + ' |' for row in rows]
     lines.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
     return '\n'.join(lines)
 
 
-def explanations(results):
-    """A line for every row that is a mean of others."""
-    return [f'{name}: the mean of the scores of {", ".join(model["members"])}'
-            + (f', and of the {len(results["seeds"])} seeds: one system' if model.get('over_seeds') else '')
-            for name, model in results['models'].items() if model['kind'] == 'ensemble']
+def explanations(results: Results) -> list[str]:
+    """A line for every ensemble."""
+    return [f'{name}: mean of the scores of {", ".join(facts.members or ())}'
+            + (f' over the {len(results.seeds)} seeds, as one system' if facts.over_seeds else '')
+            for name, facts in results.models.items() if facts.kind == 'ensemble']
 
 
-def failures(results, baseline=None):
-    """A line for subjects on both sides of a split, every run that failed, every row that could not be computed, and a
-    baseline that nothing can be compared with."""
-    lines, leaks = [], leaking_subjects(results)
+def failures(results: Results, baseline: str | None = None) -> list[str]:
+    """A line for a leak, for every run that failed, for every control that was not computed, and for a baseline without all
+    scores."""
+    lines, leaks = [], results.leaking_subjects()
     if leaks:
-        count = len(set(results['clips']['subject']))
-        lines.append(f'leaking: {len(leaks)} of {count} subjects stand in several folds; their models had met them in '
-                     'training, and these scores say nothing about new people')
-    for name, model in results['models'].items():
-        lines += [f'{name}, seed {run["seed"]}, fold {run["fold"]}: {run["error"]}'
-                  for run in model.get('failed') or []]
-        lines += [f'{name}: {model["note"]}'] if 'note' in model else []
-    if baseline is not None and not is_complete(results, baseline):
+        lines.append(f'leaking: {len(leaks)} of {results.clips.subject.nunique()} subjects are tested in several folds, so '
+                     'models saw them in training; these scores say nothing about new people')
+    for name, facts in results.models.items():
+        lines += [f'{name}, seed {run["seed"]}, fold {run["fold"]}: {run["error"]}' for run in facts.failed or []]
+        lines += [f'{name}: {facts.note}'] if facts.note else []
+    if baseline is not None and not results.is_complete(baseline):
         lines.append(f'no differences to {baseline}: it is incomplete')
     return lines
 
 
-def write_tables(results, path, baseline=None, beside=None):
-    """Write the tables as Markdown, whole or not at all; returns the text. `beside`: as of `protocol_rows`."""
+def write_tables(results: Results, path: str | Path, baseline: str | None = None,
+                 beside: Mapping[str, Results] | None = None) -> str:
+    """Write the tables as Markdown, whole or not at all.
+
+    Args:
+        results: The results.
+        path: The .md file.
+        baseline: The model that the others are compared with.
+        beside: As in `protocol_rows`.
+
+    Returns:
+        The text.
+    """
     parts = [markdown(result_rows(results))]
-    if baseline is not None and is_complete(results, baseline) and len(results['models']) > 1:
+    if baseline is not None and results.is_complete(baseline) and len(results.models) > 1:
         parts.append(markdown(difference_rows(results, baseline)))
     parts += [markdown(protocol_rows(beside))] if beside else []
     lines = [*explanations(results), *failures(results, baseline)]

@@ -1,60 +1,60 @@
-"""Train and test configs on all folds with several seeds, and put them side by side.
+"""Train and test configs on all folds with several seeds, and compare them.
 
     python -m dynstg_mm cross-validate configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py \\
         st-gcn=configs/stgcn/stgcn_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py --seeds 0 1 2 --jobs 2 --out work_dirs/koa
 
-Every run is tools/train.py and tools/test.py in processes of their own, without validation: the last checkpoint counts.
-The same call goes on where it was stopped, and runs anew what has failed. In --out: results.json (every clip's scores,
-from which tools/analysis_tools/report.py makes tables, page and picture anew), results.md, results.html, results.png,
-and in runs/MODEL/seedS/foldK train.log, predictions.json, train_summary.json and run.json, which tells the commands and
-all settings.
+Every run is a training and a test in processes of their own, without validation: the last checkpoint counts. If the call is
+stopped, the same call resumes it; it also reruns what failed. --out then holds results.json (the scores of every clip, from
+which `report` makes tables, page and picture again), results.md, results.html, results.png, and in runs/MODEL/seedS/foldK
+the files train.log, predictions.json, train_summary.json and run.json (all settings).
 """
 import argparse
 import sys
 from collections.abc import Sequence
 
-from dynstg_mm.benchmark.plan import cross_validate, shown_command
-from dynstg_mm.commands.common import add_ensemble_arguments, one_line_errors, own_command
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    from dynstg_mm.commands.common import add_ensemble_arguments
+    parser.add_argument('configs', nargs='+', metavar='[NAME=]CONFIG',
+                        help='configs; the default name is the file name up to the first _')
+    parser.add_argument('--folds', nargs='+', default=['all'], help='all, or numbers (default: all)')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0], help='training seeds (default: 0)')
+    parser.add_argument('--out', required=True, help='folder for the results and the runs')
+    parser.add_argument('--jobs', type=_count, default=1,
+                        help='runs at once, which share the cores and GPUs; with Slurm, jobs at once (default: 1)')
+    parser.add_argument('--baseline', help='model that the others are compared with (default: the first)')
+    add_ensemble_arguments(parser)
+    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
+                        help='settings for all models')
+    parser.add_argument('--model-options', nargs='+', action='append', default=[], metavar=('NAME', 'KEY=VALUE'),
+                        help='settings for one model; may be repeated')
+    parser.add_argument('--no-controls', action='store_true',
+                        help='leave out the rows of classifiers on metadata and on gait features')
+    parser.add_argument('--keep-checkpoints', action='store_true', help='keep the checkpoints after the test')
+    parser.add_argument('--redo', action='store_true', help='rerun what was run with other settings, data or code')
+    parser.add_argument('--launcher', choices=['none', 'slurm'], default='none', help='slurm: submit every run as a Slurm job')
+    parser.add_argument('--slurm-args', nargs='+', default=[], metavar='KEY=VALUE',
+                        help='resources of a Slurm job, such as partition=gpu gpus_per_node=1 cpus_per_task=4 timeout_min=240')
 
 
-def count(text):
+def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'{text!r}; expected a number from 1')
     return int(text)
 
 
-def parse_args(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', metavar='[NAME=]CONFIG',
-                        help='configs; without a name, the file name up to the first _')
-    parser.add_argument('--folds', nargs='+', default=['all'], help='all, or numbers')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0])
-    parser.add_argument('--out', required=True, help='folder for the results and the runs')
-    parser.add_argument('--jobs', type=count, default=1,
-                        help='runs at once, among which the cores are divided and the GPUs handed out')
-    parser.add_argument('--baseline', help='the model that the others are compared with; by default the first')
-    add_ensemble_arguments(parser)
-    parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
-                        help='settings for every run')
-    parser.add_argument('--model-options', nargs='+', action='append', default=[], metavar=('NAME', 'KEY=VALUE'),
-                        help="settings for one model's runs; may be repeated")
-    parser.add_argument('--no-controls', action='store_true',
-                        help='leave out what metadata alone and classical gait features tell')
-    parser.add_argument('--keep-checkpoints', action='store_true', help='do not delete them once they are tested')
-    parser.add_argument('--redo', action='store_true',
-                        help='delete and run anew what was run with other settings, data or code')
-    parser.add_argument('--launcher', choices=['none', 'slurm'], default='none',
-                        help='slurm: start every run with srun')
-    parser.add_argument('--srun-args', default='', help='options of srun, as one text, such as "-p gpu --gres=gpu:1"')
-    return parser.parse_args(argv)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parse_args(argv)
-    command = shown_command(own_command('cross-validate', argv))
+    """Run the command; returns its exit status, 1 if a run failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    from dynstg_mm.benchmark.plan import cross_validate
+    from dynstg_mm.benchmark.runs import shown_command
+    from dynstg_mm.commands.common import one_line_errors, own_command
     try:
         with one_line_errors():
-            return cross_validate(args, command)
+            return cross_validate(args, shown_command(own_command('cross-validate', argv)))
     except KeyboardInterrupt:
-        print('stopped; the same call goes on from here', file=sys.stderr)
+        print('stopped; the same call resumes', file=sys.stderr)
         return 130

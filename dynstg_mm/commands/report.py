@@ -1,138 +1,136 @@
-"""Put tested models side by side: a table with intervals by subject, and one page with pictures.
+"""Compare tested models: a table with intervals by subject, and one page with figures.
 
     python -m dynstg_mm report small=work_dirs/koa_nm/small st-gcn=work_dirs/koa_nm/stgcn \\
         --ann-file data/koa_pd_nm/koa_pd_nm.pkl --out work_dirs/koa_nm/report
     python -m dynstg_mm report work_dirs/koa/results.json work_dirs/more/results.json --out work_dirs/both
 
-A folder holds the predictions.json of tools/test.py, or one folder a fold that does; a results.json is what
-tools/cross_validate.py has written, of further models with the same seeds, or of the same models with further seeds:
+A folder holds the predictions.json of a test, or one folder for each fold that does. A results.json is the output of
+`cross-validate`: further models with the same seeds, or the same models with further seeds. NAME=FILE puts NAME- before the
+names of its models:
 
     python -m dynstg_mm report mine=work_dirs/koa-nm/results.json configs/dynstg_mamba/results/koa-nm.json \\
         --seeds 0 --baseline st-gcn --out work_dirs/both
 
-With `--folds 0` behind it, one fold is enough to compare a run of one's own with what is published.
+With `--folds 0`, one fold is enough to compare your own run with the published results.
 
-Scores are pooled over the folds, with the 95 % bootstrap interval that resamples subjects, and the mean and standard
-deviation over folds beside them. With --baseline, a second table gives every model's difference to that one, the
-interval of the difference and p-values.
+Scores are pooled over the folds, with a 95 % bootstrap interval that resamples subjects, followed by mean and standard
+deviation over folds. With a baseline, a second table has every model's difference to it, with intervals and p-values.
 """
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmaction.utils import register_all_modules
-
-from dynstg_mm.benchmark.baselines import add_controls
-from dynstg_mm.benchmark.launch import Model
-from dynstg_mm.benchmark.page import write_report
-from dynstg_mm.benchmark.plan import add_costs, quiet, shown_command
-from dynstg_mm.benchmark.results import (
-    add_ensembles,
-    all_folds,
-    choose_folds,
-    choose_models,
-    choose_seeds,
-    is_complete,
-    merge,
-    merge_origin,
-    name_ensembles,
-    read_results,
-    rename_models,
-    results_of_folder,
-    write_results,
-)
-from dynstg_mm.commands.common import add_ensemble_arguments, one_line_errors, own_command
 from dynstg_mm.errors import ResultsError
 
+if TYPE_CHECKING:
+    from dynstg_mm.benchmark.results import Results
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('results', nargs='+', metavar='[NAME=]PATH',
-                        help='NAME=FOLDER of each model, or results.json of several, of which NAME=FILE makes NAME-MODEL')
-    parser.add_argument('--seeds', nargs='+', type=int, help='only these of each results.json; by default all')
-    parser.add_argument('--models', nargs='+', help='only these rows, in the order of the files; by default all')
-    parser.add_argument('--folds', nargs='+', type=int, help='only these of each results.json; by default all')
-    parser.add_argument('--ann-file', help='annotation file, for the controls on metadata alone and on gait features')
-    parser.add_argument('--layout', help='skeleton layout, for the gait features, where the annotation file has none')
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    from dynstg_mm.commands.common import add_ensemble_arguments
+    parser.add_argument('results', nargs='+', metavar='[NAME=]PATH', help='a folder of predictions for each model, or results.json')
+    parser.add_argument('--seeds', nargs='+', type=int, help='select these seeds of each results.json')
+    parser.add_argument('--models', nargs='+', help='select these rows; they keep the order of the files')
+    parser.add_argument('--folds', nargs='+', type=int, help='select these folds of each results.json')
+    parser.add_argument('--ann-file', help='annotation file; adds the rows of classifiers on metadata and on gait features')
+    parser.add_argument('--layout', help='skeleton layout for the gait features, if the annotation file has none')
     add_ensemble_arguments(parser)
-    parser.add_argument('--baseline', help='name of the model that the others are compared with, pair by pair')
+    parser.add_argument('--baseline', help='model that the others are compared with (default: that of the first results.json)')
     parser.add_argument('--beside', nargs='+', default=[], metavar='NAME=FILE',
-                        help='one more table: the models of these results.json side by side, such as '
+                        help='add a table with the models of these results.json side by side, such as '
                         'by-subject=work_dirs/msnd/results.json by-clip=work_dirs/msnd-by-clip/results.json')
     parser.add_argument('--out', required=True, help='folder for results.md, results.html and results.png')
     parser.add_argument('--latency', action='store_true',
-                        help='measure the latency of all networks anew, in turn, where rows come from several machines')
-    parser.add_argument('--save-results', metavar='FILE', help='write all of them as one results.json, too')
+                        help='measure the latency of all networks again, if the rows come from several machines')
+    parser.add_argument('--save-results', metavar='FILE', help='also write everything as one results.json')
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
     args = parser.parse_args(argv)
-    args.command = shown_command(own_command('report', argv))
+    from dynstg_mm.benchmark.runs import shown_command
+    from dynstg_mm.commands.common import one_line_errors, own_command
     with one_line_errors():
-        report(args)
+        report(args, shown_command(own_command('report', argv)))
     return 0
 
 
-def report(args):
+def report(args: argparse.Namespace, command: str) -> None:
+    """Read and merge the results, and write the report.
+
+    Args:
+        args: The options.
+        command: The call, to be kept in `--save-results`.
+    """
+    from dynstg_mm.benchmark.baselines import add_controls, all_folds
+    from dynstg_mm.benchmark.page import write_report
+    from dynstg_mm.benchmark.plan import name_ensembles
+    from dynstg_mm.benchmark.results import Results, add_command
     if args.layout and not args.ann_file:
-        raise ResultsError('--layout: is for the controls, of --ann-file; expected both.')
+        raise ResultsError('--layout: is for the rows that --ann-file adds; expected both.')
     if args.save_results and Path(args.save_results).is_dir():
         raise ResultsError(f'--save-results: {args.save_results}: is a folder; expected a file.')
-    results = read(args.results[0], args)
-    for text in args.results[1:]:
-        merge(results, read(text, args), text.rpartition('=')[2])
+    results, *others = [_read(text, args) for text in args.results]
+    for other, text in zip(others, args.results[1:]):
+        results = results.merge(other, text.rpartition('=')[2])
     beside = {}
     for text in args.beside:
         name, _, path = text.rpartition('=')
         if not name or name in beside:
-            raise ResultsError(f'--beside: {text!r}; expected NAME=FILE, another name for every file.')
-        beside[name] = read_results(path)
+            raise ResultsError(f'--beside: {text!r}; expected NAME=FILE, with a different name for every file.')
+        beside[name] = Results.read(path)
     if args.models:
-        choose_models(results, args.models, 'all results')
+        results = results.select(models=args.models, source='--models')
     if args.ann_file:
         add_controls(results, args.ann_file, tests=all_folds(results, args.ann_file), layout=args.layout)
-    single = [name for name, model in results['models'].items() if model['kind'] != 'ensemble']
-    add_ensembles(results, name_ensembles(single, args.ensemble, args.seed_ensemble, results['seeds'],
-                                          taken=results['models']))
+    single = [name for name, facts in results.models.items() if facts.kind != 'ensemble']
+    ensembles = name_ensembles(single, args.ensemble, args.seed_ensemble, results.seeds, taken=results.models)
+    for name, (members, over_seeds) in ensembles.items():
+        results.add_ensemble(name, members, over_seeds=over_seeds)
     if args.latency:
-        measure_latency(results)
-    complete = [name for name in results['models'] if is_complete(results, name)]
-    if args.baseline not in [None, *complete]:
-        there = ', '.join(complete) or 'models with all scores, of which there is none'
-        raise ResultsError(f'--baseline: {args.baseline!r}; expected one of {there}.')
+        _measure_latency(results)
+    if args.baseline not in [None, *results.complete()]:
+        expected = ', '.join(results.complete()) or 'a model with all scores, and there is none'
+        raise ResultsError(f'--baseline: {args.baseline!r}; expected one of {expected}.')
+    results.baseline = args.baseline or results.baseline
     if args.save_results:
-        merge_origin(results, dict(command=args.command))
+        add_command(results, command)
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
-        write_results(results, args.save_results)
+        results.write(args.save_results)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    names = write_report(results, out, args.baseline, beside)
-    print(f'{out}: {", ".join(names)}')
+    print(f'{out}: {", ".join(write_report(results, out, beside))}')
 
 
-def measure_latency(results):
-    """Of all networks, by their configs and data; of an ensemble and a control there is none."""
+def _measure_latency(results: 'Results') -> None:
+    """Measure all networks by their configs and data; ensembles and controls have none."""
+    from mmaction.utils import register_all_modules
+
+    from dynstg_mm.benchmark.plan import add_costs, quiet
+    from dynstg_mm.benchmark.runs import Model
     register_all_modules(init_default_scope=True)
-    models = [Model(name, model['config'], tuple(model.get('options', ()))) for name, model in results['models'].items()
-              if model.get('config')]
+    models = [Model(name, facts.config, tuple(facts.options or ())) for name, facts in results.models.items() if facts.config]
     if not models:
-        raise ResultsError('--latency: no row tells its config; expected results of tools/cross_validate.py.')
+        raise ResultsError('--latency: no row has a config; expected results of cross-validate.')
     with quiet():
-        add_costs(results, models, results['clips']['fold'][0])
+        add_costs(results, models, results.folds[0])
 
 
-def read(text, args):
-    """Results of `NAME=FOLDER`, or of a results.json, or of one as `NAME=FILE` with that before its models' names."""
+def _read(text: str, args: argparse.Namespace) -> 'Results':
+    """Results of a folder or a file; the name before = is the model's, or goes before the names of the file's models."""
+    from dynstg_mm.benchmark.predictions import results_of_folder
+    from dynstg_mm.benchmark.results import Results
     name, _, path = text.rpartition('=')
-    if Path(path).suffix != '.json':
-        if not Path(path).is_dir():
-            raise ResultsError(f'{path}: no such folder of predictions; expected one, or a results.json.')
-        if args.seeds or args.folds:
-            raise ResultsError(f'{path}: --seeds and --folds choose from a results.json; of a folder of predictions, name '
-                              'the folders of the folds.')
-        return results_of_folder(name or Path(path).name, path)
-    results = read_results(path)
-    if args.seeds:
-        choose_seeds(results, args.seeds, path)
-    if args.folds:
-        choose_folds(results, args.folds, path)
-    if name:
-        rename_models(results, name)
-    return results
+    if Path(path).suffix == '.json':
+        results = Results.read(path).select(seeds=args.seeds, folds=args.folds, source=path)
+        return results.rename(name) if name else results
+    if not Path(path).is_dir():
+        raise ResultsError(f'{path}: no such folder; expected a folder of predictions, or a results.json.')
+    if args.seeds or args.folds:
+        raise ResultsError(f'{path}: --seeds and --folds select from a results.json; for a folder of predictions, name the folder '
+                           'of the fold.')
+    return results_of_folder(name or Path(path).name, path)

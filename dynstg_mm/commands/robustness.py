@@ -30,9 +30,9 @@ from rich.progress import track
 
 import dynstg_mm  # noqa: F401  before torch
 from dynstg_mm.benchmark.cost import versions
-from dynstg_mm.benchmark.page import MARKERS
-from dynstg_mm.benchmark.plan import shown_command
-from dynstg_mm.benchmark.results import INTEGERS, TEXT, TEXTS, merge_origin, score_fault
+from dynstg_mm.benchmark.figures import MARKERS
+from dynstg_mm.benchmark.results import INTEGERS, TEXT, TEXTS, merged_versions, score_fault, united
+from dynstg_mm.benchmark.runs import shown_command
 from dynstg_mm.benchmark.statistics import mean_scores, share_of_loss, subject_interval
 from dynstg_mm.benchmark.tables import markdown
 from dynstg_mm.commands.common import one_line_errors, own_command
@@ -174,7 +174,8 @@ def read(paths, args):
         if seeds_of(other) != seeds_of(content):
             raise ValueError(f'{path}: models: {seeds_of(other)} seeds; {paths[0]} has {seeds_of(content)}.')
         content['models'].update(other['models'])
-        merge_origin(content, other)
+        content['versions'] = merged_versions(content.get('versions', {}), other.get('versions', {}))
+        content['command'] = united(content.get('command', ''), other.get('command', ''), '\n')
     models, kinds = args.models or list(content['models']), args.kinds or content['kinds']
     baseline = args.baseline or (content['baseline'] if content['baseline'] in models else models[-1])
     for option, asked, there in (('models', models, content['models']), ('kinds', kinds, content['kinds']),

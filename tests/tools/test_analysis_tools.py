@@ -171,7 +171,7 @@ def test_robustness_names_what_is_wrong(runs, error_of):
             ({}, ['--kinds', 'rate', 'rate'], '--kinds: rate rate; expected every name once'),
             (dict(models=None), [], 'kept.json: models: None; expected object'),
             (dict(models=dict(a=content['models']['a'][1:])), [], 'models.a: expected 5 conditions'),
-            (dict(models=dict(a=[[[[.5, .5]]]] * 5)), [], 'models.a: expected 2 clips in every seed'),
+            (dict(models=dict(a=[[[[.5, .5]]]] * 5)), [], 'models.a: expected 2 clips'),
             (dict(models=dict(a=[[[[.5, float('nan')]] * 2]] * 5)), [], 'models.a: [0.5, nan]; expected 2 finite numbers'),
             (dict(models=dict(a=[])), [], 'models.a: []; expected a list of conditions'),
             (dict(clips=dict(content['clips'], label=[0, 2])), [], 'clips.label: expected numbers from 0 to 1'),

@@ -1,0 +1,204 @@
+"""Figures of results. Each comes with its description in words, for those who cannot see it."""
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from dynstg_mm.benchmark.results import Results
+from dynstg_mm.benchmark.statistics import (
+    by_subject,
+    calibration,
+    class_scores,
+    confusion_of,
+    mean_roc,
+    mean_scores,
+    subject_interval,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, safe for the colour-blind; line styles and markers distinguish the models as well.
+COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+DASHES = ('-', '--', '-.', ':')
+MARKERS = 'os^Dv*P'
+WIDTH = 5.  # inches; a phone then shows the letters at their own size
+
+Style = dict[str, str]
+
+
+def styles_of(names: Sequence[str]) -> dict[str, Style]:
+    """Colour, line style and marker of each model."""
+    return {name: dict(color=COLORS[index % len(COLORS)], linestyle=DASHES[index // len(COLORS) % len(DASHES)],
+                       marker=MARKERS[index % len(MARKERS)]) for index, name in enumerate(names)}
+
+
+def new_figure(width: float = WIDTH, height: float = 3.6) -> Figure:
+    """An empty figure that needs no display; sizes in inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(width, height), layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, file: IO[bytes], **options: Any) -> None:
+    """Write a figure without the frame's upper and right lines."""
+    for axes in figure.axes:
+        axes.spines[['top', 'right']].set_visible(False)
+    figure.savefig(file, **options)
+
+
+def embedded(figure: Figure, description: str) -> dict[str, Any]:
+    """A figure as the template of the page takes it: an SVG in base64, its width in pixels, its description."""
+    content = io.BytesIO()
+    save(figure, content, format='svg', metadata=dict(Date=None))
+    return dict(svg=base64.b64encode(content.getvalue()).decode(), width=round(112 * figure.get_figwidth()),
+                description=description)
+
+
+def forest(results: Results, names: Sequence[str]) -> tuple[Figure, str]:
+    """Macro-F1 of every model with its interval, per clip and per subject."""
+    classes = len(results.classes)
+    figure, said = new_figure(height=0.9 + 0.5 * len(names)), []
+    axes, leaks = figure.add_subplot(), results.leaking_subjects()
+    for row, name in enumerate(names):
+        seeds = results.pooled(name)
+        units = [('clip', seeds, -.13, COLORS[0]), ('subject', [by_subject(clips) for clips in seeds], .13, 'white')]
+        for unit, part, shift, face in units[:1] if leaks else units:
+            score = mean_scores(part, classes)['macro_f1']
+            low, high = subject_interval(part, classes)['macro_f1']
+            axes.plot([low, high], [row + shift] * 2, color=COLORS[0], linewidth=1.8)
+            axes.plot(score, row + shift, 'o', color=COLORS[0], markerfacecolor=face, markersize=6,
+                      label=f'per {unit}' if row == 0 else None)
+            said.append(f'{name} per {unit} {score:.3f} [{low:.3f}, {high:.3f}]')
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    axes.set(ylim=(len(names) - .5, -.5), xlabel='macro-F1, 95 % interval by subject')
+    axes.grid(axis='x', alpha=.3)
+    figure.legend(loc='outside upper right', ncols=2, frameon=False, fontsize=9)
+    return figure, 'Macro-F1 with intervals: ' + '; '.join(said)
+
+
+def confusion_size(classes: Sequence[str]) -> float:
+    """Width and height of a confusion matrix, in inches."""
+    return max(2.6, 0.75 * len(classes) + 1.2)
+
+
+def confusion_matrix(results: Results, name: str) -> tuple[Figure, str]:
+    """Mean number of clips over the seeds, coloured by the share of the true class."""
+    classes, size = results.classes, confusion_size(results.classes)
+    confusion = np.mean([confusion_of(clips, len(classes)) for clips in results.pooled(name)], axis=0)
+    share = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+    figure = new_figure(size, size)
+    axes = figure.add_subplot()
+    axes.imshow(share, cmap='Blues', vmin=0, vmax=1)
+    for row, column in np.ndindex(confusion.shape):
+        axes.text(column, row, f'{confusion[row, column]:.1f}'.removesuffix('.0'), ha='center', va='center',
+                  color='white' if share[row, column] > .55 else 'black', fontsize=10)
+    axes.set_xticks(range(len(classes)), classes, rotation=35, ha='right', rotation_mode='anchor', fontsize=9,
+                    parse_math=False)
+    axes.set_yticks(range(len(classes)), classes, fontsize=9, parse_math=False)
+    axes.set_title(name, fontsize=11, parse_math=False)
+    axes.set_xlabel('predicted', fontsize=9)
+    axes.set_ylabel('true', fontsize=9)
+    return figure, f'Confusion matrix of {name}; recall ' + ', '.join(
+        f'{label} {value:.2f}' for label, value in zip(classes, class_scores(confusion)['recall']))
+
+
+def roc(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, str]:
+    """ROC curves by clip, one class against the rest, averaged over classes and seeds."""
+    figure, said, rates = new_figure(height=5), [], np.linspace(0, 1, 201)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color='#8c959f', linewidth=1)
+    for name, style in styles.items():
+        right, area = mean_roc(results.pooled(name), len(results.classes), rates)
+        axes.plot(rates, right, color=style['color'], linestyle=style['linestyle'], label=_legend(f'{name}: AUC {area:.3f}'))
+        said.append(f'{name} {area:.3f}')
+    axes.set(xlabel='false positive rate', ylabel='true positive rate', xlim=(-.01, 1.01), ylim=(-.01, 1.01))
+    axes.set_aspect('equal')
+    axes.legend(loc='lower right', fontsize=9)
+    return figure, 'ROC curves; area under the curve: ' + '; '.join(said)
+
+
+def reliability(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, str]:
+    """Reliability diagram by clip over all seeds, in ten bins; larger marks stand for more clips."""
+    figure, said = new_figure(height=5), []
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color='#8c959f', linewidth=1)
+    for name, style in styles.items():
+        confidence, right, count, error = calibration([clip for seed in results.pooled(name) for clip in seed])
+        axes.plot(confidence, right, linewidth=1.2, color=style['color'], linestyle=style['linestyle'])
+        axes.scatter(confidence, right, 8 + 150 * count / count.sum(), color=style['color'], marker=style['marker'], alpha=.8)
+        axes.plot([], [], color=style['color'], linestyle=style['linestyle'], marker=style['marker'],
+                  label=_legend(f'{name}: ECE {error:.3f}'))
+        said.append(f'{name} {error:.3f}')
+    axes.set(xlabel='score of the predicted class', ylabel='share of right predictions', xlim=(0, 1.02), ylim=(-.02, 1.02))
+    axes.set_aspect('equal')
+    axes.legend(loc='upper left', fontsize=9)
+    return figure, 'Reliability diagram; expected calibration error: ' + '; '.join(said)
+
+
+def subject_errors(results: Results, names: Sequence[str]) -> tuple[Figure | None, str, int, int]:
+    """Share of wrong clips over the seeds: a row for each subject who is ever misclassified, a column for each model.
+
+    Returns:
+        The figure (None if no clip is wrong), its description, the number of subjects without an error, and of all.
+    """
+    wrong: dict[tuple[str, str], list[list[bool]]] = {}
+    for column, name in enumerate(names):
+        for clips in results.pooled(name):
+            for clip in clips:
+                rows = wrong.setdefault((clip['subject'], results.classes[clip['label']]), [[] for _ in names])
+                rows[column].append(np.argmax(clip['score']) != clip['label'])
+    share = {subject: [np.mean(values) for values in rows] for subject, rows in wrong.items()}
+    shown = sorted((subject for subject in share if any(share[subject])),
+                   key=lambda subject: (-np.mean(share[subject]), subject))
+    if not shown:
+        return None, '', len(share), len(share)
+    figure = new_figure(height=0.5 + 0.06 * max(map(len, names)) + 0.2 * max(len(shown), 5))  # slanted names on top
+    axes = figure.add_subplot()
+    image = axes.imshow([share[subject] for subject in shown], cmap='Reds', vmin=0, vmax=1, aspect='auto',
+                        interpolation='none')
+    axes.set_yticks(range(len(shown)), [f'{_short(subject)} ({label})' for subject, label in shown], fontsize=9,
+                    parse_math=False)
+    axes.set_xticks(range(len(names)), names, rotation=55, ha='left', rotation_mode='anchor', fontsize=9, parse_math=False)
+    axes.xaxis.tick_top()
+    figure.colorbar(image, ax=axes, label='share of wrong clips', shrink=min(1, 4 / figure.get_figheight()))
+    most = ', '.join(f'{subject} ({label})' for subject, label in shown[:5])
+    return (figure, f'Share of wrong clips by subject and model; most often wrong: {most}', len(share) - len(shown),
+            len(share))
+
+
+def learning_curves(results: Results, styles: Mapping[str, Style]) -> tuple[Figure | None, str]:
+    """Training loss of every epoch: the mean over folds and seeds, and a band from the lowest run to the highest."""
+    figure, said = new_figure(), []
+    axes = figure.add_subplot()
+    for name, style in styles.items():
+        curves = [curve for curve in (results.models[name].curves or {}).values() if curve]
+        if curves:
+            epochs = min(map(len, curves))
+            losses, steps = np.array([curve[:epochs] for curve in curves]), np.arange(1, epochs + 1)
+            axes.plot(steps, losses.mean(0), color=style['color'], linestyle=style['linestyle'], label=_legend(name),
+                      marker='o' if epochs == 1 else None)
+            axes.fill_between(steps, losses.min(0), losses.max(0), color=style['color'], alpha=.15, linewidth=0)
+            said.append(f'{name} {losses[:, 0].mean():.3f} to {losses[:, -1].mean():.3f}')
+    if not said:
+        return None, ''
+    axes.set(xlabel='epoch', ylabel='training loss')
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=9)
+    return figure, 'Training loss, first to last epoch: ' + '; '.join(said)
+
+
+def _legend(text: str) -> str:
+    """A label that matplotlib shows as it is: no formulas, and not hidden for a leading underscore."""
+    return ('\N{ZERO WIDTH SPACE}' if text.startswith('_') else '') + text.replace('$', r'\$')
+
+
+def _short(text: str) -> str:
+    return text if len(text) < 25 else text[:12] + '…' + text[-10:]

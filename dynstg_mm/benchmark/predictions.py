@@ -1,0 +1,84 @@
+"""What a training and a test leave in their folder: predictions.json and train_summary.json."""
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dynstg_mm.benchmark.results import COST, NUMBERS, TEXT, TEXTS, UNKNOWN_SEED, Clip, Results, score_fault
+from dynstg_mm.errors import ResultsError
+from dynstg_mm.files import read_json
+
+TRAIN_SUMMARY = dict(COST, required=['parameters', 'cpu_seconds'])
+PREDICTIONS = dict(type='object', required=['classes', 'clips'], properties=dict(
+    classes=TEXTS, clips=dict(type='array', minItems=1, items=dict(
+        type='object', required=['clip', 'label', 'score'],
+        properties=dict(clip=TEXT, label=dict(type='integer'), score=NUMBERS)))))
+
+
+def read_predictions(path: str | Path) -> tuple[list[str], list[Clip]]:
+    """Classes, and clips with `clip`, `subject`, `label`, `score`, of a predictions.json."""
+    content = read_json(path, PREDICTIONS, ResultsError)
+    clips, classes = content['clips'], content['classes']
+    for clip in clips:
+        if clip.get('subject') is None:
+            raise ResultsError(f'{path}: clip {clip["clip"]}: subject: missing; intervals are by subject.')
+        fault = score_fault([[clip['score']]], 1, len(classes))
+        if fault:
+            raise ResultsError(f'{path}: clip {clip["clip"]}: score: {fault}')
+    return classes, clips
+
+
+def read_train_summary(path: str | Path) -> dict[str, Any]:
+    """Cost of a training, from its train_summary.json."""
+    return read_json(path, TRAIN_SUMMARY, ResultsError)
+
+
+def results_of_folder(name: str, folder: str | Path) -> Results:
+    """Results of one model and one seed: the predictions.json in a folder, or in the folders of the folds below it.
+
+    Raises:
+        ResultsError: There are none, or they do not fit together.
+    """
+    paths = sorted(Path(folder).rglob('predictions.json'),  # fold10 after fold2
+                   key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', str(path))])
+    if not paths:
+        raise ResultsError(f'{folder}: no predictions.json in it or below it; test a model with this --work-dir.')
+    folds, classes, summaries = {}, read_predictions(paths[0])[0], []
+    for fold, path in enumerate(paths):
+        own_classes, folds[fold] = read_predictions(path)
+        if own_classes != classes:
+            raise ResultsError(f'{path}: classes: {", ".join(own_classes)}; {paths[0]} has {", ".join(classes)}.')
+        if path.with_name('train_summary.json').is_file():
+            summaries.append(read_train_summary(path.with_name('train_summary.json')))
+    clips = [clip for part in folds.values() for clip in part]
+    names = [clip['clip'] for clip in clips]
+    if len(set(names)) < len(names):
+        raise ResultsError(f'{folder}: clip {max(names, key=names.count)} is tested twice; expected folds that do not overlap.')
+    if len({clip['subject'] for clip in clips}) < 2:
+        raise ResultsError(f'{folder}: all clips are of one subject; an interval by subject needs at least two.')
+    results = Results.of_folds(classes, folds, [UNKNOWN_SEED])
+    results.add_model(name, [clips], cost=training_cost(summaries))
+    return results
+
+
+def training_cost(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean cost of training runs. Runs that were resumed only know the cost of their last part and are left out.
+
+    Args:
+        summaries: Contents of train_summary.json, with `resumed` where a run was resumed.
+
+    Returns:
+        `parameters`; `cpu_minutes` and `seconds` of a run; `device`, `threads`. Empty without a run.
+    """
+    whole = [summary for summary in summaries if not summary.get('resumed')] or summaries
+    if not whole:
+        return {}
+    cost = dict(parameters=whole[0]['parameters'],
+                cpu_minutes=round(float(np.mean([summary['cpu_seconds'] for summary in whole])) / 60, 3))
+    if all('seconds' in summary for summary in whole):
+        cost['seconds'] = round(float(np.mean([summary['seconds'] for summary in whole])), 1)
+    return {**cost, **{key: whole[0][key] for key in ('device', 'threads') if key in whole[0]}}

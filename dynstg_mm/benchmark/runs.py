@@ -1,0 +1,224 @@
+"""The runs of a cross-validation: one model, seed and fold each, all that its result depends on, and what it left."""
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from dynstg_mm.benchmark.cost import code_version, versions
+from dynstg_mm.benchmark.predictions import read_predictions, read_train_summary, training_cost
+from dynstg_mm.benchmark.results import Clip, Results
+from dynstg_mm.config import checkpoints_of, merge_cfg_options, parse_cfg_options, read_config, settle_distillation
+from dynstg_mm.errors import ConfigError, UserError
+from dynstg_mm.files import atomic_open, read_json
+
+NOTES = dict(type='object', properties=dict(record=dict(type='object'), seconds=dict(type='number')))  # of run.json
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A config with options of its own.
+
+    Args:
+        name: The name in tables.
+        config: Path of the config.
+        options: `key=value` settings.
+    """
+
+    name: str
+    config: str
+    options: tuple[str, ...] = ()
+
+    def settings(self, fold: int | None = None, seed: int = 0) -> Config:
+        """The resolved config, for a fold and a seed if they are given."""
+        options = dict(parse_cfg_options(self.options) or {}, **({} if fold is None else dict(fold=fold)))
+        return settle_distillation(merge_cfg_options(read_config(self.config), options), seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One model, seed and fold, in a folder of its own.
+
+    Args:
+        model: The model.
+        seed: The training seed.
+        fold: The fold that is tested.
+        folder: Where its files are.
+        record: All that its result depends on.
+    """
+
+    model: Model
+    seed: int
+    fold: int
+    folder: Path
+    record: dict[str, Any] = dataclasses.field(hash=False)
+
+    def __str__(self) -> str:
+        return f'{self.model.name}, seed {self.seed}, fold {self.fold}'
+
+    def commands(self, checkpoint: str | Path = 'CHECKPOINT') -> tuple[list[str], list[str]]:
+        """Arguments of the processes for training and testing."""
+        package = [sys.executable, '-m', 'dynstg_mm']
+        common = ['--work-dir', str(self.folder), '--cfg-options', f'fold={self.fold}', *self.model.options]
+        return ([*package, 'train', self.model.config, '--seed', str(self.seed), '--no-validate', *common],
+                [*package, 'test', self.model.config, str(checkpoint), *common])
+
+    def notes(self) -> dict[str, Any]:
+        """Content of run.json; empty if there is none."""
+        try:
+            return read_json(self.folder / 'run.json', NOTES, ConfigError)
+        except FileNotFoundError:
+            return {}
+        except ConfigError as error:
+            raise ConfigError(f'{error} Delete {self.folder} to rerun it.') from None
+
+    def note(self, **values: Any) -> None:
+        """Add values to run.json."""
+        with atomic_open(self.folder / 'run.json') as file:
+            json.dump({**self.notes(), 'record': self.record, **values}, file, indent=1)
+
+    def done(self) -> bool:
+        """Whether it has been tested."""
+        return (self.folder / 'predictions.json').is_file()
+
+
+def plan_runs(models: Sequence[Model], seeds: Sequence[int], folds: Sequence[int], out: str | Path) -> list[Run]:
+    """All runs. The first seed of all models comes first, so that a stopped call leaves something to look at.
+
+    Raises:
+        ConfigError: A config names a file that does not exist.
+    """
+    digests: dict[str, str] = {}
+    runs, code = [], code_version()
+    for seed, model, fold in itertools.product(seeds, models, folds):
+        cfg = model.settings(fold, seed)
+        files = [*_data_files([cfg.train_dataloader.dataset, cfg.test_dataloader.dataset, cfg.model]),
+                 *checkpoints_of(cfg.model)]
+        for field, path in files:
+            if not Path(path).is_file():
+                raise ConfigError(f'{model.config}: {field}: {path}: no such file; data/README.md explains how to get or make '
+                                  'the data files.')
+            if path not in digests:
+                digests[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        record = dict(config=cfg.to_dict(), data={path: digests[path] for path in sorted({path for _, path in files})},
+                      seed=seed, fold=fold, dynstg_mm=code)
+        folder = Path(out) / f'runs/{model.name}/seed{seed}/fold{fold}'
+        runs.append(Run(model, seed, fold, folder, json.loads(json.dumps(record, default=str))))
+    return runs
+
+
+def _data_files(settings: Any) -> Iterator[tuple[str, str]]:
+    """Annotation files and layouts in nested settings, each with its field."""
+    for key, value in settings.items() if isinstance(settings, dict) else enumerate(settings):
+        if isinstance(value, str) and (key == 'ann_file' or key == 'layout' and value.endswith('.json')):
+            yield key, value
+        elif isinstance(value, (dict, list, tuple)):
+            yield from _data_files(value)
+
+
+def settle_old_runs(runs: Sequence[Run], redo: bool) -> None:
+    """Refuse runs that were made with other settings, data or code; with `redo`, delete them instead.
+
+    Raises:
+        ConfigError: There are such runs, or one that would be deleted is the teacher of another model.
+    """
+    outdated = {}
+    for run in runs:
+        old = run.notes().get('record', {} if run.done() else None)
+        if old is not None and old != run.record:
+            outdated[run.folder.resolve()] = run
+            if not redo:
+                raise ConfigError(f'{run.folder}: was run with another {first_difference(old, run.record)}. --redo deletes and '
+                                  'reruns it; another --out keeps it.')
+    for run in runs:
+        for file in run.record['data']:
+            teacher = next((outdated[folder] for folder in Path(file).resolve().parents if folder in outdated), None)
+            if teacher is not None:
+                raise ConfigError(f'{run}: {file}: belongs to {teacher}, which --redo would delete; run {teacher.model.name} '
+                                  f'alone first, then {run.model.name}.')
+    for run in outdated.values():
+        shutil.rmtree(run.folder)
+
+
+def first_difference(old: Any, new: Any, path: str = '') -> str:
+    """The first place where two nested values differ, in words."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in {**old, **new}:
+            if old.get(key) != new.get(key):
+                return first_difference(old.get(key), new.get(key), f'{path}.{key}' if path else key)
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (one, other) in enumerate(zip(old, new)):
+            if one != other:
+                return first_difference(one, other, f'{path}[{index}]')
+    return f'{path}: {_shortened(old)}, now {_shortened(new)}'
+
+
+def _shortened(value: Any) -> str:
+    text = str(value)
+    return text if len(text) < 60 else text[:57] + '...'
+
+
+def collect(runs: Sequence[Run], failed: dict[Run, str], classes: Sequence[str], tests: Mapping[int, Iterable[Clip]],
+            seeds: Sequence[int], command: str) -> Results:
+    """Results of all models: scores, learning curves and costs of the runs that are done.
+
+    Args:
+        runs: All runs.
+        failed: Why runs failed; a run whose files cannot be read is added.
+        classes: Names of the classes.
+        tests: Test clips of each fold.
+        seeds: The training seeds.
+        command: The call.
+    """
+    results = Results.of_folds(classes, tests, seeds, command=command, versions=versions())
+    for model in dict.fromkeys(run.model for run in runs):
+        own = [run for run in runs if run.model is model]
+        predictions: dict[int, list[Clip]] = {seed: [] for seed in seeds}
+        curves, summaries = {}, []
+        for run in own:
+            if run in failed:
+                continue
+            try:
+                clips = read_predictions(run.folder / 'predictions.json')[1]
+                summary = read_train_summary(run.folder / 'train_summary.json')
+            except (OSError, UserError) as error:  # one damaged file must not cost the table of the others
+                failed[run] = f'{error} Delete {run.folder} to rerun it.'
+                continue
+            predictions[run.seed] += clips
+            curves[run.seed, run.fold] = learning_curve(run.folder)
+            summaries.append(dict(summary, resumed=run.notes().get('resumed', False)))
+        results.add_model(
+            model.name, list(predictions.values()), config=model.config, options=list(model.options),
+            commands=[shown_command(part) for part in own[0].commands()], cost=training_cost(summaries), curves=curves,
+            failed=[dict(seed=run.seed, fold=run.fold, error=failed[run]) for run in own if run in failed])
+    return results
+
+
+def shown_command(command: Sequence[str]) -> str:
+    """A command as one would type it."""
+    here = f'{os.getcwd()}{os.sep}'
+    return shlex.join('python' if part == sys.executable else part.removeprefix(here) for part in command)
+
+
+def learning_curve(folder: Path) -> list[float]:
+    """Training loss of every epoch, as last logged in it, to 4 digits; all parts of a resumed run."""
+    losses = {}
+    for path in sorted(folder.glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            try:
+                logged = json.loads(line)
+            except ValueError:  # half a line, left by a run that was killed
+                continue
+            if 'loss' in logged and 'epoch' in logged:
+                losses[logged['epoch']] = float(f'{logged["loss"]:.4g}')
+    return [losses[epoch] for epoch in sorted(losses)]
