@@ -1,66 +1,84 @@
-"""Write the student of a distilled checkpoint alone, as a checkpoint that the plain recognizer's config loads.
+"""Write the student of a distilled checkpoint as a checkpoint that the plain recognizer's config loads.
 
     python -m dynstg_mm publish-student configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py \\
         work_dirs/koa_nm/epoch_30.pth --out work_dirs/small.pth
 
-Nothing of the teacher, the projection, the memory or the optimizer is left in it, nor the config with its paths; the names
-of the classes and of the training split are. Of a config without a teacher the recognizer itself is written. As MMAction2's
-publish_model.py does, it puts the first digits of the file's SHA-256 into its name.
+The new file holds the student's weights, the names of the classes and the training split. It holds nothing of the
+teacher, the projection, the memory or the optimizer, and not the config with its paths. If the config has no teacher,
+the recognizer itself is written. As MMAction2's publish_model.py does, the command adds the first digits of the file's
+SHA-256 to its name.
 """
 import argparse
-import hashlib
-import io
 from collections.abc import Sequence
-from pathlib import Path
-
-import torch
-from mmaction.registry import MODELS
-from mmaction.utils import register_all_modules
-
-from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.config import ConfigOptions, merge_cfg_options, read_config
-from dynstg_mm.distillation.distiller import read_weights, recognizer_settings
-from dynstg_mm.files import atomic_open
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='the config that the checkpoint was trained with')
     parser.add_argument('checkpoint', help='the distilled checkpoint')
-    parser.add_argument('--out', required=True, help='checkpoint to write, *.pth; its name gets the digits')
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE',
-                        help='those that it was trained with')
+    parser.add_argument('--out', required=True, help='checkpoint to write, *.pth; digits are added to its name')
+    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', default=[],
+                        help='the options that the checkpoint was trained with')
     args = parser.parse_args(argv)
+    from dynstg_mm.commands.common import one_line_errors
     with one_line_errors():
-        publish(args)
+        print(publish(args.config, args.checkpoint, args.out, args.cfg_options))
     return 0
 
 
-def publish(args):
+def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] = ()) -> str:
+    """Write the student alone.
+
+    Args:
+        config: Config that the checkpoint was trained with.
+        checkpoint: The distilled checkpoint.
+        out: Checkpoint to write; digits are added to its name.
+        cfg_options: Further settings of the config, as `key=value`.
+
+    Returns:
+        One line with the file, the number of parameters and the size.
+
+    Raises:
+        UserError: A file cannot be read, the weights do not fit the student or are not finite.
+    """
+    import hashlib
+    import io
+    from pathlib import Path
+
+    import torch
+    from mmaction.registry import MODELS
+    from mmaction.utils import register_all_modules
+
+    from dynstg_mm.config import merge_cfg_options, parse_cfg_options, read_config
+    from dynstg_mm.distillation.pair import recognizer_settings
+    from dynstg_mm.distillation.teacher import read_checkpoint, shorten
+    from dynstg_mm.errors import ConfigError
+    from dynstg_mm.files import atomic_open
     register_all_modules(init_default_scope=True)
-    if Path(args.out).suffix != '.pth':
-        raise ValueError(f'--out: {args.out}; expected a path such as small.pth.')
-    settings = merge_cfg_options(read_config(args.config), args.cfg_options).get('model')
+    path = Path(out)
+    if path.suffix != '.pth':
+        raise ConfigError(f'--out: {out}; expected a path such as small.pth.')
+    settings = merge_cfg_options(read_config(config), parse_cfg_options(cfg_options)).get('model')
     if not settings:
-        raise ValueError(f'{args.config}: model: missing; expected the config of a distiller or of a recognizer.')
+        raise ConfigError(f'{config}: model: missing; expected the config of a distiller or of a recognizer.')
     student = MODELS.build(recognizer_settings(settings.student, 'student') if settings.get('student') else settings)
-    weights, data = read_weights(args.checkpoint)
+    weights, data = read_checkpoint(checkpoint)
     try:
         student.load_state_dict(weights)
     except RuntimeError as error:
-        raise ValueError(f'{args.checkpoint}: of another architecture than the student of {args.config} '
-                         f'({" ".join(str(error).split())[:200]} ...).') from None
+        raise ConfigError(f'{checkpoint}: does not fit the architecture of the student of {config} '
+                          f'({shorten(error)}).') from None
     failed = [name for name, value in student.state_dict().items() if not value.isfinite().all()]
     if failed:
-        raise ValueError(f'{args.checkpoint}: {failed[0]}: values that are no finite numbers; its training has failed.')
-    kept = {field: data.get(field) for field in ('classes', 'source')}
+        raise ConfigError(f'{checkpoint}: {failed[0]}: values that are not finite; its training has failed.')
+    meta = dict(dataset_meta={field: data.get(field) for field in ('classes', 'source')})
     buffer = io.BytesIO()
-    torch.save(dict(state_dict=student.state_dict(), meta=dict(dataset_meta=kept)), buffer)
+    torch.save(dict(state_dict=student.state_dict(), meta=meta), buffer)
     content = buffer.getvalue()
-    out = Path(args.out)
-    out = out.with_name(f'{out.stem}-{hashlib.sha256(content).hexdigest()[:8]}.pth')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_open(out, 'wb') as file:
+    path = path.with_name(f'{path.stem}-{hashlib.sha256(content).hexdigest()[:8]}.pth')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_open(path, 'wb') as file:
         file.write(content)
     count = sum(value.numel() for value in student.parameters())
-    print(f'{out}: {count:,} parameters, {len(content) / 1e6:.2f} MB')
+    return f'{path}: {count:,} parameters, {len(content) / 1e6:.2f} MB'

@@ -1,6 +1,16 @@
 """A large teacher trains a small student."""
-from dynstg_mm.distillation.cgrkd import CGRKD
-from dynstg_mm.distillation.distiller import DistillationHook
-from dynstg_mm.distillation.other_distillers import RKD, FitNet, LogitKD
+from dynstg_mm.distillation.distiller import Distiller
+from dynstg_mm.distillation.hook import DistillationHook
+from dynstg_mm.distillation.losses import (
+    AngleLoss,
+    DistanceLoss,
+    DistillationLoss,
+    FeatureLoss,
+    LogitLoss,
+    RelationLoss,
+)
+from dynstg_mm.distillation.methods import CGRKD, RKD, FitNet, LogitKD
+from dynstg_mm.distillation.outputs import Outputs
 
-__all__ = ['CGRKD', 'DistillationHook', 'FitNet', 'LogitKD', 'RKD']
+__all__ = ['AngleLoss', 'CGRKD', 'DistanceLoss', 'DistillationHook', 'DistillationLoss', 'Distiller', 'FeatureLoss',
+           'FitNet', 'LogitKD', 'LogitLoss', 'Outputs', 'RKD', 'RelationLoss']

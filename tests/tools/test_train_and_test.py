@@ -90,8 +90,8 @@ def test_two_processes_on_the_cpu(tmp_path):
         return done.stdout
     output = run('dist_train.sh', config, 2, *options)
     assert '[1][2/2]' in output and 'loss_memory' in output  # 16 clips, batches of 4, shared by two
-    filled = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']['distill_filled']
-    assert (filled[0] == 25 * 4).all()  # 25 joints of all 4 clips of each class, of both processes
+    weights = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']
+    assert (weights['distill_losses.memory.memory.written'][0] == 25 * 4).all()  # 25 joints of all 4 clips of each class, of both processes
     teacher.unlink()  # nothing that a test needs
     run('dist_test.sh', config, tmp_path / 'epoch_1.pth', 2, *options)
     clips = json.loads((tmp_path / 'predictions.json').read_text())['clips']

@@ -1,0 +1,159 @@
+"""What is checked before a distilled run starts or resumes, one function a question."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmaction.registry import TRANSFORMS
+from mmengine.dataset import pseudo_collate
+from mmengine.logging import MMLogger
+
+from dynstg_mm.distillation.distiller import Distiller, teacher_windows
+from dynstg_mm.distillation.teacher import shorten, training_data
+from dynstg_mm.errors import ConfigError, DataError
+
+TWO_INPUTS = ('If the teacher needs another skeleton or other features than the student, put TeacherInput into the '
+              "pipeline, then the student's own transforms, and PackActionInputs(algorithm_keys=('teacher_inputs', )).")
+CLIPS_TRIED = 16  # a random transform may by chance leave one clip unchanged
+
+
+def check_resumed(model: Distiller, dataset: Any, checkpoint: dict) -> None:
+    """Another teacher, student, list of losses or part of the data would be mixed with what was learnt from the first.
+
+    Raises:
+        ConfigError: The run that wrote the checkpoint differs in one of them.
+    """
+    started = checkpoint.get('distillation')
+    if not isinstance(started, dict):
+        raise ConfigError('resume: the checkpoint is not from a distilled run; use load_from without resume to start '
+                          'from its weights.')
+    for field, value in model.fingerprint().items():
+        if started.get(field) != value:
+            raise ConfigError(f'resume: model.{field}: {value}; the run was started with {started.get(field)}.')
+    source, started_source = (', '.join(value) if value else None for value in (
+        getattr(dataset, 'metainfo', {}).get('source'), training_data(checkpoint.get('meta')).get('source')))
+    if source != started_source:
+        raise ConfigError(f'resume: train_dataloader.dataset: {source}; the run was started with {started_source}.')
+
+
+def check_teacher_data(teacher_ckpt: str, taught: dict[str, Sequence[str]], own: dict[str, Any]) -> None:
+    """A teacher of other classes teaches wrong labels; one of another fold may have seen the student's test subjects.
+
+    Unknown data, and a teacher from another file, are only logged as a warning.
+
+    Args:
+        teacher_ckpt: Path of the teacher's checkpoint.
+        taught: What the checkpoint records about the teacher's data, from `Teacher.load`.
+        own: `metainfo` of the student's training data.
+
+    Raises:
+        ConfigError: The classes differ, or the part of the same file.
+    """
+    warn = MMLogger.get_current_instance().warning
+    for field, risk in (('classes', 'the labels may mean different classes'),
+                        ('source', 'the teacher may have seen subjects that the student is tested on')):
+        theirs, ours = taught.get(field), own.get(field)
+        if not theirs or not ours:
+            warn(f'teacher_ckpt: {teacher_ckpt}: {field}: not recorded for the teacher or the data; {risk}.')
+        elif field == 'source' and theirs[0] != ours[0]:
+            warn(f'teacher_ckpt: {teacher_ckpt}: trained on {theirs[0]}, the student on {ours[0]}; if both contain the '
+                 f'same subjects, {risk}.')
+        elif list(theirs) != list(ours):
+            raise ConfigError(f'teacher_ckpt: {teacher_ckpt}: {field}: {", ".join(theirs)}; the student has '
+                              f'{", ".join(ours)}, so {risk}. Use the teacher of the same fold and task.')
+
+
+def check_every_class(dataset: Any, num_classes: int) -> None:
+    """A class without a clip is never learnt, and the memory waits for nodes of every class.
+
+    Raises:
+        DataError: A class has no clip.
+    """
+    if not hasattr(dataset, 'get_data_info'):
+        return
+    present = {int(dataset.get_data_info(index)['label']) for index in range(len(dataset))}
+    missing = [label for label in range(num_classes) if label not in present]
+    if missing:
+        names = getattr(dataset, 'metainfo', {}).get('classes') or range(num_classes)
+        raise DataError(f'train_dataloader.dataset: no clip of class {names[missing[0]]}; expected clips of all.')
+
+
+def check_skeletons(model: Distiller, batch: dict) -> None:
+    """A teacher with as many joints in another order would accept the student's input and compute nonsense.
+
+    Raises:
+        ConfigError: The skeletons differ, and the samples have no input for the teacher.
+    """
+    if not model.same_skeleton and 'teacher_inputs' not in batch['data_samples'][0]:
+        raise ConfigError("teacher: backbone.graph_cfg.layout: other joints than the student's. " + TWO_INPUTS)
+
+
+def check_unlabelled_windows(dataset: Any, batch: dict) -> None:
+    """A key that PackActionInputs does not pack is lost without an error, for one network or for both.
+
+    Raises:
+        ConfigError: The pipeline makes unlabelled windows that do not reach both networks.
+    """
+    while not hasattr(dataset, 'pipeline') and hasattr(dataset, 'dataset'):  # in a RepeatDataset
+        dataset = dataset.dataset
+    transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    unlabelled_windows = TRANSFORMS.get('UnlabelledWindows')
+    wanted = any(isinstance(step, unlabelled_windows) and step.num_windows for step in transforms)
+    sample = batch['data_samples'][0]
+    two_inputs = 'teacher_inputs' in sample
+    keys = ['unlabelled_inputs', *(['unlabelled_teacher_inputs'] if two_inputs else [])]
+    counts = {key: len(sample.get(key, ())) for key in keys}
+    if len({*counts.values()}) > 1 or wanted and not all(counts.values()):
+        raise ConfigError(f'train_dataloader.dataset.pipeline: unlabelled windows: {counts}; expected equal numbers. '
+                          f'Use PackActionInputs(algorithm_keys=(..., {", ".join(map(repr, keys))})) after '
+                          'UnlabelledWindows' + (', and TeacherInput in its own pipeline.' if two_inputs else '.'))
+
+
+def check_inputs(model: Distiller, batch: dict) -> None:
+    """A network of other channels or joints than the samples would fail in the first step with an error of PyTorch.
+
+    Raises:
+        ConfigError: One of the networks cannot process the batch, or the teacher's scores are not finite.
+    """
+    inputs, role, training = batch['inputs'], 'teacher', model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            _, scores = model.teacher(teacher_windows(**batch))
+            role = 'student'
+            model.extract_feat(inputs.flatten(0, 1)[:, None])
+    except ConfigError:
+        raise
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ConfigError(f'{role}: cannot process samples of shape {tuple(inputs.shape)} ({shorten(error)}). '
+                          + TWO_INPUTS) from None
+    finally:
+        model.train(training)
+    if not scores.isfinite().all():
+        raise ConfigError(f'teacher_ckpt: {model.teacher.checkpoint}: its scores for {name_of(batch, 0)} are not '
+                          'finite; the training of the teacher has failed.')
+
+
+def check_repeatable(model: Distiller, dataset: Any) -> None:
+    """A cache of the teacher's outputs is useless for windows that differ in every epoch, and fills the main memory.
+
+    Raises:
+        ConfigError: A clip gives another window the second time.
+    """
+    for index in range(min(len(dataset), CLIPS_TRIED)):
+        first, second = (batch_of(model, dataset, index) for _ in range(2))
+        if not torch.equal(teacher_windows(**first), teacher_windows(**second)):
+            raise ConfigError(f'cache_teacher: the training pipeline draws another window of {name_of(first, index)} '
+                              'each time; expected a pipeline without random transforms, such as that of a test, or '
+                              'cache_teacher=False.')
+
+
+def batch_of(model: Distiller, dataset: Any, index: int) -> dict:
+    """A batch of one sample, as the model gets it: `inputs` and `data_samples`."""
+    return model.data_preprocessor(pseudo_collate([dataset[index]]), training=False)
+
+
+def name_of(batch: dict, index: int) -> str:
+    """Name of the only clip of a batch, or its number, because MMAction2's own pipelines do not keep the name."""
+    return batch['data_samples'][0].get('frame_dir', f'clip {index}')
