@@ -2,6 +2,7 @@
 
 Everything on the site is local: no web fonts, no CDN. Equations become MathML when the site is built.
 """
+import pkgutil
 import re
 import sys
 from pathlib import Path
@@ -49,5 +50,44 @@ def block_equation(translator, node):
     raise SkipNode
 
 
+ROOMS = {  # package -> what it is
+    'skeletons': 'Layouts as data, mapping joints by name',
+    'gait': 'Geometry and gait parameters of a walk',
+    'ops': 'Pure functions on tensors: selective scan, temporal filter, graph operations',
+    'layers': 'Blocks of the networks, plain PyTorch',
+    'models': 'Backbones and heads for MMAction2',
+    'distillation': 'Distillers, losses, memory, hook',
+    'datasets': 'Annotation files, data sets, transforms',
+    'importers': 'Readers of other formats, and the converter',
+    'audit': 'What is wrong with an annotation file',
+    'benchmark': 'Plans, results, statistics, tables',
+}
+UNDOCUMENTED = {'cpu', 'numba', 'triton', 'mamba'}  # kernels
+
+
+def write_api_pages():
+    """Write docs/api: a page for each room of the package, from the docstrings of its modules."""
+    folder = root / 'docs/api'
+    folder.mkdir(exist_ok=True)
+    for room, summary in ROOMS.items():
+        modules = [f'dynstg_mm.{room}', *(
+            module.name for module in pkgutil.walk_packages([str(root / 'dynstg_mm' / room)], f'dynstg_mm.{room}.')
+            if not UNDOCUMENTED & set(module.name.split('.')))]
+        parts = [f'# dynstg_mm.{room}\n\n{summary}.\n']
+        for module in modules:
+            heading = '' if module.count('.') == 1 else f'## {module}\n\n'
+            parts.append(f'{heading}```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n   :ignore-module-all:\n'
+                         '   :show-inheritance:\n```\n')
+        (folder / f'{room}.md').write_text('\n'.join(parts))
+    rows = ''.join(f'| [`dynstg_mm.{room}`]({room}.md) | {summary} |\n' for room, summary in ROOMS.items())
+    (folder / 'index.md').write_text(
+        '# API\n\nGenerated from the docstrings. Everything that a config names is registered in `mmaction.registry` by '
+        '`import dynstg_mm`.\n\n| package | content |\n| --- | --- |\n' + rows
+        + '\nImports run one way: skeletons, gait and ops know nothing of the others; layers use ops; models use layers; '
+        'distillation uses models; datasets, importers and audit use skeletons and gait; benchmark stands on top.\n\n'
+        '```{toctree}\n:hidden:\n\n' + '\n'.join(ROOMS) + '\n```\n')
+
+
 def setup(app):
+    write_api_pages()
     app.add_html_math_renderer('mathml', (inline_equation, None), (block_equation, None))
