@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from mmaction.registry import TRANSFORMS
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 
@@ -98,8 +97,7 @@ def check_unlabelled_windows(dataset: Any, batch: dict) -> None:
     while not hasattr(dataset, 'pipeline') and hasattr(dataset, 'dataset'):  # in a RepeatDataset
         dataset = dataset.dataset
     transforms = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
-    unlabelled_windows = TRANSFORMS.get('UnlabelledWindows')
-    wanted = any(isinstance(step, unlabelled_windows) and step.num_windows for step in transforms)
+    wanted = any(type(step).__name__ == 'UnlabelledWindows' and step.num_windows for step in transforms)
     sample = batch['data_samples'][0]
     two_inputs = 'teacher_inputs' in sample
     keys = ['unlabelled_inputs', *(['unlabelled_teacher_inputs'] if two_inputs else [])]

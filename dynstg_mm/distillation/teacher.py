@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 from collections.abc import Sequence
 
@@ -43,18 +42,17 @@ class Teacher:
         Raises:
             ConfigError: There is no such checkpoint, or it belongs to another architecture.
         """
-        path = self.checkpoint
-        if not isinstance(path, str) or not ('://' in path or os.path.isfile(path)):
-            raise ConfigError(f'teacher_ckpt: {path}: no such checkpoint file. Train the teacher first, or set '
-                              'model.teacher_ckpt.')
+        if not isinstance(self.checkpoint, str):
+            raise ConfigError(f'teacher_ckpt: {self.checkpoint!r}; expected the path of a checkpoint.')
         try:
-            weights, data = read_checkpoint(path)
+            weights, data = read_checkpoint(self.checkpoint)
         except ConfigError as error:
-            raise ConfigError(f'teacher_ckpt: {error}') from None
+            raise ConfigError(f'teacher_ckpt: {error} Set model.teacher_ckpt to the checkpoint of a trained teacher.'
+                              ) from None
         try:
             self.network.load_state_dict(weights)
         except RuntimeError as error:
-            raise ConfigError(f'teacher_ckpt: {path}: does not fit the architecture of teacher '
+            raise ConfigError(f'teacher_ckpt: {self.checkpoint}: does not fit the architecture of teacher '
                               f'({shorten(error)}). A checkpoint of dynstg_mm 0.1 needs upgrade-checkpoint.') from None
         digest = hashlib.sha256()
         for name, value in self.network.state_dict().items():
