@@ -42,6 +42,14 @@ def mmaction_scope():
         yield
 
 
+@pytest.fixture(scope='session', autouse=True)
+def unformatted_configs():
+    """MMEngine formats a config with yapf whenever it logs or saves it: half a second each, five times a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmengine.config.config.FormatCode', lambda text, **options: (text, True))
+        yield
+
+
 @pytest.fixture(scope='session')
 def sample():
     return load_pickle(SAMPLE)

@@ -364,5 +364,5 @@ def test_unlabelled_windows_come_from_another_data_set(sample):
     np.testing.assert_array_equal(windows, one['data_samples'].unlabelled_teacher_inputs[..., joints, :])
     assert not (windows == other['data_samples'].unlabelled_inputs).all()
     assert build('UnlabelledWindows', dataset=others, num_windows=0)({}) == {}
-    with pytest.raises(ValueError, match='num_windows: -1; expected a whole number from 0'):
+    with pytest.raises(ValueError, match='num_windows'):
         build('UnlabelledWindows', dataset=others, num_windows=-1)

@@ -53,7 +53,7 @@ class UnlabelledWindows(BaseTransform):
 
     def __init__(self, dataset: dict, num_windows: int = 1) -> None:
         if isinstance(num_windows, bool) or not isinstance(num_windows, int) or num_windows < 0:
-            raise ConfigError(f'UnlabelledWindows: num_windows: {num_windows!r}; expected a whole number of at least 0.')
+            raise ConfigError(f'UnlabelledWindows: num_windows: {num_windows!r}; expected a whole number >= 0.')
         self.dataset, self.num_windows = DATASETS.build(dataset), num_windows
 
     def transform(self, results: dict) -> dict:
