@@ -1,23 +1,27 @@
-"""What MMEngine's runner does not do by itself."""
+"""Hooks that make runs reproducible, and checks before a run."""
 import random
 
 import numpy as np
 import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.utils.data import Dataset
+
+from dynstg_mm.errors import ConfigError
 
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Draws an epoch's randomness from the run's seed, the epoch and the rank.
+    """Seed every epoch from the run's seed, the epoch and the rank.
 
-    MMEngine seeds a process once, so a resumed run would draw other windows and drop other units than the run that was
-    never stopped; this way it is the same run, as long as this process loads the data (`num_workers=0`): workers keep
-    the seed that MMEngine gives them. Ranks draw different numbers, which MMEngine's `diff_rank_seed` is for,
-    while the weights and the order of the clips stay the same on all.
+    MMEngine seeds a process once, so that a resumed run would draw other windows and drop other units than one that was
+    never interrupted. With this hook both are the same run, provided that this process loads the data
+    (`num_workers=0`); workers keep the seed that MMEngine gives them. Ranks draw different numbers, for which MMEngine
+    needs `diff_rank_seed`, while the weights and the order of the clips are the same on all.
     """
 
-    def before_train_epoch(self, runner):
+    def before_train_epoch(self, runner: Runner) -> None:
         """Seed Python, NumPy and PyTorch."""
         seed = int(np.random.SeedSequence([runner.seed, runner.epoch, runner.rank]).generate_state(1)[0])
         random.seed(seed)
@@ -25,14 +29,17 @@ class EpochSeedHook(Hook):
         torch.manual_seed(seed)
 
 
-def check_classes(outputs, dataset):
-    """Refuse data that names another number of classes than the head scores: ValueError.
+def check_classes(outputs: int | None, dataset: Dataset) -> None:
+    """Refuse training data with another number of classes than the head has outputs.
 
     Args:
-        outputs (int, optional): `num_classes` of the head; None of one that tells something else.
-        dataset (Dataset): What is trained with; where it has no `classes`, nothing is known.
+        outputs: `num_classes` of the head; None if it is no classifier.
+        dataset: The training data; without `classes` in its `metainfo` nothing is checked.
+
+    Raises:
+        ConfigError: The numbers differ.
     """
     classes = getattr(dataset, 'metainfo', {}).get('classes')
     if outputs and classes and outputs != len(classes):
-        raise ValueError(f'model.cls_head.num_classes: {outputs}; the training data has {len(classes)} classes '
-                         f'({", ".join(classes)}).')
+        raise ConfigError(f'model.cls_head.num_classes: {outputs}; the training data has {len(classes)} classes '
+                          f'({", ".join(classes)}).')

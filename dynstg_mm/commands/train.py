@@ -1,10 +1,11 @@
-"""Train a model from a config, ours or any of MMAction2's."""
+"""Train a model from a config, one of ours or any of MMAction2's."""
 import argparse
 import json
 import os
 import os.path as osp
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dynstg_mm.commands.common import (
     add_common_arguments,
@@ -14,31 +15,35 @@ from dynstg_mm.commands.common import (
     leave_process_group,
     one_line_errors,
 )
-from dynstg_mm.config import load_config
+from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
-from dynstg_mm.hooks import check_classes
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from mmengine.runner import Runner
 
 
-def parse_args(argv):
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the options of training, which are those of MMAction2's tools/train.py."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='train config file path')
-    parser.add_argument('--work-dir', help='the dir to save logs and models')
+    parser.add_argument('config', help='config file, or dynstg_mm::NAME of a shipped one')
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints; by default work_dirs/NAME_OF_CONFIG')
     parser.add_argument(
-        '--resume', nargs='?', type=str, const='auto',
-        help='go on from this checkpoint; without a path, from the latest one in the work directory')
-    parser.add_argument('--amp', action='store_true', help='enable automatic mixed precision training (GPU)')
+        '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
+        help='resume from this checkpoint, or from the latest one in the work folder')
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision (needs a GPU)')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     parser.add_argument(
         '--auto-scale-lr', action='store_true',
-        help='scale the learning rate by the actual batch size and the original one')
-    parser.add_argument('--seed', type=int, help='random seed, in place of the config\'s')
-    parser.add_argument('--diff-rank-seed', action='store_true', help='a different seed on every rank')
-    parser.add_argument('--deterministic', action='store_true', help='deterministic options of CUDNN')
+        help='scale the learning rate by the ratio of the actual batch size to the config\'s base_batch_size')
+    parser.add_argument('--seed', type=int, help='random seed, instead of the config\'s')
+    parser.add_argument('--diff-rank-seed', action='store_true', help='use a different seed on every rank')
+    parser.add_argument('--deterministic', action='store_true', help='use deterministic algorithms of cuDNN')
     add_common_arguments(parser)
     return parser.parse_args(argv)
 
 
-def merge_args(cfg, args):
+def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
     """Merge the options of training into the config."""
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
@@ -49,7 +54,7 @@ def merge_args(cfg, args):
         cfg.load_from = None if args.resume == 'auto' else args.resume
     if args.auto_scale_lr:
         if 'auto_scale_lr' not in cfg:
-            raise ValueError('--auto-scale-lr: the config has no auto_scale_lr with a base_batch_size.')
+            raise ConfigError(f'{args.config}: auto_scale_lr: missing; --auto-scale-lr needs its base_batch_size.')
         cfg.auto_scale_lr.enable = True
     randomness = dict(cfg.get('randomness') or {})
     if args.seed is not None:
@@ -61,22 +66,28 @@ def merge_args(cfg, args):
     cfg.randomness = randomness
 
 
-def use_amp(cfg):
+def use_amp(cfg: 'Config') -> None:
+    """Switch the optimizer wrapper to automatic mixed precision."""
     import torch
     from mmengine.device import get_device
     if get_device() == 'cpu':
-        raise ValueError('--amp: needs a GPU; train without it on the CPU.')
-    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise ValueError(f'--amp: does not go with the optimizer wrapper {kind}.')
+        raise ConfigError('--amp: needs a GPU, and there is none; leave it out.')
+    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(f'optim_wrapper.type: {wrapper}; --amp expects OptimWrapper or AmpOptimWrapper.')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     if torch.cuda.is_available() and torch.cuda.is_bf16_supported():  # needs no loss scaling
         cfg.optim_wrapper.setdefault('dtype', 'bfloat16')
     cfg.optim_wrapper.setdefault('loss_scale', 1. if cfg.optim_wrapper.get('dtype') == 'bfloat16' else 'dynamic')
 
 
-def write_summary(runner, started):
-    """What this run cost, beside its checkpoints: `train_summary.json` (a resumed run counts from where it went on)."""
+def write_summary(runner: 'Runner', started: float) -> None:
+    """Write what this run cost into `train_summary.json`, beside its checkpoints.
+
+    Args:
+        runner: The runner after training.
+        started: When training started, in seconds since the epoch; if it was resumed, when it resumed.
+    """
     import torch
     from mmengine.device import get_device
     cpu = os.times()
@@ -90,13 +101,16 @@ def write_summary(runner, started):
         json.dump(summary, file, indent=1)
 
 
-def train(args):
+def train(args: argparse.Namespace) -> None:
+    """Train as the parsed options say."""
+    from dynstg_mm.config import load_config
+    from dynstg_mm.hooks import check_classes
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
     check_parts(cfg)
     started = time.time()
     runner = build_runner(cfg)
     head = (cfg.model.get('student') or cfg.model).get('cls_head') or {}
-    if runner.train_loop is not None:  # else MMEngine says so
+    if runner.train_loop is not None:  # without one, MMEngine reports what is missing
         check_classes(head.get('num_classes'), runner.train_dataloader.dataset)
     try:
         runner.train()
@@ -104,8 +118,8 @@ def train(args):
         if 'epoch_length' not in str(error):
             raise
         batch = cfg.train_dataloader.get('batch_size')
-        raise ValueError(f'{args.config}: train_dataloader: its clips fill no batch of {batch} in every process; expected '
-                         'a smaller batch_size, or drop_last=False.') from None
+        raise ConfigError(f'{args.config}: train_dataloader.batch_size: {batch}; the clips fill no batch of that size in '
+                          'every process. Choose a smaller one, or set drop_last=False.') from None
     if runner.rank == 0:
         write_summary(runner, started)
 
