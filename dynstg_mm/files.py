@@ -7,9 +7,14 @@ import os
 import pickle
 import reprlib
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
-from dynstg_mm.errors import ConfigError
+from dynstg_mm.errors import ConfigError, DataError, UserError
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 SHIPPED = 'dynstg_mm::'  # opens the names of files that this package ships
 
@@ -42,17 +47,17 @@ def resolve_shipped(path: str | os.PathLike) -> Path:
     raise ConfigError(f'{text}: no such file is shipped{hint}.')
 
 
-def read_json(path, schema, kind=ValueError):
-    """Read a JSON file whose parts are what a JSON schema (draft 2020-12) says.
+def read_json(path: str | os.PathLike, schema: dict[str, Any], error: type[UserError] = DataError) -> Any:
+    """Read a JSON file and check it against a JSON schema (draft 2020-12).
 
     Args:
-        path (str | Path): The file.
-        schema (dict): The schema; a `description` in it says in words what is expected there.
-        kind (type): Of the error.
+        path: The file.
+        schema: The schema; a `description` in it says in words what is expected there.
+        error: Class of the error.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no JSON, or a part is missing or another; of `kind`. The message names the file and the field.
+        UserError: It is not JSON, or a field is missing or wrong; of the given class.
     """
     path = Path(path)
     if not path.is_file():
@@ -60,36 +65,41 @@ def read_json(path, schema, kind=ValueError):
     from jsonschema import Draft202012Validator
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-    except (ValueError, RecursionError) as error:
-        raise kind(f'{path}: no complete JSON file ({error}).') from None
+    except (ValueError, RecursionError) as reason:
+        raise error(f'{path}: not a complete JSON file ({reason}).') from None
     fault = next(Draft202012Validator(schema).iter_errors(content), None)  # in the schema's order
     if fault is None:
         return content
     field = [*map(str, fault.absolute_path)]
     if fault.validator == 'required':
         field += [next(name for name in fault.validator_value if name not in fault.instance)]
-    told = 'missing' if fault.validator == 'required' else reprlib.repr(fault.instance)
+    value = 'missing' if fault.validator == 'required' else reprlib.repr(fault.instance)
     where = f'{path}: {".".join(field)}' if field else str(path)
-    raise kind(f'{where}: {told}; expected {_expected(fault)}.')
+    raise error(f'{where}: {value}; expected {_expected(fault)}.')
 
 
-def _expected(fault):
+def _expected(fault: 'ValidationError') -> str:
     """What a schema asks for, in words."""
     value = fault.validator_value
     if fault.validator == 'required':
         return ', '.join(value)
     if 'description' in fault.schema:
         return fault.schema['description']
-    told = ' or '.join(value) if isinstance(value, list) else value
-    return told if fault.validator == 'type' else f'{fault.validator} {told}'
+    words = ' or '.join(value) if isinstance(value, list) else value
+    return words if fault.validator == 'type' else f'{fault.validator} {words}'
 
 
 @contextlib.contextmanager
-def atomic_open(path, mode='w', **kwargs):
-    """Open `path` for writing so that it is replaced when the block ends well, and left as it was otherwise.
+def atomic_open(path: str | os.PathLike, mode: str = 'w', **kwargs: Any) -> Iterator[IO[Any]]:
+    """Open a file for writing; it is replaced if the block succeeds, and stays as it was otherwise.
 
-    The new content goes to a hidden file beside it, one a process, since the ranks of a distributed run may write the
-    same file; what a killed process left behind is cleared away by the next one.
+    The new content goes to a hidden file beside it. Each process has its own, since the ranks of a distributed run may
+    write the same file; the next process removes what a killed one has left.
+
+    Args:
+        path: The file.
+        mode: Mode of `open`.
+        **kwargs: Further arguments of `open`.
     """
     path = Path(path)
     host = socket.gethostname()
@@ -112,7 +122,7 @@ def atomic_open(path, mode='w', **kwargs):
         raise
 
 
-def _alive(process):
+def _alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -122,7 +132,7 @@ def _alive(process):
     return True
 
 
-def dump_pickle(data, path):
+def dump_pickle(data: Any, path: str | os.PathLike) -> None:
     """Write `data` as a pickle, replacing `path` whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

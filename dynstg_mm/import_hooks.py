@@ -9,6 +9,7 @@ import importlib.machinery
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
+from typing import Any
 
 Execute = Callable[[ModuleType], None]
 
@@ -17,7 +18,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     """Finds modules as the other finders do, and wraps the execution of those that are waited for."""
 
     def __init__(self) -> None:
-        self.wrappers: dict[str, list[Callable[[Execute, ModuleType], None]]] = {}
+        self.wrappers: dict[str, list[Callable[[Execute, Any], None]]] = {}
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
                   ) -> importlib.machinery.ModuleSpec | None:
@@ -37,7 +38,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 _FINDER = _Finder()
 
 
-def wrap_import(name: str, wrapper: Callable[[Execute, ModuleType], None]) -> None:
+def wrap_import(name: str, wrapper: Callable[[Execute, Any], None]) -> None:
     """Call `wrapper(execute, module)` when a module is imported; it has to call `execute(module)`.
 
     Does nothing for a module that is imported already.
@@ -52,7 +53,7 @@ def wrap_import(name: str, wrapper: Callable[[Execute, ModuleType], None]) -> No
         _FINDER.wrappers.setdefault(name, []).append(wrapper)
 
 
-def when_imported(name: str, hook: Callable[[ModuleType], None]) -> None:
+def when_imported(name: str, hook: Callable[[Any], None]) -> None:
     """Call `hook(module)` right after a module is imported; at once if it is imported already.
 
     Args:

@@ -1,5 +1,5 @@
 """What MMEngine and MMAction2 have to know of this package: its modules, configs and weights."""
-from types import ModuleType
+from typing import Any
 
 from dynstg_mm.files import SHIPPED, resolve_shipped
 from dynstg_mm.import_hooks import when_imported
@@ -22,7 +22,7 @@ def register() -> None:
     when_imported('mmengine.runner.checkpoint', _load_shipped_weights)
 
 
-def _add_locations(registries: ModuleType) -> None:
+def _add_locations(registries: Any) -> None:
     for name, modules in LOCATIONS.items():
         registry = getattr(registries, name)
         registry._locations = [*registry._locations, *modules]
@@ -31,12 +31,12 @@ def _add_locations(registries: ModuleType) -> None:
             registry.import_from_location()
 
 
-def _name_the_package(utils: ModuleType) -> None:
+def _name_the_package(utils: Any) -> None:
     """`mmengine.hub` takes only packages that it knows."""
     utils.MODULE2PACKAGE['dynstg_mm'] = 'dynstg_mm'
 
 
-def _find_shipped_configs(module: ModuleType) -> None:
+def _find_shipped_configs(module: Any) -> None:
     """`_base_ = 'dynstg_mm::...'` names a shipped config, without the scope that MMEngine would add to its types."""
     find = module.Config._get_cfg_path
 
@@ -48,7 +48,7 @@ def _find_shipped_configs(module: ModuleType) -> None:
     module.Config._get_cfg_path = staticmethod(find_shipped_first)
 
 
-def _load_shipped_weights(checkpoint: ModuleType) -> None:
+def _load_shipped_weights(checkpoint: Any) -> None:
     loaders = checkpoint.CheckpointLoader
 
     def load_from_shipped(filename: str, map_location: object) -> object:

@@ -1,49 +1,60 @@
-"""A restricted unpickler: arrays, plain containers, text and numbers, and nothing that runs code."""
+"""Read pickles without running code: arrays, plain containers, text and numbers only."""
 import builtins
 import math
 import mmap
+import os
 import pickle
 import pickletools
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy
 
-multiarray = (numpy._core if hasattr(numpy, '_core') else numpy.core).multiarray  # numpy 2, numpy 1
-_NESTED = 50  # containers inside each other; an annotation file has 5
-_ARGUMENT = {ord(op.code): op.arg.n if op.arg else 0 for op in pickletools.opcodes}  # bytes, or pickletools' < 0
+from dynstg_mm.errors import DataError, UserError
+
+multiarray: Any = (numpy._core if hasattr(numpy, '_core') else numpy.core).multiarray  # numpy 2, numpy 1
+_MAX_DEPTH = 50  # of nested containers; an annotation file has 5
+# Bytes of each opcode's argument; negative as in pickletools if the length is variable.
+_ARGUMENT = {ord(op.code): op.arg.n if op.arg else 0 for op in pickletools.opcodes}
+# Bytes that hold the length of such an argument.
 _COUNTED = {pickletools.TAKEN_FROM_ARGUMENT1: 1, pickletools.TAKEN_FROM_ARGUMENT4: 4,
             pickletools.TAKEN_FROM_ARGUMENT4U: 4, pickletools.TAKEN_FROM_ARGUMENT8U: 8}
 
 
-class UnsafePickleError(pickle.UnpicklingError):
+class UnreadablePickleError(DataError, pickle.UnpicklingError):
+    """A pickle is damaged, or asks for more memory than there is."""
+
+
+class UnsafePickleError(UnreadablePickleError):
     """A pickle names something that is neither an array nor a plain container."""
 
 
 class _Dtype:
-    """Stands for a numpy dtype while a pickle is read: numpy takes a forged state without looking, and then crashes."""
+    """Placeholder for a numpy dtype while a pickle is read; numpy would accept a forged state, and crash later."""
 
     __slots__ = ('plain', )
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, code, *_):
+    def __init__(self, code: str, *_: Any) -> None:
         if not re.fullmatch('[biufcSUO][0-9]{1,9}', code):
-            raise UnsafePickleError(f'it has an array of type {code!r}, and only numbers and text are read')
+            raise UnsafePickleError(f'it holds an array of type {code!r}; expected numbers or text')
         self.plain = numpy.dtype(code)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Sequence[Any]) -> None:
         if any(part is not None for part in state[2:5]) or state[1] not in ('<', '>', '=', '|'):
-            raise UnsafePickleError('it has an array of a type made of several, and only numbers and text are read')
+            raise UnsafePickleError('it holds an array of a compound type; expected numbers or text')
         self.plain = self.plain.newbyteorder(state[1])
 
 
 class _Array:
-    """Stands for a numpy array while a pickle is read, for the same reason."""
+    """Placeholder for a numpy array while a pickle is read, for the same reason."""
 
     __slots__ = ('plain', )
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Sequence[Any]) -> None:
         _, shape, dtype, fortran, content = state
         if dtype.plain.hasobject:
             if len(content) != math.prod(shape):
@@ -60,126 +71,127 @@ class _Array:
 class _PlainUnpickler(pickle.Unpickler):
     """Builds arrays, containers and numbers.
 
-    What a pickle may call are the methods below, none of which believes its arguments: a set of a `range`, say, would
-    fill the memory. Ordered dicts and the like come back as plain ones, since a pickle may put attributes on them.
+    A pickle can call nothing but the methods below. None of them trusts its arguments: a set of a huge `range`, for
+    example, would fill the memory. Ordered dicts and the like become plain ones, since a pickle may set attributes of
+    them.
     """
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         home = {'__builtin__': 'builtins'}.get(module, module)
         home = 'numpy' if home.startswith('numpy.') else home
         if home == 'builtins' and name in ('complex', 'slice', 'range'):
             return getattr(builtins, name)
-        # numpy 1 keeps its own in numpy.core, numpy 2 in numpy._core; both must read the other's files.
-        known = {('builtins', 'set'): self._set, ('builtins', 'frozenset'): self._frozenset,
-                 ('builtins', 'bytes'): self._no_bytes, ('builtins', 'bytearray'): self._bytearray,
-                 ('_codecs', 'encode'): self._encode,
-                 ('builtins', 'list'): 'list', ('builtins', 'dict'): 'dict', ('builtins', 'int'): 'int',  # as defaults
-                 ('collections', 'OrderedDict'): self._dict, ('collections', 'defaultdict'): self._defaultdict,
-                 ('numpy', 'ndarray'): 'numpy.ndarray', ('numpy', 'dtype'): self._dtype,
-                 ('numpy', '_reconstruct'): self._array, ('numpy', 'scalar'): self._scalar,
-                 ('numpy', '_frombuffer'): self._frombuffer}
-        if (home, name) not in known:
-            raise UnsafePickleError(f'it names {module}.{name}, and only arrays and plain containers are read; nothing '
-                                    'was executed')
-        return known[home, name]
+        # numpy 1 keeps its own in numpy.core, numpy 2 in numpy._core; each must read the other's files.
+        allowed = {('builtins', 'set'): self._set, ('builtins', 'frozenset'): self._frozenset,
+                   ('builtins', 'bytes'): self._no_bytes, ('builtins', 'bytearray'): self._bytearray,
+                   ('_codecs', 'encode'): self._encode,
+                   # Default factories; they are never called, so their names suffice.
+                   ('builtins', 'list'): 'list', ('builtins', 'dict'): 'dict', ('builtins', 'int'): 'int',
+                   ('collections', 'OrderedDict'): self._dict, ('collections', 'defaultdict'): self._defaultdict,
+                   ('numpy', 'ndarray'): 'numpy.ndarray', ('numpy', 'dtype'): self._dtype,
+                   ('numpy', '_reconstruct'): self._array, ('numpy', 'scalar'): self._scalar,
+                   ('numpy', '_frombuffer'): self._frombuffer}
+        if (home, name) not in allowed:
+            raise UnsafePickleError(f'it names {module}.{name}; expected arrays and plain containers. Nothing was '
+                                    'executed')
+        return allowed[home, name]
 
     @staticmethod
-    def _items(items):
+    def _items(items: Any) -> Any:
         if not isinstance(items, (list, tuple)):
             raise UnsafePickleError(f'it makes a container of a {type(items).__name__}')
         return items
 
-    def _set(self, items=()):
+    def _set(self, items: Any = ()) -> set:
         return set(self._items(items))
 
-    def _frozenset(self, items=()):
+    def _frozenset(self, items: Any = ()) -> frozenset:
         return frozenset(self._items(items))
 
-    def _dict(self, items=()):
+    def _dict(self, items: Any = ()) -> dict:
         return dict(self._items(items))
 
-    def _defaultdict(self, *_):
+    def _defaultdict(self, *_: Any) -> dict:
         return {}
 
-    def _no_bytes(self):
+    def _no_bytes(self) -> bytes:
         return b''
 
-    def _bytearray(self, content=b'', encoding='latin-1'):
+    def _bytearray(self, content: Any = b'', encoding: Any = 'latin-1') -> bytearray:
         return bytearray(content if isinstance(content, bytes) else self._encode(content, encoding))
 
-    def _encode(self, text, encoding):
+    def _encode(self, text: Any, encoding: Any) -> bytes:
         if encoding not in ('latin1', 'latin-1') or not isinstance(text, str):
             raise UnsafePickleError(f'it encodes a {type(text).__name__} as {encoding!r}')
         return text.encode('latin-1')
 
-    def _dtype(self, code, *_):
+    def _dtype(self, code: str, *_: Any) -> _Dtype:
         return _Dtype(code)
 
-    def _array(self, *_):
+    def _array(self, *_: Any) -> _Array:
         return _Array()
 
-    def _scalar(self, dtype, content):
+    def _scalar(self, dtype: _Dtype, content: Any) -> Any:
         if dtype.plain.hasobject:
-            raise UnsafePickleError('it has a single value of any type')
+            raise UnsafePickleError('it holds a single value of an arbitrary type')
         return multiarray.scalar(dtype.plain, content)
 
-    def _frombuffer(self, content, dtype, shape, order):
+    def _frombuffer(self, content: Any, dtype: _Dtype, shape: Any, order: Any) -> numpy.ndarray:
         array = numpy.frombuffer(content, dtype.plain).reshape(shape, order=order)
-        return array.astype(array.dtype.newbyteorder('='), copy=False)  # as the other way of pickling arrays does it
+        return array.astype(array.dtype.newbyteorder('='), copy=False)  # as `_Array` does it
 
 
-def load_pickle(path):
+def load_pickle(path: str | os.PathLike) -> Any:
     """Read a pickle that holds only numpy arrays, plain containers, strings and numbers.
 
     Args:
-        path (str | Path): The file.
+        path: The file.
 
     Raises:
         FileNotFoundError: There is no such file.
-        pickle.UnpicklingError: The file is truncated, is no pickle, names anything that could run code, or asks for
-            more memory than its content needs. Nothing is executed in any case.
+        UnreadablePickleError: The file is truncated, is no pickle, names anything that could run code (then it is an
+            `UnsafePickleError`), or asks for more memory than its content needs. Nothing is executed in any case.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file; data/README.md tells how data files are got or made.')
+        raise FileNotFoundError(f'{path}: no such file; data/README.md describes how to get or make data files.')
     try:
         if not path.stat().st_size:
             raise EOFError('it is empty')
         with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             _check_sizes(content)
-            return _settle(_PlainUnpickler(content).load(), {})
+            return _without_placeholders(_PlainUnpickler(content).load(), {})
     except OSError:
         raise
     except UnsafePickleError as error:
         raise UnsafePickleError(f'{path}: refused: {error}.') from None
     except MemoryError:
-        raise pickle.UnpicklingError(f'{path}: asks for more memory than there is.') from None
+        raise UnreadablePickleError(f'{path}: asks for more memory than there is.') from None
     except Exception as error:  # a damaged pickle can make the unpickler raise anything
         reason = ' '.join(str(error).split())
-        kind = type(error).__name__
-        raise pickle.UnpicklingError(f'{path}: not a complete pickle file ({kind}: {reason}).') from None
+        raise UnreadablePickleError(f'{path}: not a complete pickle file ({type(error).__name__}: {reason}).') from None
 
 
-def load_annotations(path, kind=ValueError):
-    """Read an annotation file, of whose clips nothing is looked at.
+def load_annotations(path: str | os.PathLike, error: type[UserError] = DataError) -> dict[str, Any]:
+    """Read an annotation file without checking its clips.
 
     Args:
-        path (str | Path): As of `load_pickle`, which raises what it raises.
-        kind (type): Of the error where there is no list of annotations, a `ValueError`.
+        path: The file, as for `load_pickle`.
+        error: Class of the error if there is no list of annotations.
 
     Returns:
-        dict: With `annotations`, a list that is not empty.
+        The content, whose `annotations` are a list that is not empty.
     """
     data = load_pickle(path)
     if not isinstance(data, dict) or not isinstance(data.get('annotations'), list) or not data['annotations']:
-        raise kind(f'{path}: annotations: missing; expected a dict with split and a list of annotations.')
+        raise error(f'{path}: annotations: missing; expected a dict with split and a list of annotations.')
     return data
 
 
-def _check_sizes(content):
-    """Walk the instructions, none of which may claim more bytes than follow it, or a place far beyond the memo's end.
+def _check_sizes(content: mmap.mmap) -> None:
+    """Check that no instruction claims more bytes than follow it, nor a memo entry far beyond the memo's end.
 
-    The unpickler would allocate first, and a memo of 10 bytes of file can take gigabytes.
+    The unpickler would allocate memory first: ten bytes of a file can ask for gigabytes.
     """
     position, memorized = 0, 0
     while position < len(content):
@@ -205,36 +217,38 @@ def _check_sizes(content):
             raise EOFError('the file ends inside a value')
         if code in b'pqr\x94':
             memorized += 1
-            place = content[start:position]
-            place = int(place) if code == ord('p') else int.from_bytes(place, 'little')
-            if place > memorized + 1000:
-                raise ValueError(f'value {memorized} is memorized in place {place}')
+            digits = content[start:position]
+            entry = int(digits) if code == ord('p') else int.from_bytes(digits, 'little')
+            if entry > memorized + 1000:
+                raise ValueError(f'value {memorized} is memorized as entry {entry}')
 
 
-def _settle(value, done, depth=0):
-    """The value with arrays and dtypes in place of what stood for them; `done` keeps shared values shared."""
-    if depth > _NESTED:
-        raise ValueError(f'containers are nested deeper than {_NESTED}')
+def _without_placeholders(value: Any, done: dict[int, tuple[Any, Any]], depth: int = 0) -> Any:
+    """Replace the placeholders in a value by arrays and dtypes; `done` keeps shared values shared."""
+    if depth > _MAX_DEPTH:
+        raise ValueError(f'containers are nested deeper than {_MAX_DEPTH}')
     if id(value) in done:
         return done[id(value)][1]
 
-    def settle(part):
-        return part if part is None or type(part) in (str, int, float, bool, bytes) else _settle(part, done, depth + 1)
+    def replace(part: Any) -> Any:
+        if part is None or type(part) in (str, int, float, bool, bytes):
+            return part
+        return _without_placeholders(part, done, depth + 1)
 
-    kind, result = type(value), value
-    if kind in (list, dict) or kind is numpy.ndarray and value.dtype.hasobject:
+    cls, result = type(value), value
+    if cls in (list, dict) or cls is numpy.ndarray and value.dtype.hasobject:
         done[id(value)] = value, value  # it may contain itself
-    if kind is list:
-        value[:] = map(settle, value)
-    elif kind is dict:
+    if cls is list:
+        value[:] = map(replace, value)
+    elif cls is dict:
         for key in value:
-            value[key] = settle(value[key])
-    elif kind is numpy.ndarray and value.dtype.hasobject:
-        for place in numpy.ndindex(value.shape):
-            value[place] = settle(value[place])
-    elif kind is tuple:
-        result = tuple(map(settle, value))
-    elif kind in (_Array, _Dtype):
-        result = settle(value.plain)
+            value[key] = replace(value[key])
+    elif cls is numpy.ndarray and value.dtype.hasobject:
+        for index in numpy.ndindex(value.shape):
+            value[index] = replace(value[index])
+    elif cls is tuple:
+        result = tuple(map(replace, value))
+    elif cls in (_Array, _Dtype):
+        result = replace(value.plain)
     done[id(value)] = value, result
     return result

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.files import atomic_open, dump_pickle, resolve_shipped
+from dynstg_mm.files import atomic_open, dump_pickle, resolve_shipped, shipped_configs
 from dynstg_mm.safe_pickle import load_pickle
 
 
@@ -175,9 +175,9 @@ def test_shipped_files_are_found_by_name_and_other_paths_stay():
 
 def test_shipped_configs_and_weights_are_used_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    base = 'dynstg_mm::dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
-    Path('mine.py').write_text(f"_base_ = {base!r}\nmodel = dict(cls_head=dict(num_classes=2))")
+    base = 'dynstg_mm::_base_/models/dynstg_mamba.py'
+    Path('mine.py').write_text(f'_base_ = {base!r}\nmodel = dict(cls_head=dict(num_classes=2))')
     model = Config.fromfile('mine.py').model
     assert model.backbone.type == 'DynSTGMamba' and model.cls_head.num_classes == 2 and '_scope_' not in model
-    weights, = resolve_shipped(base).parent.glob('pretrained/dynstg-mamba-small_8e_synthetic-walks-b*.pth')
-    assert 'state_dict' in CheckpointLoader.load_checkpoint(f'dynstg_mm::dynstg_mamba/pretrained/{weights.name}')
+    weights = next((shipped_configs() / 'dynstg_mamba/pretrained').glob('*.pth')).name
+    assert 'state_dict' in CheckpointLoader.load_checkpoint(f'dynstg_mm::dynstg_mamba/pretrained/{weights}')

@@ -23,8 +23,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, or dynstg_mm::NAME of a shipped one')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--work-dir', help='folder for logs, metrics and predictions.json, the scores of every clip; by '
-                        'default work_dirs/NAME_OF_CONFIG')
+    parser.add_argument('--work-dir', help='folder for logs, metrics and predictions.json, the scores of every clip; '
+                        'by default work_dirs/NAME_OF_CONFIG')
     parser.add_argument('--dump', metavar='FILE', help='also write the predictions to this .pkl file')
     parser.add_argument('--show-dir', metavar='FOLDER', help='save pictures of the samples there')
     parser.add_argument('--show', action='store_true', help='show the samples in a window')

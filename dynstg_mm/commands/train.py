@@ -118,8 +118,8 @@ def train(args: argparse.Namespace) -> None:
         if 'epoch_length' not in str(error):
             raise
         batch = cfg.train_dataloader.get('batch_size')
-        raise ConfigError(f'{args.config}: train_dataloader.batch_size: {batch}; the clips fill no batch of that size in '
-                          'every process. Choose a smaller one, or set drop_last=False.') from None
+        raise ConfigError(f'{args.config}: train_dataloader.batch_size: {batch}; the clips fill no batch of that size '
+                          'in every process. Choose a smaller one, or set drop_last=False.') from None
     if runner.rank == 0:
         write_summary(runner, started)
 

@@ -2,7 +2,7 @@
 
 Does nothing when MMAction2 accepts the mmcv that is installed.
 """
-from types import ModuleType
+from typing import Any
 
 from dynstg_mm.import_hooks import Execute, wrap_import
 
@@ -11,7 +11,7 @@ def apply() -> None:
     wrap_import('mmaction', _import_beside_newer_mmcv)
 
 
-def _import_beside_newer_mmcv(execute: Execute, mmaction: ModuleType) -> None:
+def _import_beside_newer_mmcv(execute: Execute, mmaction: Any) -> None:
     try:
         execute(mmaction)
         return

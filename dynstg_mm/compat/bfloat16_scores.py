@@ -3,7 +3,6 @@
 No issue upstream. Does nothing for scores of any other type.
 """
 import functools
-from types import ModuleType
 from typing import Any
 
 from dynstg_mm.import_hooks import when_imported
@@ -13,7 +12,7 @@ def apply() -> None:
     when_imported('mmaction.models.heads.base', _compare_in_single_precision)
 
 
-def _compare_in_single_precision(base: ModuleType) -> None:
+def _compare_in_single_precision(base: Any) -> None:
     loss_by_feat = base.BaseHead.loss_by_feat
 
     @functools.wraps(loss_by_feat)

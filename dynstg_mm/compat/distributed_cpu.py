@@ -5,7 +5,6 @@ No issue upstream. Does nothing when torch sees an accelerator.
 import functools
 import os
 import subprocess
-from types import ModuleType
 from typing import Any
 
 from dynstg_mm.import_hooks import when_imported
@@ -22,7 +21,7 @@ def on_cpu() -> bool:
     return get_device() == 'cpu'
 
 
-def _join_by_gloo(utils: ModuleType) -> None:
+def _join_by_gloo(utils: Any) -> None:
     by_pytorch, by_slurm = utils._init_dist_pytorch, utils._init_dist_slurm
 
     @functools.wraps(by_pytorch)
@@ -57,7 +56,7 @@ def _init_process_group(**kwargs: Any) -> None:
     torch.distributed.init_process_group(backend='gloo', **kwargs)
 
 
-def _wrap_without_device(distributed: ModuleType) -> None:
+def _wrap_without_device(distributed: Any) -> None:
     wrapper = distributed.MMDistributedDataParallel
     initialise = wrapper.__init__
 

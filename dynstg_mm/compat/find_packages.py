@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from types import ModuleType
+from typing import Any
 
 from dynstg_mm.import_hooks import when_imported
 
@@ -17,7 +17,7 @@ def apply() -> None:
     when_imported('mmengine.utils.package_utils', _do_without_pkg_resources)
 
 
-def _do_without_pkg_resources(package_utils: ModuleType) -> None:
+def _do_without_pkg_resources(package_utils: Any) -> None:
     if 'pkg_resources' not in inspect.getsource(package_utils):
         return
     for function in (is_installed, get_installed_path, package2module):

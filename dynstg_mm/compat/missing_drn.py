@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 from dynstg_mm.import_hooks import Execute, wrap_import
 
@@ -17,7 +18,7 @@ def apply() -> None:
     wrap_import('mmaction.models', _import_without_drn)
 
 
-def _import_without_drn(execute: Execute, models: types.ModuleType) -> None:
+def _import_without_drn(execute: Execute, models: Any) -> None:
     missing = [] if (Path(models.__path__[0]) / 'localizers' / 'drn').is_dir() else [NAME]
     missing += [] if importlib.util.find_spec('torchvision') else ['torchvision']
     if missing:

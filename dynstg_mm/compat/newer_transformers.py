@@ -5,7 +5,7 @@ read, not imported, which would take seconds.
 """
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from dynstg_mm.compat.find_packages import module_folder
 from dynstg_mm.import_hooks import when_imported
@@ -17,7 +17,7 @@ def apply() -> None:
     when_imported('mmaction.utils.dependency', _leave_out_vindlu)
 
 
-def _leave_out_vindlu(dependency: ModuleType) -> None:
+def _leave_out_vindlu(dependency: Any) -> None:
     folder = module_folder('transformers') if dependency.WITH_MULTIMODAL else None
     if folder is None:
         return
@@ -27,12 +27,12 @@ def _leave_out_vindlu(dependency: ModuleType) -> None:
     if not missing:
         return
 
-    def register_placeholders(names: Sequence[str], registry: object) -> None:
+    def register_placeholders(names: Sequence[str], registry: Any) -> None:
         for name in names:
             def refuse(*args: object, name: str = name, **kwargs: object) -> None:
                 raise ImportError(f'{name} needs {", ".join(missing)} of transformers.modeling_utils, not found here. '
                                   'Type:  pip install "transformers>=4.28,<4.56"')
-            registry.register_module(name=name, module=refuse)  # type: ignore[attr-defined]
+            registry.register_module(name=name, module=refuse)
 
     dependency.WITH_MULTIMODAL = False
     dependency.register_multimodal_placeholder = register_placeholders

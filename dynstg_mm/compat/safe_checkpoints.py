@@ -9,7 +9,6 @@ import os
 import pickle
 import re
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 from dynstg_mm.import_hooks import when_imported
@@ -19,7 +18,7 @@ def apply() -> None:
     when_imported('mmengine.runner.checkpoint', _load_by_allow_list)
 
 
-def _load_by_allow_list(checkpoint: ModuleType) -> None:
+def _load_by_allow_list(checkpoint: Any) -> None:
     import torch
     torch.serialization.add_safe_globals(_checkpoint_types())
 
@@ -37,7 +36,7 @@ def _load_by_allow_list(checkpoint: ModuleType) -> None:
             return torch.hub.load_state_dict_from_url(url, weights_only=True, **kwargs)
 
     checkpoint.CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
-    checkpoint.load_url = load_url  # type: ignore[attr-defined]
+    checkpoint.load_url = load_url
 
 
 def _checkpoint_types() -> list[Any]:
@@ -51,6 +50,8 @@ def _checkpoint_types() -> list[Any]:
             raise pickle.UnpicklingError(f'it asks for {name} of {owner!r}')
         return getattr(HistoryBuffer, name)
 
+    reconstruct: Any
+    scalar: Any
     reconstruct, scalar = np.zeros(1).__reduce__()[0], np.float64().__reduce__()[0]
     dtypes = {type(np.dtype(code)) for code in '?bBhHiIlLqQefdFD'}
     # A checkpoint from numpy 1 names numpy.core, one from numpy 2 numpy._core.
@@ -62,6 +63,7 @@ def _checkpoint_types() -> list[Any]:
 @contextlib.contextmanager
 def _refusal_in_one_line(source: str) -> Iterator[None]:
     """Name the checkpoint that was refused and the reason, without torch's advice to try `weights_only=False`."""
+    from dynstg_mm.safe_pickle import UnsafePickleError
     try:
         yield
     except Exception as error:  # a damaged checkpoint can make the unpickler raise anything
@@ -74,5 +76,5 @@ def _refusal_in_one_line(source: str) -> Iterator[None]:
             reason = re.split(r'\.? In PyTorch 2|\n', str(error).split('Unpickler error:')[-1].strip())[0]
         else:
             reason = f'it is damaged ({type(error).__name__})'
-        raise pickle.UnpicklingError(f'{source}: not loaded; a checkpoint is a whole file of tensors, plain containers '
-                                     f'and logs, and {reason.rstrip(".")}. Nothing was executed.') from None
+        raise UnsafePickleError(f'{source}: not loaded; a checkpoint is a whole file of tensors, plain containers '
+                                f'and logs, and {reason.rstrip(".")}. Nothing was executed.') from None

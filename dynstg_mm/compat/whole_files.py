@@ -4,7 +4,7 @@ No issue upstream. Does nothing when the user has replaced the local backend.
 """
 import io
 import os
-from types import ModuleType
+from typing import Any
 
 from dynstg_mm.import_hooks import when_imported
 
@@ -14,11 +14,11 @@ def apply() -> None:
     when_imported('mmengine.hooks.checkpoint_hook', _write_pointer_whole)
 
 
-def _write_files_whole(fileio: ModuleType) -> None:
+def _write_files_whole(fileio: Any) -> None:
     if fileio.backends.registry_utils.backends['local'] is not fileio.LocalBackend:
         return
 
-    class WholeFileBackend(fileio.LocalBackend):  # type: ignore[name-defined, misc]
+    class WholeFileBackend(fileio.LocalBackend):
         """LocalBackend whose files are replaced whole or not at all."""
 
         def put(self, obj: bytes | io.BytesIO, filepath: str | os.PathLike) -> None:
@@ -33,6 +33,6 @@ def _write_files_whole(fileio: ModuleType) -> None:
     fileio.register_backend('local', WholeFileBackend, force=True, prefixes='')
 
 
-def _write_pointer_whole(checkpoint_hook: ModuleType) -> None:
+def _write_pointer_whole(checkpoint_hook: Any) -> None:
     from dynstg_mm.files import atomic_open
-    checkpoint_hook.open = atomic_open  # type: ignore[attr-defined]  # its only use of open(): last_checkpoint
+    checkpoint_hook.open = atomic_open  # its only use of open(): last_checkpoint
