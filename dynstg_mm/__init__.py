@@ -17,6 +17,7 @@ transforms  to clean       KeepTrackedPerson, MapLayout, FillMissingJoints, Resa
 metric      GaitMetric
 recognizer  CGRKD, a teacher that trains a student; for comparison LogitKD, FitNet, RKD
 hooks       EpochSeedHook, DistillationHook
+schedule    WarmupCosineLR
 
 Letters of the shapes, the same everywhere: b batch (clips x persons), t frames, v w joints, c channels, k adjacency
 subsets, p movement phases, d inner channels, n state size.

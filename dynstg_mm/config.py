@@ -1,50 +1,118 @@
-"""Reading configs, and the options, folds and teachers that change them."""
+"""Reading config files, and the options that change them.
+
+An option `key=value` names one setting in full, such as `model.backbone.size=large`. Four short options set at once what
+is in several places:
+
+| option            | sets                                                                                        |
+|-------------------|---------------------------------------------------------------------------------------------|
+| `task=NAME`       | one of the config's `tasks`: the data sets that have folds, and `num_classes` of all heads   |
+| `fold=K`          | the fold of the data sets that have folds                                                   |
+| `feats=A,B`       | `feats` of every `GaitFeatures`, and `in_channels` of all backbones                         |
+| `joint_dropout=P` | `RandomJointDropout(prob=P)` after every `PoseDecode` of the training pipelines; 0 removes it |
+
+Student and teacher are set as well. An option that names a setting in full wins over a short one. A config file that
+inherits from another cannot set `task` or `fold` for it, since MMEngine has filled in the data sets by then: an error.
+"""
+from __future__ import annotations
+
 import argparse
 import inspect
 import os
 import os.path as osp
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
-from mmengine.config import ConfigDict, DictAction
+from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
-# What MMEngine's runners read of a config beside the arguments of `Runner`, and we.
-FURTHER_SETTINGS = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters', 'fold',
-                    'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.files import resolve_shipped
+
+# What MMEngine's runners read from a config besides the arguments of `Runner`.
+RUNNER_SETTINGS = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
+                   'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
 
 
 class ConfigOptions(DictAction):
-    """MMEngine's `key=value` options, but spaces in a single value, such as a path, stay in it."""
+    """MMEngine's `key=value` options, where a single value, such as a path, may contain spaces."""
 
-    def __call__(self, parser, namespace, values, option_string=None):
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: str | None = None) -> None:
         for text in values:
             if not text.partition('=')[0] or '=' not in text:
                 raise argparse.ArgumentError(self, f'{text}: expected key=value')
         super().__call__(parser, namespace, values, option_string)
 
     @staticmethod
-    def _parse_iterable(val):
+    def _parse_iterable(val: str) -> Any:
         plain = val.strip('\'"')
         if ' ' in plain and ',' not in plain and plain[:1] not in ('[', '('):
             return plain
         return DictAction._parse_iterable(val)
 
 
-def parse_cfg_options(texts):
-    """Settings of `key=value` texts, as `--cfg-options` reads them; ValueError where one is no such pair."""
+def parse_cfg_options(texts: Sequence[str]) -> dict[str, Any]:
+    """Options of `key=value` texts, as `--cfg-options` reads them.
+
+    Raises:
+        ConfigError: A text is not of this form.
+    """
     parser = argparse.ArgumentParser(exit_on_error=False)
     parser.add_argument('--options', nargs='*', action=ConfigOptions)
     try:
-        return parser.parse_args(['--options', *texts]).options
+        return parser.parse_args(['--options', *texts]).options or {}
     except argparse.ArgumentError as error:
-        raise ValueError(f'--cfg-options: {error.message}.') from None
+        raise ConfigError(f'--cfg-options: {error.message}.') from None
 
 
-def load_config(args, merge_args):
-    """Config of the file, with the options merged in; `--cfg-options` win.
+def read_config(path: str, field: str | None = None) -> Config:
+    """Read a config file.
 
     Args:
-        args (Namespace): Parsed options, `config`, `work_dir`, `cfg_options`, `launcher`, `local_rank` among them.
-        merge_args (callable): Merges the tool's own options into the config.
+        path: The file; `dynstg_mm::NAME` is one of the configs of this package.
+        field: The setting of another config that names the file, for error messages.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ConfigError: It is not a config, or running it fails.
+    """
+    where = f'{field}: {path}' if field else path
+    try:
+        file = resolve_shipped(path)
+    except ConfigError as error:
+        raise ConfigError(f'{field}: {error}' if field else str(error)) from None
+    if not file.is_file():
+        raise FileNotFoundError(f'{where}: no such config file.')
+    try:
+        return Config.fromfile(file)
+    except SyntaxError as error:
+        raise ConfigError(f'{where}: not a Python file ({error}).') from None
+    except Exception as error:  # another kind of file, or Python code that may raise anything
+        raise ConfigError(f'{where}: not a config file ({error or type(error).__name__}).') from None
+
+
+def resolve_config(path: str, options: Mapping[str, Any] | None = None, *, seed: int | None = None) -> Config:
+    """Read a config file and apply options to it, so that nothing in it refers to another config.
+
+    Args:
+        path: See `read_config`.
+        options: What `--cfg-options` gave.
+        seed: Seed of the run, for `{seed}` in `model.teacher_ckpt`; by default the config's.
+
+    Raises:
+        FileNotFoundError, ConfigError: See `read_config` and `apply_options`.
+    """
+    return fill_placeholders(apply_options(read_config(path), options), seed)
+
+
+def load_config(args: argparse.Namespace, merge_args: Callable[[Config], None]) -> Config:
+    """Resolved config of a command line; `--cfg-options` win over the command's own options.
+
+    Without `--work-dir`, a run writes to `work_dirs/CONFIG`, or `work_dirs/CONFIG/TASK` for a task given as an option.
+
+    Args:
+        args: Parsed arguments, with `config`, `work_dir`, `cfg_options`, `launcher`, `local_rank`.
+        merge_args: Merges the command's own options into the config.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = read_config(args.config)
@@ -52,100 +120,184 @@ def load_config(args, merge_args):
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0])
+        task = (args.cfg_options or {}).get('task', '')
+        cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0], str(task)).rstrip('/')
     merge_args(cfg)
-    return settle_distillation(merge_cfg_options(cfg, args.cfg_options))
+    return fill_placeholders(apply_options(cfg, args.cfg_options))
 
 
-def merge_cfg_options(cfg, options):
-    """Merge what `--cfg-options` gave, which may be None, into the config, a top-level `fold` into its data sets.
+def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
+    """Apply what `--cfg-options` gave, and read the configs that `model.teacher` and `model.student` name.
 
-    ValueError where neither the config nor MMEngine's runners know a setting: a mistyped one would change nothing.
+    Args:
+        cfg: The config, which is changed.
+        options: Settings by their names in full, or short ones (see the top of this file).
+
+    Raises:
+        FileNotFoundError: There is no such teacher's or student's config.
+        ConfigError: Neither the config nor MMEngine's runners know a setting (a mistyped one would change nothing), or a
+            value is wrong.
     """
-    for key in options or ():
+    options = dict(options or {})
+    for key in options:
         first = key.partition('.')[0]
-        if first not in {*cfg, *inspect.signature(Runner.__init__).parameters, *FURTHER_SETTINGS}:
-            raise ValueError(f'--cfg-options: {key}: {cfg.filename} has no {first}.')
-    if options:
-        cfg.merge_from_dict(options)
-        if 'fold' in options:
-            _set_fold(cfg, options['fold'])
+        if first not in {*cfg, *SHORT_OPTIONS, *inspect.signature(Runner.__init__).parameters, *RUNNER_SETTINGS}:
+            raise ConfigError(f'--cfg-options: {key}: {cfg.filename} has no {first}.')
+    short = {name: value for name, value in options.items() if name in SHORT_OPTIONS}
+    _check_short_settings(cfg, short)
+    for name, value in short.items():
+        SHORT_OPTIONS[name](cfg, value)
+    cfg.merge_from_dict({name: value for name, value in options.items() if name not in short})
     if not isinstance(cfg.get('model') or {}, dict):
-        raise ValueError(f'{cfg.filename}: model: {cfg.model!r}; expected a dict.')
-    return cfg
-
-
-def settle_distillation(cfg, seed=None):
-    """Put a config's model in the place of its path in `model.teacher` and `model.student`, and the run's fold and seed
-    in that of `{fold}` and `{seed}` in `model.teacher_ckpt`."""
+        raise ConfigError(f'{cfg.filename}: model: {cfg.model!r}; expected a dict.')
     model = cfg.get('model') or {}
     for role in ('teacher', 'student'):
         if isinstance(model.get(role), str):
             model[role] = read_config(model[role], f'model.{role}').get('model')
-    path = model.get('teacher_ckpt')
-    if isinstance(path, str):  # of anything else the model says what is expected
-        folds = [node['fold'] for node in _with_fold(cfg.get('train_dataloader'))]
-        seed = (cfg.get('randomness') or {}).get('seed') if seed is None else seed
-        for name, value in (('fold', folds[0] if folds else None), ('seed', seed)):
-            if f'{{{name}}}' in path and value is None:
-                raise ValueError(f'model.teacher_ckpt: {path}: the run has no {name}.')
-            path = path.replace(f'{{{name}}}', str(value))
-        model['teacher_ckpt'] = path
+            if isinstance(model[role], dict):
+                _fit_network(model[role], cfg, short)
     return cfg
 
 
-def checkpoints_of(settings):
-    """Paths of the checkpoints that a model reads, each with its field: pretrained parts of its own, a teacher's."""
+def fill_placeholders(cfg: Config, seed: int | None = None) -> Config:
+    """Put the task, fold and seed of the run into `{task}`, `{fold}` and `{seed}` in `model.teacher_ckpt`.
+
+    Raises:
+        ConfigError: The run has no task, fold or seed.
+    """
+    model = cfg.get('model') or {}
+    path = model.get('teacher_ckpt')
+    if not isinstance(path, str):  # the model reports what it expects
+        return cfg
+    folds = [data['fold'] for data in _data_with_folds(cfg.get('train_dataloader'))]
+    run = dict(task=cfg.get('task'), fold=folds[0] if folds else None,
+               seed=(cfg.get('randomness') or {}).get('seed') if seed is None else seed)
+    for name, value in run.items():
+        if f'{{{name}}}' in path and value is None:
+            raise ConfigError(f'model.teacher_ckpt: {path}: the run has no {name}.')
+        path = path.replace(f'{{{name}}}', str(value))
+    model['teacher_ckpt'] = path
+    return cfg
+
+
+def checkpoints_of(settings: Any) -> Iterator[tuple[str, str]]:
+    """Files of the checkpoints that a model reads, each with its field: its pretrained parts, and its teacher's."""
     if isinstance(settings, (list, tuple)):
         for value in settings:
             yield from checkpoints_of(value)
     elif isinstance(settings, dict):
         for field, value in settings.items():
             if field in ('checkpoint', 'teacher_ckpt') and isinstance(value, str) and '://' not in value:
-                yield field, value
-            elif field != 'teacher':  # whose weights are all in its checkpoint
+                yield field, str(resolve_shipped(value))
+            elif field != 'teacher':  # the teacher's weights are all in `teacher_ckpt`
                 yield from checkpoints_of(value)
 
 
-def _set_fold(cfg, fold):
-    """Give every data set of the config that has a `fold` this one."""
-    found = list(_with_fold([cfg.get(f'{part}_dataloader') for part in ('train', 'val', 'test')]))
-    if not found:
-        raise ValueError('--cfg-options fold: no data set of this config has folds.')
-    for node in found:
-        node['fold'] = fold
+def _set_task(cfg: Config, task: str) -> None:
+    tasks = cfg.get('tasks') or {}
+    if task not in tasks:
+        raise ConfigError(f'--cfg-options: task: {task}; expected one of {", ".join(tasks)}.' if tasks else
+                          f'--cfg-options: task: {cfg.filename} has only one.')
+    before = tasks.get(cfg.get('task')) or {}
+    for data in _data_with_folds(cfg):
+        for field in before.get('dataset', ()):
+            data.pop(field, None)
+        data.update(tasks[task].dataset)
+    cfg.task, cfg.num_classes = task, tasks[task].num_classes
+    _fit_networks(cfg, ['task'])
 
 
-def _with_fold(node):
+def _set_fold(cfg: Config, fold: int) -> None:
+    if isinstance(fold, bool) or not isinstance(fold, int) or fold < 0:
+        raise ConfigError(f'--cfg-options: fold: {fold!r}; expected a number from 0.')
+    data_sets = list(_data_with_folds(cfg))
+    if not data_sets:
+        raise ConfigError(f'--cfg-options: fold: no data set of {cfg.filename} has folds.')
+    for data in data_sets:
+        data['fold'] = fold
+    cfg.fold = fold
+
+
+def _set_feats(cfg: Config, feats: str | Sequence[str]) -> None:
+    from dynstg_mm.datasets.transforms.features import FEATS, feature_channels
+    names = [feats] if isinstance(feats, str) else list(feats) if isinstance(feats, (list, tuple)) else []
+    if not names or set(map(str, names)) - set(FEATS):
+        raise ConfigError(f'--cfg-options: feats: {feats!r}; expected one or more of {", ".join(FEATS)}.')
+    if 'coordinates' not in cfg or not any(_typed(cfg.get('train_dataloader'), 'GaitFeatures')):
+        raise ConfigError(f'--cfg-options: feats: {cfg.filename} has no GaitFeatures, or no coordinates (2 or 3).')
+    for step in list(_typed(cfg, 'GaitFeatures')):
+        step['feats'] = names
+    cfg.feats, cfg.in_channels = names, feature_channels(names, cfg.coordinates)
+    _fit_networks(cfg, ['feats'])
+
+
+def _set_joint_dropout(cfg: Config, probability: float) -> None:
+    if isinstance(probability, bool) or not isinstance(probability, (int, float)) or not 0 <= probability <= 1:
+        raise ConfigError(f'--cfg-options: joint_dropout: {probability!r}; expected a probability, 0 to 1.')
+    pipelines = [node for node in _nodes(cfg.get('train_dataloader')) if isinstance(node, list) and any(
+        isinstance(part, dict) and part.get('type') == 'PoseDecode' for part in node)]
+    if not pipelines:
+        raise ConfigError(f'--cfg-options: joint_dropout: no training pipeline of {cfg.filename} has PoseDecode.')
+    step = ConfigDict(type='RandomJointDropout', prob=probability, share=(0.1, 0.5))
+    for pipeline in pipelines:  # before the walker is turned, centred and scaled, which then see only what is left
+        pipeline[:] = [part for part in pipeline if part.get('type') != 'RandomJointDropout']
+        decoded = [part.get('type') for part in pipeline].index('PoseDecode') + 1
+        pipeline[decoded:decoded] = [step] if probability else []
+    cfg.joint_dropout = probability
+
+
+SHORT_OPTIONS: dict[str, Callable[[Config, Any], None]] = dict(
+    task=_set_task, fold=_set_fold, feats=_set_feats, joint_dropout=_set_joint_dropout)
+
+
+def _fit_networks(cfg: Config, changed: Collection[str]) -> None:
+    """Let the model of the config, or its student and teacher, score and see what the short options say."""
+    model = cfg.get('model') or {}
+    for network in (model, model.get('student'), model.get('teacher')):
+        if isinstance(network, dict):
+            _fit_network(network, cfg, changed)
+
+
+def _fit_network(network: dict, cfg: Config, changed: Collection[str]) -> None:
+    if 'task' in changed and 'num_classes' in (network.get('cls_head') or {}):
+        network['cls_head']['num_classes'] = cfg.num_classes
+    if 'feats' in changed and 'in_channels' in (network.get('backbone') or {}):
+        network['backbone']['in_channels'] = cfg.in_channels
+
+
+def _check_short_settings(cfg: Config, options: Mapping[str, Any]) -> None:
+    """Refuse a `task` or `fold` at the top of a config that its test data set does not follow."""
+    data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    expected = {}
+    if 'task' not in options:
+        expected.update((cfg.get('tasks') or {}).get(cfg.get('task'), {}).get('dataset', {}))
+    if 'fold' not in options and cfg.get('fold') is not None and 'fold' in data:
+        expected['fold'] = cfg.fold
+    for field, value in expected.items():
+        if data.get(field) != value:
+            name = 'fold' if field == 'fold' else 'task'
+            raise ConfigError(
+                f'{cfg.filename}: {name}: {cfg[name]}; its test_dataloader.dataset.{field} is {data.get(field)}, not '
+                f'{value}. Use --cfg-options {name}=..., or write {name} = None into a config with data of its own.')
+
+
+def _data_with_folds(node: Any) -> Iterator[dict]:
     """Data sets below a node of a config that have a `fold`."""
+    return (data for data in _nodes(node) if isinstance(data, dict) and 'fold' in data and 'type' in data)
+
+
+def _typed(node: Any, kind: str) -> Iterator[dict]:
+    """Settings of everything of a type below a node of a config."""
+    return (part for part in _nodes(node) if isinstance(part, dict) and part.get('type') == kind)
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    """A node of a config and all dicts and lists below it."""
     if isinstance(node, (list, tuple)):
+        yield node
         for part in node:
-            yield from _with_fold(part)
-    elif isinstance(node, (dict, ConfigDict)):
-        if 'fold' in node and 'type' in node:
-            yield node
+            yield from _nodes(part)
+    elif isinstance(node, (dict, Config)):
+        yield node
         for part in node.values():
-            yield from _with_fold(part)
-
-
-def read_config(path, field=None):
-    """The `Config` of a config file.
-
-    Args:
-        path (str): The file.
-        field (str, optional): Where another config names it, for the error.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no config, or fails while it runs.
-    """
-    where = f'{field}: {path}' if field else path
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'{where}: no such config file.')
-    from mmengine.config import Config  # compat, which imports this file, mends MMEngine first
-    try:
-        return Config.fromfile(path)
-    except SyntaxError as error:
-        raise ValueError(f'{where}: no Python file ({error}).') from None
-    except Exception as error:  # another kind of file, no config, or Python that fails as it likes
-        raise ValueError(f'{where}: no config file ({error or type(error).__name__}).') from None
+            yield from _nodes(part)

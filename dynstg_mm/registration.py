@@ -10,6 +10,7 @@ LOCATIONS = {
     'DATASETS': ('dynstg_mm.datasets', ),
     'TRANSFORMS': ('dynstg_mm.datasets', ),
     'METRICS': ('dynstg_mm.benchmark.metric', ),
+    'PARAM_SCHEDULERS': ('dynstg_mm.schedules', ),
     'HOOKS': ('dynstg_mm.hooks', 'dynstg_mm.distillation'),
 }
 

@@ -1,4 +1,4 @@
-"""Every config builds, and takes a training step and a test on the sample."""
+"""Every config builds, and takes a training step and a test on the sample; options reach every place they should."""
 import hashlib
 import itertools
 
@@ -7,16 +7,48 @@ import pytest
 import torch
 from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.runner import Runner
 
-from .conftest import ROOT
+from dynstg_mm.config import apply_options, parse_cfg_options, read_config, resolve_config
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.files import resolve_shipped
 
-# These change another config's data set and number of classes, and nothing that trains.
-DERIVED = ('koa-pd-nm-keypoint-2d', 'koa-stage-keypoint-2d', 'koa-stage-gait13-keypoint-2d', 'msnd-by-clip-keypoint-3d')
-LONGER = '-w64-90e_'  # these train for three times as long as another config
-SAMPLE = 'data/synthetic_gait/synthetic_gait.pkl'
-CONFIGS = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if not path.parent.name.startswith('_'))
+from .conftest import ROOT, SAMPLE
 
+CONFIGS = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if path.parent.name != '_base_')
+FOLDER = ROOT / 'configs/dynstg_mamba'
+KOA = FOLDER / 'dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
+CGRKD = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
+CGRKD_GAIT13 = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-gait13-keypoint-2d.py'
+
+
+def resolve(path, *options):
+    return resolve_config(path, parse_cfg_options(options))
+
+
+def networks(config):
+    """The models of a config that score: one, or a student and its teacher."""
+    parts = (config.model, config.model.get('student'), config.model.get('teacher'))
+    return [part for part in parts if part and 'backbone' in part]
+
+
+def pipelines(node, step):
+    """Lists of transforms anywhere below a node of a config that have a step of this type."""
+    if isinstance(node, dict):
+        node = list(node.values())
+    elif isinstance(node, list) and step in types(node):
+        yield node
+    if isinstance(node, (list, tuple)):
+        for part in node:
+            yield from pipelines(part, step)
+
+
+def types(pipeline):
+    return [part.get('type') if isinstance(part, dict) else None for part in pipeline]
+
+
+# Training
 
 @pytest.fixture
 def file_of(annotation_file):
@@ -40,127 +72,197 @@ def file_of(annotation_file):
     return write
 
 
-def weights_of(model, path):
-    """Write a checkpoint with random weights of that model; returns its path."""
-    torch.save(dict(state_dict=MODELS.build(model).state_dict()), path)
-    return str(path)
-
-
-# Of the pretrained ones, which differ from others in where they start, the test below looks at the weights.
-TRAINED = [path for path in CONFIGS if not path.stem.endswith(DERIVED) and 'large-pretrained' not in path.stem
-           and not path.stem.startswith(('stgcn-jointdropout', 'cgrkd-large-to-small-jointdropout'))
-           and not ('pretrained' in path.stem and 'gait13' in path.stem)]
-
-
-@pytest.mark.parametrize('path', TRAINED, ids=lambda path: path.stem)
+# `large-pretrained` is `large` with weights that a test below loads.
+@pytest.mark.parametrize('path', [path for path in CONFIGS if 'large-pretrained' not in path.stem],
+                         ids=lambda path: path.stem)
 def test_config_trains_and_tests(path, tmp_path, file_of, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    config = Config.fromfile(path)
+    monkeypatch.chdir(tmp_path)  # shipped files are found from anywhere
+    config = Config.fromfile(path)  # as MMAction2's own tools read it
     shrunk = dict(work_dir=str(tmp_path), **{'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 2,
                                              'train_dataloader.dataset.indices': 2})
     for part in ('train', 'val', 'test'):
         if config.get(f'{part}_dataloader') is None:
             continue
+        dataset = config[f'{part}_dataloader'].dataset
         shrunk[f'{part}_dataloader.dataset.indices'] = 2
-        if config[f'{part}_dataloader'].dataset.ann_file != SAMPLE:
-            shrunk[f'{part}_dataloader.dataset.ann_file'] = file_of(config[f'{part}_dataloader'].dataset)
-        for step in config[f'{part}_dataloader'].dataset.pipeline:
+        shrunk[f'{part}_dataloader.dataset.ann_file'] = str(SAMPLE if is_sample(dataset) else file_of(dataset))
+        for step in dataset.pipeline:
             if 'num_clips' in step:
                 step.num_clips = 2
             if step.type == 'UnlabelledWindows':
-                step.dataset.ann_file = SAMPLE
-    if config.model.type == 'CGRKD':  # wants a clip of every class
-        chosen = [0, 30, 60, 90] if config.train_dataloader.dataset.ann_file == SAMPLE else [0, 2, 4, 6]
-        shrunk.update({'train_dataloader.dataset.indices': chosen, 'train_dataloader.batch_size': len(chosen)})
-        shrunk['model.teacher_ckpt'] = weights_of(Config.fromfile(config.model.teacher).model, tmp_path / 'teacher.pth')
+                step.dataset.ann_file = str(SAMPLE)
+    if config.model.type == 'CGRKD':  # needs a clip of every class
+        chosen = [0, 30, 60, 90] if is_sample(config.train_dataloader.dataset) else [0, 2, 4, 6]
+        shrunk.update({'train_dataloader.dataset.indices': chosen, 'train_dataloader.batch_size': len(chosen),
+                       'model.teacher_ckpt': str(tmp_path / 'teacher.pth')})
+        teacher = MODELS.build(read_config(config.model.teacher).model)
+        torch.save(dict(state_dict=teacher.state_dict()), tmp_path / 'teacher.pth')
     config.merge_from_dict(shrunk)
     runner = Runner.from_cfg(config)
     runner.train()
     assert runner.iter == 1 and (tmp_path / 'epoch_1.pth').is_file()
-    if config.get('test_dataloader') is None:  # it pretrains
+    if config.get('test_dataloader') is None:  # pretraining
         return
     metrics = runner.test()
     assert 0 <= metrics['gait/macro_f1'] <= 1 and 0 <= metrics['gait/subject_accuracy'] <= 1
 
 
-@pytest.mark.parametrize('size, task, walks', [
-    *itertools.product(['small', 'large'], ['30e_koa-nm-keypoint-2d', '60e_msnd-keypoint-3d'], ['']),
-    ('small', '30e_koa-nm-gait13-keypoint-2d', 'gait13-')])
-def test_pretrained_weights_are_whole_and_where_training_starts(size, task, walks, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    folder = ROOT / 'configs/dynstg_mamba'
-    config = Config.fromfile(folder / f'dynstg-mamba-{size}-pretrained_1xb16-joint-w64-{task}.py')
-    path = ROOT / config.model.backbone.init_cfg.checkpoint
-    assert path.stem.endswith(f'-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}')
+def is_sample(dataset):
+    return dataset.ann_file == 'data/synthetic_gait/synthetic_gait.pkl'
+
+
+@pytest.mark.parametrize('size, data, walks', [
+    *itertools.product(['small', 'large'], ['30e_koa-keypoint-2d', '60e_msnd-keypoint-3d'], ['']),
+    ('small', '30e_koa-gait13-keypoint-2d', 'gait13-')])
+def test_pretrained_weights_are_complete_and_where_training_starts(size, data, walks, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = Config.fromfile(FOLDER / f'dynstg-mamba-{size}-pretrained_1xb16-joint-w64-{data}.py')
+    path = resolve_shipped(config.model.backbone.init_cfg.checkpoint)
+    with open(path, 'rb') as file:
+        assert f'-{hashlib.sha256(file.read()).hexdigest()[:8]}.pth' in str(path)
     weights = torch.load(path, weights_only=True)['state_dict']
-    walks = f'8e_synthetic-walks-{walks}keypoint-{task[-2:]}'
-    MODELS.build(Config.fromfile(folder / f'dynstg-mamba-{size}_1xb16-joint-w64-{walks}.py').model).load_state_dict(weights)
+    pretraining = FOLDER / f'dynstg-mamba-{size}_1xb16-joint-w64-8e_synthetic-walks-{walks}keypoint-{data[-2:]}.py'
+    MODELS.build(Config.fromfile(pretraining).model).load_state_dict(weights)
     model = MODELS.build(config.model)
     model.init_weights()
     for name, value in model.backbone.state_dict().items():
         assert torch.equal(value, weights[f'backbone.{name}']), name
 
 
-@pytest.mark.parametrize('path', [path for path in CONFIGS if path.stem.endswith(DERIVED) and LONGER not in path.stem],
-                         ids=lambda path: path.stem)
-def test_derived_config_scores_the_classes_of_its_data_set(path):
-    config = Config.fromfile(path)
-    base = Config.fromfile(path.parent / config_base(path))
-    student, of_base = (cfg.model.get('student', cfg.model) for cfg in (config, base))
-    student.cls_head.num_classes = of_base.cls_head.num_classes
-    for model in (config.model, base.model):
-        model.pop('teacher', None), model.pop('teacher_ckpt', None)
-    assert config.model == base.model and config.train_cfg == base.train_cfg
-    model = Config.fromfile(path).model
-    num_classes = model.get('student', model).cls_head.num_classes
-    if 'teacher' in model:
-        assert Config.fromfile(ROOT / model.teacher).model.cls_head.num_classes == num_classes
-    for part, test_mode in (('train', False), ('test', True)):
-        dataset = config[f'{part}_dataloader'].dataset
-        assert len(DATASETS.get(dataset.type).METAINFO['classes']) == num_classes
-        assert dataset.pipeline == base[f'{part}_dataloader'].dataset.pipeline
-        assert dataset.get('test_mode', False) == test_mode
-        assert dataset.get('shared_subjects', False) == ('by-clip' in path.stem)
-
-
-@pytest.mark.parametrize('path', [path for path in CONFIGS if LONGER in path.stem], ids=lambda path: path.stem)
-def test_longer_config_differs_in_its_schedule_alone(path):
-    config, base = Config.fromfile(path), Config.fromfile(path.parent / path.name.replace('-90e_', '-30e_'))
-    base.train_cfg.max_epochs = base.param_scheduler[-1].end = 90
-    base.param_scheduler[-1].T_max = 90 - base.param_scheduler[-1].begin
-    assert dict(config.items()) == dict(base.items())
-
-
-@pytest.mark.parametrize('path', [path for path in CONFIGS if '-jointdropout_' in path.stem], ids=lambda path: path.stem)
-def test_config_that_loses_joints_differs_in_that_alone(path):
-    config, base = Config.fromfile(path), Config.fromfile(path.parent / path.name.replace('-jointdropout', ''))
-    for pipeline in pipelines_of(config.train_dataloader):
-        lost = pipeline.pop([step.type for step in pipeline].index('PoseDecode') + 1)
-        assert lost == dict(type='RandomJointDropout', prob=0.5, share=(0.1, 0.5))
-    for field in ('teacher', 'teacher_ckpt'):
-        if field in config.model:
-            config.model[field] = config.model[field].replace('-jointdropout', '')
-    for field in ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
-        assert config[field] == base[field], field
-
-
-def pipelines_of(loader):
-    """Of what a network is trained with: the windows, and walks beside them."""
-    pipeline = loader.dataset.pipeline
-    return [pipeline, *(step.dataset.pipeline for step in pipeline if step.type == 'UnlabelledWindows')]
-
-
-def config_base(path):
-    return path.name.replace('koa-pd-nm', 'koa-nm').replace('koa-stage', 'koa-nm').replace('msnd-by-clip', 'msnd')
-
-
 def test_there_is_a_config_of_every_model_on_every_data_set():
     names = {path.stem for path in CONFIGS}
-    for model in ('dynstg-mamba-small', 'dynstg-mamba-large', 'df-stgnn', 'cgrkd-large-to-small', 'stgcn', 'stgcnpp',
-                  'aagcn'):
-        for data in ('20e_synthetic-gait-keypoint-2d', '30e_koa-nm-keypoint-2d', '60e_msnd-keypoint-3d'):
-            assert f'{model}_1xb16-joint-w64-{data}' in names
-    for model in ('dynstg-mamba-small_1xb16-joint', 'dynstg-mamba-large_1xb16-joint', 'stgcn_1xb16-joint',
-                  'stgcnpp_1xb16-joint', 'aagcn_1xb16-joint', 'slowonly_r50_1xb16'):
-        for data in ('koa-pd-nm-keypoint-2d', 'koa-stage-keypoint-2d'):
-            assert f'{model}-w64-30e_{data}' in names
+    data_sets = ('20e_synthetic-gait-keypoint-2d', '30e_koa-keypoint-2d', '60e_msnd-keypoint-3d')
+    models = ('dynstg-mamba-small', 'dynstg-mamba-large', 'df-stgnn', 'cgrkd-large-to-small', 'stgcn', 'stgcnpp',
+              'aagcn')
+    assert names >= {f'{model}_1xb16-joint-w64-{data}' for model, data in itertools.product(models, data_sets)}
+    assert names >= {f'slowonly_r50_1xb16-w64-{data}' for data in data_sets[1:]} and len(names) <= 40
+
+
+# Options
+
+TASKS = dict(koa_nm=('koa_nm', 2), koa_pd_nm=('three_class', 3), koa_stage=('koa_stage', 3), msnd=('msnd', 4),
+             msnd_by_clip=('msnd_by_clip', 4))
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if '_koa-' in path.stem or '_msnd-' in path.stem],
+                         ids=lambda path: path.stem)
+def test_task_and_fold_reach_data_and_networks_and_nothing_else(path):
+    default = resolve(path)
+    assert set(default.tasks) == {task for task in TASKS if task.partition('_')[0] in path.stem}
+    for task in default.tasks:
+        config, (split, classes) = resolve(path, f'task={task}', 'fold=3'), TASKS[task]
+        assert config.task == task and config.fold == 3 and config.num_classes == classes
+        for part, test_mode in (('train', False), ('test', True)):
+            dataset, before = config[f'{part}_dataloader'].dataset, default[f'{part}_dataloader'].dataset
+            assert len(DATASETS.get(dataset.type).METAINFO['classes']) == classes
+            assert (dataset.split, dataset.fold, dataset.get('test_mode', False)) == (split, 3, test_mode)
+            assert dataset.get('shared_subjects', False) == (task == 'msnd_by_clip')
+            assert dataset.pipeline == before.pipeline and dataset.layout == before.layout
+        for network, before in zip(networks(config), networks(default)):
+            assert network.cls_head.pop('num_classes') == classes
+            before.cls_head.pop('num_classes', None)
+            assert network == before
+        assert config.param_scheduler == default.param_scheduler and config.train_cfg == default.train_cfg
+
+
+@pytest.mark.parametrize('feats, channels', [('b,bm', 4), ('jm', 2), ('a,am', 2), ('j,a,rd', 5)])
+@pytest.mark.parametrize('path', [KOA, CGRKD_GAIT13], ids=['plain', 'student-and-teacher'])
+def test_networks_see_the_feats_that_the_pipelines_make(path, feats, channels, sample):
+    config = resolve(path, f'feats={feats}')
+    assert config.feats == feats.split(',')
+    assert [network.backbone.in_channels for network in networks(config)] == [channels] * len(networks(config))
+    for step in list(pipelines(config.train_dataloader, 'UnlabelledWindows')):
+        del step[types(step).index('UnlabelledWindows')]
+    for part in ('train', 'test'):
+        dataset = config[f'{part}_dataloader'].dataset
+        results = Compose([*dataset.pipeline[:-1]])(dict(sample['annotations'][0], layout=DATASETS.build(dict(
+            dataset, type='SyntheticGaitDataset', ann_file=str(SAMPLE), split=part, fold=None, pipeline=[])).layout))
+        assert results['keypoint'].shape[-1] == channels
+        if 'teacher_inputs' in results:
+            assert results['teacher_inputs'].shape[-1] == channels
+    for network in networks(config):
+        MODELS.build(network)
+
+
+@pytest.mark.parametrize('path, count', [(KOA, 1), (CGRKD, 2), (CGRKD_GAIT13, 2)], ids=['plain', 'distilled', 'gait13'])
+def test_joint_dropout_is_in_all_training_pipelines_and_nowhere_else(path, count):
+    config, default = resolve(path, 'joint_dropout=0.5'), resolve(path)
+    lost = list(pipelines(config.train_dataloader, 'RandomJointDropout'))
+    assert len(lost) == count and not list(pipelines(config.test_dataloader, 'RandomJointDropout'))
+    for pipeline in lost:
+        step = pipeline.pop(types(pipeline).index('PoseDecode') + 1)
+        assert step == dict(type='RandomJointDropout', prob=0.5, share=(0.1, 0.5))
+    for field in ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
+        assert config[field] == default[field], field
+    again = apply_options(resolve(path, 'joint_dropout=0.5'), dict(joint_dropout=0))
+    assert again.train_dataloader == default.train_dataloader
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if 'gait13' in path.stem], ids=lambda path: path.stem)
+def test_gait13_network_sees_13_joints(path):
+    config = resolve(path)
+    assert networks(config)[0].backbone.graph_cfg.layout == 'gait_13'
+    for part in ('train', 'test'):
+        if config.get(f'{part}_dataloader'):
+            for pipeline in pipelines(config[f'{part}_dataloader'], 'SampleWindows'):
+                names = types(pipeline)
+                assert pipeline[names.index('MapLayout')].layout == 'gait_13'
+                assert names.index('MapLayout') == names.index('FormatGCNInput') - 1
+
+
+def test_setting_named_in_full_wins_over_a_short_option():
+    config = resolve(KOA, 'train_dataloader.dataset.split=mine', 'task=koa_stage', 'model.cls_head.num_classes=7')
+    assert config.train_dataloader.dataset.split == 'mine' and config.test_dataloader.dataset.split == 'koa_stage'
+    assert config.model.cls_head.num_classes == 7
+
+
+def test_teacher_checkpoint_follows_the_run():
+    path = 'x/{task}/{seed}/{fold}.pth'
+    config = resolve_config(CGRKD, {'task': 'koa_stage', 'fold': 2, 'model.teacher_ckpt': path}, seed=4)
+    assert config.model.teacher_ckpt == 'x/koa_stage/4/2.pth'
+    with pytest.raises(ConfigError, match='teacher_ckpt.*fold'):
+        resolve_config(ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py',
+                       {'model.teacher_ckpt': '{fold}.pth'})
+
+
+@pytest.mark.parametrize('options, named', [
+    ('task=koa', 'task: koa; .*koa_nm, koa_pd_nm, koa_stage'),
+    ('fold=-1', 'fold: -1'),
+    ('fold=one', 'fold: .one'),
+    ('feats=j,x', 'feats: .*x'),
+    ('feats=', 'feats: '),
+    ('joint_dropout=2', 'joint_dropout: 2'),
+    ('joint_dropout=True', 'joint_dropout: True'),
+    ('modle.backbone.size=large', 'modle'),
+    ('model=small', 'model: .small'),
+])
+def test_wrong_option_is_named(options, named):
+    with pytest.raises(ConfigError, match=named):
+        resolve(KOA, options)
+
+
+@pytest.mark.parametrize('path, option, named', [
+    ('dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d', 'task=koa_nm', 'task'),
+    ('dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d', 'fold=0', 'fold'),
+    ('posec3d/slowonly_r50_1xb16-w64-30e_koa-keypoint-2d', 'feats=b', 'feats'),
+])
+def test_option_that_a_config_cannot_have_is_named(path, option, named):
+    with pytest.raises(ConfigError, match=f'{named}: .*{path}'):
+        resolve(ROOT / f'configs/{path}.py', option)
+
+
+@pytest.mark.parametrize('line, named', [("task = 'koa_stage'", 'task: koa_stage'), ('fold = 2', 'fold: 2')])
+def test_derived_config_cannot_set_what_its_base_has_filled_in(line, named, tmp_path):
+    path = tmp_path / 'derived.py'
+    path.write_text(f"_base_ = '{KOA}'\n{line}\n")
+    with pytest.raises(ConfigError, match=f'derived.py: {named}'):
+        resolve(path)
+    assert resolve(path, 'task=koa_stage', 'fold=2').test_dataloader.dataset.split == 'koa_stage'
+
+
+def test_resolved_config_is_dumped_as_it_was_run(tmp_path):
+    config = resolve(CGRKD, 'task=koa_stage', 'fold=2', 'feats=b,bm', 'joint_dropout=0.5')
+    config.dump(tmp_path / 'dumped.py')
+    again = resolve(tmp_path / 'dumped.py')
+    for field in ('task', 'fold', 'feats', 'joint_dropout', 'model', 'train_dataloader', 'test_dataloader'):
+        assert again[field] == config[field], field

@@ -5,6 +5,6 @@ model = dict(
     _delete_=True,
     type='CGRKD',  # or LogitKD, FitNet, RKD
     student=_base_.model,
-    teacher=f'configs/dynstg_mamba/{teacher}.py',
+    teacher=f'dynstg_mm::dynstg_mamba/{teacher}.py',
     teacher_ckpt=f'work_dirs/{teacher}/epoch_20.pth')
 default_hooks = dict(distillation=dict(type='DistillationHook'))

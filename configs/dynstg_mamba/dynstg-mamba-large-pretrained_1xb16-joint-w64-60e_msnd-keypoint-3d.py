@@ -1,6 +1,7 @@
-_base_ = './dynstg-mamba-large_1xb16-joint-w64-60e_msnd-keypoint-3d.py'
+_base_ = ['./dynstg-mamba-large_1xb16-joint-w64-60e_msnd-keypoint-3d.py', '../_base_/models/dynstg_mamba_weights.py']
 
-# Pretrained on computed walks in 3-D; data/README.md tells how. What 36 people would undo in it changes slowly.
-checkpoint = 'configs/dynstg_mamba/pretrained/dynstg-mamba-large_8e_synthetic-walks-msnd-8ea091bb.pth'
-model = dict(backbone=dict(init_cfg=dict(type='Pretrained', checkpoint=checkpoint, prefix='backbone.')))
+pretrained = dict(type='Pretrained', checkpoint=_base_.pretrained_weights['large_msnd'], prefix='backbone.')
+model = dict(backbone=dict(init_cfg=pretrained))
+
+# Few people have recordings here: the pretrained part changes slowly.
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))

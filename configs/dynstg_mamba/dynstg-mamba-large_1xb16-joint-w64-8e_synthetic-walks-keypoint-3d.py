@@ -1,9 +1,13 @@
 _base_ = [
-    '../_base_/default_runtime.py', '../_base_/schedules/adamw_8e.py', '../_base_/models/dynstg_mamba.py',
+    '../_base_/default_runtime.py',
+    '../_base_/schedules/adamw.py',
+    '../_base_/models/dynstg_mamba_large.py',
     '../_base_/datasets/synthetic_walks_msnd.py'
 ]
 
 model = dict(
-    backbone=dict(size='large', in_channels={{_base_.in_channels}}, graph_cfg=dict(layout={{_base_.layout}})),
+    backbone=dict(in_channels=_base_.in_channels, graph_cfg=dict(layout=_base_.layout)),
     cls_head=dict(
-        _delete_=True, type='GaitParameterHead', in_channels=192, num_parameters={{_base_.num_parameters}}))
+        _delete_=True, type='GaitParameterHead', in_channels=192, num_parameters=_base_.num_parameters))
+train_cfg = dict(max_epochs=8)
+optim_wrapper = dict(optimizer=dict(lr=0.003))

@@ -1,6 +1,6 @@
-# A skeleton that no file of the project names: 13 joints of the user's own, mapped from the sample's by their names.
 _base_ = './dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 
+# A skeleton of your own, here with 13 joints that are mapped from those of the sample by name.
 own_layout = dict(
     num_node=13,
     joints=('neck', 'left_shoulder', 'left_elbow', 'left_wrist', 'right_shoulder', 'right_elbow', 'right_wrist',
@@ -11,8 +11,9 @@ own_layout = dict(
     right=[4, 5, 6, 10, 11, 12],
     legs=[(7, 8, 9), (10, 11, 12)])
 
-to_own_layout = dict(type='MapLayout', layout=own_layout)  # a file of 13 joints needs none, but the data set's `layout`
-train_dataloader = dict(dataset=dict(pipeline=[to_own_layout, *_base_.train_pipeline]))
-val_dataloader = dict(dataset=dict(pipeline=[to_own_layout, *_base_.test_pipeline]))
-test_dataloader = dict(dataset=dict(pipeline=[to_own_layout, *_base_.test_pipeline]))
+# A file that has these joints already needs no MapLayout, only `layout=own_layout` in its data sets.
+map_layout = dict(type='MapLayout', layout=own_layout)
 model = dict(backbone=dict(graph_cfg=dict(layout=dict(own_layout, _delete_=True))))
+train_dataloader = dict(dataset=dict(pipeline=[map_layout, *_base_.train_pipeline]))
+val_dataloader = dict(dataset=dict(pipeline=[map_layout, *_base_.test_pipeline]))
+test_dataloader = dict(dataset=dict(pipeline=[map_layout, *_base_.test_pipeline]))

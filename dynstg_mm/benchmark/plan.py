@@ -157,7 +157,7 @@ def name_models(configs: Iterable[str], options: Sequence[str], model_options: I
             raise ConfigError(f'{text}: name {name!r}; expected letters, digits and any of . + - _, and a different name for '
                               'every config.')
         models[name] = Model(name, config, (*options, *own.pop(name, ())))
-        reserved = [key for key in parse_cfg_options(models[name].options) or {} if key in RESERVED]
+        reserved = [key for key in parse_cfg_options(models[name].options) if key in RESERVED]
         if reserved:
             raise ConfigError(f'--cfg-options: {reserved[0]}: is set for every run; use --folds, --seeds, --out.')
     if own:

@@ -18,7 +18,7 @@ from mmengine.config import Config
 from dynstg_mm.benchmark.cost import code_version, versions
 from dynstg_mm.benchmark.predictions import read_predictions, read_train_summary, training_cost
 from dynstg_mm.benchmark.results import Clip, Results
-from dynstg_mm.config import checkpoints_of, merge_cfg_options, parse_cfg_options, read_config, settle_distillation
+from dynstg_mm.config import checkpoints_of, parse_cfg_options, resolve_config
 from dynstg_mm.errors import ConfigError, UserError
 from dynstg_mm.files import atomic_open, read_json
 
@@ -41,8 +41,8 @@ class Model:
 
     def settings(self, fold: int | None = None, seed: int = 0) -> Config:
         """The resolved config, for a fold and a seed if they are given."""
-        options = dict(parse_cfg_options(self.options) or {}, **({} if fold is None else dict(fold=fold)))
-        return settle_distillation(merge_cfg_options(read_config(self.config), options), seed)
+        options = dict(parse_cfg_options(self.options), **({} if fold is None else dict(fold=fold)))
+        return resolve_config(self.config, options, seed=seed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,7 @@ from rich.progress import track
 
 from dynstg_mm.benchmark.tables import markdown
 from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.config import ConfigOptions, merge_cfg_options, read_config
+from dynstg_mm.config import ConfigOptions, apply_options, read_config
 from dynstg_mm.files import atomic_open
 
 OURS, FRESH, STOCK = 'the config\'s', 'the config\'s, without the cache', 'MMAction2\'s own'
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def benchmark(args):
     """Both tables as text."""
-    cfg = merge_cfg_options(read_config(args.config), args.cfg_options)
+    cfg = apply_options(read_config(args.config), args.cfg_options)
     loader = cfg.get(f'{args.part}_dataloader')
     if loader is None:
         raise ValueError(f'{args.config}: {args.part}_dataloader: missing; the config has no such part.')

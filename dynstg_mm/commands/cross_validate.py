@@ -1,7 +1,7 @@
 """Train and test configs on all folds with several seeds, and compare them.
 
-    python -m dynstg_mm cross-validate configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py \\
-        st-gcn=configs/stgcn/stgcn_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py --seeds 0 1 2 --jobs 2 --out work_dirs/koa
+    python -m dynstg_mm cross-validate configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py \\
+        st-gcn=configs/stgcn/stgcn_1xb16-joint-w64-30e_koa-keypoint-2d.py --seeds 0 1 2 --jobs 2 --out work_dirs/koa
 
 Every run is a training and a test in processes of their own, without validation: the last checkpoint counts. If the call is
 stopped, the same call resumes it; it also reruns what failed. --out then holds results.json (the scores of every clip, from

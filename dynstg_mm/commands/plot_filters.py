@@ -22,7 +22,7 @@ from mmaction.utils import register_all_modules
 from mmengine.runner import load_checkpoint
 
 from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.config import ConfigOptions, merge_cfg_options, read_config
+from dynstg_mm.config import ConfigOptions, apply_options, read_config
 from dynstg_mm.files import atomic_open
 from dynstg_mm.skeletons import get_layout
 
@@ -67,7 +67,7 @@ def picture(file, found, joints, title):
 
 def plot(args):
     register_all_modules()
-    config = merge_cfg_options(read_config(args.config), args.cfg_options)
+    config = apply_options(read_config(args.config), args.cfg_options)
     model = MODELS.build(config.model).eval()
     if not hasattr(model.backbone, 'filters'):
         raise ValueError(f'{args.config}: the backbone {type(model.backbone).__name__} has no dynamic filters to show.')

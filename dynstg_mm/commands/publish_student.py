@@ -1,6 +1,6 @@
 """Write the student of a distilled checkpoint as a checkpoint that the plain recognizer's config loads.
 
-    python -m dynstg_mm publish-student configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py \\
+    python -m dynstg_mm publish-student configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py \\
         work_dirs/koa_nm/epoch_30.pth --out work_dirs/small.pth
 
 The new file holds the student's weights, the names of the classes and the training split. It holds nothing of the
@@ -50,7 +50,7 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
     from mmaction.registry import MODELS
     from mmaction.utils import register_all_modules
 
-    from dynstg_mm.config import merge_cfg_options, parse_cfg_options, read_config
+    from dynstg_mm.config import apply_options, parse_cfg_options, read_config
     from dynstg_mm.distillation.pair import recognizer_settings
     from dynstg_mm.distillation.teacher import read_checkpoint, shorten
     from dynstg_mm.errors import ConfigError
@@ -59,7 +59,7 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
     path = Path(out)
     if path.suffix != '.pth':
         raise ConfigError(f'--out: {out}; expected a path such as small.pth.')
-    settings = merge_cfg_options(read_config(config), parse_cfg_options(cfg_options)).get('model')
+    settings = apply_options(read_config(config), parse_cfg_options(cfg_options)).get('model')
     if not settings:
         raise ConfigError(f'{config}: model: missing; expected the config of a distiller or of a recognizer.')
     student = MODELS.build(recognizer_settings(settings.student, 'student') if settings.get('student') else settings)

@@ -88,5 +88,5 @@ def test_benchmark_of_the_loader(tmp_path, run_tool):
 
 
 def test_benchmark_names_a_part_that_is_not_there(error_of):
-    config = ROOT / 'configs/stgcn/stgcn_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py'
+    config = ROOT / 'configs/stgcn/stgcn_1xb16-joint-w64-30e_koa-keypoint-2d.py'
     assert 'val_dataloader: missing' in error_of('tools/analysis_tools/benchmark_data.py', config, '--part', 'val')

@@ -1,29 +1,10 @@
-# Windows of BODY_25 keypoints by the protocol: one rate, one duration, one walking direction, one place, one size.
+# Windows of BODY_25 keypoints with one walking direction, one origin and one size.
+_base_ = './gait_windows.py'
+
 layout = 'body_25'  # of the data set and of the model
-in_channels = 4  # x and y of 'j', joint positions in leg lengths, and of 'jm', their change per second
-train_pipeline = [
-    dict(type='KeepTrackedPerson'),
-    dict(type='FillMissingJoints'),
-    dict(type='ResampleRate', rate=25, lowpass=6),
-    dict(type='SampleWindows', duration=2.56, rate=25),
-    dict(type='PoseDecode'),
-    dict(type='MirrorDirection'),
-    dict(type='CenterSkeleton', by='window'),
-    dict(type='ScaleByLegLength'),
-    dict(type='FormatGCNInput', num_person=1),
-    dict(type='GaitFeatures', feats=['j', 'jm'], rate=25),
-    dict(type='PackActionInputs', meta_keys=('frame_dir', 'subject'))
-]
-test_pipeline = [
-    dict(type='KeepTrackedPerson'),
-    dict(type='FillMissingJoints'),
-    dict(type='ResampleRate', rate=25, lowpass=6),
-    dict(type='SampleWindows', duration=2.56, rate=25, num_clips=5, test_mode=True),
-    dict(type='PoseDecode'),
-    dict(type='MirrorDirection'),
-    dict(type='CenterSkeleton', by='window'),
-    dict(type='ScaleByLegLength'),
-    dict(type='FormatGCNInput', num_person=1),
-    dict(type='GaitFeatures', feats=['j', 'jm'], rate=25),
-    dict(type='PackActionInputs', meta_keys=('frame_dir', 'subject'))
-]
+coordinates = 2
+in_channels = 4  # two coordinates of each of the two feats
+train_windows = [*_base_.clean, *_base_.train_window, dict(type='MirrorDirection'), *_base_.scale]
+test_windows = [*_base_.clean, *_base_.test_window, dict(type='MirrorDirection'), *_base_.scale]
+train_pipeline = [*train_windows, *_base_.features, *_base_.pack]
+test_pipeline = [*test_windows, *_base_.features, *_base_.pack]

@@ -1,21 +1,9 @@
-# Computed walks with their gait parameters, for pretraining; see data/README.md for how they are made.
-_base_ = './body_25_windows.py'
+# Computed walks with their gait parameters, for pretraining.
+_base_ = ['./body_25_windows.py', './unlabelled_walks.py']
 
 num_parameters = 353
+pack_parameters = dict(type='PackActionInputs', meta_keys=_base_.meta_keys, algorithm_keys=('gait_parameters', ))
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=0,
-    persistent_workers=False,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    _base_.train_loader,
     dataset=dict(
-        type='SyntheticGaitDataset',
-        ann_file='data/synthetic_walks/synthetic_walks.pkl',
-        layout={{_base_.layout}},
-        cache_mb=2000.,
-        pipeline=_base_.train_pipeline[:-3] + [
-            dict(type='RandomRot'),
-            dict(type='RandomScale'),
-            dict(type='RandomGaussianNoise', sigma=0.02), *_base_.train_pipeline[-3:-1],
-            dict(type='PackActionInputs', meta_keys=('frame_dir', 'subject'), algorithm_keys=('gait_parameters', ))
-        ]))
+        _base_.walks, pipeline=[*_base_.train_windows, *_base_.augment, *_base_.features, pack_parameters]))

@@ -1,21 +1,13 @@
-# Computed walks as motion capture sees them, with their gait parameters; see data/README.md for how they are made.
+# Computed walks as motion capture sees them, with their gait parameters, for pretraining.
 _base_ = './msnd_windows.py'
 
 num_parameters = 509
+walks = dict(
+    type='SyntheticGaitDataset',
+    ann_file='data/synthetic_walks/synthetic_walks_msnd.pkl',  # data/README.md shows how to make it
+    layout=_base_.layout,
+    cache_mb=4000.)
+pack_parameters = dict(type='PackActionInputs', meta_keys=_base_.meta_keys, algorithm_keys=('gait_parameters', ))
 train_dataloader = dict(
-    batch_size=16,
-    num_workers=0,
-    persistent_workers=False,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='SyntheticGaitDataset',
-        ann_file='data/synthetic_walks/synthetic_walks_msnd.pkl',
-        layout={{_base_.layout}},
-        cache_mb=4000.,
-        pipeline=_base_.train_pipeline[:-3] + [
-            dict(type='RandomRot'),
-            dict(type='RandomScale'),
-            dict(type='RandomGaussianNoise', sigma=0.02), *_base_.train_pipeline[-3:-1],
-            dict(type='PackActionInputs', meta_keys=('frame_dir', 'subject'), algorithm_keys=('gait_parameters', ))
-        ]))
+    _base_.train_loader,
+    dataset=dict(walks, pipeline=[*_base_.train_windows, *_base_.augment, *_base_.features, pack_parameters]))

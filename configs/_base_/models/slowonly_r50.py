@@ -1,4 +1,4 @@
-# MMAction2's PoseC3D (SlowOnly, ResNet-50 of three stages) at half its width: a step costs what one of ST-GCN does
+# MMAction2's PoseC3D (SlowOnly, ResNet-50 with three stages) at half its width: a step costs as much as with ST-GCN.
 model = dict(
     type='Recognizer3D',
     backbone=dict(

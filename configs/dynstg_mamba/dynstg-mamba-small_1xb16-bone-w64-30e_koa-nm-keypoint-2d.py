@@ -1,8 +1,0 @@
-_base_ = './dynstg-mamba-small_1xb16-joint-w64-30e_koa-nm-keypoint-2d.py'
-
-features = [dict(type='GaitFeatures', feats=['b', 'bm'], rate=25)]
-train_pipeline = _base_.train_pipeline[:-2] + features + _base_.train_pipeline[-1:]
-test_pipeline = _base_.test_pipeline[:-2] + features + _base_.test_pipeline[-1:]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
-model = dict(backbone=dict(in_channels=4))  # x and y of each bone and of its change per second

@@ -1,8 +1,0 @@
-_base_ = [
-    '../_base_/default_runtime.py', '../_base_/schedules/adamw_30e.py', '../_base_/models/dynstg_mamba.py',
-    '../_base_/datasets/koa_nm.py'
-]
-
-model = dict(
-    backbone=dict(in_channels={{_base_.in_channels}}, graph_cfg=dict(layout={{_base_.layout}})),
-    cls_head=dict(num_classes={{_base_.num_classes}}))
