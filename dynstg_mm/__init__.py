@@ -15,7 +15,8 @@ transforms  to clean       KeepTrackedPerson, MapLayout, FillMissingJoints, Resa
             for others     ProjectToImage for PoseC3D; TeacherInput for a teacher with another skeleton;
                            UnlabelledWindows for distillation on unlabelled walks
 metric      GaitMetric
-recognizer  CGRKD, a teacher that trains a student; for comparison LogitKD, FitNet, RKD
+recognizer  Distiller, a student with a teacher and a list of losses (LogitLoss, RelationLoss, FeatureLoss,
+            DistanceLoss, AngleLoss); CGRKD and, for comparison, LogitKD, FitNet, RKD are such lists with a name
 hooks       EpochSeedHook, DistillationHook
 schedule    WarmupCosineLR
 

@@ -52,7 +52,7 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
 
     from dynstg_mm.config import apply_options, parse_cfg_options, read_config
     from dynstg_mm.distillation.pair import recognizer_settings
-    from dynstg_mm.distillation.teacher import read_checkpoint, shorten
+    from dynstg_mm.distillation.teacher import load_weights, read_checkpoint
     from dynstg_mm.errors import ConfigError
     from dynstg_mm.files import atomic_open
     register_all_modules(init_default_scope=True)
@@ -64,11 +64,7 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
         raise ConfigError(f'{config}: model: missing; expected the config of a distiller or of a recognizer.')
     student = MODELS.build(recognizer_settings(settings.student, 'student') if settings.get('student') else settings)
     weights, data = read_checkpoint(checkpoint)
-    try:
-        student.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ConfigError(f'{checkpoint}: does not fit the architecture of the student of {config} '
-                          f'({shorten(error)}).') from None
+    load_weights(student, weights, checkpoint)
     failed = [name for name, value in student.state_dict().items() if not value.isfinite().all()]
     if failed:
         raise ConfigError(f'{checkpoint}: {failed[0]}: values that are not finite; its training has failed.')

@@ -77,7 +77,7 @@ class Distiller(RecognizerGCN):
         self.loss_names = [term.name for term in terms]
         self.distill_losses = nn.ModuleDict({term.name: term for term in terms if term.weight})
         comparing = [term for term in self.distill_losses.values() if term.compares_nodes]
-        same_joints, *pools = shared_pools(student, teacher) if comparing else (True, None, None)
+        same_joints, *pools = shared_pools(student, teacher) if comparing else (True, torch.eye(0), torch.eye(0))
         for role, pool in zip(('student', 'teacher'), pools):
             self.register_buffer(f'distill_{role}_pool', pool, persistent=False)
         # without a loss that uses it, a projection would be parameters without a gradient

@@ -37,6 +37,8 @@ class DistillationLoss(nn.Module):
     def __init__(self, weight: float, name: str) -> None:
         super().__init__()
         self.name, self.weight = name, weight
+        usable = isinstance(name, str) and name.isidentifier() and not hasattr(nn.ModuleDict(), name)
+        self._require('name', usable, name, 'a Python identifier that nn.ModuleDict does not use itself')
         self._require('weight', _is_number(weight, 0), weight, 'a number of at least 0')
 
     def setup(self, pair: Pair) -> None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,14 +22,14 @@ class Outputs:
     Attributes:
         features: Last maps of the backbone, (n, m, c, t, v), where m are the persons of a window.
         scores: Class scores before the softmax, (n, classes).
-        pool: Mean over the joints of each limb and of the body, (l, v). None if no loss compares nodes.
+        pool: Mean over the joints of each limb and of the body, (l, v); empty if no loss compares nodes.
         projection: Linear map of channels, the last axis, to those of the teacher.
         frames: Number of frames that both networks are averaged to.
     """
 
     features: Tensor
     scores: Tensor
-    pool: Tensor = None
+    pool: Tensor = field(default_factory=lambda: torch.empty(0, 0))
     projection: Callable[[Tensor], Tensor] = nn.Identity()
     frames: int = 1
 

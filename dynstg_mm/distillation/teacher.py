@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from mmaction.registry import MODELS
 from mmengine.runner.checkpoint import CheckpointLoader
-from torch import Tensor
+from torch import Tensor, nn
 
 from dynstg_mm.errors import ConfigError
 
@@ -46,14 +46,10 @@ class Teacher:
             raise ConfigError(f'teacher_ckpt: {self.checkpoint!r}; expected the path of a checkpoint.')
         try:
             weights, data = read_checkpoint(self.checkpoint)
+            load_weights(self.network, weights, self.checkpoint)
         except ConfigError as error:
             raise ConfigError(f'teacher_ckpt: {error} Set model.teacher_ckpt to the checkpoint of a trained teacher.'
                               ) from None
-        try:
-            self.network.load_state_dict(weights)
-        except RuntimeError as error:
-            raise ConfigError(f'teacher_ckpt: {self.checkpoint}: does not fit the architecture of teacher '
-                              f'({shorten(error)}). A checkpoint of dynstg_mm 0.1 needs upgrade-checkpoint.') from None
         digest = hashlib.sha256()
         for name, value in self.network.state_dict().items():
             digest.update(name.encode() + value.cpu().numpy().tobytes())
@@ -118,6 +114,15 @@ def read_checkpoint(path: str) -> tuple[dict[str, Tensor], dict[str, Sequence[st
     if not isinstance(weights, dict) or not weights or not all(isinstance(name, str) for name in weights):
         raise ConfigError(f'{path}: state_dict: missing; expected a checkpoint of MMEngine.')
     return {name: value for name, value in weights.items() if not name.startswith(PREFIX)}, training_data(meta)
+
+
+def load_weights(network: nn.Module, weights: dict[str, Tensor], path: str) -> None:
+    """Load all weights into a network; ConfigError naming the checkpoint's path if they do not fit."""
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ConfigError(f'{path}: does not fit the architecture in the config ({shorten(error)}). Checkpoints of '
+                          'dynstg_mm 0.1 must go through upgrade-checkpoint first.') from None
 
 
 def training_data(meta: object) -> dict[str, Sequence[str]]:

@@ -104,6 +104,7 @@ def test_distances_and_angles_between_clips(tmp_path):
     ('CGRKD', dict(pairwise='no'), "batch loss: pairwise: 'no'"),
     ('CGRKD', dict(nodes=3, batch_weight=0, memory_weight=0), 'batch loss: nodes: 3'),
     ('CGRKD', dict(nodes=['joint', 'limbs']), 'batch loss: nodes: '),
+    ('Distiller', dict(losses=[dict(type='LogitLoss', name='keys')]), 'keys loss: name'),
     ('LogitKD', dict(logit_temperature=-1), 'logit loss: temperature: -1'),
     ('FitNet', dict(feature_weight='1'), "feature loss: weight: '1'"),
     ('RKD', dict(angle_weight=-1.), 'angle loss: weight: -1'),

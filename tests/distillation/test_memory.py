@@ -23,6 +23,25 @@ def test_the_memory_holds_the_teachers_latest_nodes_by_class(tmp_path):
     assert not any(value.any() for value in restored.distill_losses['memory'].memory.state_dict().values())
 
 
+def test_predictions_and_unlabelled_windows_do_not_enter_the_memory(tmp_path):
+    """So that it never holds a clip that is not in the training split."""
+    model = distiller(tmp_path)
+    inputs, samples = batch()
+    for mode in ('tensor', 'predict'):
+        model(inputs, samples, mode=mode)
+    memory = model.distill_losses['memory'].memory
+    assert not memory.written.any() and not memory.rings.any()
+    for sample, window in zip(samples, inputs):
+        sample.set_field(window.numpy() + 1, 'unlabelled_inputs')
+    held = []
+    for data in (samples, batch()[1]):
+        model.clear_memory()
+        model.loss(inputs, data)
+        held.append(memory.rings.clone())
+    assert memory.written[0].tolist() == [32, 32]
+    torch.testing.assert_close(*held)
+
+
 def test_the_memory_waits_for_every_class_and_weighs_them_alike(tmp_path):
     model = distiller(tmp_path)
     one_class = (batch()[0], [ActionDataSample().set_gt_label(0) for _ in range(4)])
