@@ -8,7 +8,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 
-from dynstg_mm.distillation.distiller import Distiller, teacher_windows
+from dynstg_mm.distillation.distiller import Distiller, join_windows, teacher_windows
 from dynstg_mm.distillation.teacher import shorten, training_data
 from dynstg_mm.errors import ConfigError, DataError
 
@@ -114,18 +114,18 @@ def check_inputs(model: Distiller, batch: dict) -> None:
     Raises:
         ConfigError: One of the networks cannot process the batch, or the teacher's scores are not finite.
     """
-    inputs, role, training = batch['inputs'], 'teacher', model.training
+    windows = dict(teacher=teacher_windows(**batch), student=join_windows(**batch, field='unlabelled_inputs'))
+    role, training = 'teacher', model.training
     model.eval()
     try:
         with torch.no_grad():
-            _, scores = model.teacher(teacher_windows(**batch))
+            _, scores = model.teacher(windows[role])
             role = 'student'
-            model.extract_feat(inputs.flatten(0, 1)[:, None])
-    except ConfigError:
-        raise
+            model.extract_feat(windows[role])
     except (RuntimeError, ValueError, IndexError) as error:
-        raise ConfigError(f'{role}: cannot process samples of shape {tuple(inputs.shape)} ({shorten(error)}). '
-                          + TWO_INPUTS) from None
+        shape = tuple(windows[role].shape[2:])
+        raise ConfigError(f'{role}: cannot process windows (persons, frames, joints, channels) of {shape} '
+                          f'({shorten(error)}). {TWO_INPUTS}') from None
     finally:
         model.train(training)
     if not scores.isfinite().all():

@@ -110,7 +110,7 @@ class RelationLoss(DistillationLoss):
         weight, name: See `DistillationLoss`; the name is `batch`, or `memory` with a memory.
         temperature: Tau of the relations.
         nodes: Kinds of nodes: `joint`, `frame`, `limb`. By default all that the two skeletons share.
-        pairwise: Normalise a row of in-batch relations over the nodes of one clip at a time.
+        pairwise: Normalise a row of in-batch relations over the nodes of one clip at a time; not with a memory.
         memory: Nodes that the memory keeps of each kind and class; 256 are the joints of the last 10 clips if there
             are 25. It takes kinds * classes * memory * c_t floats.
     """
@@ -121,7 +121,8 @@ class RelationLoss(DistillationLoss):
                  pairwise: bool = False, memory: int | None = None, name: str | None = None) -> None:
         super().__init__(weight, name or ('batch' if memory is None else 'memory'))
         self._require('temperature', _is_number(temperature, 1e-6), temperature, 'a number of at least 1e-6')
-        self._require('pairwise', isinstance(pairwise, bool), pairwise, 'True or False')
+        self._require('pairwise', pairwise is False or pairwise is True and memory is None, pairwise,
+                      'True or False, and False with a memory')
         self._require('memory', memory is None or isinstance(memory, int) and _is_number(memory, 1), memory,
                       'a whole number of at least 1; weight=0 switches the memory off')
         kinds = NODE_KINDS if nodes is None else tuple(nodes) if isinstance(nodes, (list, tuple)) else (nodes, )

@@ -105,6 +105,7 @@ def test_distances_and_angles_between_clips(tmp_path):
     ('CGRKD', dict(nodes=3, batch_weight=0, memory_weight=0), 'batch loss: nodes: 3'),
     ('CGRKD', dict(nodes=['joint', 'limbs']), 'batch loss: nodes: '),
     ('Distiller', dict(losses=[dict(type='LogitLoss', name='keys')]), 'keys loss: name'),
+    ('Distiller', dict(losses=[dict(type='RelationLoss', memory=8, pairwise=True)]), 'memory loss: pairwise'),
     ('LogitKD', dict(logit_temperature=-1), 'logit loss: temperature: -1'),
     ('FitNet', dict(feature_weight='1'), "feature loss: weight: '1'"),
     ('RKD', dict(angle_weight=-1.), 'angle loss: weight: -1'),

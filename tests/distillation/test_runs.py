@@ -6,12 +6,20 @@ import sys
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import Hook
 
 from dynstg_mm.errors import ConfigError
 
 from ..conftest import ROOT
 from .small_models import DISTRIBUTED, distiller, two_steps
 from .test_hook import unlabelled_windows
+
+
+class Stop(Hook):
+    """Stop a run once its first checkpoint is written."""
+
+    def after_train_epoch(self, runner):
+        raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize('mode', ['unlabelled windows in bfloat16', 'cached teacher'])
@@ -26,18 +34,23 @@ def test_a_resumed_run_equals_the_run_that_was_never_stopped(runner, shipped_con
                    **unlabelled_windows(shipped_config)}
     asked = []
 
-    def run(work, epochs, **more):
-        started = runner(work=work, **{'train_cfg.max_epochs': epochs}, **options, **more)
+    def run(work, **more):
+        started = runner(work=work, **options, **more)
         asked.append(0)
 
         def count(module, inputs, outputs):
             asked[-1] += len(inputs[0])
         started.model.teacher.network.backbone.register_forward_hook(count)
-        started.train()
+        if work == 'stopped' and not more:
+            started.register_hook(Stop(), 'LOWEST')
+            with pytest.raises(KeyboardInterrupt):
+                started.train()
+        else:
+            started.train()
         return started
-    whole = run('whole', 2)
-    run('parts', 1)
-    resumed = run('parts', 2, resume=True)
+    whole = run('whole')
+    run('stopped')
+    resumed = run('stopped', resume=True)
     assert resumed.epoch == 2 and (resumed.model.distill_losses['memory'].memory.written > 0).all()
     for name, value in whole.model.state_dict().items():
         torch.testing.assert_close(resumed.model.state_dict()[name], value, atol=0, rtol=0, msg=name)

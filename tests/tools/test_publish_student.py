@@ -54,7 +54,7 @@ def test_wrong_input_is_one_clear_line(distilled, tmp_path, error_of):
     assert 'does not fit the architecture' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options',
                                                  'model.student.backbone.base_channels=[8,8,8]', 'model.student.cls_head.in_channels=8')
     assert 'model: 3; expected a dict' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options', 'model=3')
-    assert 'student: README.md: no config file (Only py' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options',
+    assert 'student: README.md: not a config file' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options',
                                                                      'model.student=README.md')
     checkpoint = torch.load(distilled, weights_only=True)
     checkpoint['state_dict']['cls_head.fc.weight'].fill_(float('nan'))
