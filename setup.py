@@ -30,6 +30,7 @@ setup(
         'numba>=0.62',  # the compiled kernels on the CPU
         'numpy',
         'pandas>=2',  # tables of results
+        'pyyaml',  # experiment files
         'rich',  # progress bars
         'scikit-learn',
         'scipy>=1.15',

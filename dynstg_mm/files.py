@@ -41,7 +41,8 @@ def resolve_shipped(path: str | os.PathLike) -> Path:
     folder, name = shipped_configs(), text.removeprefix(SHIPPED)
     if (folder / name).is_file():
         return folder / name
-    names = [file.relative_to(folder).as_posix() for suffix in ('py', 'pth') for file in folder.rglob(f'*.{suffix}')]
+    files = (file for suffix in ('py', 'pth', 'yml') for file in folder.rglob(f'*.{suffix}'))
+    names = [file.relative_to(folder).as_posix() for file in files]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0)
     hint = f'; expected a name such as {SHIPPED}{near[0]}' if near else f'; {folder} holds no configs'
     raise ConfigError(f'{text}: no such file is shipped{hint}.')
@@ -62,14 +63,31 @@ def read_json(path: str | os.PathLike, schema: dict[str, Any], error: type[UserE
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such file.')
-    from jsonschema import Draft202012Validator
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except (ValueError, RecursionError) as reason:
         raise error(f'{path}: not a complete JSON file ({reason}).') from None
+    check_fields(content, schema, path, error)
+    return content
+
+
+def check_fields(content: Any, schema: dict[str, Any], path: str | os.PathLike,
+                 error: type[UserError] = DataError) -> None:
+    """Check the content of a file against a JSON schema (draft 2020-12).
+
+    Args:
+        content: The content.
+        schema: The schema; a `description` in it says in words what is expected there.
+        path: The file, for the message.
+        error: Class of the error.
+
+    Raises:
+        UserError: A field is missing or wrong; of the given class.
+    """
+    from jsonschema import Draft202012Validator
     fault = next(Draft202012Validator(schema).iter_errors(content), None)  # in the schema's order
     if fault is None:
-        return content
+        return
     field = [*map(str, fault.absolute_path)]
     if fault.validator == 'required':
         field += [next(name for name in fault.validator_value if name not in fault.instance)]

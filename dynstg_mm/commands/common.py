@@ -28,8 +28,8 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Options that training and testing share with MMAction2's tools."""
     parser.add_argument(
         '--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE',
-        help='override settings of the config; a list is KEY="[a,b]" or KEY=a,b; a top-level fold=K sets the fold of '
-        'all data sets that have folds')
+        help='override settings of the config; a list is KEY="[a,b]" or KEY=a,b. Short ones that change several places '
+        'at once: task=NAME, fold=K, feats=A,B and joint_dropout=P')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 

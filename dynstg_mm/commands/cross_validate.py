@@ -7,6 +7,11 @@ Every run is a training and a test in processes of their own, without validation
 stopped, the same call resumes it; it also reruns what failed. --out then holds results.json (the scores of every clip, from
 which `report` makes tables, page and picture again), results.md, results.html, results.png, and in runs/MODEL/seedS/foldK
 the files train.log, predictions.json, train_summary.json and run.json (all settings).
+
+Instead of configs, one experiment file (YAML) can name models, options, seeds, ensembles and the baseline. Those of the
+published tables are in configs/experiments:
+
+    python -m dynstg_mm cross-validate configs/experiments/koa-nm.yml --jobs 2 --out work_dirs/koa_nm
 """
 import argparse
 import sys
@@ -17,9 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     from dynstg_mm.commands.common import add_ensemble_arguments
     parser.add_argument('configs', nargs='+', metavar='[NAME=]CONFIG',
-                        help='configs; the default name is the file name up to the first _')
-    parser.add_argument('--folds', nargs='+', default=['all'], help='all, or numbers (default: all)')
-    parser.add_argument('--seeds', nargs='+', type=int, default=[0], help='training seeds (default: 0)')
+                        help='configs, or an experiment file; the default name is the file name up to the first _')
+    parser.add_argument('--models', nargs='+', metavar='NAME', help='only these models of the experiment file')
+    parser.add_argument('--folds', nargs='+', help='all, or numbers (default: all)')
+    parser.add_argument('--seeds', nargs='+', type=int, help='training seeds (default: 0)')
     parser.add_argument('--out', required=True, help='folder for the results and the runs')
     parser.add_argument('--jobs', type=_count, default=1,
                         help='runs at once, which share the cores and GPUs; with Slurm, jobs at once (default: 1)')
@@ -49,12 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     args = parser.parse_args(argv)
+    from dynstg_mm.benchmark.experiment import plan_calls
     from dynstg_mm.benchmark.plan import cross_validate
     from dynstg_mm.benchmark.runs import shown_command
     from dynstg_mm.commands.common import one_line_errors, own_command
     try:
         with one_line_errors():
-            return cross_validate(args, shown_command(own_command('cross-validate', argv)))
+            for call in plan_calls(args):
+                if cross_validate(call, shown_command(own_command('cross-validate', argv))):
+                    return 1
+            return 0
     except KeyboardInterrupt:
         print('stopped; the same call resumes', file=sys.stderr)
         return 130

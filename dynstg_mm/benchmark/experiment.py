@@ -1,0 +1,195 @@
+"""Experiment files: a cross-validation of many models as YAML, so that one short command repeats it.
+
+    python -m dynstg_mm cross-validate configs/experiments/koa-nm.yml --out work_dirs/koa_nm
+
+    options: {task: koa_nm}        # for all models, as --cfg-options
+    models:
+      st-gcn: ../stgcn/stgcn_1xb16-joint-w64-30e_koa-keypoint-2d.py
+      cgrkd:
+        config: ../cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py
+        options: {model.temperature: 0.3}
+        teacher: large             # its checkpoint of the same fold and seed is model.teacher_ckpt
+    teachers:                      # models that only teach; they are trained first and have no row in the table
+      large: dynstg_mm::dynstg_mamba/dynstg-mamba-large-pretrained_1xb16-joint-w64-30e_koa-keypoint-2d.py
+    seeds: [0, 1, 2]               # default: 0
+    folds: [0, 1]                  # default: all
+    baseline: st-gcn               # default: the first model
+    ensembles: {both: [st-gcn, cgrkd]}
+    seed_ensembles: {seeds: [cgrkd]}
+    controls: false                # default: true
+
+Paths are relative to the file. Options of the command line come after those of the file, and the other arguments of the
+command line replace what the file says.
+"""
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dynstg_mm.config import parse_cfg_options, resolve_config
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.files import SHIPPED, check_fields, resolve_shipped
+
+_TEXT = dict(type='string', minLength=1)
+_SCALAR = dict(type=['string', 'number', 'boolean', 'null'])
+_NUMBERS = dict(type='array', items=dict(type='integer', minimum=0), minItems=1, description='a list of numbers from 0')
+_OPTIONS = dict(type='object', propertyNames=_TEXT, description='settings by name', additionalProperties=dict(
+    anyOf=[_SCALAR, dict(type='array', items=_SCALAR, minItems=1)], description='a number, text, boolean or list'))
+_MODEL = dict(
+    type=['string', 'object'], description='the path of a config, or config, options and teacher', required=['config'],
+    additionalProperties=False, properties=dict(config=_TEXT, options=_OPTIONS, teacher=_TEXT))
+_MODELS = dict(type='object', propertyNames=_TEXT, additionalProperties=_MODEL, description='models by name')
+_ENSEMBLES = dict(type='object', propertyNames=_TEXT, description='lists of models by name', additionalProperties=dict(
+    type='array', items=_TEXT, minItems=1, description='a list of names of models'))
+SCHEMA = dict(
+    type='object', required=['models'], additionalProperties=False,
+    description='only models, teachers, options, seeds, folds, baseline, ensembles, seed_ensembles and controls',
+    properties=dict(
+        models=dict(_MODELS, minProperties=1), teachers=_MODELS, options=_OPTIONS, seeds=_NUMBERS,
+        folds=dict(anyOf=[dict(const='all'), _NUMBERS], description='all, or a list of numbers from 0'),
+        baseline=_TEXT, ensembles=_ENSEMBLES, seed_ensembles=_ENSEMBLES, controls=dict(type='boolean')))
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain data only, and no key twice, of which YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f'line {node.start_mark.line + 1}: {key!r} is named twice')
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
+    """Read an experiment file. Its models are dicts then, with a `config` that is valid from the working directory.
+
+    Args:
+        path: The file; `dynstg_mm::experiments/NAME.yml` is one that this package ships.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ConfigError: It is not YAML, or a field is missing or wrong.
+    """
+    file = resolve_shipped(path)
+    if not file.is_file():
+        raise FileNotFoundError(f'{path}: no such experiment file.')
+    try:
+        content = yaml.load(file.read_text(encoding='utf-8'), _Loader)
+        check_fields(content, SCHEMA, path, ConfigError)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f'{path}: not a YAML file ({" ".join(str(error).split())}).') from None
+    content = dict(teachers={}) | content
+    for group in ('models', 'teachers'):
+        content[group] = {name: dict(config=model) if isinstance(model, str) else dict(model)
+                          for name, model in content[group].items()}
+    networks = content['teachers'] | content['models']
+    for name, model in networks.items():
+        teacher = model.get('teacher')
+        if teacher is not None and 'teacher' in networks.get(teacher, model):
+            raise ConfigError(f'{path}: models.{name}.teacher: {teacher}; expected a model that has no teacher itself.')
+        if not model['config'].startswith(SHIPPED):
+            model['config'] = os.path.normpath(file.parent / model['config'])
+    return content
+
+
+def plan_calls(args: Namespace) -> list[Namespace]:
+    """Calls of `cross_validate` for a command line: first the teachers whose checkpoints are missing, then all models.
+
+    Args:
+        args: Options of `python -m dynstg_mm cross-validate`.
+
+    Returns:
+        Options of each call, without experiment files; of one call if `configs` names none.
+
+    Raises:
+        UserError: See `read_experiment`; or a model or fold is unknown.
+    """
+    files = [text for text in args.configs if Path(text).suffix in ('.yml', '.yaml')]
+    if len(files) > 1:
+        raise ConfigError(f'{" ".join(files)}: expected one experiment file.')
+    experiment = read_experiment(files[0]) if files else dict(models={}, teachers={})
+    models, names = experiment['models'], args.models or list(experiment['models'])
+    unknown = [name for name in names if name not in models]
+    if unknown:
+        known = f'some of {", ".join(models)}' if files else 'an experiment file'
+        raise ConfigError(f'--models: {unknown[0]}; expected {known}.')
+    call = _call(args, experiment, names)
+    call.configs += [text for text in args.configs if text not in files]
+    teachers = list(dict.fromkeys(models[name]['teacher'] for name in names if 'teacher' in models[name]))
+    if not teachers:
+        return [call]
+    first = _call(args, experiment, teachers)
+    first.no_controls, first.keep_checkpoints = True, True
+    first.ensemble, first.seed_ensemble, first.baseline = [], [], None
+    return [first, call] if args.redo or _is_missing(first, args.out) else [call]
+
+
+def _call(args: Namespace, experiment: dict[str, Any], names: Sequence[str]) -> Namespace:
+    """Options of a call with these models of the experiment."""
+    networks = experiment['teachers'] | experiment['models']
+    left_out = set(networks) - set(names)
+    call = Namespace(**vars(args))
+    call.configs = [f'{name}={networks[name]["config"]}' for name in names]
+    call.cfg_options = [*_texts(experiment.get('options', {})), *args.cfg_options]
+    own = [[name, *_own_options(args, experiment, name)] for name in names]
+    call.model_options = [part for part in own if len(part) > 1] + [
+        part for part in args.model_options if part[0] not in left_out]
+    call.seeds = args.seeds or experiment.get('seeds', [0])
+    call.folds = args.folds or [str(fold) for fold in _as_list(experiment.get('folds', 'all'))]
+    call.no_controls = args.no_controls or not experiment.get('controls', True)
+    for field in ('ensemble', 'seed_ensemble'):
+        ensembles = experiment.get(f'{field}s', {})
+        left_out |= {name for name, members in ensembles.items() if left_out & set(members)}
+        texts = [f'{name}={",".join(members)}' for name, members in ensembles.items() if name not in left_out]
+        setattr(call, field, [*texts, *getattr(args, field)])
+    baseline = experiment.get('baseline')
+    call.baseline = args.baseline or (None if baseline in left_out else baseline)
+    return call
+
+
+def _own_options(args: Namespace, experiment: dict[str, Any], name: str) -> list[str]:
+    """Options of one model: its own in the file, and where its teacher's checkpoints are."""
+    networks = experiment['teachers'] | experiment['models']
+    texts = _texts(networks[name].get('options', {}))
+    teacher = networks[name].get('teacher')
+    if teacher is not None:
+        shared = [*_texts(experiment.get('options', {})), *args.cfg_options]
+        own = [text for part in args.model_options if part[0] == teacher for text in part[1:]]
+        options = parse_cfg_options([*shared, *_own_options(args, experiment, teacher), *own])
+        epochs = resolve_config(networks[teacher]['config'], options).train_cfg.max_epochs
+        texts.append(f'model.teacher_ckpt={args.out}/runs/{teacher}/seed{{seed}}/fold{{fold}}/epoch_{epochs}.pth')
+    return texts
+
+
+def _is_missing(call: Namespace, out: str) -> bool:
+    """Whether a model of a call has no checkpoint for one of its seeds and folds."""
+    from mmaction.utils import register_all_modules
+
+    from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_models
+    register_all_modules(init_default_scope=True)
+    models = name_models(call.configs, call.cfg_options, call.model_options)
+    folds = choose_folds(call.folds, check_tests(models)[1], models[0])
+    return not all(Path(out, f'runs/{model.name}/seed{seed}/fold{fold}/last_checkpoint').is_file()
+                   for model in models for seed in call.seeds for fold in folds)
+
+
+def _texts(options: dict[str, Any]) -> list[str]:
+    """Options as `KEY=VALUE`."""
+    return [f'{key}={_text(value)}' for key, value in options.items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        items = ','.join(map(_text, value))
+        return items if len(value) > 1 else f'[{items}]'
+    return str(value)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
