@@ -84,7 +84,7 @@ def check_skeletons(model: Distiller, batch: dict) -> None:
     Raises:
         ConfigError: The skeletons differ, and the samples have no input for the teacher.
     """
-    if not model.same_skeleton and 'teacher_inputs' not in batch['data_samples'][0]:
+    if not model.may_share_inputs and 'teacher_inputs' not in batch['data_samples'][0]:
         raise ConfigError("teacher: backbone.graph_cfg.layout: other joints than the student's. " + TWO_INPUTS)
 
 

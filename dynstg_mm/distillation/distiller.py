@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dynstg_mm.distillation.losses import DistillationLoss
 from dynstg_mm.distillation.memory import NodeMemory
 from dynstg_mm.distillation.outputs import Outputs
-from dynstg_mm.distillation.pair import Pair, have_same_joints, layout_of, recognizer_settings, shared_pools
+from dynstg_mm.distillation.pair import Pair, may_share_inputs, recognizer_settings, shared_pools
 from dynstg_mm.distillation.teacher import Teacher
 from dynstg_mm.errors import ConfigError
 
@@ -72,8 +72,7 @@ class Distiller(RecognizerGCN):
         if heads[0].num_classes != heads[1].num_classes:
             raise ConfigError(f'student: cls_head.num_classes: {heads[0].num_classes}; the teacher has '
                               f'{heads[1].num_classes}.')
-        ours, theirs = layout_of(student), layout_of(teacher)
-        self.same_skeleton = not ours or not theirs or have_same_joints(ours, theirs)  # if unknown, assumed to be
+        self.may_share_inputs = may_share_inputs(student, teacher)
         self.loss_names = [term.name for term in terms]
         self.distill_losses = nn.ModuleDict({term.name: term for term in terms if term.weight})
         comparing = [term for term in self.distill_losses.values() if term.compares_nodes]

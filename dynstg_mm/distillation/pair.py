@@ -75,6 +75,12 @@ def have_same_joints(ours: dict, theirs: dict) -> bool:
     return not any(re.fullmatch(MADE_UP_JOINT, name) for name in ours['joints']) or edges(ours) == edges(theirs)
 
 
+def may_share_inputs(student: dict, teacher: dict) -> bool:
+    """Whether two models may see the same joints: False only if both settings name layouts, and these differ."""
+    ours, theirs = layout_of(student), layout_of(teacher)
+    return ours is None or theirs is None or have_same_joints(ours, theirs)
+
+
 def shared_pools(student: dict, teacher: dict) -> tuple[bool, Tensor, Tensor]:
     """How the joints of two models' skeletons are averaged to the limbs that both have, and to the body.
 
