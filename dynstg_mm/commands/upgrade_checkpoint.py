@@ -2,8 +2,8 @@
 
     python -m dynstg_mm upgrade-checkpoint work_dirs/old.pth work_dirs/new.pth
 
-The values and their order do not change, and everything else in the checkpoint is kept, so that a training can be resumed
-from the new one as well.
+The values and their order do not change, and everything else in the checkpoint is kept, so that a training can also be
+resumed from the new one.
 """
 import argparse
 from collections.abc import Mapping, Sequence

@@ -1,32 +1,40 @@
-"""What eval mode need not compute again for every clip."""
+"""Values that eval mode need not compute again for every clip."""
+from collections.abc import Callable
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class DerivedModule(nn.Module):
-    """Module that keeps what follows from its parameters alone, such as a learned adjacency, for as long as they last.
+    """Module that caches what follows from its parameters alone, such as a learned adjacency.
 
-    Only in eval mode and where no gradient is asked of it. Kept values are dropped by `train()` and `eval()`, which
-    whoever exchanges `param.data` calls (MMEngine's EMA hook does), and by whatever changes a parameter otherwise:
-    loading, an optimizer's step, a move to another device.
+    It caches in eval mode and without gradients only. Cached values are dropped by `train()` and `eval()`, which code
+    that replaces `param.data` calls (MMEngine's EMA hook does), and by everything else that changes a parameter:
+    loading, an optimizer step, a move to another device.
     """
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> 'DerivedModule':
+        """Set the mode, and drop cached values."""
         self.__dict__.pop('_derived', None)
         return super().train(mode)
 
-    def derived(self, function, *inputs):
-        """`function(*inputs)`; the inputs are parameters, buffers, what was derived from such, numbers or None, at least
-        one of them a tensor."""
+    def derived(self, function: Callable[..., Tensor], *inputs: Any) -> Tensor:
+        """`function(*inputs)`, cached while the inputs stay the same.
+
+        Args:
+            function: A function that no other call of this module passes with different inputs.
+            *inputs: Parameters, buffers, derived tensors, numbers or None; at least one tensor.
+        """
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return function(*inputs)
-        kept = self.__dict__.setdefault('_derived', {})
+        cache = self.__dict__.setdefault('_derived', {})
         state = [_state(value) for value in inputs]
-        if function not in kept or kept[function][1] != state:
+        if function not in cache or cache[function][1] != state:
             with torch.autocast(next(value.device.type for value in inputs if torch.is_tensor(value)), enabled=False):
-                # the inputs are kept, too: the identity of one that is gone could be another's
-                kept[function] = inputs, state, function(*inputs)
-        return kept[function][2]
+                # the inputs are kept as well: the `id` of a deleted tensor can be that of a new one
+                cache[function] = inputs, state, function(*inputs)
+        return cache[function][2]
 
 
 def _state(value):

@@ -73,7 +73,11 @@ class DynamicGraphConv(DerivedModule):
             Result: (b, t, k, v, v).
         """
         static = self.static().expand(*frames, -1, -1, -1)
-        return static if self.alpha is None else static + self.alpha[:, None, None] * relations[:, :, None]
+        if self.alpha is None:
+            return static
+        if relations is None:
+            raise ValueError('relations: None; a dynamic graph convolution needs them.')
+        return static + self.alpha[:, None, None] * relations[:, :, None]
 
 
 def _side_by_side(static, hierarchy):

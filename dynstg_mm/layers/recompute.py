@@ -1,19 +1,21 @@
-"""Memory for time."""
+"""Less memory for more time."""
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch.utils.checkpoint import checkpoint
 
 
-def recompute(function, *inputs, enabled=True):
-    """Call `function`, which draws no random numbers and updates nothing; its inside is computed again for the
-    gradient.
+def recompute(function: Callable[..., Any], *inputs: Any, enabled: bool = True) -> Any:
+    """Call a function whose intermediate results are computed again in the backward pass instead of being stored.
 
     Args:
-        function (callable): Of tensors.
-        *inputs (Tensor): What it is called with; only these are kept.
-        enabled (bool): Off is a plain call, and so is any call that no gradient is asked of.
+        function: A function of tensors that draws no random numbers and updates nothing.
+        *inputs: Its arguments; only these are stored.
+        enabled: If off, or without gradients, this is a plain call.
 
     Returns:
-        What `function` returns.
+        The result of `function`.
     """
     if not (enabled and torch.is_grad_enabled()):
         return function(*inputs)

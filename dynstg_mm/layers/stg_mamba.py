@@ -153,8 +153,8 @@ class STGMambaBlock(DerivedModule):
             state: What the last call returned; None at the first frame.
 
         Returns:
-            The result, and the state to pass on: the last inputs of the convolution and the state of the scan. Their size does
-            not grow with time, and no gradient passes through them.
+            The result, and the state to pass on: the last inputs of the convolution and the state of the scan. Their
+            size does not grow with time, and no gradient passes through them.
 
         Shape:
             frame, result: (b, v, c). state: (b, j - 1, v, d) and (b, v, d, n), the latter with one v for a
@@ -209,7 +209,7 @@ class STGMambaBlock(DerivedModule):
         static = self.static()[0]  # (v, v)
         if self.alpha is None:
             return static
-        if self.phases is not None:
+        if self.phases is not None and self.relation is not None:
             relations = self.relation(x, self.phases(x))  # (b, t, v, v)
         elif relations is None:
             raise ValueError('relations: None; a dynamic block with num_phases=None needs them.')

@@ -1,7 +1,8 @@
-"""Backbones and heads, registered in MMAction2."""
+"""Backbones and heads, registered in MMAction2; the letters of the shapes are those of `dynstg_mm.ops`."""
 from dynstg_mm.models.df_stgnn import DFSTGNN
 from dynstg_mm.models.dynstg_mamba import DynSTGMamba
-from dynstg_mm.models.gait_head import GaitHead, GaitParameterHead
+from dynstg_mm.models.gait_head import GaitHead
+from dynstg_mm.models.gait_parameter_head import GaitParameterHead
 from dynstg_mm.models.stg_mamba import STGMamba
 
 __all__ = ['DFSTGNN', 'DynSTGMamba', 'GaitHead', 'GaitParameterHead', 'STGMamba']

@@ -34,13 +34,13 @@ def test_functions_of_vectors_and_numbers(function, truth, low, high):
     assert np.isnan(y[:simd.WIDTH]).all()
 
 
-def test_what_is_too_small_is_next_to_nothing_and_never_negative():
+def test_underflow_is_almost_zero_and_never_negative():
     y = np.empty(simd.WIDTH, np.float32)
     fill(simd.exp2, np.full(simd.WIDTH, -1e30, np.float32), y)
     assert (0 <= y).all() and (y < 2e-38).all()
 
 
 @pytest.mark.parametrize('kernels', [scan_numba, filter_numba])
-def test_kernels_are_compiled_anew_when_their_vectors_change(kernels):
+def test_kernels_are_recompiled_when_the_vectors_change(kernels):
     digest = hashlib.sha256(Path(simd.__file__).read_text(encoding='utf-8').encode()).hexdigest()[:8]
-    assert kernels.SIMD == digest, f'{kernels.__name__}: write SIMD = {digest!r}, or cached kernels stay as they were'
+    assert kernels.VECTORS == digest, f'{kernels.__name__}: VECTORS = {digest!r} drops stale kernels from the cache'

@@ -1,10 +1,11 @@
 """Vectors of 16 float32 for kernels that Numba compiles.
 
-LLVM makes vector instructions of a loop over a row only behind checks and sums of its own, which cost more than a row
-of some tens of channels. With vectors as values nothing is left to guess: a kernel loads one, computes with it and with
-numbers, and stores it. Where registers are narrower, one is two or four of them.
+LLVM vectorises a loop over a row only together with run-time checks, which cost more than a row of some tens of
+channels: with plain loops, the scan alone takes 1.2 to 1.8 times as long. Here a kernel loads a vector, computes with
+it and with numbers, and stores it. On a processor with narrower registers, a vector is two or four of them.
 """
 import operator
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 
 WIDTH = 16
-# without 'nnan' and 'ninf': a NaN must come out as one
+# without 'nnan' and 'ninf', so that a NaN stays a NaN
 FLAGS = ('nsz', 'arcp', 'contract', 'afn', 'reassoc')
 OPTIONS = dict(nogil=True, cache=True, error_model='numpy', fastmath=set(FLAGS))
 LOG2_E = 1.4426950408889634
@@ -50,7 +51,7 @@ def _place(context, builder, signature, arguments):
 
 
 @intrinsic
-def load(typing_context, array, offset):
+def load(typing_context: Any, array: Any, offset: Any) -> Any:
     """Vector of the elements from `offset` on of a contiguous array of float32."""
     def generate(context, builder, signature, arguments):
         return builder.load(_place(context, builder, signature, arguments), align=4)
@@ -59,7 +60,7 @@ def load(typing_context, array, offset):
 
 
 @intrinsic
-def store(typing_context, array, offset, value):
+def store(typing_context: Any, array: Any, offset: Any, value: Any) -> Any:
     """Write a vector where `load` reads it."""
     def generate(context, builder, signature, arguments):
         builder.store(arguments[2], _place(context, builder, signature, arguments), align=4)
@@ -69,8 +70,8 @@ def store(typing_context, array, offset, value):
 
 
 @intrinsic
-def prefetch(typing_context, array, offset):
-    """Begin to fetch what `load` or `store` will ask for soon; an offset outside the array does no harm."""
+def prefetch(typing_context: Any, array: Any, offset: Any) -> Any:
+    """Start fetching what `load` or `store` will need soon; an offset outside the array does no harm."""
     def generate(context, builder, signature, arguments):
         place = builder.bitcast(_place(context, builder, signature, arguments), ir.PointerType(ir.IntType(8)))
         function = builder.module.declare_intrinsic(
@@ -82,7 +83,7 @@ def prefetch(typing_context, array, offset):
 
 
 @intrinsic
-def total(typing_context, value):
+def total(typing_context: Any, value: Any) -> Any:
     """Sum of a vector's elements, in any order."""
     def generate(context, builder, signature, arguments):
         function = builder.module.declare_intrinsic(f'llvm.vector.reduce.fadd.v{WIDTH}f32',
@@ -99,13 +100,13 @@ def _spread(builder, value):
 
 
 @intrinsic
-def splat(typing_context, value):
+def splat(typing_context: Any, value: Any) -> Any:
     """Vector of one number."""
     return vector(types.float32), lambda context, builder, signature, arguments: _spread(builder, *arguments)
 
 
 def _elementwise(build):
-    """Function of vectors, numbers or both; a number meets every element of a vector."""
+    """Function of two vectors or numbers; a number is combined with every element of a vector."""
     @intrinsic
     def calculate(typing_context, a, b):
         def generate(context, builder, signature, arguments):
@@ -133,12 +134,12 @@ _overload(operator.sub, 'fsub')
 _overload(operator.mul, 'fmul')
 _overload(operator.truediv, 'fdiv')
 
-# The larger of two; the first where that is NaN.
+# The larger of two; the first if that is NaN.
 larger = _elementwise(lambda builder, a, b: builder.select(builder.fcmp_ordered('<', a, b), b, a))
 
 
 def _of_one(build):
-    """Function of a vector or a number; `build` gets how to make a constant like it."""
+    """Function of a vector or a number."""
     @intrinsic
     def calculate(typing_context, x):
         def generate(context, builder, signature, arguments):
@@ -162,7 +163,7 @@ def _build_shifted(builder, x, many):
     return builder.fadd(x, _constant(_SHIFT, _FLOAT, many))
 
 
-def _build_nearest(builder, shifted, many):  # by integers: of x + c - c fast math makes x
+def _build_nearest(builder, shifted, many):  # in integers, because fast math turns x + c - c into x
     bits = builder.bitcast(shifted, _whole(shifted))
     return builder.sitofp(builder.sub(bits, _constant(_SHIFT_BITS, _INT, many)), shifted.type)
 
@@ -180,8 +181,8 @@ def _build_positive(builder, x, many):
 # The lowest bits of x + _SHIFT are those of the whole number k nearest to x.
 _SHIFT, _SHIFT_BITS = 1.5 * 2**23, 0x4B400000
 _shifted, _nearest = _of_one(_build_shifted), _of_one(_build_nearest)
-_scaled = _elementwise(_build_scaled)  # p * 2^k, of p near 1 and k + _SHIFT
-_is_positive = _of_one(_build_positive)  # 1 where it is not negative, else 0
+_scaled = _elementwise(_build_scaled)  # p * 2^k from p near 1 and k + _SHIFT
+_is_positive = _of_one(_build_positive)  # 0 for negative numbers, otherwise 1
 
 
 @numba.njit(inline='always', **OPTIONS)
@@ -196,9 +197,9 @@ def _power(r, shifted):
 
 
 @numba.njit(inline='always', **OPTIONS)
-def exp2(x):
-    """2^x of what is not positive, within 2 units in the last place; libm's is no vector instruction."""
-    x = larger(x, f32(-126))  # a NaN stays one, as arithmetic makes it; bits of its own may turn it into a number
+def exp2(x: Any) -> Any:
+    """2^x for x <= 0, within 2 units in the last place; the function of libm cannot be vectorised."""
+    x = larger(x, f32(-126))  # a NaN must come from arithmetic: other bits may become a number below
     shifted = _shifted(x)
     return _power(x - _nearest(shifted), shifted)
 
@@ -213,14 +214,14 @@ def _exp_of_minus_size(x):
 
 
 @numba.njit(inline='always', **OPTIONS)
-def sigmoid(x):
+def sigmoid(x: Any) -> Any:
     """1 / (1 + e^-x)."""
     e, positive = _exp_of_minus_size(x), _is_positive(x)
     return (positive + (f32(1) - positive) * e) / (f32(1) + e)
 
 
 @numba.njit(inline='always', **OPTIONS)
-def softplus(x):
+def softplus(x: Any) -> Any:
     """max(x, 0) + log(1 + e) with e = e^-|x|, the logarithm as 2 artanh(e / (2 + e))."""
     e = _exp_of_minus_size(x)
     s = e / (f32(2) + e)

@@ -1,11 +1,11 @@
 """The selective scan compiled for the CPU by Numba: states are recomputed in the backward pass, never stored.
 
-Everything is channels last, (b, t, v, d), and read where it lies: a sequence is one joint's frames. Its state is kept
-as (n, d), and the inner loops take vectors of channels, exponentials included. The steps of a row are all made before
-the first is used, so that no vector waits for the long chain of its own softplus, and what the backward pass will read
-is fetched ahead: both count for more than the arithmetic. The forward pass keeps the state at every `CHUNK`-th frame;
-the backward pass rebuilds one chunk of states at a time, so its memory grows with d n t / CHUNK a sequence in place of
-d n t. Softplus, skip and gate run on the vectors at hand, where they cost no memory at all.
+Everything is channels last, (b, t, v, d), and is not copied: a sequence is the frames of one joint. Its state is stored
+as (n, d), and the inner loops work on vectors of channels, exponentials included. All steps of a row are computed
+before the first is used, so that no vector waits for the long chain of its own softplus, and what the backward pass
+will read is prefetched: both matter more than the arithmetic. The forward pass keeps the state at every `CHUNK`-th
+frame and the backward pass rebuilds one chunk of states at a time, so that memory grows with d n t / CHUNK for each
+sequence instead of d n t. Softplus, skip and gate are part of the kernels and need no memory.
 """
 import numba
 import numpy as np
@@ -17,9 +17,9 @@ from dynstg_mm.ops.cpu.threads import max_parts, share_out
 from dynstg_mm.ops.cpu.vectors import LOG2_E, OPTIONS, WIDTH, exp2, f32, load, prefetch, sigmoid, splat, store, total
 from dynstg_mm.ops.cpu.vectors import softplus as smooth
 
-SIMD = '730564fc'  # of simd.py, whose changes Numba's cache does not see; a test holds it
+VECTORS = 'e1fd769f'  # digest of vectors.py, whose changes Numba's cache does not see; a test checks it
 CHUNK = 16
-BLOCK = 512  # channels of as many joints as are scanned side by side: long runs of memory, few enough for the cache
+BLOCK = 512  # channels of all joints that are scanned side by side: long runs of memory that fit into the cache
 
 
 @numba.njit(**OPTIONS)
@@ -66,7 +66,7 @@ def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, la
     blocks, states, chunks = -(-joints // block), A.shape[0], kept.shape[1]
     from_input, to_output, dfrom, dto = B.reshape(-1), C.reshape(-1), dB.reshape(-1), dC.reshape(-1)
     kept_flat = kept.reshape(-1)
-    # of every frame of a chunk: the decay, what it leaves of the state before, the step, its slope, and the result
+    # for every frame of a chunk: decay, decay times the previous state, step, slope of its softplus, and result
     size = block * CHUNK * width
     decays, rests = np.empty(size * states, f32), np.empty(size * states, f32)
     steps, slopes, outs = np.empty(size, f32), np.empty(size, f32), np.empty(size, f32)
@@ -100,7 +100,7 @@ def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, la
                             x, step = load(u, at), load(steps, frame_at)
                             prefetch(u, at + next_chunk)
                             prefetch(delta, at + next_chunk)
-                            prefetch(grad, at)  # for the way back
+                            prefetch(grad, at)  # for the second loop
                             prefetch(du, at)
                             prefetch(ddelta, at)
                             source, out = step * x, load(D, own) * x
@@ -157,7 +157,7 @@ def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, la
                         for n in range(states):
                             dfrom[row * states + n] = total(load(sums_b, n * WIDTH))
                             dto[row * states + n] = total(load(sums_c, n * WIDTH))
-                for d in range(width):  # in float64, chunk by chunk: thousands of frames are added up
+                for d in range(width):  # in float64, chunk by chunk, because these are sums over thousands of frames
                     dD[g, d] += dskip[d]
                     dbias[g, d] += dshift[d]
                 for n in range(states):
@@ -167,7 +167,7 @@ def _backward(u, delta, A, B, C, D, bias, z, softplus, reverse, block, first, la
 
 def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
          delta_bias: Tensor | None, delta_softplus: bool, reverse: tuple[bool, ...]) -> Tensor:
-    """`scan_joints` in float32 on the CPU, with softplus, skip and gate in the kernel and `reverse` as one bool a group."""
+    """`scan_joints` in float32 on the CPU, with `reverse` as one bool a group."""
     dtype, groups = u.dtype, len(reverse)
     u, delta, A, B, C, D, bias, z = (x if x is None else x.float() for x in (u, delta, A, B, C, D, delta_bias, z))
     u, delta, A, D, bias, z = (x if x is None else x.unflatten(-1, (groups, -1))
@@ -190,16 +190,15 @@ def _array(value):
 
 
 def _run(keep_states, u, delta, A, B, C, D, bias, z, softplus, reverse):
-    """Result, inputs and options as the kernels take them, and the states kept for a backward pass.
+    """Result, the inputs and options of the kernels, and the states kept for a backward pass.
 
     Shape:
         u, delta, z, result: (b, t, v, g, d). A: (n, g, d). B, C: (b, t, v, g, n). D, bias: (g, d).
     """
     batch, frames, joints, groups, width = u.shape
     nothing = u.new_zeros(groups, width) if D is None or bias is None else None
-    inputs = [value.contiguous() for value in (
-        u, delta, A * LOG2_E, B, C, nothing if D is None else D, nothing if bias is None else bias)]
-    inputs += [z if z is None else z.contiguous()]
+    D, bias = (nothing if value is None else value for value in (D, bias))
+    inputs = [value if value is None else value.contiguous() for value in (u, delta, A * LOG2_E, B, C, D, bias, z)]
     block = min(max(1, BLOCK // width), -(-joints // 2))
     options = softplus, np.array(reverse), block
     kept = u.new_empty(batch if keep_states else 0, -(-frames // CHUNK), groups, joints, len(A), width)
@@ -214,7 +213,9 @@ class NumbaScan(torch.autograd.Function):
     """The scan with its gradient. Shape: as `_run`."""
 
     @staticmethod
-    def forward(ctx, u, delta, A, B, C, D, bias, z, softplus, reverse):
+    def forward(ctx, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, bias: Tensor | None,
+                z: Tensor | None, softplus: bool, reverse: tuple[bool, ...]) -> Tensor:
+        """The result for all frames."""
         ctx.given = [value is not None for value in (D, bias)]
         y, inputs, ctx.options, kept = _run(True, u, delta, A, B, C, D, bias, z, softplus, reverse)
         ctx.save_for_backward(*inputs, kept)
@@ -222,14 +223,15 @@ class NumbaScan(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the tensors."""
         *inputs, kept = ctx.saved_tensors
         u, delta, A, B, C, D, bias, z = inputs
         grad = grad.contiguous()
         du, ddelta, dB, dC = map(torch.empty_like, (u, delta, B, C))
         dz = z if z is None else torch.empty_like(z)
         items = len(u) * -(-u.shape[2] // ctx.options[-1])
-        # every part sums for itself what all sequences share
+        # what all sequences share is summed by each part, then over parts
         dA, dD, dbias = (torch.zeros(max_parts(items), *value.shape, dtype=torch.float64) for value in (A, D, bias))
         arrays = [_array(value) for value in inputs]
         share_out(lambda part, first, last: _backward(

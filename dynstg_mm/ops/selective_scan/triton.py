@@ -1,9 +1,9 @@
-"""The selective scan as Triton kernels, skip and gate included: states live in registers, never in a tensor of frames.
+"""The selective scan as Triton kernels with skip and gate, whose states stay in registers.
 
-One work item is one sequence (a joint of a sample), one group and one block of the group's channels; its state is a
+One work item is one sequence (a joint of a clip), one group and one block of the group's channels; its state is a
 (channels, n) tile. The forward pass keeps the state at every `CHUNK`-th frame; the backward pass rebuilds one chunk of
-states at a time in a scratch buffer small enough to stay in the GPU's cache. Sums over channels, sequences and states
-have a fixed order, there are no atomics: results are the same from run to run.
+states at a time in a scratch buffer that fits into the GPU's cache. Sums over channels, sequences and states have a
+fixed order, without atomics, so that results do not change from run to run.
 """
 import torch
 import torch.nn.functional as F
@@ -13,12 +13,12 @@ from torch import Tensor
 
 CHUNK = 32
 MAX_BLOCK_D = 64
-SCRATCH = 2 ** 24  # numbers in the scratch buffer at most: enough programs at once to hide the latency of memory
+SCRATCH = 2 ** 24  # most numbers in the scratch buffer: enough programs at once to hide the latency of memory
 
 
 @triton.jit
 def _load(pointer, mask, REAL: tl.constexpr):
-    return tl.load(pointer, mask=mask, other=0).to(REAL)  # padding at 0 keeps a state of 0 and adds 0 to every sum
+    return tl.load(pointer, mask=mask, other=0).to(REAL)  # padding with 0 adds 0 to every sum
 
 
 @triton.jit
@@ -34,7 +34,7 @@ def _advance(h, x, dt, a, b):
 
 @triton.jit
 def _add(total, lost, value):
-    """Kahan's sum, which loses nothing over thousands of frames: (total, lost) after adding value."""
+    """Kahan's summation, accurate over thousands of frames: (total, lost) after adding value."""
     value -= lost
     after = total + value
     return after, (after - total) - value
@@ -42,7 +42,7 @@ def _add(total, lost, value):
 
 @triton.jit
 def _place(item, reverse, t, v, d, g, BLOCK_D: tl.constexpr):
-    """Where a work item lies. Its frame i in scan order is row `first + i * stride` of the (b t v) rows."""
+    """Where the data of a work item are; frame i in scan order is row `first + i * stride` of the (b t v) rows."""
     blocks = tl.cdiv(d // g, BLOCK_D)
     block, group, sequence = item % blocks, item // blocks % g, (item // blocks // g).to(tl.int64)
     offset = block * BLOCK_D + tl.arange(0, BLOCK_D)
@@ -87,7 +87,7 @@ def _backward(u, step, A, B, C, D, z, kept, grad, scratch, du, dstep, dA, dB, dC
     REAL: tl.constexpr = A.dtype.element_ty
     state = tl.arange(0, BLOCK_N)
     in_n = state < n
-    saved = tl.arange(0, BLOCK_D)[:, None] * BLOCK_N + state[None, :]  # padded, so that it needs no mask
+    saved = tl.arange(0, BLOCK_D)[:, None] * BLOCK_N + state[None, :]  # padded, so that no mask is needed
     saved += tl.program_id(0).to(tl.int64) * (CHUNK * BLOCK_D * BLOCK_N)
     for item in range(tl.program_id(0), items, tl.num_programs(0)):
         sequence, first, stride, group, part, channel, in_d = _place(item, reverse, t, v, d, g, BLOCK_D)
@@ -109,7 +109,7 @@ def _backward(u, step, A, B, C, D, z, kept, grad, scratch, du, dstep, dA, dB, dC
                 wide, narrow = row * d + channel, (row * g + group) * n + state
                 x, dt = _load(u + wide, in_d, REAL), _load(step + wide, in_d, REAL)
                 h = _advance(h, x, dt, a, _load(B + narrow, in_n, REAL))
-            tl.debug_barrier()  # a thread may read below what another has written above
+            tl.debug_barrier()  # below, a thread may read what another has written above
             for i in range(length - 1, -1, -1):
                 row = start + i * stride
                 wide, narrow = row * d + channel, (row * g + group) * n + state
@@ -140,7 +140,7 @@ def _backward(u, step, A, B, C, D, z, kept, grad, scratch, du, dstep, dA, dB, dC
                 tl.store(du + wide, dx.to(du.dtype.element_ty), mask=in_d)
                 tl.store(dstep + wide, ddt.to(dstep.dtype.element_ty), mask=in_d)
                 h = before
-            tl.debug_barrier()  # the scratch is about to be written again
+            tl.debug_barrier()  # before the scratch is written again
         tl.store(dA + sequence * d * n + tile, grad_a, mask=inside)
         if D is not None:
             tl.store(dD + sequence * d + channel, grad_skip, mask=in_d)
@@ -148,7 +148,7 @@ def _backward(u, step, A, B, C, D, z, kept, grad, scratch, du, dstep, dA, dB, dC
 
 def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
          delta_bias: Tensor | None, delta_softplus: bool, reverse: tuple[bool, ...]) -> Tensor:
-    """`scan_joints` on a GPU, with skip and gate in the kernel and `reverse` as one bool a group."""
+    """`scan_joints` on a GPU, with `reverse` as one bool a group."""
     delta = delta if delta_bias is None else delta + delta_bias
     delta = F.softplus(delta) if delta_softplus else delta
     return TritonScan.apply(u, delta, A, B, C, D, z, reverse, torch.is_grad_enabled())
@@ -157,18 +157,20 @@ def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | 
 class TritonScan(torch.autograd.Function):
     """h[t] = exp(step[t] A) h[t-1] + step[t] B[t] u[t], out[t] = (C[t] h[t] + D u[t]) silu(z[t]).
 
-    Computed in float32, or float64 where `u` is; results and gradients have the types of their inputs. Without z there
+    Computed in float32, or in float64 if `u` is; results and gradients have the types of their inputs. Without z there
     is no gate, without D no skip.
 
     Shape:
         u, step, z: (b, t, v, d). A: (d, n). B, C: (b, t, v, g, n), one for each group of d / g channels. D: (d,).
-        reverse: g bools (at most 63), true where the group is scanned from the last frame to the first. keep_states:
+        reverse: g bools (at most 63), true if the group is scanned from the last frame to the first. keep_states:
         bool, needed for a backward pass.
         Result: (b, t, v, d).
     """
 
     @staticmethod
-    def forward(ctx, u, step, A, B, C, D, z, reverse, keep_states):
+    def forward(ctx, u: Tensor, step: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, z: Tensor | None,
+                reverse: tuple[bool, ...], keep_states: bool) -> Tensor:
+        """The result for all frames."""
         inputs = [value if value is None else value.contiguous() for value in (u, step, A, B, C, D, z)]
         items, sizes, options = _plan(u, B, reverse)
         out, kept, real = torch.empty_like(inputs[0]), None, _real(u)
@@ -184,7 +186,8 @@ class TritonScan(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the tensors."""
         u, step, A, B, C, D, z, kept = ctx.saved_tensors
         (b, t, v, d), (g, n), real = u.shape, B.shape[3:], _real(u)
         items, sizes, options = _plan(u, B, ctx.reverse)
@@ -199,7 +202,7 @@ class TritonScan(torch.autograd.Function):
         _backward[programs,](u, step, A.to(real), B, C, D, z, kept, grad.contiguous(), scratch,
                              du, dstep, dA, dB, dC, dD, dz, *sizes, items, **options)
         dB, dC = (x.squeeze(4) if blocks == 1 else x.sum(4) for x in (dB, dC))
-        dD = D if D is None else dD.sum(0).to(D.dtype)
+        dD = dD if dD is None else dD.sum(0).to(D.dtype)
         return du, dstep, dA.sum(0).to(A.dtype), dB.to(B.dtype), dC.to(C.dtype), dD, dz, None, None
 
 
@@ -214,5 +217,5 @@ def _plan(u, B, reverse):
     block_d, block_n = min(triton.next_power_of_2(d // g), MAX_BLOCK_D), triton.next_power_of_2(n)
     items = b * v * g * triton.cdiv(d // g, block_d)
     flags = sum(int(flag) << group for group, flag in enumerate(reverse))
-    warps = min(max(block_d * block_n // 256, 1), 8)  # 8 numbers of the state a thread leave room for their gradients
+    warps = min(max(block_d * block_n // 256, 1), 8)  # 8 numbers of the state a thread: room for their gradients
     return items, (flags, t, v, d, g), dict(n=n, CHUNK=CHUNK, BLOCK_D=block_d, BLOCK_N=block_n, num_warps=warps)

@@ -1,9 +1,9 @@
-"""Depthwise temporal filters whose kernel changes from frame to frame, compiled for the CPU by Numba.
+"""The temporal filter compiled for the CPU by Numba.
 
-A frame is one long row, joints and channels together, (v c): short loops over the channels of one joint would cost more
-in being started than in what they do. Weights are repeated for every joint, and branches with other offsets count as
-taps of their own whose weights are 0 outside their channels. Bias and SiLU run on the row at hand, and the backward
-pass computes the row again in place of keeping it.
+A frame is one long row of joints and channels, (v c), because starting a short loop over the channels of one joint
+costs more than its work. Weights are repeated for every joint, and every distinct offset is a tap whose weights are 0
+outside the channels of its branches. Bias and SiLU are applied to the row in the kernel, and the backward pass
+recomputes the row instead of storing it.
 """
 import functools
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from dynstg_mm.ops.cpu.threads import max_parts, share_out
 from dynstg_mm.ops.cpu.vectors import OPTIONS, f32, sigmoid
 
-SIMD = '730564fc'  # of simd.py, whose changes Numba's cache does not see; a test holds it
+VECTORS = 'e1fd769f'  # digest of vectors.py, whose changes Numba's cache does not see; a test checks it
 
 
 @numba.njit(**OPTIONS)
@@ -114,7 +114,7 @@ def _backward(x, kernel, bias, silu, taps, places, bounds, stride, first, last, 
                             drow[i] += given[i] * dout[i]
             if per_frame:
                 _collect(drows[:, :channels], places, bounds, dkernel[b, t])
-        if not per_frame:  # clip by clip into float64: thousands of frames are added up
+        if not per_frame:  # in float64, clip by clip, because these are sums over thousands of frames
             for start in range(0, size, channels):
                 _collect(drows[:, start:start + channels], places, bounds, dkernel[0, 0])
         for start in range(0, size, channels):
@@ -131,7 +131,7 @@ def _collect(drows, places, bounds, dkernel):
 
 @functools.cache
 def _places(offsets):
-    """Distinct offsets, and where each tap (j) of each branch stands among them."""
+    """Distinct offsets, and the index among them of each tap of each branch, (j, branches)."""
     taps, places = np.unique(np.array(offsets).T, return_inverse=True)
     return taps, places.reshape(len(offsets[0]), len(offsets))
 
@@ -167,19 +167,21 @@ class NumbaFilter(torch.autograd.Function):
     """The filter with its gradient."""
 
     @staticmethod
-    def forward(ctx, x, kernel, bias, options):
+    def forward(ctx, x: Tensor, kernel: Tensor, bias: Tensor, options: tuple) -> Tensor:
+        """The result for all frames."""
         ctx.options = options
         ctx.save_for_backward(x, kernel, bias)
         return _run(x, kernel, bias, options)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the tensors."""
         x, kernel, bias = ctx.saved_tensors
         dx = torch.empty_like(x)
         arrays = [value.numpy() for value in (x.flatten(2), kernel, bias)]
         grads = [value.numpy() for value in (grad.contiguous().flatten(2), dx.flatten(2))]
-        # every part sums for itself what clips share
+        # what all clips share is summed by each part, then over parts
         shared, parts = kernel.shape[:2] == (1, 1), max_parts(len(x))
         dkernel = torch.zeros(parts if shared else 1, *kernel.shape, dtype=torch.float64 if shared else kernel.dtype)
         dbias = torch.zeros(parts, *bias.shape, dtype=torch.float64)
