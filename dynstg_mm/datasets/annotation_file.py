@@ -8,9 +8,9 @@ from collections.abc import Sized
 
 import numpy as np
 
+from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.skeletons import get_layout
 
-RATES = (1, 10_000)  # frames per second that a recording can have
 LARGEST = 1e9  # the largest coordinate, in any unit of length
 
 
@@ -115,12 +115,6 @@ def is_name(value):
 def is_subject(value):
     """Whether that can stand for a person."""
     return is_name(value) or isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def is_rate(value):
-    """Whether that can be the frames per second of a recording."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and bool(
-        RATES[0] <= value <= RATES[1])
 
 
 def describe(value):

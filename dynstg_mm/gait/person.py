@@ -1,33 +1,48 @@
-"""The one person whom a clip is about."""
+"""Whom to keep when a recording shows several people."""
+from collections.abc import Sequence
+
 import numpy as np
 
+from dynstg_mm.gait.visibility import present_frames, seen_joints
 
-def tracked_person(keypoint, score=None):
-    """The person that a clip is about: seen in most frames, then with the higher score, then larger.
+Rank = tuple[int, float, float]
+
+
+def person_rank(keypoint: np.ndarray, score: np.ndarray | None = None) -> Rank:
+    """Sort key of one person; the clip is about the person with the largest one.
+
+    It is the number of frames that show at least half of the joints, then the mean score of the seen joints, then the
+    person's size: the median diagonal of the box around the seen joints.
 
     Args:
-        keypoint (ndarray): (M, T, V, C).
-        score (ndarray, optional): (M, T, V), 0 for a lost joint.
-
-    Returns:
-        tuple[int, int]: The person, and how many there are.
+        keypoint: Shape (T, V, C).
+        score: Shape (T, V), 0 for a lost joint.
     """
-    seen = (keypoint != 0).any(-1)
-    if score is not None:
-        seen &= np.asarray(score) > 0
-    found = seen.any((1, 2)).nonzero()[0]
-
-    def rank(person):
-        there = seen[person]
-        confidence = 0. if score is None else float(np.mean(score[person][there], dtype=np.float64))
-        return int((there.mean(1) >= 0.5).sum()), confidence, _size(keypoint[person], there)
-
-    return int(max(found, key=rank, default=0)), len(found)
-
-
-def _size(keypoint, seen):
-    """Median over the frames of the diagonal of the box around the seen joints; keypoint (T, V, C), seen (T, V)."""
+    seen = seen_joints(keypoint, score)
     frames = seen.any(1)
-    points, there = keypoint[frames].astype(np.float64), seen[frames][..., None]
-    box = np.where(there, points, -np.inf).max(1) - np.where(there, points, np.inf).min(1)
-    return float(np.median(np.linalg.norm(box, axis=-1)))
+    if not frames.any():
+        return 0, 0., 0.
+    confidence = 0. if score is None else float(np.mean(np.asarray(score)[seen], dtype=np.float64))
+    points, visible = keypoint[frames].astype(np.float64), seen[frames][..., None]
+    box = np.where(visible, points, -np.inf).max(1) - np.where(visible, points, np.inf).min(1)
+    return int(present_frames(seen).sum()), confidence, float(np.median(np.linalg.norm(box, axis=-1)))
+
+
+def best_persons(ranks: Sequence[Rank], count: int = 1) -> list[int]:
+    """Indices of the `count` persons with the largest ranks, the largest first; the earlier one if two are equal."""
+    return sorted(range(len(ranks)), key=lambda person: ranks[person], reverse=True)[:count]
+
+
+def tracked_person(keypoint: np.ndarray, score: np.ndarray | None = None) -> tuple[int, int]:
+    """The person whom a clip is about, by `person_rank`, and how many persons are seen in it.
+
+    Args:
+        keypoint: Shape (M, T, V, C). Persons of zeros, which only fill the array, do not count.
+        score: Shape (M, T, V), 0 for a lost joint.
+    """
+    if len(keypoint) < 2:
+        return 0, int(seen_joints(keypoint, score).any())
+    scores = [None] * len(keypoint) if score is None else np.asarray(score)
+    persons = [index for index in range(len(keypoint)) if seen_joints(keypoint[index], scores[index]).any()]
+    ranks = [person_rank(keypoint[index], scores[index]) for index in persons]
+    return persons[best_persons(ranks)[0]] if persons else 0, len(persons)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dynstg_mm.datasets.annotation_file import RATES, is_rate
 from dynstg_mm.datasets.folds import (
     leaking_folds,
     leave_one_subject_out,
@@ -19,8 +18,10 @@ from dynstg_mm.datasets.folds import (
 )
 from dynstg_mm.errors import DataError
 from dynstg_mm.files import dump_pickle
+from dynstg_mm.gait.joint_map import apply_joint_map
+from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.importers import COORDS, LIBRARIES, READERS, SUFFIXES, csv_rows, find_files, need, read_files
-from dynstg_mm.skeletons import LAYOUTS, apply_joint_map, get_layout, map_joints
+from dynstg_mm.skeletons import LAYOUTS, get_layout, map_joints
 
 COLUMNS = ('clip', 'subject', 'label', 'rate', 'split')
 # Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.

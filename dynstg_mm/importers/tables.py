@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dynstg_mm.datasets.annotation_file import is_rate
 from dynstg_mm.errors import DataError
+from dynstg_mm.gait.signal import is_rate
 from dynstg_mm.importers.json_files import MAX_GAP
 from dynstg_mm.importers.persons import Detection, most_seen, pick_persons
 from dynstg_mm.importers.recording import EmptyRecording, Recording, readable, with_lost

@@ -1,6 +1,8 @@
 """Skeleton layouts as data, joints mapped by name, and the matrices of the hierarchy."""
 from dynstg_mm.skeletons.layout import MOST_JOINTS, depth_first, get_layout, mirror_order, parents
-from dynstg_mm.skeletons.layouts import LAYOUTS
-from dynstg_mm.skeletons.mapping import apply_joint_map, map_joints
+from dynstg_mm.skeletons.layouts import LAYOUTS, Layout
+from dynstg_mm.skeletons.mapping import map_joints
 
-__all__ = ['LAYOUTS', 'MOST_JOINTS', 'apply_joint_map', 'depth_first', 'get_layout', 'map_joints', 'mirror_order', 'parents']
+__all__ = [
+    'LAYOUTS', 'Layout', 'MOST_JOINTS', 'depth_first', 'get_layout', 'map_joints', 'mirror_order', 'parents'
+]

@@ -1,22 +1,25 @@
 """Skeleton layouts as data.
 
-A layout is a dict that MMAction2's `Graph` takes as it is (`num_node`, `inward`, `center`), and that says more:
+A layout is a dict that MMAction2's `Graph` accepts as it is (`num_node`, `inward`, `center`), with more keys:
 
 joints   names, in the order of the keypoint array
 inward   edges (child, parent), towards the centre
 center   the joint that a skeleton is centred on
-left     left joints; right: their mirror images, in the same order
+left     left joints
+right    their mirror images, in the same order
 legs     (hip, knee, ankle) of each leg; their length is the unit of size
-feet     (heel, toe) of each foot; they tell where a person faces who does not move
+feet     (heel, toe) of each foot; they give the direction of a person who does not move
 limbs    name -> joints; the middle level of the hierarchy joint, limb, body
-aliases  name in a file -> name in `joints`, where a format has its own
+aliases  name in a file -> name in `joints`, if a format has its own
 
-All but `num_node`, `inward` and `center` may be missing from a layout of the user's own, as long as nothing that needs
-them is asked for; limbs are then the branches that hang off the centre.
+A layout of the user's own needs only `num_node`, `inward` and `center`, unless a transform needs another key. Its limbs
+are by default the branches that leave the centre.
 """
+from typing import Any
 
+Layout = dict[str, Any]
 
-LAYOUTS = {
+LAYOUTS: dict[str, Layout] = {
     # OpenPose, 25 joints
     'body_25': dict(
         num_node=25,
@@ -34,7 +37,7 @@ LAYOUTS = {
         feet=[(24, 22), (21, 19)],
         limbs=dict(head=[0, 15, 16, 17, 18], trunk=[1, 8], right_arm=[2, 3, 4], left_arm=[5, 6, 7],
                    right_leg=[9, 10, 11, 22, 23, 24], left_leg=[12, 13, 14, 19, 20, 21])),
-    # What any pose estimator or motion capture gives
+    # The joints that every pose estimator and motion capture system has
     'gait_13': dict(
         num_node=13,
         joints=('neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow', 'left_wrist',
@@ -45,7 +48,7 @@ LAYOUTS = {
         right=[1, 2, 3, 7, 8, 9],
         legs=[(7, 8, 9), (10, 11, 12)],
         limbs=dict(trunk=[0], right_arm=[1, 2, 3], left_arm=[4, 5, 6], right_leg=[7, 8, 9], left_leg=[10, 11, 12])),
-    # MMAction2's three, with its own order, edges and centres
+    # MMAction2's three, with its order, edges and centres
     'coco': dict(
         num_node=17,
         joints=('nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder',
@@ -107,7 +110,7 @@ LAYOUTS = {
         feet=[(29, 31), (30, 32)],
         limbs=dict(head=list(range(11)), left_arm=[11, 13, 15, 17, 19, 21], right_arm=[12, 14, 16, 18, 20, 22],
                    left_leg=[23, 25, 27, 29, 31], right_leg=[24, 26, 28, 30, 32])),
-    # Human3.6M, the 17 joints that pose lifting uses
+    # Human3.6M, the 17 joints of pose lifting
     'h36m': dict(
         num_node=17,
         joints=('mid_hip', 'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle', 'spine',

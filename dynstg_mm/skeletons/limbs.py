@@ -1,16 +1,18 @@
 """Matrices of the hierarchy joint, limb, body."""
 import torch
+from torch import Tensor
+
+from dynstg_mm.skeletons.layouts import Layout
 
 
-def limb_graph(layout):
+def limb_graph(layout: Layout) -> tuple[Tensor, Tensor]:
     """The small graph above the joints: limbs that touch are linked, and the body, the last node, is linked to all.
 
     Args:
-        layout (dict): From `skeletons.get_layout`.
+        layout: From `get_layout`.
 
     Returns:
-        tuple[Tensor, Tensor]: `pool` (l, v), the mean over a limb's joints, and `adjacency` (l, l), columns summing to
-        1.
+        `pool` (l, v), the mean over a limb's joints, and `adjacency` (l, l), whose columns sum to 1.
     """
     limbs = [set(joints) for joints in layout['limbs'].values()]
     limbs.append(set(range(layout['num_node'])))
@@ -25,32 +27,32 @@ def limb_graph(layout):
     return pool, adjacency / adjacency.sum(0)
 
 
-def limb_pool(layout, names):
-    """Mean over the joints of each of these limbs, and of the body at the end.
+def limb_pool(layout: Layout, names: list[str]) -> Tensor:
+    """Mean over the joints of each of these limbs, and of the body as the last row.
 
     Args:
-        layout (dict): From `skeletons.get_layout`.
-        names (list[str]): Limbs of the layout.
+        layout: From `get_layout`.
+        names: Limbs of the layout.
 
     Returns:
-        Tensor: (len(names) + 1, v).
+        Shape (len(names) + 1, v).
     """
     order = list(layout['limbs'])
     return limb_graph(layout)[0][[*map(order.index, names), -1]]
 
 
-def limb_hierarchy(layout):
-    """The hierarchy as one adjacency over joints: joints pool to limbs and body, these mix along the graph of
-    `limb_graph`, and a joint receives its limb's result and the body's (method, DF-STGNN 5).
+def limb_hierarchy(layout: Layout) -> Tensor:
+    """The hierarchy as one adjacency over joints (method, DF-STGNN 5).
 
-    Our choice: the body is a node that every limb is linked to, so that one step carries a change from any limb to any
-    other.
+    Joints are pooled to limbs and body, these are mixed along the graph of `limb_graph`, and a joint receives the
+    result of its limb and of the body. Our choice: the body is a node linked to every limb, so that one step carries a
+    change from any limb to any other.
 
     Args:
-        layout (dict): From `skeletons.get_layout`.
+        layout: From `get_layout`.
 
     Returns:
-        Tensor: (v, v).
+        Shape (v, v).
     """
     pool, adjacency = limb_graph(layout)
     return pool.T @ adjacency @ (pool > 0).float()

@@ -1,13 +1,14 @@
-"""Joints of one skeleton found among those of another, by name."""
+"""Mapping the joints of one skeleton onto another by name."""
 import re
+from collections.abc import Sequence
 
-import numpy as np
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.skeletons.layouts import Layout
 
 _SHOULDERS, _HIPS = ('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip')
 
-
-# What stands in for a joint that a skeleton lacks: the same place under another name, or the mean of several joints.
-_STAND_INS = {
+# What replaces a joint that a skeleton lacks: the same place under another name, or the mean of several joints.
+_REPLACEMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     'mid_hip': (('spine_base', ), _HIPS), 'spine_base': (('mid_hip', ), _HIPS),
     'neck': (('thorax', ), ('spine_shoulder', ), _SHOULDERS), 'thorax': (('neck', ), ('spine_shoulder', ), _SHOULDERS),
     'spine_shoulder': (('neck', ), ('thorax', ), _SHOULDERS),
@@ -19,68 +20,47 @@ _STAND_INS = {
 }
 
 
-def map_joints(names, layout):
-    """Where each joint of a layout is found among the joints of another skeleton, by name.
+def map_joints(names: Sequence[str], layout: Layout) -> list[tuple[int, ...]]:
+    """Where each joint of a layout is among the joints of another skeleton, by name.
 
-    Names are compared without case, `_` and spaces, and `RKnee` is `right_knee`. The layout's aliases count where most of
-    them are there, since other programs mean other joints by the same names.
-    Neck, pelvis, spine, head, nose and the toes have stand-ins where they are missing, such as the mean of both hips.
+    Names are compared without case, `_` and spaces, and `RKnee` is `right_knee`. The layout's aliases are used only if
+    the names contain most of them, since other programs use the same names for other joints. Neck, pelvis, spine, head,
+    nose and toes have replacements, such as the mean of both hips.
 
     Args:
-        names (Sequence[str]): Joint names, in the order of an array.
-        layout (dict): From `get_layout`.
+        names: Joint names, in the order of an array.
+        layout: From `get_layout`.
 
     Returns:
-        list[tuple[int]]: For every joint of the layout, the positions in `names` whose mean it is.
+        For every joint of the layout, the positions in `names` whose mean it is.
 
     Raises:
-        ValueError: Two of the names are the same, or joints of the layout are not to be had. The message says which.
+        ConfigError: Two names mean the same joint, or a joint of the layout is missing. The message names it.
     """
     aliases = layout.get('aliases', {})
     if 2 * len(set(aliases) & set(names)) < len(aliases):
         aliases = {}
-    where = {}
+    index_of: dict[str, int] = {}
     for index, name in enumerate(names):
         plain = _plain(aliases.get(name, name))
-        if plain in where:
-            raise ValueError(f'joints: {names[where[plain]]!r} and {name!r} are the same name.')
-        where[plain] = index
-    found, missing = [], []
+        if plain in index_of:
+            raise ConfigError(f'joints: {names[index_of[plain]]!r} and {name!r} mean the same joint.')
+        index_of[plain] = index
+    mapping, missing = [], []
     for joint in layout['joints']:
-        ways = ((joint, ), *_STAND_INS.get(joint, ()))
-        way = next((way for way in ways if all(_plain(part) in where for part in way)), None)
-        if way is None:
+        options = ((joint, ), *_REPLACEMENTS.get(joint, ()))
+        sources = next((option for option in options if all(_plain(part) in index_of for part in option)), None)
+        if sources is None:
             missing.append(joint)
         else:
-            found.append(tuple(where[_plain(part)] for part in way))
+            mapping.append(tuple(index_of[_plain(part)] for part in sources))
     if missing:
-        raise ValueError(f'joints: {", ".join(missing)} missing, which the layout has; there are {", ".join(names)}.')
-    return found
+        raise ConfigError(f'joints: {", ".join(missing)} missing, which the layout needs; the skeleton has '
+                          f'{", ".join(names)}.')
+    return mapping
 
 
-def apply_joint_map(keypoint, score, mapping):
-    """Keypoints of another layout.
-
-    Args:
-        keypoint (ndarray): (M, T, V, C).
-        score (ndarray, optional): (M, T, V), 0 for a lost joint.
-        mapping (list[tuple[int]]): From `map_joints`.
-
-    Returns:
-        tuple[ndarray, ndarray | None]: (M, T, V', C) and (M, T, V'). A mean takes the lowest score of its sources; where
-        one of them is lost (score 0, or without scores all coordinates 0) the result is lost: zeros and score 0.
-    """
-    seen = (keypoint != 0).any(-1) if score is None else score > 0
-    mapped = np.stack([keypoint[:, :, list(sources)].mean(2) for sources in mapping], 2).astype(keypoint.dtype)
-    there = np.stack([seen[:, :, list(sources)].all(2) for sources in mapping], 2)
-    mapped[~there] = 0
-    if score is not None:
-        lowest = np.stack([score[:, :, list(sources)].min(2) for sources in mapping], 2)
-        score = np.where(there, lowest, 0).astype(score.dtype)
-    return mapped, score
-
-
-def _plain(name):
+def _plain(name: str) -> str:
     """`RBigToe`, `r_big_toe`, `right big toe` -> `rightbigtoe`."""
     side = re.match('([RrLl])(?=[A-Z][a-z]|[_. -])', name)
     name = name if side is None else {'r': 'right', 'l': 'left'}[side[1].lower()] + name[1:]

@@ -178,5 +178,5 @@ def test_swapped_sides_are_the_same_walk_of_a_mirror_image():
         np.testing.assert_array_equal(swapped[:, :, 0], plain[:, :, 0] * np.float32(across))
         again = TRANSFORMS.build(swap)(dict(keypoint=swapped, num_clips=3))['keypoint']
         np.testing.assert_array_equal(again, plain)
-    with pytest.raises(ValueError, match='layout: left missing; RandomSwapSides needs'):
+    with pytest.raises(ValueError, match='layout: left: missing; RandomSwapSides needs'):
         TRANSFORMS.build(dict(swap, layout=dict(num_node=17, inward=[], center=0)))(walk())

@@ -4,6 +4,7 @@ from mmaction.registry import TRANSFORMS
 
 from dynstg_mm.datasets import feature_channels
 from dynstg_mm.datasets.transforms.features import FEATS, joint_angles
+from dynstg_mm.errors import ConfigError
 from dynstg_mm.skeletons import LAYOUTS, mirror_order
 
 LEG = dict(num_node=3, inward=[(1, 0), (2, 1)], center=0)  # hip, knee, ankle
@@ -27,7 +28,7 @@ def test_features_of_any_layout():
     np.testing.assert_allclose(out[0, 0, :, 2, 2], np.arange(5))  # joint 2 minus joint 1
     np.testing.assert_allclose(out[0, 0, :, 2, 4], 30)  # 3 a frame at 10 frames per second
     np.testing.assert_allclose(out[0, 0, :, 0, 6], 0)
-    with pytest.raises(ValueError, match='feats'):
+    with pytest.raises(ConfigError, match='feats'):
         features(keypoint, LEG, ['x'])
 
 
@@ -77,7 +78,7 @@ def test_hips_bend_against_the_trunk_and_the_own_angle_wins():
     plain, own = (features(keypoint, 'body_25', ['a'], angles=angles) for angles in ([], [(10, hip, 12), (10, 8, 13)]))
     changed = (plain != own).any((0, 1, 2, 4))
     assert np.flatnonzero(changed).tolist() == [8, hip]
-    with pytest.raises(ValueError, match='angles: names joint 25; the layout has 25'):
+    with pytest.raises(ConfigError, match='angles: joint 25'):
         features(keypoint, 'body_25', ['a'], angles=[(10, 25, 12)])
 
 
@@ -96,7 +97,7 @@ def test_relative_displacement_is_from_the_mirror_image_or_the_centre():
     np.testing.assert_array_equal(out[..., 11, :], keypoint[..., 11, :] - keypoint[..., 14, :])  # ankles: the step
     np.testing.assert_array_equal(out[..., 1, :], keypoint[..., 1, :] - keypoint[..., 8, :])
     assert not out[..., 8, :].any()
-    with pytest.raises(ValueError, match='left and right missing'):
+    with pytest.raises(ConfigError, match='layout: left, right'):
         features(keypoint[..., :3, :], LEG, ['rd'])
 
 

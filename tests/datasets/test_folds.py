@@ -19,7 +19,8 @@ def test_names_of_folds_are_parsed_as_they_are_made(fold):
     assert parse_fold(fold_split(*fold)) == fold
 
 
-@pytest.mark.parametrize('split', ['train', 'a_test', 'a_fold0', 'a_fold_test', 'a_fold0_exam', 'a_fold0_test1', 3, None])
+@pytest.mark.parametrize('split', ['train', 'a_test', 'a_fold0', 'a_fold_test', 'a_fold0_exam', 'a_fold0_test1', 3,
+                                   None])
 def test_other_names_are_no_folds(split):
     assert parse_fold(split) is None
 

@@ -337,7 +337,7 @@ def test_wrong_command_is_one_line(lab, error_of):
     (lab / 'layout.json').write_text('{"num_node": 3')
     assert 'layout.json: not a readable JSON file' in error_of(*arguments, '--layout', lab / 'layout.json')
     (lab / 'layout.json').write_text(json.dumps(dict(num_node=3, inward=[[1, 9]], center=0)))
-    assert 'inward names joint 9' in error_of(*arguments, '--layout', lab / 'layout.json')
+    assert 'inward: joint 9' in error_of(*arguments, '--layout', lab / 'layout.json')
     assert f'{lab}: a folder; expected the name' in error_of(*arguments[:-1], lab)
 
 

@@ -1,7 +1,7 @@
-"""What goes wrong with a recording: lost joints, noise, a lower frame rate, a shorter clip.
+"""Corruptions of a recording: lost joints, noise, a lower frame rate, a shorter clip.
 
-They stand before `ResampleRate` in a test pipeline and are the same for every model and call: what is drawn comes from
-the clip's name and `seed` alone.
+They belong before `ResampleRate` in a test pipeline. They are the same for every model and call: the random numbers
+depend only on the clip's name and `seed`.
 """
 import math
 import zlib
@@ -10,34 +10,38 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
-from dynstg_mm.datasets.transforms.augment import check_number
-from dynstg_mm.datasets.transforms.base import LayoutTransform
+from dynstg_mm.datasets.transforms.base import LayoutTransform, Results, check_number
 from dynstg_mm.gait.geometry import leg_length
+from dynstg_mm.gait.visibility import seen_joints
+from dynstg_mm.skeletons import Layout
 
 
-def _generator(results, seed):
+def _generator(results: Results, seed: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(str(results.get('frame_dir')).encode())])
 
 
 @TRANSFORMS.register_module()
 class LoseJoints(BaseTransform):
-    """Lose every joint for a share of the time, in stretches, as where a leg hides the other.
+    """Lose every joint for a share of the time, in stretches, as when one leg hides the other.
 
     A lost joint is zeros with score 0, as pose estimators write it. The first and the last stretch are lost last, so
-    that the person is still seen to come and go.
+    that the clip keeps its length.
 
     Args:
-        share (float): Share of the frames in which a joint is lost, 0 to 1.
-        seconds (float): Length of a stretch.
-        seed (int): Of where the stretches lie.
+        share: Share of the frames in which a joint is lost, 0 to 1.
+        seconds: Length of a stretch.
+        seed: Seed of the positions of the stretches.
     """
 
     repeatable = True
 
-    def __init__(self, share, *, seconds=0.5, seed=0):
-        self.share, self.seconds, self.seed = check_number('share', share, 0, 1), check_number('seconds', seconds, 0.01, 1e4), seed
+    def __init__(self, share: float, *, seconds: float = 0.5, seed: int = 0) -> None:
+        self.share = check_number('share', share, 0, 1)
+        self.seconds = check_number('seconds', seconds, 0.01, 1e4)
+        self.seed = seed
 
-    def transform(self, results):
+    def transform(self, results: Results) -> Results:
+        """Lose the joints."""
         frames, joints = results['keypoint'].shape[1:3]
         length = max(1, round(self.seconds * results['rate']))
         count = -(-frames // length)
@@ -55,56 +59,59 @@ class LoseJoints(BaseTransform):
 
 @TRANSFORMS.register_module()
 class AddNoise(LayoutTransform):
-    """Move every joint that is seen by Gaussian noise, anew in every frame.
+    """Move every seen joint by Gaussian noise, drawn for each frame.
 
     Args:
-        sigma (float): Standard deviation of every coordinate, in leg lengths, from 0.
-        rate (float, optional): Frames per second that `sigma` is meant at: a faster recording gets as much noise a second,
-            so that a low-pass leaves the same of it at every rate. By default every frame gets `sigma`, whatever its rate.
-        seed (int): Of the noise.
-        layout (str | dict, optional): In place of the data set's; `legs` is needed.
+        sigma: Standard deviation of every coordinate, in leg lengths, from 0.
+        rate: Frames per second at which `sigma` holds. A faster recording then gets the same noise density per second,
+            of which a low-pass filter leaves the same amount. By default every frame gets `sigma` at any rate.
+        seed: Seed of the noise.
+        layout: Replaces the data set's; `legs` is needed.
     """
 
     repeatable = True
 
-    def __init__(self, sigma, *, rate=None, seed=0, layout=None):
+    def __init__(self, sigma: float, *, rate: float | None = None, seed: int = 0,
+                 layout: str | Layout | None = None) -> None:
         super().__init__(layout)
         self.sigma, self.seed = check_number('sigma', sigma, 0, 100), seed
         self.rate = None if rate is None else check_number('rate', rate, 1, 1e4)
 
-    def transform(self, results):
+    def transform(self, results: Results) -> Results:
+        """Add the noise."""
         keypoint, layout = np.asarray(results['keypoint'], np.float32), self.layout(results)
-        seen = (keypoint != 0).any(-1)
+        seen = seen_joints(keypoint)
         noise = _generator(results, self.seed).standard_normal(keypoint.shape)
         legs = [joint for leg in layout['legs'] for joint in leg]
         sigma = self.sigma * (float(results['rate']) / self.rate)**0.5 if self.rate else self.sigma
         results['keypoint'] = keypoint.copy()
-        for person, there in enumerate(seen):
-            whole = there[:, legs].all(1)  # frames in which the legs have a length
+        for person, joints in enumerate(seen):
+            whole = joints[:, legs].all(1)  # frames in which the legs have a length
             if whole.any():
                 size = sigma * leg_length(keypoint[person, whole], layout)
-                results['keypoint'][person, there] += size * noise[person, there]
+                results['keypoint'][person, joints] += size * noise[person, joints]
         return results
 
 
 @TRANSFORMS.register_module()
 class LowerRate(BaseTransform):
-    """Leave out frames, as a slower camera does.
+    """Drop frames, as if the camera were slower.
 
     Args:
-        rate (float): Frames per second that are left; a slower recording stays as it is.
+        rate: Frames per second of the result; a slower recording stays as it is.
     """
 
     repeatable = True
 
-    def __init__(self, rate):
+    def __init__(self, rate: float) -> None:
         self.rate = check_number('rate', rate, 1, 1e4)
 
-    def transform(self, results):
-        found = float(results['rate'])
-        if found > self.rate:
+    def transform(self, results: Results) -> Results:
+        """Drop frames."""
+        rate = float(results['rate'])
+        if rate > self.rate:
             frames = results['keypoint'].shape[1]
-            _keep(results, np.round(np.arange(0, (frames - 1) / found + 1e-9, 1 / self.rate) * found).astype(int))
+            _keep(results, np.round(np.arange(0, (frames - 1) / rate + 1e-9, 1 / self.rate) * rate).astype(int))
             results['rate'] = self.rate
         return results
 
@@ -114,23 +121,24 @@ class CutClip(BaseTransform):
     """Keep the middle of a clip.
 
     Args:
-        seconds (float): What is kept; a shorter clip stays as it is.
+        seconds: Length of the result; a shorter clip stays as it is.
     """
 
     repeatable = True
 
-    def __init__(self, seconds):
+    def __init__(self, seconds: float) -> None:
         self.seconds = check_number('seconds', seconds, 0.01, 1e6)
 
-    def transform(self, results):
+    def transform(self, results: Results) -> Results:
+        """Cut the ends off."""
         frames = results['keypoint'].shape[1]
         kept = min(frames, math.ceil(self.seconds * results['rate']) + 1)
         _keep(results, (frames - kept) // 2 + np.arange(kept))
         return results
 
 
-def _keep(results, frames):
-    """Keep these frames."""
+def _keep(results: Results, frames: np.ndarray) -> None:
+    """Keep only these frames, in place."""
     for key in ('keypoint', 'keypoint_score'):
         if results.get(key) is not None:
             results[key] = np.asarray(results[key])[:, frames]

@@ -1,19 +1,22 @@
-"""What a model sees of a window: joints, bones, angles, relative displacements, and how they change."""
+"""The input features of a model: joints, bones, angles, relative displacements, and their change over time."""
+from collections.abc import Sequence
+
 import numpy as np
 from mmaction.registry import TRANSFORMS
 
-from dynstg_mm.datasets.transforms.base import LayoutTransform
-from dynstg_mm.skeletons import mirror_order, parents
+from dynstg_mm.datasets.transforms.base import LayoutTransform, Results
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.skeletons import Layout, mirror_order, parents
 
 FEATS = ('j', 'b', 'a', 'rd', 'jm', 'bm', 'am', 'rdm')
 
 
-def feature_channels(feats, coordinates):
+def feature_channels(feats: Sequence[str], coordinates: int) -> int:
     """Number of channels that `GaitFeatures` makes, the `in_channels` of a model.
 
     Args:
-        feats (list[str]): Names as `GaitFeatures` takes them.
-        coordinates (int): 2 or 3, one more where the score is kept as a feature.
+        feats: Names as for `GaitFeatures`.
+        coordinates: 2 or 3, one more if the score is kept as a feature.
     """
     return sum(1 if name in ('a', 'am') else coordinates for name in feats)
 
@@ -32,40 +35,42 @@ class GaitFeatures(LayoutTransform):
 
     `j`, `b`, `jm` and `bm` have the names of MMAction2's `GenSkeFeat`, here for any layout; C is 2 or 3.
 
-    The angle at a joint lies between the bones to its parent and to the child with the most joints behind it: pi for a
-    straight knee. Where a joint and its mirror image hang off the same parent, hips off a pelvis or shoulders off a
-    neck, the bone to the parent lies across the body, and from the side it is a point; there the angle is that with the
-    trunk, towards the parent's next joint. Such a fork is no continuation of its parent either. A joint that is left
-    with fewer than two bones, and one with a bone of length 0, has the angle 0. `joint_angles` lists the angles of a
-    layout. It is one unsigned angle, since that needs no walking direction, no vertical, and no unwrapping.
+    The angle at a joint is between the bones to its parent and to the child with the most joints behind it: pi for a
+    straight knee. If a joint and its mirror image have the same parent (hips and pelvis, shoulders and neck), the bone
+    to the parent lies across the body and is a point from the side; the angle is then with the trunk, towards the
+    parent's next joint, and the bone to such a joint does not continue its parent either. A joint with fewer than two
+    bones, or with a bone of length 0, has the angle 0. `joint_angles` lists the angles of a layout. The angle is
+    unsigned, so it needs no walking direction, no vertical and no unwrapping.
 
     Relative displacements between joints are the features of Rueangsirarak et al. 2018 (doi
-    10.1109/TNSRE.2018.2880871), who take them between any two joints, and between symmetric ones in particular. A graph
-    network wants as many numbers of every joint; of the pairs we take the symmetric ones, which tell step length, step
-    width and asymmetry directly, and of a joint in the middle of the body the displacement from the centre.
+    10.1109/TNSRE.2018.2880871), who use all pairs of joints and emphasise symmetric ones. A graph network needs the
+    same number of channels for every joint, so we use the symmetric pair, which gives step length, step width and
+    asymmetry directly, and for a joint in the middle of the body the displacement from the centre.
 
     Args:
-        layout (str | dict, optional): In place of the data set's; 'rd' and 'rdm' need `left` and `right`.
-        feats (list[str]): Names from the table, in the order of the channels.
-        rate (float): Frames per second, which turns differences into change per second.
-        angles (list[tuple[int, int, int]], optional): Joints (a, v, b); the angle at v is then the one between the
-            directions to a and b. Other joints keep theirs.
+        layout: Replaces the data set's; 'rd' and 'rdm' need `left` and `right`.
+        feats: Names from the table, in the order of the channels.
+        rate: Frames per second, which turns differences into change per second.
+        angles: Joints (a, v, b): the angle at v is then the one between the directions to a and b. Other joints keep
+            theirs.
     """
 
-    def __init__(self, layout=None, feats=('j', ), *, rate=25., angles=()):
+    def __init__(self, layout: str | Layout | None = None, feats: Sequence[str] = ('j', ), *, rate: float = 25.,
+                 angles: Sequence[Sequence[int]] = ()) -> None:
         super().__init__(layout)
         unknown = set(feats) - set(FEATS)
         if unknown or not feats:
-            raise ValueError(f'feats: {sorted(unknown)} unknown; choose from {", ".join(FEATS)}.')
+            raise ConfigError(f'feats: {list(feats)!r}; expected some of {", ".join(FEATS)}.')
         self.feats = tuple(feats)
         self.rate = rate
         self.angles = [tuple(angle) for angle in angles]
         if any(len(angle) != 3 for angle in self.angles):
-            raise ValueError(f'angles: {angles!r}; expected three joints each, the angle being at the second.')
+            raise ConfigError(f'angles: {angles!r}; expected three joints each, with the angle at the second.')
 
-    def transform(self, results):
-        joint, layout = results['keypoint'], self.layout(results)  # (windows, M, T, V, C)
-        place = joint[..., :-1] if 'keypoint_score' in results else joint  # the last channel is then the score
+    def transform(self, results: Results) -> Results:
+        """Replace the keypoints (windows, M, T, V, C) by the features."""
+        joint, layout = results['keypoint'], self.layout(results)
+        place = joint[..., :-1] if 'keypoint_score' in results else joint  # without the score
         sources = {}
         for name in {name.removesuffix('m') for name in self.feats}:
             if name == 'j':
@@ -81,35 +86,32 @@ class GaitFeatures(LayoutTransform):
         results['keypoint'] = np.concatenate(stack, axis=-1).astype(np.float32)
         return results
 
-    def _angles(self, place, layout):
+    def _angles(self, place: np.ndarray, layout: Layout) -> np.ndarray:
         triples = {vertex: (start, vertex, end) for start, vertex, end in (*joint_angles(layout), *self.angles)}
         angles = np.zeros((*place.shape[:-1], 1), np.float32)
         if not triples:
             return angles
         wrong = [joint for triple in triples.values() for joint in triple if not 0 <= joint < layout['num_node']]
         if wrong:
-            raise ValueError(f'angles: names joint {wrong[0]}; the layout has {layout["num_node"]}.')
+            raise ConfigError(f'angles: joint {wrong[0]}; the joints of the layout are numbered 0 to '
+                              f'{layout["num_node"] - 1}.')
         start, vertex, end = np.array(sorted(triples.values(), key=lambda triple: triple[1])).T
-        one, there = _directions(place[..., start, :] - place[..., vertex, :])
-        other, here = _directions(place[..., end, :] - place[..., vertex, :])
-        # Kahan's formula, exact for angles near 0 and pi, too
+        one, one_valid = _directions(place[..., start, :] - place[..., vertex, :])
+        other, other_valid = _directions(place[..., end, :] - place[..., vertex, :])
+        # Kahan's formula, which is exact near 0 and pi
         angle = 2 * np.arctan2(np.linalg.norm(one - other, axis=-1), np.linalg.norm(one + other, axis=-1))
-        angles[..., vertex, 0] = np.where(there & here, angle, 0)
+        angles[..., vertex, 0] = np.where(one_valid & other_valid, angle, 0)
         return angles
 
 
-def joint_angles(layout):
-    """Joints (a, v, b) of the angle at every joint v that has one: its parent, or the trunk, and its main child.
-
-    Args:
-        layout (dict): From `get_layout`.
-    """
+def joint_angles(layout: Layout) -> list[tuple[int, int, int]]:
+    """Joints (a, v, b) of the angle at every joint v that has one: its parent, or the trunk, and its main child."""
     parent, mirror = parents(layout), mirror_order(layout)
-    children = {joint: [] for joint in range(layout['num_node'])}
+    children: dict[int, list[int]] = {joint: [] for joint in range(layout['num_node'])}
     for joint, above in enumerate(parent):
         if above != joint:
             children[above].append(joint)
-    behind = {joint: _count(joint, children) for joint in children}
+    behind = {joint: _subtree_size(joint, children) for joint in children}
     forked = {joint for joint in children if mirror[joint] != joint and parent[mirror[joint]] == parent[joint]}
     triples = []
     for joint, below in children.items():
@@ -120,30 +122,30 @@ def joint_angles(layout):
             ways = {other: behind[other] for other in children[above] if other not in forked}
             if parent[above] != above:
                 ways[parent[above]] = len(parent) - behind[above]
-            above = max(ways, key=ways.get, default=above)
-        triples.append((above, joint, max(below, key=behind.get)))
+            above = max(ways, key=lambda other: ways[other], default=above)
+        triples.append((above, joint, max(below, key=lambda child: behind[child])))
     return triples
 
 
-def _count(joint, children):
+def _subtree_size(joint: int, children: dict[int, list[int]]) -> int:
     """Number of joints at and behind a joint."""
-    found, stack = {joint}, [joint]
+    visited, stack = {joint}, [joint]
     while stack:
-        new = set(children[stack.pop()]) - found
-        found |= new
+        new = set(children[stack.pop()]) - visited
+        visited |= new
         stack.extend(new)
-    return len(found)
+    return len(visited)
 
 
-def _partners(layout):
-    """The mirror image of every joint, and the centre for a joint in the middle of the body."""
+def _partners(layout: Layout) -> list[int]:
+    """The mirror image of every joint, or the centre for a joint in the middle of the body."""
     if not layout.get('left') or not layout.get('right'):
-        raise ValueError('layout: left and right missing; relative displacements (rd) are those from the mirror image.')
+        raise ConfigError('layout: left, right: missing; relative displacements (rd) are from the mirror image.')
     return [other if other != joint else layout['center'] for joint, other in enumerate(mirror_order(layout))]
 
 
-def _directions(vectors):
-    """Unit vectors, and which of the vectors have a length."""
+def _directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors, and a mask of those with a length."""
     length = np.linalg.norm(vectors.astype(np.float64), axis=-1)
-    there = length > 0
-    return vectors / np.where(there, length, 1)[..., None], there
+    valid = length > 0
+    return vectors / np.where(valid, length, 1)[..., None], valid

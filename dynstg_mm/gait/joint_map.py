@@ -1,0 +1,31 @@
+"""Keypoints of one layout turned into those of another."""
+from collections.abc import Sequence
+
+import numpy as np
+
+from dynstg_mm.gait.visibility import seen_joints
+
+
+def apply_joint_map(keypoint: np.ndarray, score: np.ndarray | None,
+                    mapping: Sequence[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Keypoints of another layout.
+
+    A joint that is the mean of several has the lowest of their scores. If one of them is lost, so is the joint: zeros
+    with score 0.
+
+    Args:
+        keypoint: Shape (M, T, V, C).
+        score: Shape (M, T, V), 0 for a lost joint.
+        mapping: From `map_joints`.
+
+    Returns:
+        Shapes (M, T, V', C) and (M, T, V').
+    """
+    seen = seen_joints(keypoint, score, 0)
+    mapped = np.stack([keypoint[:, :, list(sources)].mean(2) for sources in mapping], 2).astype(keypoint.dtype)
+    whole = np.stack([seen[:, :, list(sources)].all(2) for sources in mapping], 2)
+    mapped[~whole] = 0
+    if score is not None:
+        lowest = np.stack([score[:, :, list(sources)].min(2) for sources in mapping], 2)
+        score = np.where(whole, lowest, 0).astype(score.dtype)
+    return mapped, score

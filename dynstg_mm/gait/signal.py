@@ -1,0 +1,108 @@
+"""Filling, filtering and resampling of keypoint tracks, and the choice of windows."""
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.signal import butter, sosfiltfilt
+
+from dynstg_mm.skeletons import Layout, parents
+
+RATES = (1, 10_000)  # frames per second that a recording can have
+BLOCK = 300_000  # numbers that are filtered at once, which bounds the memory that a long clip takes
+
+
+def is_rate(value: object) -> bool:
+    """Whether a value can be the frames per second of a recording."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool) and bool(
+        RATES[0] <= value <= RATES[1])
+
+
+def fill_missing(keypoint: np.ndarray, seen: np.ndarray, layout: Layout) -> np.ndarray:
+    """Interpolate one person's lost joints.
+
+    The centre is interpolated linearly over time and the other joints relative to it, so that a joint that is lost for
+    long moves along with the body. At the ends the last known place is held. A joint that is never seen is put on its
+    parent.
+
+    Args:
+        keypoint: Shape (T, V, C).
+        seen: Shape (T, V).
+        layout: Skeleton layout.
+
+    Returns:
+        A new array of the same shape and type.
+    """
+    keypoint, parent, center_joint = keypoint.copy(), parents(layout), layout['center']
+    center = keypoint[:, center_joint]
+    if seen[:, center_joint].any():
+        _interpolate(center, seen[:, center_joint])
+    else:  # the mean of what is seen replaces a centre that never is
+        center[:] = (keypoint * seen[..., None]).sum(1) / np.maximum(seen.sum(1), 1)[:, None]
+        _interpolate(center, np.any(seen, 1))
+    path = center.copy()
+    keypoint -= path[:, None]
+    never = []
+    for joint in range(keypoint.shape[1]):
+        if seen[:, joint].any():
+            _interpolate(keypoint[:, joint], seen[:, joint])
+        else:
+            never.append(joint)
+    for joint in never:
+        ancestor = joint
+        while ancestor in never and ancestor != parent[ancestor]:
+            ancestor = parent[ancestor]
+        keypoint[:, joint] = 0 if ancestor in never else keypoint[:, ancestor]
+    keypoint += path[:, None]
+    return keypoint
+
+
+def _interpolate(track: np.ndarray, seen: np.ndarray) -> None:
+    """Fill the unseen frames of one joint's track (T, C) in place."""
+    known = np.flatnonzero(seen)
+    if 0 < len(known) < len(track):
+        for axis in range(track.shape[1]):
+            track[:, axis] = np.interp(np.arange(len(track)), known, track[known, axis])
+
+
+def resample(array: np.ndarray, rate: float, new_rate: float, *, lowpass: float | None = None,
+             nearest: bool = False) -> np.ndarray:
+    """Bring tracks from one frame rate to another, in seconds.
+
+    Args:
+        array: Shape (M, T, V, ...).
+        rate: Frames per second of the array.
+        new_rate: Frames per second of the result.
+        lowpass: Cut-off in Hz of a zero-lag Butterworth filter of second order (Winter 2009), applied first.
+        nearest: Take the nearest frame, as for scores, instead of filtering and splining.
+
+    Returns:
+        Shape (M, T', V, ...), float32. An array of fewer than 4 frames is returned as it is.
+    """
+    joints = max(1, BLOCK * array.shape[2] // array.size) if array.size else 1
+    return np.concatenate([_resample(array[:, :, start:start + joints], rate, new_rate, lowpass, nearest)
+                           for start in range(0, array.shape[2], joints)], 2)
+
+
+def _resample(array: np.ndarray, rate: float, new_rate: float, lowpass: float | None, nearest: bool) -> np.ndarray:
+    frames = array.shape[1]
+    if frames < 4:  # too short for a spline, and for any window
+        return array
+    if not nearest and lowpass and lowpass < rate / 2:
+        sos = butter(2, lowpass, fs=rate, output='sos')
+        array = sosfiltfilt(sos, array, axis=1, padlen=min(frames - 1, round(rate)))
+    if rate != new_rate:
+        seconds = np.arange(0, (frames - 1) / rate + 1e-9, 1 / new_rate)
+        if nearest:
+            array = array[:, np.minimum(np.round(seconds * rate).astype(int), frames - 1)]
+        else:
+            array = CubicSpline(np.arange(frames) / rate, array, axis=1)(seconds)
+    return array.astype(np.float32)
+
+
+def window_starts(frames: int, length: int, count: int) -> np.ndarray:
+    """First frames of `count` windows, spread evenly from the start of a clip to its end.
+
+    Args:
+        frames: Frames of the clip, at least `length`.
+        length: Frames of a window.
+        count: Number of windows.
+    """
+    return np.linspace(0, frames - length, count).round().astype(int)
