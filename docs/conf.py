@@ -23,6 +23,7 @@ exclude_patterns = ['_build']
 myst_enable_extensions = ['colon_fence', 'dollarmath']
 myst_heading_anchors = 3
 
+autodoc_inherit_docstrings = False
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'description'
 autodoc_typehints_description_target = 'documented'
@@ -69,13 +70,13 @@ def write_api_pages():
     """Write docs/api: a page for each room of the package, from the docstrings of its modules."""
     folder = root / 'docs/api'
     folder.mkdir(exist_ok=True)
-    for room, summary in ROOMS.items():
+    for room in ROOMS:
         modules = [f'dynstg_mm.{room}', *(
             module.name for module in pkgutil.walk_packages([str(root / 'dynstg_mm' / room)], f'dynstg_mm.{room}.')
             if not UNDOCUMENTED & set(module.name.split('.')))]
-        parts = [f'# dynstg_mm.{room}\n\n{summary}.\n']
+        parts = [f'# dynstg_mm.{room}\n']
         for module in modules:
-            heading = '' if module.count('.') == 1 else f'## {module}\n\n'
+            heading = '' if module.count('.') == 1 else f'## {module.removeprefix("dynstg_mm.")}\n\n'
             parts.append(f'{heading}```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n   :ignore-module-all:\n'
                          '   :show-inheritance:\n```\n')
         (folder / f'{room}.md').write_text('\n'.join(parts))
