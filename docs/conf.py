@@ -65,6 +65,24 @@ ROOMS = {  # package -> what it is
 }
 UNDOCUMENTED = {'cpu', 'numba', 'triton', 'mamba'}  # kernels
 
+API_INDEX = """# API
+
+Generated from the docstrings. `import dynstg_mm` registers in `mmaction.registry` everything that a config names.
+
+| package | content |
+| --- | --- |
+{rows}
+
+Imports run one way: skeletons, gait and ops import none of the others; layers import ops; models import layers;
+distillation imports models; datasets, importers and audit import skeletons and gait; benchmark imports all of these.
+
+```{{toctree}}
+:hidden:
+
+{pages}
+```
+"""
+
 
 def write_api_pages():
     """Write docs/api: a page for each room of the package, from the docstrings of its modules."""
@@ -80,13 +98,8 @@ def write_api_pages():
             parts.append(f'{heading}```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n   :ignore-module-all:\n'
                          '   :show-inheritance:\n```\n')
         (folder / f'{room}.md').write_text('\n'.join(parts))
-    rows = ''.join(f'| [`dynstg_mm.{room}`]({room}.md) | {summary} |\n' for room, summary in ROOMS.items())
-    (folder / 'index.md').write_text(
-        '# API\n\nGenerated from the docstrings. Everything that a config names is registered in `mmaction.registry` by '
-        '`import dynstg_mm`.\n\n| package | content |\n| --- | --- |\n' + rows
-        + '\nImports run one way: skeletons, gait and ops know nothing of the others; layers use ops; models use layers; '
-        'distillation uses models; datasets, importers and audit use skeletons and gait; benchmark stands on top.\n\n'
-        '```{toctree}\n:hidden:\n\n' + '\n'.join(ROOMS) + '\n```\n')
+    rows = '\n'.join(f'| [`dynstg_mm.{room}`]({room}.md) | {summary} |' for room, summary in ROOMS.items())
+    (folder / 'index.md').write_text(API_INDEX.format(rows=rows, pages='\n'.join(ROOMS)))
 
 
 def setup(app):

@@ -35,8 +35,8 @@ def read_windows(config):
 def joint_contributions(model, windows, labels, steps=8):
     """Integrated gradients of each clip's score against the mean of the other classes, by joint, (clips, v).
 
-    The path runs from the joints' mean places to the clip; over all joints, frames and channels the contributions add up
-    to the difference of the scores (Sundararajan 2017, arXiv 1703.01365).
+    The path runs from the joints' mean places to the clip; over all joints, frames and channels the contributions add
+    up to the difference of the scores (Sundararajan 2017, arXiv 1703.01365).
     """
     clips, count = windows.shape[:2]
     x, mean = windows.flatten(0, 1), windows.mean((0, 1, 2, 3))
