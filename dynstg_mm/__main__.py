@@ -20,6 +20,7 @@ COMMANDS = {
     'publish-student': 'write the student of a distilled checkpoint alone',
     'upgrade-checkpoint': 'rename the parameters of a checkpoint of dynstg_mm 0.1',
     'plot-filters': 'draw the movement phases and graphs of a model',
+    'make-tables': 'make the documents\' tables of results from the published results',
     'benchmark': 'measure speed and memory of the models and the scan',
     'benchmark-data': 'measure how fast a config\'s data are loaded',
 }

@@ -175,6 +175,7 @@ def subject_errors(results: Results, names: Sequence[str]) -> tuple[Figure | Non
 
 def learning_curves(results: Results, styles: Mapping[str, Style]) -> tuple[Figure | None, str]:
     """Training loss of every epoch: the mean over folds and seeds, and a band from the lowest run to the highest."""
+    from matplotlib.ticker import MaxNLocator
     figure, said = new_figure(), []
     axes = figure.add_subplot()
     for name, style in styles.items():
@@ -189,7 +190,7 @@ def learning_curves(results: Results, styles: Mapping[str, Style]) -> tuple[Figu
     if not said:
         return None, ''
     axes.set(xlabel='epoch', ylabel='training loss')
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=9)
     return figure, 'Training loss, first to last epoch: ' + '; '.join(said)

@@ -274,7 +274,8 @@ def _read_tests(model: Model, data: Any) -> tuple[list[str] | None, Tests]:
         raise ConfigError(f'{data.ann_file}: split {data.split}_fold<k>_test: missing, and {model.config} names it; the file has '
                           f'{", ".join(sorted(map(str, splits))) or "no splits"}.')
     tests: Tests = {}
-    classes, tested_in = None, {}
+    tested_in: dict[str, int] = {}
+    classes = None
     for fold in folds:
         dataset = DATASETS.build(dict(data, fold=fold, pipeline=[], serialize_data=False))
         classes = dataset.metainfo.get('classes')
