@@ -1,10 +1,33 @@
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
-here = Path(__file__).parent
+here = Path(__file__).resolve().parent
 MMCV = 'mmcv-lite>=2.0.0,<2.2.0'  # MMAction2 1.2 is made for mmcv below 2.2.0
+
+
+class build_py_with_mim(build_py):
+    """Put configs, weights and tools into the package as `.mim`, where MMEngine looks for those of a package."""
+
+    shipped = ('configs', 'tools', 'model-index.yml')
+
+    def run(self):
+        super().run()
+        target = (here if self.editable_mode else Path(self.build_lib)) / 'dynstg_mm/.mim'
+        if target.is_dir():
+            shutil.rmtree(target)
+        target.mkdir(parents=True)
+        for name in self.shipped:
+            if self.editable_mode:  # a link to the checkout
+                (target / name).symlink_to(here / name)
+            elif (here / name).is_dir():
+                shutil.copytree(here / name, target / name, ignore=shutil.ignore_patterns('__pycache__'))
+            else:
+                shutil.copy(here / name, target / name)
+
 
 setup(
     name='dynstg_mm',
@@ -15,12 +38,14 @@ setup(
     license='Apache-2.0',
     packages=find_packages(include=['dynstg_mm', 'dynstg_mm.*']),
     package_data={'dynstg_mm': ['**/*.j2']},
+    cmdclass=dict(build_py=build_py_with_mim),
     entry_points=dict(console_scripts=['dynstg_mm = dynstg_mm.__main__:main']),
     python_requires='>=3.10,<3.14',
+    # MMEngine and mmcv are extras: `openmmlab` has the original distributions, `onedl` their continuation. Both bring
+    # the modules `mmengine` and `mmcv`, so that a requirement would overwrite what is already installed.
     install_requires=[
         'torch>=2.6',
         'mmaction2>=1.2.0,<2',
-        'mmengine>=0.10.7,<1',
         'importlib_metadata',  # imported by MMAction2, which does not declare it
         'einops',
         'filelock>=3.12',  # one call at a time in a folder of runs
@@ -35,15 +60,16 @@ setup(
         'scikit-learn',
         'scipy>=1.15',
     ],
-    # mmcv and mmcv-lite overwrite each other's files, so neither is a requirement: take the extra if you have none.
     extras_require={
-        'mmcv-lite': [MMCV],
+        'openmmlab': ['mmengine>=0.10.7,<1', MMCV],
+        'onedl': ['onedl-mmengine>=0.10.7,<1', 'onedl-mmcv>=2,<3'],
         'mamba': ['mamba-ssm'],
         'bvh': ['upc-pymotion>=0.3.4'],  # readers of motion capture, and of the MSND label table
         'c3d': ['c3d>=0.6'],
         'xlsx': ['openpyxl'],
         'slurm': ['submitit'],  # cross-validate --launcher slurm
-        'tests': [MMCV, 'bvhio', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit',
-                  'triton; sys_platform == "linux"'],
+        'tests': ['bvhio', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit', 'triton; sys_platform == "linux"'],
+        'docs': ['sphinx', 'myst-parser', 'furo', 'sphinx-copybutton', 'latex2mathml'],
+        'dev': ['build', 'mypy', 'pre-commit', 'ruff'],
     },
 )

@@ -37,4 +37,4 @@ from dynstg_mm import compat, registration
 compat.apply()
 registration.register()
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'

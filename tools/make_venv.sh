@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make .venv with the versions that were tried, and this package in it:  bash tools/make_venv.sh [tests]
-# With `tests`, what the tests need besides. What is there already is left alone.
+# Make .venv with the versions that were tested together, and this package in it:  bash tools/make_venv.sh [EXTRA ...]
+# EXTRA: tests, docs or dev, for what those need besides. Leaves alone what is installed already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -9,7 +9,7 @@ if ! "$PYTHON" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (
     exit 1
 fi
 PIP=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
-# Copied into .venv last, so that an interrupted installation is made again.
+# Each file of requirements is copied into .venv after its installation, so that an interrupted one starts again.
 if ! cmp -s tools/requirements.txt .venv/requirements.txt; then
     rm -rf .venv
     "$PYTHON" -m venv .venv
@@ -17,7 +17,9 @@ if ! cmp -s tools/requirements.txt .venv/requirements.txt; then
     $PIP --editable .
     cp tools/requirements.txt .venv
 fi
-if [ "${1-}" = tests ] && ! cmp -s tools/requirements_tests.txt .venv/requirements_tests.txt; then
-    $PIP --requirement tools/requirements_tests.txt
-    cp tools/requirements_tests.txt .venv
-fi
+for extra in "$@"; do
+    if ! cmp -s "tools/requirements_$extra.txt" ".venv/requirements_$extra.txt"; then
+        $PIP --requirement "tools/requirements_$extra.txt"
+        cp "tools/requirements_$extra.txt" .venv
+    fi
+done
