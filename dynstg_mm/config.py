@@ -1,7 +1,7 @@
 """Reading config files, and the options that change them.
 
-An option `key=value` names one setting in full, such as `model.backbone.size=large`. Four short options set at once what
-is in several places:
+An option `key=value` names one setting in full, such as `model.backbone.size=large`. Four short options change several
+places at once:
 
 | option            | sets                                                                                        |
 |-------------------|---------------------------------------------------------------------------------------------|
@@ -135,8 +135,8 @@ def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
 
     Raises:
         FileNotFoundError: There is no such teacher's or student's config.
-        ConfigError: Neither the config nor MMEngine's runners know a setting (a mistyped one would change nothing), or a
-            value is wrong.
+        ConfigError: A value is wrong; or neither the config nor MMEngine's runners know a setting, since a mistyped one
+            would change nothing.
     """
     options = dict(options or {})
     for key in options:

@@ -89,12 +89,14 @@ def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
         content[group] = {name: dict(config=model) if isinstance(model, str) else dict(model)
                           for name, model in content[group].items()}
     networks = content['teachers'] | content['models']
+    shipped = SHIPPED if str(path).startswith(SHIPPED) else ''  # so are the configs beside a shipped file
+    folder = Path(str(path).removeprefix(SHIPPED)).parent
     for name, model in networks.items():
         teacher = model.get('teacher')
         if teacher is not None and 'teacher' in networks.get(teacher, model):
             raise ConfigError(f'{path}: models.{name}.teacher: {teacher}; expected a model that has no teacher itself.')
         if not model['config'].startswith(SHIPPED):
-            model['config'] = os.path.normpath(file.parent / model['config'])
+            model['config'] = shipped + os.path.normpath(folder / model['config'])
     return content
 
 

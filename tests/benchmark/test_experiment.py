@@ -92,6 +92,11 @@ def test_wrong_file_is_named_with_the_field(text, field, experiment):
         read_experiment(experiment(text))
 
 
+def test_configs_beside_a_shipped_file_are_shipped():
+    models = read_experiment('dynstg_mm::experiments/koa-nm.yml')['models']
+    assert models['st-gcn']['config'] == 'dynstg_mm::stgcn/stgcn_1xb16-joint-w64-30e_koa-keypoint-2d.py'
+
+
 def test_paths_are_relative_to_the_file(experiment):
     models = read_experiment(experiment(f'models: {{a: {SMALL}, b: "dynstg_mm::x.py"}}'))['models']
     assert models['b']['config'] == 'dynstg_mm::x.py' and resolve_config(models['a']['config']).task == 'koa_nm'
@@ -103,8 +108,8 @@ def test_command_line_adds_to_the_file_and_overrides_it(experiment, trained):
     assert plain.baseline == 'taught' and plain.seeds == [0, 1] and plain.folds == ['1'] and plain.no_controls
     more = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
     call, = plan_calls(parse(file, f'more={more}', '--out', 'out', '--seeds', 3, '--folds', 'all',
-                             '--baseline', 'small', '--ensemble', 'three=small,taught,more', '--cfg-options', 'task=koa_nm',
-                             '--model-options', 'taught', 'model.temperature=1'))
+                             '--baseline', 'small', '--ensemble', 'three=small,taught,more',
+                             '--cfg-options', 'task=koa_nm', '--model-options', 'taught', 'model.temperature=1'))
     models = {model.name: model for model in name_models(call.configs, call.cfg_options, call.model_options)}
     assert list(models) == ['small', 'taught', 'more'] and call.seeds == [3] and call.folds == ['all']
     assert call.baseline == 'small' and call.ensemble == ['both=small,taught', 'three=small,taught,more']
