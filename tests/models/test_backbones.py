@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS, TRANSFORMS
+from mmengine.optim import build_optim_wrapper
 from mmengine.runner import autocast
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -53,6 +54,17 @@ def test_every_layout_works_in_our_backbones_and_in_mmactions(backbone, name):
     joints = LAYOUTS[name]['num_node']
     model = build(**backbone, graph_cfg=dict(layout=name, mode='spatial'), in_channels=3)
     assert model(torch.randn(2, 1, 8, joints, 3)).shape[-1] == joints
+
+
+def test_weight_decay_can_leave_out_what_mamba_exempts():
+    exempt = {'.A_log': dict(decay_mult=0.), '.D': dict(decay_mult=0.)}  # as in the docstring of STGMambaBlock
+    backbone = build(type='DynSTGMamba', graph_cfg=BODY)
+    wrapper = build_optim_wrapper(torch.nn.ModuleDict(dict(backbone=backbone)), dict(
+        optimizer=dict(type='AdamW', lr=0.01, weight_decay=0.05), paramwise_cfg=dict(custom_keys=exempt)))
+    decayed = {id(value) for group in wrapper.optimizer.param_groups if group['weight_decay']
+               for value in group['params']}
+    names = {name.rsplit('.', 1)[-1] for name, value in backbone.named_parameters() if id(value) not in decayed}
+    assert names == {'A_log', 'D'}
 
 
 def test_sizes_keep_to_their_share_of_stgcn():
