@@ -29,8 +29,8 @@ def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterabl
     Args:
         results: The results.
         ann_file: The annotation file that the models were trained on.
-        tests: Test clips of every fold in the file, if the results are of some of them: like the models, a control learns
-            from all folds except the one it is tested on.
+        tests: Test clips of every fold in the file, if the results are of some of them: like the models, a control
+            learns from all folds except the one it is tested on.
         layout: Skeleton layout for the gait features, if the file has none.
 
     Raises:
@@ -53,16 +53,17 @@ def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterabl
             continue
         for name, seeds in predictions.items():
             known = set(results.clips.index)
-            results.add_model(name, [[clip for clip in itertools.chain(*parts) if clip['clip'] in known] for parts in seeds],
-                              kind='control')
+            scores = [[clip for clip in itertools.chain(*parts) if clip['clip'] in known] for parts in seeds]
+            results.add_model(name, scores, kind='control')
 
 
 def metadata_control(ann_file: str, folds: Folds, *, seed: int = 0) -> list[list[Clip]]:
-    """How well the recordings' metadata alone give the class away: a forest on rate, length, missing joints, image size.
+    """How well metadata alone give the class away: a forest on rate, length, missing joints and image size.
 
     Args:
         ann_file: The annotation file that the models were trained on.
-        folds: Test clips of each fold, with `clip`, `label` and `score` (C,); the forest of a fold learns from the others.
+        folds: Test clips of each fold, with `clip`, `label` and `score` (C,); the forest of a fold learns from the
+            others.
         seed: Seed of the forest.
 
     Returns:
@@ -140,7 +141,8 @@ def all_folds(results: Results, ann_file: str) -> dict[int, list[Clip]] | None:
 
 def _metadata(ann_file: str, folds: Folds) -> list[np.ndarray]:
     """Metadata of every fold's clips, (clips, columns) each."""
-    return [np.array([metadata_of(clip) for clip in clips]) for clips in _annotations(read_clips(ann_file)[1], ann_file, folds)]
+    chosen = _annotations(read_clips(ann_file)[1], ann_file, folds)
+    return [np.array([metadata_of(clip) for clip in clips]) for clips in chosen]
 
 
 def metadata_of(clip: dict[str, Any]) -> list[float]:

@@ -1,28 +1,34 @@
 """What a model costs: parameters, multiply-adds of one window, latency; and on which machine."""
+from __future__ import annotations
+
 import hashlib
 import os
 import platform
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmaction.registry import DATASETS, MODELS
+from mmengine.config import Config
 from mmengine.device import get_device
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def multiply_adds(model, x):
-    """Multiply-adds of the backbone and the head for the input x.
+def multiply_adds(model: nn.Module, x: Tensor) -> int:
+    """Multiply-adds of the backbone and the head for an input.
 
-    Matrix products and convolutions are counted by PyTorch; a module that does more, such as a temporal filter or a
-    selective scan, says how much by its method `more_multiply_adds(result)`.
+    PyTorch counts matrix products and convolutions. A module that does more, such as a temporal filter or a selective scan,
+    gives the number by its method `more_multiply_adds(result)`.
 
     Args:
-        model (nn.Module): A recognizer with `backbone` and `cls_head`.
-        x (Tensor): (1, M, T, V, C), one window, or what else the backbone takes.
+        model: A recognizer with `backbone` and `cls_head`.
+        x: One window (1, M, T, V, C), or what else the backbone takes.
     """
-    extra = []
+    extra: list[int] = []
     model.eval()
     hooks = [module.register_forward_hook(lambda module, _, result: extra.append(module.more_multiply_adds(result)))
              for module in model.modules() if hasattr(module, 'more_multiply_adds')]
@@ -33,25 +39,25 @@ def multiply_adds(model, x):
     return counter.get_total_flops() // 2 + sum(extra)
 
 
-def measure_costs(configs, *, rounds=5, repeats=10):
-    """Parameters, multiply-adds of one window and latency of batch 1 of models, which take turns, round by round.
+def measure_costs(configs: Mapping[str, Config], *, rounds: int = 5, repeats: int = 10) -> dict[str, dict[str, Any]]:
+    """Parameters, multiply-adds of one window, and latency with batch size 1.
 
-    On a GPU where there is one, else on the CPU; with one thread, which the other processes of the machine disturb
-    least. Weights and windows are as they come; neither changes what is measured. Of a distilled model, it is the
-    student that is measured, which is what is used afterwards.
+    The models take turns, round by round, on the GPU if there is one, else on the CPU with one thread, which other
+    processes of the machine disturb least. Random weights do, since they do not change what is measured. Of a distilled
+    model, the student is measured.
 
     Args:
-        configs (dict[str, Config]): Name -> config with `model` and `test_dataloader`.
-        rounds (int): Rounds; a latency is the median over them.
-        repeats (int): Calls a round, whose mean is taken.
+        configs: Name -> config with `model` and `test_dataloader`.
+        rounds: Rounds; the latency is the median over them.
+        repeats: Calls in a round, whose mean is taken.
 
     Returns:
-        dict[str, dict]: Name -> `parameters`, `multiply_adds`, `latency_ms`.
+        Name -> `parameters`, `multiply_adds`, `latency_ms`.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     models = {name: (_build(cfg.model), _window(cfg)) for name, cfg in configs.items()}
-    times = {name: [] for name in models}
+    times: dict[str, list[float]] = {name: [] for name in models}
     for turn in range(rounds + 1):
         for name, (model, x) in models.items():
             _seconds(model, x, 2)
@@ -63,20 +69,20 @@ def measure_costs(configs, *, rounds=5, repeats=10):
         for name, (model, x) in models.items()}
 
 
-def _build(settings):
+def _build(settings: Mapping[str, Any]) -> nn.Module:
     return MODELS.build(settings.get('student') or settings).to(get_device()).eval()
 
 
-def _window(cfg):
+def _window(cfg: Config) -> Tensor:
     return DATASETS.build(cfg.test_dataloader.dataset)[0]['inputs'][:1].float().to(get_device())
 
 
 @torch.no_grad()
-def _infer(model, x):
+def _infer(model: nn.Module, x: Tensor) -> Tensor:
     return model.cls_head(model.backbone(x))
 
 
-def _seconds(model, x, repeats):
+def _seconds(model: nn.Module, x: Tensor, repeats: int) -> float:
     start = time.perf_counter()
     for _ in range(repeats):
         _infer(model, x)
@@ -85,7 +91,7 @@ def _seconds(model, x, repeats):
     return (time.perf_counter() - start) / repeats
 
 
-def processor():
+def processor() -> str:
     """The name of the CPU."""
     try:
         return Path('/proc/cpuinfo').read_text().split('model name')[1].split(':')[1].splitlines()[0].strip()
@@ -93,8 +99,8 @@ def processor():
         return platform.processor() or platform.machine()
 
 
-def code_version():
-    """The package's version, and the first digits of the SHA-256 of the code that the scores of a run depend on."""
+def code_version() -> str:
+    """The package's version, and the first digits of the SHA-256 of the code that scores depend on."""
     import dynstg_mm
     folder, digest = Path(dynstg_mm.__file__).parent, hashlib.sha256()
     for path in sorted(folder.rglob('*.py')):
@@ -104,15 +110,15 @@ def code_version():
     return f'{dynstg_mm.__version__}+{digest.hexdigest()[:8]}'
 
 
-def versions():
-    """Versions of what results depend on, and the machine."""
+def versions() -> dict[str, str]:
+    """Versions of the software that results depend on, and the machine."""
     import mmaction
     import mmengine
     import sklearn
-    found = dict(dynstg_mm=code_version())
-    found.update({module.__name__: module.__version__ for module in (torch, mmengine, mmaction, np, sklearn)})
-    found['mmaction2'], found['scikit-learn'] = found.pop('mmaction'), found.pop('sklearn')
+    known = dict(dynstg_mm=code_version())
+    known.update({module.__name__: module.__version__ for module in (torch, mmengine, mmaction, np, sklearn)})
+    known['mmaction2'], known['scikit-learn'] = known.pop('mmaction'), known.pop('sklearn')
     machine = f'{processor()}, {os.cpu_count()} cores'
     if torch.cuda.is_available():
         machine += f', {torch.cuda.device_count()} x {torch.cuda.get_device_name()}'
-    return dict(python=platform.python_version(), **found, machine=machine)
+    return dict(python=platform.python_version(), **known, machine=machine)

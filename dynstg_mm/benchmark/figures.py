@@ -116,7 +116,8 @@ def roc(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, str]:
     axes.plot([0, 1], [0, 1], color='#8c959f', linewidth=1)
     for name, style in styles.items():
         right, area = mean_roc(results.pooled(name), len(results.classes), rates)
-        axes.plot(rates, right, color=style['color'], linestyle=style['linestyle'], label=_legend(f'{name}: AUC {area:.3f}'))
+        axes.plot(rates, right, color=style['color'], linestyle=style['linestyle'],
+                  label=_legend(f'{name}: AUC {area:.3f}'))
         said.append(f'{name} {area:.3f}')
     axes.set(xlabel='false positive rate', ylabel='true positive rate', xlim=(-.01, 1.01), ylim=(-.01, 1.01))
     axes.set_aspect('equal')
@@ -132,11 +133,13 @@ def reliability(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, 
     for name, style in styles.items():
         confidence, right, count, error = calibration([clip for seed in results.pooled(name) for clip in seed])
         axes.plot(confidence, right, linewidth=1.2, color=style['color'], linestyle=style['linestyle'])
-        axes.scatter(confidence, right, 8 + 150 * count / count.sum(), color=style['color'], marker=style['marker'], alpha=.8)
+        axes.scatter(confidence, right, 8 + 150 * count / count.sum(), color=style['color'], marker=style['marker'],
+                     alpha=.8)
         axes.plot([], [], color=style['color'], linestyle=style['linestyle'], marker=style['marker'],
                   label=_legend(f'{name}: ECE {error:.3f}'))
         said.append(f'{name} {error:.3f}')
-    axes.set(xlabel='score of the predicted class', ylabel='share of right predictions', xlim=(0, 1.02), ylim=(-.02, 1.02))
+    axes.set(xlabel='score of the predicted class', ylabel='share of right predictions', xlim=(0, 1.02),
+             ylim=(-.02, 1.02))
     axes.set_aspect('equal')
     axes.legend(loc='upper left', fontsize=9)
     return figure, 'Reliability diagram; expected calibration error: ' + '; '.join(said)
@@ -165,7 +168,8 @@ def subject_errors(results: Results, names: Sequence[str]) -> tuple[Figure | Non
                         interpolation='none')
     axes.set_yticks(range(len(shown)), [f'{_short(subject)} ({label})' for subject, label in shown], fontsize=9,
                     parse_math=False)
-    axes.set_xticks(range(len(names)), names, rotation=55, ha='left', rotation_mode='anchor', fontsize=9, parse_math=False)
+    axes.set_xticks(range(len(names)), names, rotation=55, ha='left', rotation_mode='anchor', fontsize=9,
+                    parse_math=False)
     axes.xaxis.tick_top()
     figure.colorbar(image, ax=axes, label='share of wrong clips', shrink=min(1, 4 / figure.get_figheight()))
     most = ', '.join(f'{subject} ({label})' for subject, label in shown[:5])

@@ -48,8 +48,8 @@ def locked(out: Path) -> Iterator[int]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise ConfigError(f'{out}: is in use by another call, or by processes that a killed call left behind; wait for them, '
-                          'end them, or use another --out.') from None
+        raise ConfigError(f'{out}: is in use by another call, or by processes that a killed call left behind; wait '
+                          'for them, end them, or use another --out.') from None
     try:
         yield lock.fileno()
     finally:
@@ -154,8 +154,8 @@ class SlurmJobs:
 
     Args:
         folder: Where submitit keeps its files.
-        options: `KEY=VALUE` texts: submitit's (timeout_min, mem_gb, cpus_per_task, gpus_per_node) and Slurm's (partition,
-            account, qos, ...).
+        options: `KEY=VALUE` texts: submitit's (timeout_min, mem_gb, cpus_per_task, gpus_per_node) and Slurm's
+            (partition, account, qos, ...).
         keep_checkpoints: Keep the checkpoints of a run that was tested.
         cluster: A cluster of submitit.
 
@@ -294,8 +294,8 @@ def execute(runs: Sequence[Run], launcher: Launcher, jobs: int) -> dict[Run, str
         return time.time() - started
 
     console = Console(stderr=True, highlight=False)
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-               TextColumn('left'))
+    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TimeRemainingColumn(), TextColumn('left'))
     with (Progress(*columns, console=console, speed_estimate_period=1e9) as bar, _signals_interrupt(),
           ThreadPoolExecutor(jobs) as pool):
         task = bar.add_task('runs', total=len(runs), completed=len(runs) - len(waiting))

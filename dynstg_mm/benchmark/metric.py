@@ -1,54 +1,60 @@
 """The metric that gait papers report, per clip and per person."""
+from __future__ import annotations
+
 import json
 import math
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from dynstg_mm.benchmark.statistics import by_subject, class_scores, classification_scores, confusion_of
+from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import atomic_open
 
 
 @METRICS.register_module()
 class GaitMetric(BaseMetric):
-    """Accuracy, macro-F1, macro-recall and macro-precision, per class, per clip and per subject.
+    """Accuracy, macro-F1, macro-recall and macro-precision, per clip, per class and per subject.
 
-    A clip's score is the mean over its windows (the head's `average_clips`), a subject's the mean over the clips. For
-    the subject, `PackActionInputs` needs `meta_keys=('frame_dir', 'subject')`; without it the subject scores are left
-    out. Keys are `gait/accuracy`, `gait/macro_f1`, ..., `gait/subject_accuracy`, ..., `gait/f1_<class>`,
-    `gait/recall_<class>`, `gait/precision_<class>`. As `save_best='gait/macro_f1'` it wants `rule='greater'`.
+    A clip's score is the mean over its windows (the head's `average_clips`), a subject's the mean over the clips. The
+    scores per subject need `PackActionInputs` with `meta_keys=('frame_dir', 'subject')`; without it they are left out. The
+    keys are `gait/accuracy`, `gait/macro_f1`, ..., `gait/subject_accuracy`, ..., `gait/f1_<class>`, `gait/recall_<class>`,
+    `gait/precision_<class>`. `save_best='gait/macro_f1'` needs `rule='greater'`.
 
     Args:
-        out_file (str, optional): JSON file that every clip's score is written to, whole or not at all.
-        collect_device (str): Device for collecting results from several processes.
-        prefix (str, optional): In place of `gait`.
+        out_file: JSON file for the scores of every clip, written whole or not at all.
+        collect_device: Device for collecting results from several processes.
+        prefix: Replaces `gait`.
     """
 
     default_prefix = 'gait'
 
-    def __init__(self, out_file=None, collect_device='cpu', prefix=None):
+    def __init__(self, out_file: str | None = None, collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.out_file = out_file
 
-    def process(self, data_batch, data_samples):
+    def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
         """Keep the scores of a batch."""
         for sample in data_samples:
             self.results.append(dict(
                 clip=sample.get('frame_dir'), subject=sample.get('subject'), label=int(sample['gt_label']),
                 score=sample['pred_score'].float().cpu().tolist()))
 
-    def compute_metrics(self, results):
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Scores over all clips."""
         num_classes = len(results[0]['score'])
         classes = (self.dataset_meta or {}).get('classes') or [str(index) for index in range(num_classes)]
         if len(classes) != num_classes:
-            raise ValueError(f'the head scores {num_classes} classes, and the data set has {len(classes)} '
-                             f'({", ".join(classes)}); set model.cls_head.num_classes.')
+            raise ConfigError(f'the head scores {num_classes} classes, and the data set has {len(classes)} '
+                              f'({", ".join(classes)}); set model.cls_head.num_classes.')
         for clip in results:
             if not all(map(math.isfinite, clip['score'])):
-                raise ValueError(f'clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers: the model has '
-                                 'diverged in training; a lower learning rate or clip_grad helps.')
+                raise ResultsError(f'clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers: the model has '
+                                   'diverged in training; a lower learning rate or clip_grad helps.')
         confusion = confusion_of(results, num_classes)
         metrics = classification_scores(confusion)
         if all(clip['subject'] is not None for clip in results):
@@ -63,7 +69,7 @@ class GaitMetric(BaseMetric):
         return metrics
 
 
-def class_table(classes, confusion):
+def class_table(classes: Sequence[str], confusion: np.ndarray) -> str:
     """The scores of every class and its confusions, as text."""
     width = max(5, *map(len, classes)) + 2
     lines = ['class'.ljust(width) + 'clips  precision  recall     f1   predicted as ' + ', '.join(classes)]

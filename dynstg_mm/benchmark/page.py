@@ -51,10 +51,11 @@ def write_page(results: Results, path: str | Path, beside: Mapping[str, Results]
         path: The .html file.
         beside: As in `tables.protocol_rows`.
     """
-    loader = jinja2.Environment(loader=jinja2.PackageLoader('dynstg_mm.benchmark', ''), autoescape=True, trim_blocks=True,
-                                lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    loader.filters['unbroken'] = lambda text: text.replace(' %', '\N{NO-BREAK SPACE}%')
-    text = loader.get_template('page.html.j2').render(_tables(results, beside) | _figures(results) | _origin(results))
+    templates = jinja2.Environment(loader=jinja2.PackageLoader('dynstg_mm.benchmark', ''), autoescape=True,
+                                   trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    templates.filters['unbroken'] = lambda text: text.replace(' %', '\N{NO-BREAK SPACE}%')
+    template = templates.get_template('page.html.j2')
+    text = template.render(_tables(results, beside) | _figures(results) | _origin(results))
     with atomic_open(path, encoding='utf-8') as file:
         file.write(text.lstrip())
 
@@ -78,7 +79,8 @@ def _tables(results: Results, beside: Mapping[str, Results] | None) -> dict[str,
                f'classes: {", ".join(results.classes)}.')
     return dict(
         content=content, several=len(results.seeds) > 1, complete=complete, baseline=baseline,
-        results=result_rows(results, cost=False), explanations=explanations(results), failures=failures(results, baseline),
+        results=result_rows(results, cost=False), explanations=explanations(results),
+        failures=failures(results, baseline),
         differences=difference_rows(results, baseline) if baseline in complete and len(complete) > 1 else None,
         protocols=protocol_rows(beside) if beside else None)
 

@@ -85,8 +85,9 @@ def cross_validate(args: Namespace, command: str) -> int:
         _warn_of_losses(out, {*names, *ensembles}, args.seeds, folds)
         if args.keep_checkpoints:
             _warn_of_missing_checkpoints(runs)
-        launcher: Launcher = (SlurmJobs(out / 'slurm', args.slurm_args, args.keep_checkpoints) if args.launcher == 'slurm'
-                              else Processes(args.jobs, args.keep_checkpoints, lock))
+        launcher: Launcher = Processes(args.jobs, args.keep_checkpoints, lock)
+        if args.launcher == 'slurm':
+            launcher = SlurmJobs(out / 'slurm', args.slurm_args, args.keep_checkpoints)
         failed = execute(runs, launcher, args.jobs)
         results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, command)
         results.baseline = baseline
@@ -142,8 +143,8 @@ def name_models(configs: Iterable[str], options: Sequence[str], model_options: I
     for text in itertools.chain(options, *model_options):
         key, _, value = text.partition('=')
         if not re.fullmatch(r'[a-z_]\w*(\.\w+)+', key) and value.endswith('.py') and os.path.isfile(value):
-            raise ConfigError(f'{text}: follows --cfg-options or --model-options, which would take it for a setting; put configs '
-                              'first.')
+            raise ConfigError(f'{text}: follows --cfg-options or --model-options, which would take it for a setting; '
+                              'put configs first.')
     for name, *rest in model_options:
         if not rest:
             raise ConfigError(f'--model-options {name}: expected KEY=VALUE after the name.')
@@ -154,8 +155,8 @@ def name_models(configs: Iterable[str], options: Sequence[str], model_options: I
         name = name or next(name for name in itertools.chain([stem], (f'{stem}-{k}' for k in itertools.count(2)))
                             if name not in models)
         if name in models or not re.fullmatch(NAME, name):
-            raise ConfigError(f'{text}: name {name!r}; expected letters, digits and any of . + - _, and a different name for '
-                              'every config.')
+            raise ConfigError(f'{text}: name {name!r}; expected letters, digits and any of . + - _, and a different '
+                              'name for every config.')
         models[name] = Model(name, config, (*options, *own.pop(name, ())))
         reserved = [key for key in parse_cfg_options(models[name].options) if key in RESERVED]
         if reserved:
@@ -165,8 +166,8 @@ def name_models(configs: Iterable[str], options: Sequence[str], model_options: I
     return list(models.values())
 
 
-def name_ensembles(names: Sequence[str], ensembles: Iterable[str], seed_ensembles: Iterable[str], seeds: Sequence[int], *,
-                   taken: Iterable[str] = ()) -> dict[str, tuple[list[str], bool]]:
+def name_ensembles(names: Sequence[str], ensembles: Iterable[str], seed_ensembles: Iterable[str],
+                   seeds: Sequence[int], *, taken: Iterable[str] = ()) -> dict[str, tuple[list[str], bool]]:
     """Ensembles of the options --ensemble and --seed-ensemble.
 
     Args:
@@ -180,8 +181,8 @@ def name_ensembles(names: Sequence[str], ensembles: Iterable[str], seed_ensemble
         Name -> members, and whether it is over the seeds, as `Results.add_ensemble` takes them.
 
     Raises:
-        ResultsError: A name is not a name, or taken; a member is unknown, named twice, or the only one; or there is only
-            one seed.
+        ResultsError: A name is not a name, or taken; a member is unknown, named twice, or the only one; or there is
+            only one seed.
     """
     named: dict[str, tuple[list[str], bool]] = {}
     for option, texts in (('--ensemble', ensembles), ('--seed-ensemble', seed_ensembles)):
@@ -233,11 +234,12 @@ def check_tests(models: Sequence[Model]) -> tuple[list[str], Tests]:
                 check_parts(model.settings(fold), ['test'])
         classes = classes or [str(index) for index in range(outputs or 2)]
         if outputs not in (None, len(classes)):
-            raise ConfigError(f'{model.config}: model.cls_head.num_classes: {outputs}; {data.ann_file} has {len(classes)} classes '
-                              f'({", ".join(classes)}).')
+            raise ConfigError(f'{model.config}: model.cls_head.num_classes: {outputs}; {data.ann_file} has '
+                              f'{len(classes)} classes ({", ".join(classes)}).')
         first = first or (classes, tests)
         if classes != first[0]:
-            raise ConfigError(f'{model.config}: classes {", ".join(classes)}; {models[0].config} has {", ".join(first[0])}.')
+            raise ConfigError(f'{model.config}: classes {", ".join(classes)}; {models[0].config} has '
+                              f'{", ".join(first[0])}.')
         _check_same_tests(model, tests, models[0], first[1])
     assert first is not None
     return first
@@ -245,7 +247,8 @@ def check_tests(models: Sequence[Model]) -> tuple[list[str], Tests]:
 
 def _settings_key(data: Any) -> str:
     """Settings of a data set as a text, without its pipeline and fold."""
-    return json.dumps({name: value for name, value in data.to_dict().items() if name not in ('pipeline', 'fold')}, default=str)
+    settings = {name: value for name, value in data.to_dict().items() if name not in ('pipeline', 'fold')}
+    return json.dumps(settings, default=str)
 
 
 def _checked_data(model: Model, cfg: Config) -> tuple[Any, int | None]:
@@ -255,8 +258,8 @@ def _checked_data(model: Model, cfg: Config) -> tuple[Any, int | None]:
     data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     for field in ('ann_file', 'split', 'fold'):
         if data.get(field) is None:
-            raise ConfigError(f'{model.config}: test_dataloader.dataset.{field}: missing; expected a GaitDataset with ann_file, '
-                              'split and fold.')
+            raise ConfigError(f'{model.config}: test_dataloader.dataset.{field}: missing; expected a GaitDataset with '
+                              'ann_file, split and fold.')
     evaluators = cfg.get('test_evaluator') or []
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
     if not any(evaluator['type'] == 'GaitMetric' and not evaluator.get('out_file') for evaluator in evaluators):
@@ -271,8 +274,8 @@ def _read_tests(model: Model, data: Any) -> tuple[list[str] | None, Tests]:
     splits = (content.get('split') if isinstance(content, dict) else None) or {}
     folds = folds_of(splits, str(data.split))
     if not folds:
-        raise ConfigError(f'{data.ann_file}: split {data.split}_fold<k>_test: missing, and {model.config} names it; the file has '
-                          f'{", ".join(sorted(map(str, splits))) or "no splits"}.')
+        raise ConfigError(f'{data.ann_file}: split {data.split}_fold<k>_test: missing, and {model.config} names it; '
+                          f'the file has {", ".join(sorted(map(str, splits))) or "no splits"}.')
     tests: Tests = {}
     tested_in: dict[str, int] = {}
     classes = None
@@ -299,15 +302,16 @@ def _check_same_tests(model: Model, tests: Tests, first: Model, expected: Tests)
             if ours.get(clip) != theirs.get(clip):
                 described = ['not tested' if part.get(clip) is None else
                              f'label {part[clip]["label"]}, subject {part[clip]["subject"]}' for part in (ours, theirs)]
-                raise ConfigError(f'{model.config}: fold {fold}, clip {clip}: {described[0]}; for {first.config}: {described[1]}. '
-                                  'All models must test the same clips.')
+                raise ConfigError(f'{model.config}: fold {fold}, clip {clip}: {described[0]}; for {first.config}: '
+                                  f'{described[1]}. All models must test the same clips.')
 
 
 def choose_folds(texts: Sequence[str], tests: Tests, model: Model) -> list[int]:
     """Folds of `all`, or of a list of numbers.
 
     Raises:
-        ConfigError: A fold is unknown, or the folds have only one subject or class, too few for a score with an interval.
+        ConfigError: A fold is unknown, or the folds have only one subject or class, too few for a score with an
+            interval.
     """
     known = {str(fold): fold for fold in tests}
     if list(texts) == ['all']:
@@ -315,7 +319,8 @@ def choose_folds(texts: Sequence[str], tests: Tests, model: Model) -> list[int]:
     elif len(set(texts)) == len(texts) and known.keys() >= set(texts):
         folds = sorted(known[text] for text in texts)
     else:
-        raise ConfigError(f'--folds: {" ".join(texts)}; expected all, or some of {", ".join(known)}, each once ({model.config}).')
+        raise ConfigError(f'--folds: {" ".join(texts)}; expected all, or some of {", ".join(known)}, each once '
+                          f'({model.config}).')
     for field in ('subject', 'label'):
         values = {clip[field] for fold in folds for clip in tests[fold]}
         if len(values) < 2:

@@ -57,7 +57,8 @@ def results_of_folder(name: str, folder: str | Path) -> Results:
     clips = [clip for part in folds.values() for clip in part]
     names = [clip['clip'] for clip in clips]
     if len(set(names)) < len(names):
-        raise ResultsError(f'{folder}: clip {max(names, key=names.count)} is tested twice; expected folds that do not overlap.')
+        raise ResultsError(f'{folder}: clip {max(names, key=names.count)} is tested twice; expected folds that do not '
+                           'overlap.')
     if len({clip['subject'] for clip in clips}) < 2:
         raise ResultsError(f'{folder}: all clips are of one subject; an interval by subject needs at least two.')
     results = Results.of_folds(classes, folds, [UNKNOWN_SEED])

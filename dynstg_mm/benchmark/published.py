@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from dynstg_mm.benchmark.robustness import Robustness, condition_title, conditions
 from dynstg_mm.benchmark.results import Results
+from dynstg_mm.benchmark.robustness import Robustness, condition_title, conditions
 from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.benchmark.statistics import by_subject, mean_scores, paired_difference
 from dynstg_mm.benchmark.tables import COST, Rows, cost_rows, difference_rows, in_order, interval_cells, markdown
@@ -37,7 +37,8 @@ GOALS = (  # task, file, teacher, student alone, CGRKD, other distillers
     ('KOA-NM, joints lost', 'koa-nm-jointdropout', 'large-pretrained-jointdropout', 'small-pretrained-jointdropout',
      'cgrkd-jointdropout', ('logit-kd-jointdropout', 'fitnet-jointdropout', 'rkd-jointdropout')),
     ('KOA-NM', 'koa-nm', 'large-pretrained', 'small-pretrained', 'cgrkd', ('logit-kd', 'fitnet', 'rkd')),
-    ('three classes, 90 epochs', 'koa-pd-nm', 'large-pretrained', 'small-pretrained-90e', 'cgrkd-90e', ('fitnet-90e', )),
+    ('three classes, 90 epochs', 'koa-pd-nm', 'large-pretrained', 'small-pretrained-90e', 'cgrkd-90e',
+     ('fitnet-90e', )),
     ('three classes', 'koa-pd-nm', 'large-pretrained', 'small-pretrained', 'cgrkd', ('logit-kd', 'fitnet', 'rkd')),
     ('stages, 90 epochs', 'koa-stage', 'large-pretrained', 'small-pretrained-90e', 'cgrkd-90e', ('fitnet-90e', )),
     ('stages', 'koa-stage', 'large-pretrained', 'small-pretrained', 'cgrkd', ('logit-kd', 'fitnet', 'rkd')),
@@ -46,8 +47,8 @@ GOALS = (  # task, file, teacher, student alone, CGRKD, other distillers
     ('KOA-NM, 13 joints', 'koa-nm', 'large-pretrained', 'small-pretrained-gait13', 'cgrkd-gait13', ()),
     ('stages, 13 joints', 'koa-stage', 'large-pretrained', 'small-pretrained-gait13', 'cgrkd-gait13', ()))
 
-DYNSTG_MAMBA = ('https://arxiv.org/abs/2503.13156', 'DynSTG-Mamba: Dynamic Spatio-Temporal Graph Mamba with Cross-Graph '
-                'Knowledge Distillation for Gait Disorders Recognition')
+DYNSTG_MAMBA = ('https://arxiv.org/abs/2503.13156', 'DynSTG-Mamba: Dynamic Spatio-Temporal Graph Mamba with '
+                'Cross-Graph Knowledge Distillation for Gait Disorders Recognition')
 COLLECTIONS = {  # folder of the configs -> name, URL and title of the paper
     'aagcn': ('AAGCN', 'https://arxiv.org/abs/1912.06971',
               'Skeleton-Based Action Recognition with Multi-Stream Adaptive Graph Convolutional Networks'),
@@ -73,6 +74,7 @@ class Published:
                       for path in sorted(self.root.glob('configs/*/results/*.json'))}
         if not self.paths:
             raise ConfigError(f'{root}: no configs/*/results/*.json; expected the folder of the repository.')
+        self.made: dict[str, str] = {}
         self.read = functools.cache(lambda name: Results.read(self.paths[name]))
         self.tables: dict[str, Callable[[], Rows]] = dict(summary=self.summary_rows, goals=self.goal_rows)
         if ROBUSTNESS in self.paths:
@@ -99,7 +101,7 @@ class Published:
                 seeds = [by_subject(clips) for clips in seeds] if per_subject else seeds
                 cells = interval_cells(seeds, len(results.classes))
                 by_seed = [mean_scores([clips], len(results.classes))['macro_f1'] for clips in seeds]
-                deviation = '' if results.models[model].over_seeds else f'{np.std(by_seed, ddof=1):.3f}' if several else ''
+                deviation = f'{np.std(by_seed, ddof=1):.3f}' if several and not results.models[model].over_seeds else ''
                 rows.append([model, cells['macro_f1'], *[deviation] * several, cells['accuracy'], cells['log_loss']])
         return rows
 
@@ -123,7 +125,7 @@ class Published:
         return rows
 
     def goal_rows(self) -> Rows:
-        """CGRKD beside its teacher, the student alone and the other distillers. Bold: the goal is reached by the mean."""
+        """CGRKD beside its teacher, the student alone and the other distillers. Bold: the mean reaches the goal."""
         rows = [['task', 'teacher', 'student alone', 'CGRKD (of the teacher\'s; goal: 99 %)',
                  'points above the student (goal: 1.5)', 'points above the best other distiller (goal: 0)']]
         for task, name, teacher, student, model, others in GOALS:
@@ -131,7 +133,7 @@ class Published:
             means = {one: mean_scores(results.pooled(one), len(results.classes))['macro_f1']
                      for one in (teacher, student, model, *others)}
             share = means[model] / means[teacher]
-            kept = f' ({_bold(f"{100 * share:.1f} %", share >= .99)})' if others else ''  # across skeletons it is no goal
+            kept = f' ({_bold(f"{100 * share:.1f} %", share >= .99)})' if others else ''  # no goal across skeletons
             cells = [f'{means[model]:.3f}{kept}', self._points(results, model, student, goal=.015 if others else 0.)]
             if others:
                 best = max(others, key=means.__getitem__)
@@ -145,7 +147,8 @@ class Published:
         """Difference of macro-F1 in points, its interval and p-value; bold if it reaches the goal."""
         value, low, high, p_value = paired_difference(results.pooled(model), results.pooled(other),
                                                       len(results.classes))['macro_f1']
-        return f'{_bold(f"{100 * value:+.1f}", value > 0 and value >= goal)} [{100 * low:.1f}, {100 * high:.1f}], p {p_value:.2g}'
+        points = _bold(f'{100 * value:+.1f}', value > 0 and value >= goal)
+        return f'{points} [{100 * low:.1f}, {100 * high:.1f}], p {p_value:.2g}'
 
     def robustness_rows(self, loss: bool = False) -> Rows:
         """Macro-F1 of every model on the original and on the worst recordings of each kind.
@@ -180,10 +183,11 @@ class Published:
             return f'{match[1]}\n{self.markdown(name)}\n\n{match[4]}'
         return BLOCK.sub(table, text)
 
-    @functools.cache
     def markdown(self, name: str) -> str:
         """A table as Markdown."""
-        return markdown(self.tables[name]())
+        if name not in self.made:
+            self.made[name] = markdown(self.tables[name]())
+        return self.made[name]
 
     def documents(self) -> Iterator[Path]:
         """The Markdown files that may hold tables."""
@@ -194,7 +198,8 @@ class Published:
         """Path and text of every metafile."""
         for folder, (collection, url, title) in COLLECTIONS.items():
             if (self.root / 'configs' / folder).is_dir():
-                content = dict(Collections=[dict(Name=collection, README=self._readme(folder), Paper=dict(URL=url, Title=title))],
+                paper = dict(URL=url, Title=title)
+                content = dict(Collections=[dict(Name=collection, README=self._readme(folder), Paper=paper)],
                                Models=[*self._models(folder, collection), *self._pretrained(folder, collection)])
                 yield self.root / f'configs/{folder}/metafile.yml', yaml.safe_dump(content, sort_keys=False, width=120,
                                                                                    allow_unicode=True)
@@ -213,7 +218,8 @@ class Published:
         for name in self.results():
             results, (own, _, stem) = self.read(name), name.partition('/')
             for model, facts in results.models.items():
-                options = [option for option in facts.options or () if not option.startswith(('task=', 'model.teacher_ckpt='))]
+                options = [option for option in facts.options or ()
+                           if not option.startswith(('task=', 'model.teacher_ckpt='))]
                 if not (facts.kind == 'model' and facts.config and Path(facts.config).parent.name == folder
                         and stem in DATASETS and results.is_complete(model)
                         and all(option.startswith('joint_dropout=') for option in options)):
@@ -222,7 +228,9 @@ class Published:
                 rank = own == folder, len(results.seeds)
                 if rank > measured.get((key, DATASETS[stem]), (False, 0)):
                     measured[key, DATASETS[stem]] = rank
-                    entry = entries.setdefault(key, _entry(key, collection, facts.config, options, facts.cost or {}, self.root))
+                    if key not in entries:
+                        entries[key] = _entry(key, collection, facts.config, options, facts.cost or {}, self.root)
+                    entry = entries[key]
                     entry['Results'] = [part for part in entry['Results'] if part['Dataset'] != DATASETS[stem]]
                     entry['Results'].append(_result(DATASETS[stem], results, model))
         for entry in entries.values():
@@ -246,7 +254,8 @@ def _bold(text: str, reached: bool) -> str:
     return f'**{text}**' if reached else text
 
 
-def _entry(name: str, collection: str, config: str, options: list[str], cost: dict[str, Any], root: Path) -> dict[str, Any]:
+def _entry(name: str, collection: str, config: str, options: list[str], cost: dict[str, Any],
+           root: Path) -> dict[str, Any]:
     """A model of a metafile, without results yet."""
     cfg = Model(name, str(root / config), tuple(options)).settings()
     student = cfg.model.get('student') or cfg.model

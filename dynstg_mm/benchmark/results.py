@@ -17,6 +17,7 @@ from dynstg_mm.files import atomic_open, read_json
 FORMAT = 'dynstg_mm results 1'
 KINDS = ('model', 'ensemble', 'control')
 UNKNOWN_SEED = -1  # null in the file: predictions in a folder do not say which seed they are from
+ROW = ('model', 'seed', 'fold', 'clip', 'subject', 'label')  # what every row of the table begins with
 COLUMNS = ('name', 'subject', 'label', 'fold')  # of the clips in the file
 
 TEXT, TEXTS = dict(type='string'), dict(type='array', items=dict(type='string'))
@@ -29,7 +30,8 @@ MODEL = dict(type='object', required=['kind'], properties=dict(
     kind=dict(enum=KINDS, description=f'one of {", ".join(KINDS)}'), over_seeds=dict(type='boolean'), members=TEXTS,
     config=TEXT, options=TEXTS, commands=TEXTS, note=TEXT, cost=COST,
     curves=dict(type='array', items=dict(type='array', items=NUMBERS)),  # [seed][fold][epoch]
-    failed=dict(type='array', items=dict(type='object', properties=dict(error=TEXT), required=['seed', 'fold', 'error'])),
+    failed=dict(type='array', items=dict(
+        type='object', required=['seed', 'fold', 'error'], properties=dict(error=TEXT))),
     scores=dict(type='array', items=dict(type='array', items=dict(type=['array', 'null'])))))  # [seed][clip][class]
 SCHEMA = dict(type='object', required=['format', 'classes', 'seeds', 'clips', 'models'], properties=dict(
     format=dict(const=FORMAT, description=f'{FORMAT!r}, as cross-validate writes it'),
@@ -81,8 +83,8 @@ class Results:
         seeds: The training seeds, `UNKNOWN_SEED` among them.
         clips: The test clips: an index of clip names and the columns `subject`, `label`, `fold`, in the order of the
             folds.
-        table: A row for every (model, seed, fold, clip) that has scores, with `subject`, `label` and one column a class:
-            `score_0`, `score_1`, ... Ensembles are not in it; `scores` computes them.
+        table: A row for every (model, seed, fold, clip) that has scores, with `subject`, `label` and one column a
+            class: `score_0`, `score_1`, ... Ensembles are not in it; `scores` computes them.
         models: Facts about each model, in the order of the rows of a report.
         baseline: The model that the others are compared with.
         command: The calls that made the results, a line each.
@@ -102,7 +104,7 @@ class Results:
 
     def __post_init__(self) -> None:
         if self.table.empty:
-            self.table = pd.DataFrame(columns=['model', 'seed', 'fold', 'clip', 'subject', 'label', *self.score_columns])
+            self.table = pd.DataFrame(columns=[*ROW, *self.score_columns])
 
     @classmethod
     def of_folds(cls, classes: Sequence[str], folds: Mapping[int, Iterable[Clip]], seeds: Iterable[int],
@@ -115,7 +117,8 @@ class Results:
             seeds: The training seeds.
             **about: Further fields.
         """
-        rows = [(clip['clip'], str(clip['subject']), clip['label'], fold) for fold, clips in folds.items() for clip in clips]
+        rows = [(clip['clip'], str(clip['subject']), clip['label'], fold)
+                for fold, clips in folds.items() for clip in clips]
         clips = pd.DataFrame(rows, columns=['clip', 'subject', 'label', 'fold']).set_index('clip')
         return cls(list(classes), list(seeds), clips, **about)
 
@@ -134,8 +137,8 @@ class Results:
 
         Args:
             name: Name of the model.
-            predictions: For each seed, the clips with `clip` and `score` (C,), in any order. A clip without a prediction
-                has no scores.
+            predictions: For each seed, the clips with `clip` and `score` (C,), in any order. A clip without a
+                prediction has no scores.
             **facts: Fields of `Facts`.
         """
         self._set_scores(name, [(seed, clip['clip'], _rounded(clip['score']))
@@ -206,7 +209,9 @@ class Results:
 
     def select(self, models: Sequence[str] | None = None, seeds: Sequence[int] | None = None,
                folds: Sequence[int] | None = None, *, source: str = 'results') -> Results:
-        """Some of the models, seeds and folds; None keeps all. Models keep their order, seeds take that of the argument.
+        """Some of the models, seeds and folds; None keeps all.
+
+        Models keep their order, seeds take that of the argument.
 
         Raises:
             ResultsError: One is not there, a seed is named twice, or an ensemble would lose a member. The message names
@@ -244,16 +249,17 @@ class Results:
     def rename(self, prefix: str) -> Results:
         """The same with `prefix` and a hyphen before the names of all models except controls."""
         names = {name: name if facts.kind == 'control' else f'{prefix}-{name}' for name, facts in self.models.items()}
-        models = {names[name]: dataclasses.replace(facts, members=facts.members and [names[part] for part in facts.members])
-                  for name, facts in self.models.items()}
+        models = {names[name]: dataclasses.replace(
+            facts, members=facts.members and [names[member] for member in facts.members])
+            for name, facts in self.models.items()}
         return dataclasses.replace(self, models=models, table=self.table.assign(model=self.table.model.map(names)),
                                    baseline=names.get(self.baseline or ''))
 
     def merge(self, other: Results, source: str) -> Results:
         """These results and others of the same clips: further models with the same seeds, or further seeds.
 
-        With the same seeds, controls that are in both are taken from these results. With further seeds, the models must be
-        the same ones.
+        With the same seeds, controls that are in both are taken from these results. With further seeds, the models must
+        be the same ones.
 
         Raises:
             ResultsError: The clips, folds, labels or classes differ, some but not all seeds are the same, a name is
@@ -271,8 +277,9 @@ class Results:
         elif set(other.seeds).isdisjoint(self.seeds):
             models, seeds = _with_further_seeds(self, other, source), [*self.seeds, *other.seeds]
         else:
-            raise ResultsError(f'{source}: seeds: {_listed(other.seeds)}; the first results have {_listed(self.seeds)}; '
-                               'expected the same seeds, or none of them. --seeds selects some of both.')
+            raise ResultsError(f'{source}: seeds: {_listed(other.seeds)}; the first results have '
+                               f'{_listed(self.seeds)}; expected the same seeds, or none of them. --seeds selects '
+                               'some of both.')
         return dataclasses.replace(
             self, seeds=seeds, models=models, table=pd.concat([self.table, other.table], ignore_index=True),
             leaking=list(dict.fromkeys([*self.leaking, *other.leaking])),
@@ -285,10 +292,10 @@ class Results:
     def _without_known_controls(self, known: Mapping[str, Facts], source: str) -> Results:
         taken = [name for name, facts in self.models.items() if name in known and facts.kind != 'control']
         if taken:
-            raise ResultsError(f'{source}: models: the name {taken[0]} is taken; NAME={source} puts NAME- before all of its '
-                               'names.')
-        return dataclasses.replace(self, models={name: facts for name, facts in self.models.items() if name not in known},
-                                   table=self.table[~self.table.model.isin(known)])
+            raise ResultsError(f'{source}: models: the name {taken[0]} is taken; NAME={source} puts NAME- before all '
+                               'of its names.')
+        models = {name: facts for name, facts in self.models.items() if name not in known}
+        return dataclasses.replace(self, models=models, table=self.table[self.table.model.isin(models)])
 
     @classmethod
     def read(cls, path: str | Path) -> Results:
@@ -302,10 +309,11 @@ class Results:
         fault = _fault(content)
         if fault:
             raise ResultsError(f'{path}: {fault}')
-        clips = pd.DataFrame({column: content['clips'][column] for column in COLUMNS}).set_index('name').rename_axis('clip')
-        results = cls(content['classes'], [UNKNOWN_SEED if seed is None else seed for seed in content['seeds']],
-                      clips.sort_values('fold', key=lambda fold: pd.factorize(fold)[0], kind='stable'),
-                      **{field: content[field] for field in ('baseline', 'command', 'versions', 'leaking') if field in content})
+        clips = pd.DataFrame({column: content['clips'][column] for column in COLUMNS}).set_index('name')
+        clips = clips.rename_axis('clip').sort_values('fold', key=lambda fold: pd.factorize(fold)[0], kind='stable')
+        about = {field: content[field] for field in ('baseline', 'command', 'versions', 'leaking') if field in content}
+        results = cls(content['classes'], [UNKNOWN_SEED if seed is None else seed for seed in content['seeds']], clips,
+                      **about)
         for name, model in content['models'].items():
             scores, curves = model.pop('scores', ()), model.pop('curves', None)
             results._set_scores(name, [(seed, clip, score) for seed, part in zip(results.seeds, scores)
@@ -324,9 +332,9 @@ class Results:
         content = dict(
             format=FORMAT, classes=self.classes, baseline=self.baseline,
             seeds=[None if seed == UNKNOWN_SEED else seed for seed in self.seeds],
-            clips=dict(zip(COLUMNS, [self.clips.index.tolist(), *(self.clips[column].tolist() for column in COLUMNS[1:])])),
+            clips=dict(zip(COLUMNS, map(list, zip(*self._clip_rows())))),
             command=self.command, versions=self.versions, leaking=self.leaking)
-        parts = [f'{compact(key)}:{compact(value)}' for key, value in content.items() if value not in (None, '', {}, [])]
+        parts = [f'{compact(key)}:{compact(value)}' for key, value in content.items() if value]
         models = ',\n'.join(f'{compact(name)}:{compact(self._model_content(name))}' for name in self.models)
         with atomic_open(path, encoding='utf-8') as file:
             file.write('{\n' + ',\n'.join([*parts, '"models":{\n' + models + '\n}']) + '\n}\n')
@@ -379,8 +387,9 @@ def _rounded(score: Sequence[float]) -> list[float]:
 def _check_same_clips(ours: pd.DataFrame, theirs: pd.DataFrame, source: str) -> None:
     only = ours.index.symmetric_difference(theirs.index, sort=False)
     if len(only):
-        raise ResultsError(f'{source}: clips: {only[0]} is only in {"the first" if only[0] in ours.index else "these"} results; '
-                           'a table compares the same clips. --folds selects the folds that are in both.')
+        where = 'the first' if only[0] in ours.index else 'these'
+        raise ResultsError(f'{source}: clips: {only[0]} is only in {where} results; a table compares the same clips. '
+                           '--folds selects the folds that are in both.')
     theirs = theirs.loc[ours.index]
     differs = (ours != theirs[ours.columns]).any(axis=1)
     if differs.any():
@@ -396,8 +405,8 @@ def _described(row: pd.Series) -> str:
 def _with_further_seeds(ours: Results, theirs: Results, source: str) -> dict[str, Facts]:
     """The facts of models that further seeds were trained for."""
     if set(theirs.models) != set(ours.models):
-        raise ResultsError(f'{source}: models: {_listed(theirs.models)} with seeds {_listed(theirs.seeds)}; the first results '
-                           f'have {_listed(ours.models)}; expected the same models with further seeds.')
+        raise ResultsError(f'{source}: models: {_listed(theirs.models)} with seeds {_listed(theirs.seeds)}; the first '
+                           f'results have {_listed(ours.models)}; expected the same models with further seeds.')
     merged = {}
     for name, facts in ours.models.items():
         more = theirs.models[name]
@@ -444,7 +453,13 @@ def _fault(content: dict[str, Any]) -> str | None:
 
 
 def score_fault(seeds: Iterable[Sequence[Any]], clips: int, classes: int) -> str | None:
-    """What is wrong with scores, a list for each seed of lists of numbers (or None) for each clip; None if nothing is."""
+    """What is wrong with the scores of a model, or None.
+
+    Args:
+        seeds: For each seed and clip, a list of numbers, or None for a clip without scores.
+        clips: Number of clips.
+        classes: Number of classes.
+    """
     for scores in seeds:
         if len(scores) != clips:
             return f'expected {clips} clips for every seed.'

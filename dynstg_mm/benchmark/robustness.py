@@ -108,8 +108,8 @@ class Robustness:
         """These models and others, under the same conditions.
 
         Raises:
-            ResultsError: The clips, corruptions or seeds differ, or a model is in both. The message names `source`, where
-                `other` is from.
+            ResultsError: The clips, corruptions or seeds differ, or a model is in both. The message names `source`,
+                where `other` is from.
         """
         for field in ('clips', 'kinds', 'seeds'):
             if getattr(other, field) != getattr(self, field):
@@ -139,7 +139,7 @@ class Robustness:
                                    models={name: [self.models[name][place] for place in places] for name in models})
 
     def rows(self) -> Rows:
-        """Macro-F1 of every model under every condition, and the share of the baseline's loss if its interval excludes 0.
+        """Macro-F1 of every model under every condition, and its share of the baseline's loss.
 
         Returns:
             Cells, the header first.
@@ -168,8 +168,8 @@ class Robustness:
         figure = new_figure(3.2 * len(self.kinds))
         panels = figure.subplots(1, len(self.kinds), sharey=True, squeeze=False)[0]
         places = conditions(self.kinds)
-        scores = {name: [mean_scores(self.pooled(name, place), self.classes)['macro_f1'] for place in range(len(places))]
-                  for name in self.models}
+        scores = {name: [mean_scores(self.pooled(name, place), self.classes)['macro_f1']
+                         for place in range(len(places))] for name in self.models}
         for axes, kind in zip(panels, self.kinds):
             chosen = [0, *(place for place, (own, _) in enumerate(places) if own == kind)]
             labels = [ORIGINAL, *(f'{value:g}' for value in CORRUPTIONS[kind][3])]
@@ -251,12 +251,12 @@ def _find_runs(folder: str | Path, model: str, seeds: Sequence[int] | None) -> d
         last = notes.with_name('last_checkpoint')
         path = notes.with_name(Path(last.read_text().strip()).name) if last.is_file() else None
         if path is None or not path.is_file() or not notes.with_name('predictions.json').is_file():
-            raise ResultsError(f'{notes.parent}: no checkpoint of a finished run; cross-validate --keep-checkpoints with a '
-                               'new --out keeps it, and --seeds leaves out what is not finished.')
+            raise ResultsError(f'{notes.parent}: no checkpoint of a finished run; cross-validate --keep-checkpoints '
+                               'with a new --out keeps it, and --seeds leaves out what is not finished.')
         runs.setdefault(seed, []).append((read_json(notes, RUN, ResultsError)['record']['config'], path))
     if not runs:
-        raise ResultsError(f'{folder}: runs/{model}: no runs{" with these seeds" if seeds else ""}; expected the --out of '
-                           'cross-validate.')
+        raise ResultsError(f'{folder}: runs/{model}: no runs{" with these seeds" if seeds else ""}; expected the '
+                           '--out of cross-validate.')
     return runs
 
 
@@ -289,8 +289,8 @@ def _test_all(settings: dict[str, Any], path: Path, kinds: Sequence[str]) -> lis
 def corrupted(dataset: dict[str, Any], kind: str, value: float | None) -> dict[str, Any]:
     """Settings of a test data set with a corruption added.
 
-    Joints are lost, and clips cut, only while the person is visible, so that every clip can still be tested. A clip that is
-    shorter than a window becomes one window.
+    Joints are lost, and clips cut, only while the person is visible, so that every clip can still be tested. A clip
+    that is shorter than a window becomes one window.
 
     Args:
         dataset: Settings of the data set.

@@ -106,8 +106,8 @@ def plan_runs(models: Sequence[Model], seeds: Sequence[int], folds: Sequence[int
                  *checkpoints_of(cfg.model)]
         for field, path in files:
             if not Path(path).is_file():
-                raise ConfigError(f'{model.config}: {field}: {path}: no such file; data/README.md explains how to get or make '
-                                  'the data files.')
+                raise ConfigError(f'{model.config}: {field}: {path}: no such file; data/README.md explains how to get '
+                                  'or make the data files.')
             if path not in digests:
                 digests[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
         record = dict(config=cfg.to_dict(), data={path: digests[path] for path in sorted({path for _, path in files})},
@@ -138,14 +138,14 @@ def settle_old_runs(runs: Sequence[Run], redo: bool) -> None:
         if old is not None and old != run.record:
             outdated[run.folder.resolve()] = run
             if not redo:
-                raise ConfigError(f'{run.folder}: was run with another {first_difference(old, run.record)}. --redo deletes and '
-                                  'reruns it; another --out keeps it.')
+                raise ConfigError(f'{run.folder}: was run with another {first_difference(old, run.record)}. --redo '
+                                  'deletes and reruns it; another --out keeps it.')
     for run in runs:
         for file in run.record['data']:
             teacher = next((outdated[folder] for folder in Path(file).resolve().parents if folder in outdated), None)
             if teacher is not None:
-                raise ConfigError(f'{run}: {file}: belongs to {teacher}, which --redo would delete; run {teacher.model.name} '
-                                  f'alone first, then {run.model.name}.')
+                raise ConfigError(f'{run}: {file}: belongs to {teacher}, which --redo would delete; run '
+                                  f'{teacher.model.name} alone first, then {run.model.name}.')
     for run in outdated.values():
         shutil.rmtree(run.folder)
 

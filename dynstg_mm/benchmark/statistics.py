@@ -67,8 +67,8 @@ def mean_scores(seeds: Seeds, num_classes: int) -> dict[str, float]:
         num_classes: C.
 
     Returns:
-        The keys of `SCORES`, and `log_loss`, the mean of -log(score of the true class), which also depends on how confident
-        a model is.
+        The keys of `SCORES`, and `log_loss`, the mean of -log(score of the true class), which also depends on how
+        confident a model is.
     """
     by_seed = [dict(classification_scores(confusion_of(clips, num_classes)), log_loss=np.mean(_log_losses(clips)))
                for clips in seeds]
@@ -82,8 +82,8 @@ def by_subject(clips: Sequence[Clip]) -> list[dict[str, Any]]:
         clips: Clips with `subject`, `label`, `score` (C,).
 
     Returns:
-        One entry for each subject, with the same keys. A subject with clips of several classes, such as before and after a
-        treatment, has one entry for each class.
+        One entry for each subject, with the same keys. A subject with clips of several classes, such as before and
+        after a treatment, has one entry for each class.
     """
     scores: dict[tuple[Any, int], list[Any]] = {}
     for subject, members in _members(clips).items():
@@ -97,8 +97,8 @@ def subject_interval(seeds: Seeds, num_classes: int, *, resamples: int = 2000, l
                      seed: int = 0) -> dict[str, tuple[float, float]]:
     """Bootstrap interval of every score that resamples subjects, not clips (percentile method).
 
-    With several training seeds the score is the mean over them, and each draw takes the same subjects for all: more seeds
-    say more about a model, but they are not more people.
+    With several training seeds the score is the mean over them, and each draw takes the same subjects for all: more
+    seeds say more about a model, but they are not more people.
 
     Args:
         seeds: Clips of each training seed, with `subject`, `label`, `score` (C,).
@@ -122,11 +122,11 @@ def paired_difference(seeds: Seeds, baseline: Seeds, num_classes: int, *, resamp
 
     Each bootstrap draw takes the same subjects for both, so that what is hard for both does not widen the interval. The
     two-sided p-value is that of a paired permutation test by subject (approximate randomisation: Noreen 1989; Yeh 2000,
-    arXiv cs/0008005): if the models were alike, a subject's results could as well be the other model's. For every subject,
-    the results of the two models for all clips and seeds are exchanged or not, and the difference is computed again. p is
-    the share of these differences that are at least as large in size as the observed one. Up to 13 subjects, all exchanges
-    are counted; with more, 9999 random ones and the observed one (Phipson 2010). For the accuracy this is the sign-flip
-    test of the subjects' differences.
+    arXiv cs/0008005): if the models were alike, a subject's results could as well be the other model's. For every
+    subject, the results of the two models for all clips and seeds are exchanged or not, and the difference is computed
+    again. p is the share of these differences that are at least as large in size as the observed one. Up to 13
+    subjects, all exchanges are counted; with more, 9999 random ones and the observed one (Phipson 2010). For the
+    accuracy this is the sign-flip test of the subjects' differences.
 
     Args:
         seeds: Clips of each training seed of the model, with `clip`, `subject`, `label`, `score` (C,).
@@ -144,7 +144,8 @@ def paired_difference(seeds: Seeds, baseline: Seeds, num_classes: int, *, resamp
     """
     ours_known, theirs_known = ({(clip['clip'], clip['label']) for clip in part[0]} for part in (seeds, baseline))
     if ours_known != theirs_known:
-        raise ValueError(f'{len(ours_known ^ theirs_known)} clips are not in both results; a difference needs the same clips.')
+        raise ValueError(f'{len(ours_known ^ theirs_known)} clips are not in both results; a difference needs the same '
+                         'clips.')
     if len(seeds) != len(baseline):
         raise ValueError(f'{len(seeds)} and {len(baseline)} seeds; a difference needs the same number of both.')
     subjects = sorted(_members(seeds[0]))
@@ -165,13 +166,14 @@ def paired_difference(seeds: Seeds, baseline: Seeds, num_classes: int, *, resamp
             for index, name in enumerate(ALL_SCORES)}
 
 
-def share_of_loss(seeds: tuple[Seeds, Seeds], baseline: tuple[Seeds, Seeds], num_classes: int, *, score: str = 'macro_f1',
-                  resamples: int = 2000, level: float = 0.95, seed: int = 0) -> tuple[float, float, float] | None:
+def share_of_loss(seeds: tuple[Seeds, Seeds], baseline: tuple[Seeds, Seeds], num_classes: int, *,
+                  score: str = 'macro_f1', resamples: int = 2000, level: float = 0.95,
+                  seed: int = 0) -> tuple[float, float, float] | None:
     """How much a model loses on corrupted recordings, as a share of what a baseline loses.
 
     Args:
-        seeds: Of the model, the clips of each training seed as in `paired_difference`, for the original and for the corrupted
-            recordings; each draw takes the same subjects for all.
+        seeds: Of the model, the clips of each training seed as in `paired_difference`, for the original and for the
+            corrupted recordings; each draw takes the same subjects for all.
         baseline: The same for the baseline.
         num_classes: C.
         score: The score that is lost, a key of `mean_scores`.
@@ -207,8 +209,8 @@ def mean_roc(seeds: Seeds, num_classes: int, rates: np.ndarray) -> tuple[np.ndar
         rates: False positive rates (G,), rising from 0 to 1.
 
     Returns:
-        True positive rates (G,) at those, and the macro-averaged area under the curves. A class with no clips, or with all
-        of them, has no curve.
+        True positive rates (G,) at those, and the macro-averaged area under the curves. A class with no clips, or with
+        all of them, has no curve.
     """
     from sklearn.metrics import roc_auc_score, roc_curve
     curves, areas = [], []
@@ -230,8 +232,8 @@ def calibration(clips: Sequence[Clip], bins: int = 10) -> tuple[np.ndarray, np.n
         bins: Bins of equal width over [0, 1].
 
     Returns:
-        For the bins that have clips: mean score of the predicted class, share of right predictions, number of clips; and
-        the expected calibration error, the mean distance of the first two, weighted by the clips (Guo 2017, arXiv
+        For the bins that have clips: mean score of the predicted class, share of right predictions, number of clips;
+        and the expected calibration error, the mean distance of the first two, weighted by the clips (Guo 2017, arXiv
         1706.04599).
     """
     scores = np.array([clip['score'] for clip in clips])

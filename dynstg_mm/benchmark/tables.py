@@ -29,9 +29,9 @@ def result_rows(results: Results, *, cost: bool = True) -> Rows:
     """All models, per clip and per subject.
 
     Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. With several seeds, the
-    standard deviation over the seeds (a sample, so n - 1) follows, then mean ± standard deviation over the folds (all there
-    are, so n) of each fold's mean over the seeds. An ensemble over the seeds has no deviation over them. If subjects are
-    tested in several folds, rows per subject are left out: the models saw these people in training.
+    standard deviation over the seeds (a sample, so n - 1) follows, then mean ± standard deviation over the folds (all
+    there are, so n) of each fold's mean over the seeds. An ensemble over the seeds has no deviation over them. If
+    subjects are tested in several folds, rows per subject are left out: the models saw these people in training.
 
     Args:
         results: The results.
@@ -107,7 +107,8 @@ def difference_rows(results: Results, baseline: str, scores: Sequence[str] = DIF
     Returns:
         Cells, the header first.
     """
-    rows = [['model', *itertools.chain.from_iterable((f'{TITLES[score]} - {baseline} [95 %]', 'p') for score in scores)]]
+    titles = [f'{TITLES[score]} - {baseline} [95 %]' for score in scores]
+    rows = [['model', *itertools.chain.from_iterable((title, 'p') for title in titles)]]
     theirs = results.pooled(baseline)
     for name in in_order(results):
         if name != baseline and results.is_complete(name):
@@ -132,7 +133,8 @@ def protocol_rows(tables: Mapping[str, Results]) -> Rows:
         mark = ' (leaking)' if results.leaking_subjects() else ''
         header += [f'{TITLES[score]}, {protocol}{mark} [95 %]' for score in PROTOCOLS]
     rows = [header]
-    for name in sorted(dict.fromkeys(name for results in tables.values() for name in results.models), key=METADATA.__eq__):
+    names = dict.fromkeys(name for results in tables.values() for name in results.models)
+    for name in sorted(names, key=METADATA.__eq__):
         rows.append([name])
         for results in tables.values():
             complete = name in results.models and results.is_complete(name)
@@ -166,12 +168,11 @@ def explanations(results: Results) -> list[str]:
 
 
 def failures(results: Results, baseline: str | None = None) -> list[str]:
-    """A line for a leak, for every run that failed, for every control that was not computed, and for a baseline without all
-    scores."""
+    """A line for a leak, every failed run, every control without scores, and a baseline that is incomplete."""
     lines, leaks = [], results.leaking_subjects()
     if leaks:
-        lines.append(f'leaking: {len(leaks)} of {results.clips.subject.nunique()} subjects are tested in several folds, so '
-                     'models saw them in training; these scores say nothing about new people')
+        lines.append(f'leaking: {len(leaks)} of {results.clips.subject.nunique()} subjects are tested in several '
+                     'folds, so models saw them in training; these scores say nothing about new people')
     for name, facts in results.models.items():
         lines += [f'{name}, seed {run["seed"]}, fold {run["fold"]}: {run["error"]}' for run in facts.failed or []]
         lines += [f'{name}: {facts.note}'] if facts.note else []

@@ -3,10 +3,10 @@
     python -m dynstg_mm cross-validate configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py \\
         st-gcn=configs/stgcn/stgcn_1xb16-joint-w64-30e_koa-keypoint-2d.py --seeds 0 1 2 --jobs 2 --out work_dirs/koa
 
-Every run is a training and a test in processes of their own, without validation: the last checkpoint counts. If the call is
-stopped, the same call resumes it; it also reruns what failed. --out then holds results.json (the scores of every clip, from
-which `report` makes tables, page and picture again), results.md, results.html, results.png, and in runs/MODEL/seedS/foldK
-the files train.log, predictions.json, train_summary.json and run.json (all settings).
+Every run is a training and a test in processes of their own, without validation: the last checkpoint counts. If the
+call is stopped, the same call resumes it; it also reruns what failed. --out then holds results.json (the scores of
+every clip, from which `report` makes tables, page and picture again), results.md, results.html, results.png, and in
+runs/MODEL/seedS/foldK the files train.log, predictions.json, train_summary.json and run.json (all settings).
 
 Instead of configs, one experiment file (YAML) can name models, options, seeds, ensembles and the baseline. Those of the
 published tables are in configs/experiments:
@@ -39,9 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='leave out the rows of classifiers on metadata and on gait features')
     parser.add_argument('--keep-checkpoints', action='store_true', help='keep the checkpoints after the test')
     parser.add_argument('--redo', action='store_true', help='rerun what was run with other settings, data or code')
-    parser.add_argument('--launcher', choices=['none', 'slurm'], default='none', help='slurm: submit every run as a Slurm job')
+    parser.add_argument('--launcher', choices=['none', 'slurm'], default='none',
+                        help='slurm: submit every run as a Slurm job')
     parser.add_argument('--slurm-args', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='resources of a Slurm job, such as partition=gpu gpus_per_node=1 cpus_per_task=4 timeout_min=240')
+                        help='resources of a Slurm job, such as partition=gpu gpus_per_node=1 timeout_min=240')
 
 
 def _count(text: str) -> int:

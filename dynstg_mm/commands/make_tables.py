@@ -4,8 +4,8 @@
     python -m dynstg_mm make-tables --check
 
 It reads configs/*/results/*.json and writes configs/*/metafile.yml and, in README.md, data/README.md, docs and
-configs/*/README.md, what is between <!-- begin results: ID --> and <!-- end results -->. An unknown ID is an error that lists
-the known ones.
+configs/*/README.md, what is between <!-- begin results: ID --> and <!-- end results -->. An unknown ID is an error that
+lists the known ones.
 """
 import argparse
 import sys
@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument('--check', action='store_true', help='write nothing; list the files that are not current, with status 1')
+    parser.add_argument('--check', action='store_true',
+                        help='write nothing; list the files that are not current, and exit with status 1')
     parser.add_argument('--root', default='.', help='folder of the repository (default: the working directory)')
 
 

@@ -5,8 +5,8 @@
     python -m dynstg_mm report work_dirs/koa/results.json work_dirs/more/results.json --out work_dirs/both
 
 A folder holds the predictions.json of a test, or one folder for each fold that does. A results.json is the output of
-`cross-validate`: further models with the same seeds, or the same models with further seeds. NAME=FILE puts NAME- before the
-names of its models:
+`cross-validate`: further models with the same seeds, or the same models with further seeds. NAME=FILE puts NAME- before
+the names of its models:
 
     python -m dynstg_mm report mine=work_dirs/koa-nm/results.json configs/dynstg_mamba/results/koa-nm.json \\
         --seeds 0 --baseline st-gcn --out work_dirs/both
@@ -30,14 +30,17 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     from dynstg_mm.commands.common import add_ensemble_arguments
-    parser.add_argument('results', nargs='+', metavar='[NAME=]PATH', help='a folder of predictions for each model, or results.json')
+    parser.add_argument('results', nargs='+', metavar='[NAME=]PATH',
+                        help='a folder of predictions for each model, or results.json')
     parser.add_argument('--seeds', nargs='+', type=int, help='select these seeds of each results.json')
     parser.add_argument('--models', nargs='+', help='select these rows; they keep the order of the files')
     parser.add_argument('--folds', nargs='+', type=int, help='select these folds of each results.json')
-    parser.add_argument('--ann-file', help='annotation file; adds the rows of classifiers on metadata and on gait features')
+    parser.add_argument('--ann-file',
+                        help='annotation file; adds the rows of classifiers on metadata and on gait features')
     parser.add_argument('--layout', help='skeleton layout for the gait features, if the annotation file has none')
     add_ensemble_arguments(parser)
-    parser.add_argument('--baseline', help='model that the others are compared with (default: that of the first results.json)')
+    parser.add_argument('--baseline',
+                        help='model that the others are compared with (default: that of the first results.json)')
     parser.add_argument('--beside', nargs='+', default=[], metavar='NAME=FILE',
                         help='add a table with the models of these results.json side by side, such as '
                         'by-subject=work_dirs/msnd/results.json by-clip=work_dirs/msnd-by-clip/results.json')
@@ -113,7 +116,8 @@ def _measure_latency(results: 'Results') -> None:
     from dynstg_mm.benchmark.plan import add_costs, quiet
     from dynstg_mm.benchmark.runs import Model
     register_all_modules(init_default_scope=True)
-    models = [Model(name, facts.config, tuple(facts.options or ())) for name, facts in results.models.items() if facts.config]
+    models = [Model(name, facts.config, tuple(facts.options or ()))
+              for name, facts in results.models.items() if facts.config]
     if not models:
         raise ResultsError('--latency: no row has a config; expected results of cross-validate.')
     with quiet():
@@ -121,7 +125,7 @@ def _measure_latency(results: 'Results') -> None:
 
 
 def _read(text: str, args: argparse.Namespace) -> 'Results':
-    """Results of a folder or a file; the name before = is the model's, or goes before the names of the file's models."""
+    """Results of a folder or a file; a name before = is the model's, or goes before those of the file's models."""
     from dynstg_mm.benchmark.predictions import results_of_folder
     from dynstg_mm.benchmark.results import Results
     name, _, path = text.rpartition('=')
@@ -131,6 +135,6 @@ def _read(text: str, args: argparse.Namespace) -> 'Results':
     if not Path(path).is_dir():
         raise ResultsError(f'{path}: no such folder; expected a folder of predictions, or a results.json.')
     if args.seeds or args.folds:
-        raise ResultsError(f'{path}: --seeds and --folds select from a results.json; for a folder of predictions, name the folder '
-                           'of the fold.')
+        raise ResultsError(f'{path}: --seeds and --folds select from a results.json; for a folder of predictions, '
+                           'name the folder of the fold.')
     return results_of_folder(name or Path(path).name, path)

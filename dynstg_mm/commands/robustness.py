@@ -6,12 +6,13 @@
     python -m dynstg_mm robustness work_dirs/koa_nm/robustness/robustness.json --out work_dirs/again
     python -m dynstg_mm robustness FIRST.json SECOND.json --out work_dirs/together
 
-Every checkpoint is tested on its own fold, on corrupted recordings, which are the same for all models. Joints are lost, and
-clips cut, only while the person is visible, so that every clip can still be tested. Noise is equally strong after the
-low-pass filter, whatever the frame rate of the recording, which may depend on its class.
+Every checkpoint is tested on its own fold, on corrupted recordings, which are the same for all models. Joints are lost,
+and clips cut, only while the person is visible, so that every clip can still be tested. Noise is equally strong after
+the low-pass filter, whatever the frame rate of the recording, which may depend on its class.
 
---out then holds robustness.json (the scores of every clip), robustness.md and robustness.png. The third call makes the last
-two again, for all models and corruptions or for some; the fourth merges the models of several files with the same clips.
+--out then holds robustness.json (the scores of every clip), robustness.md and robustness.png. The third call makes the
+last two again, for all models and corruptions or for some; the fourth merges the models of several files with the same
+clips.
 """
 import argparse
 from collections.abc import Sequence
@@ -55,7 +56,8 @@ def _robustness(args: argparse.Namespace, command: str) -> None:
     from dynstg_mm.files import atomic_open
     files = [Path(source).suffix == '.json' for source in args.sources]
     if len(files) > 1 and not all(files):
-        raise ResultsError(f'{args.sources[files.index(False)]}: is one of several sources; expected only robustness.json files.')
+        raise ResultsError(f'{args.sources[files.index(False)]}: is one of several sources; expected robustness.json '
+                           'files only.')
     if files[0] and args.seeds:
         raise ConfigError('--seeds: selects runs of a folder; a robustness.json is read with all seeds.')
     if files[0]:

@@ -1,0 +1,116 @@
+"""The published results load and fit together, and tables and metafiles are made from them."""
+import json
+import re
+import shlex
+import shutil
+
+import pytest
+import yaml
+
+from dynstg_mm.benchmark.published import BLOCK, COLLECTIONS, Published
+from dynstg_mm.benchmark.results import Results
+from dynstg_mm.benchmark.robustness import Robustness
+from dynstg_mm.benchmark.runs import Model
+from dynstg_mm.commands.make_tables import main
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.files import resolve_shipped
+
+from ..conftest import ROOT
+
+PATHS = sorted(ROOT.glob('configs/*/results/*.json'))
+
+
+@pytest.mark.parametrize('path', PATHS, ids=lambda path: f'{path.parts[-3]}-{path.stem}')
+def test_published_results_are_complete_and_their_origin_is_known(path):
+    results = Robustness.read(path) if path.stem == 'robustness' else Results.read(path)
+    assert results.baseline in results.models and results.versions['torch']
+    commands = results.command.splitlines()
+    for parts in (commands, *(version.split(' or ') for version in results.versions.values())):
+        assert len(set(parts)) == len(parts)
+    words = [word for command in commands for word in shlex.split(command)]
+    assert not [word for word in words if re.search('(^|=)/', word)]  # they can be typed on any machine
+    if isinstance(results, Results):
+        assert results.complete() == list(results.models)
+        for name, facts in results.models.items():
+            assert facts.kind != 'model' or (ROOT / facts.config).is_file() and facts.cost['parameters'] > 0, name
+
+
+def test_configs_and_options_of_published_models_are_still_valid():
+    models = {(facts.config, tuple(facts.options)) for path in PATHS if path.stem != 'robustness'
+              for facts in Results.read(path).models.values() if facts.kind == 'model'}
+    assert len(models) > 40
+    for config, options in models:
+        Model('', str(ROOT / config), options).settings(fold=0)
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository with the results of one small table, a document and the configs that it names."""
+    for name in ('_base_', 'stgcn', 'dynstg_mamba'):
+        shutil.copytree(ROOT / 'configs' / name, tmp_path / 'configs' / name, ignore=shutil.ignore_patterns('*.json'))
+    (tmp_path / 'configs/dynstg_mamba/results').mkdir(exist_ok=True)
+    results = Results.read(ROOT / 'configs/dynstg_mamba/results/koa-nm.json')
+    results.select(models=['small', 'st-gcn', 'metadata only']).write(
+        tmp_path / 'configs/dynstg_mamba/results/koa-nm.json')
+    for path in tmp_path.glob('configs/*/*.md'):
+        path.unlink()
+    (tmp_path / 'README.md').write_text('Before.\n<!-- begin results: dynstg_mamba/koa-nm -->\nold\n<!-- end results -->\n'
+                                        'Between.\n<!-- begin results: dynstg_mamba/koa-nm:differences -->\n'
+                                        '<!-- end results -->\nAfter.\n')
+    return tmp_path
+
+
+def test_only_marked_tables_are_replaced(repository, capsys):
+    readme, metafile = repository / 'README.md', repository / 'configs/stgcn/metafile.yml'
+    assert main(['--check', '--root', str(repository)]) == 1
+    assert f'{readme}: ' in capsys.readouterr().err and 'old' in readme.read_text()
+    assert main(['--root', str(repository)]) == 0 and main(['--check', '--root', str(repository)]) == 0
+    text = readme.read_text()
+    assert BLOCK.sub('', text) == 'Before.\n\nBetween.\n\nAfter.\n' and 'old' not in text
+    assert [match['body'].count('\n') for match in BLOCK.finditer(text)] == [7, 6]
+    assert 'macro-F1 - st-gcn [95 %]' in text
+    model, = yaml.safe_load(metafile.read_text())['Models']
+    assert model['Name'] == model['Config'].rpartition('/')[2].removesuffix('.py') and (ROOT / model['Config']).is_file()
+    assert model['Metadata']['Epochs'] == 30 and model['Metadata']['Parameters'] == '3.084M'
+    assert model['Results'][0] == dict(Dataset='KOA-NM', Task='Skeleton-based Gait Disorder Recognition', Metrics={
+        'Top 1 Accuracy': 94.97, 'Macro-F1': 0.9457, 'Macro-Recall': 0.9426})
+    weights = [model['Weights'] for model in yaml.safe_load((
+        repository / 'configs/dynstg_mamba/metafile.yml').read_text())['Models'] if 'Weights' in model]
+    assert len(weights) == 5 and all(resolve_shipped(path).is_file() for path in weights)
+
+
+@pytest.mark.parametrize('text, field', [
+    ('<!-- begin results: nobody/koa-nm -->\n<!-- end results -->\n', 'nobody/koa-nm.*dynstg_mamba/koa-nm:cost'),
+    ('<!-- begin results: summary -->\n', 'pairs'),
+    ('<!-- begin results: summary -->\n<!-- begin results: goals -->\n<!-- end results -->\n<!-- end results -->', 'pairs'),
+])
+def test_wrong_marks_are_named(tmp_path, text, field):
+    (tmp_path / 'page.md').write_text(text)
+    with pytest.raises(ConfigError, match=f'page.md.*{field}'):
+        Published(ROOT).replaced(tmp_path / 'page.md')
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match='results'):
+        Published(tmp_path)
+
+
+def test_every_table_can_be_made_and_is_narrow():
+    published = Published(ROOT)
+    for name in ('summary', 'robustness', 'dynstg_mamba/msnd', 'dynstg_mamba/msnd:subject', 'dynstg_mamba/msnd:cost',
+                 'dynstg_mamba/msnd:differences'):
+        rows = published.tables[name]()
+        assert len(rows) > 5 and {len(row) for row in rows} == {len(rows[0])} and len(rows[0]) <= 6, name
+    assert len(published.tables) == 4 + 4 * (len(PATHS) - 1)
+
+
+def test_index_names_all_metafiles():
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    assert index['Import'] == sorted(f'configs/{folder}/metafile.yml' for folder in COLLECTIONS)
+    assert all((ROOT / path).is_file() for path in index['Import'])
+
+
+def test_rewriting_a_published_file_changes_nothing(tmp_path):
+    path = ROOT / 'configs/cgrkd/results/koa-nm.json'
+    Results.read(path).write(tmp_path / 'again.json')
+    assert json.loads((tmp_path / 'again.json').read_text()) == json.loads(path.read_text())
