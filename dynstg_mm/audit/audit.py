@@ -1,17 +1,20 @@
-"""An annotation file looked at as a whole."""
-from dataclasses import dataclass
+"""An annotation file audited as a whole."""
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations, product
 
 import numpy as np
 
-from dynstg_mm.audit.clips import Clip, check_scale, read_clips
-from dynstg_mm.audit.duplicates import Copy, exact_copies, near_copies
-from dynstg_mm.audit.findings import Findings
-from dynstg_mm.audit.shortcuts import judge_shortcuts, shortcuts
-from dynstg_mm.audit.splits import check_splits, judge_copies, read_splits, task_clips
-from dynstg_mm.datasets.annotation_file import file_layout, is_name, wrong_classes
-from dynstg_mm.safe_pickle import load_annotations
-from dynstg_mm.skeletons import get_layout
+from dynstg_mm.audit.clips import AuditedClip, audit_clips, check_scale
+from dynstg_mm.audit.findings import Finding, Findings
+from dynstg_mm.audit.near_copies import Copy, near_copies
+from dynstg_mm.audit.shortcuts import Shortcut, judge_shortcuts, shortcuts
+from dynstg_mm.audit.splits import Tasks, check_classes, judge_copies, read_tasks, task_clips
+from dynstg_mm.datasets.annotation_file import AnnotationFile
+from dynstg_mm.datasets.exact_copies import exact_copies
+from dynstg_mm.errors import DataError
+from dynstg_mm.skeletons import Layout, get_layout
 
 
 @dataclass
@@ -19,26 +22,26 @@ class Audit:
     """What is in a file, and what is wrong with it."""
 
     path: str
-    layout: dict | None
-    classes: list | None  # names, where the file has them
-    clips: dict[str, Clip]
-    tasks: dict  # task -> family -> split -> clip names
+    layout: Layout | None
+    classes: Sequence[str] | None  # names, if the file has them
+    clips: dict[str, AuditedClip]
+    tasks: Tasks
     copies: list[Copy]
-    shortcuts: dict  # task -> list[Shortcut]
-    findings: list
+    shortcuts: dict[str, list[Shortcut]] = field(default_factory=dict)  # by task
+    findings: list[Finding] = field(default_factory=list)
 
     @property
-    def failed(self):
+    def failed(self) -> bool:
         """Whether there is an error among the findings."""
         return any(finding.level == 'error' for finding in self.findings)
 
-    def task_clips(self):
-        """Task -> its clips."""
+    def task_clips(self) -> dict[str, list[AuditedClip]]:
+        """The clips of every task."""
         return {task: [self.clips[name] for name in names]
                 for task, names in task_clips(self.tasks, self.clips).items()}
 
-    def class_names(self, task):
-        """Number -> name of a task's classes: the file's, else a text field that goes with the label, else numbers."""
+    def class_names(self, task: str) -> dict[int, str]:
+        """Names of a task's classes by label: the file's, else a text field that goes with the label, else numbers."""
         clips = [clip for clip in self.task_clips()[task] if 'label' not in clip.wrong]
         labels = sorted({int(clip.data['label']) for clip in clips})
         if self.classes is not None:
@@ -47,63 +50,57 @@ class Audit:
             pairs = {(int(clip.data['label']), clip.data.get(key)) for clip in clips
                      if isinstance(clip.data.get(key), (str, type(None)))}
             if len(pairs) == len(labels) == len({name for _, name in pairs if name}):
-                return dict(sorted(pairs))
+                return {label: str(name) for label, name in sorted(pairs)}
         return {label: f'class {label}' for label in labels}
 
 
-def audit_file(path, *, layout=None, split=(), window=2.56, allow=(), progress=True):
+def audit_file(path: str | os.PathLike, *, layout: str | Layout | None = None, split: Sequence[str] = (),
+               window: float = 2.56, allow: Iterable[str] = (), progress: bool = True) -> Audit:
     """Read an annotation file and list everything that is wrong with it.
 
     Args:
-        path (str | Path): The annotation file (.pkl); it is read without running anything in it.
-        layout (str | dict, optional): Skeleton layout, in place of the file's own.
-        split (Sequence[str]): Splits, or names before `_fold`, to look at with those that belong to them; all by
-            default.
-        window (float): Seconds that a model looks at at once; shorter clips are an error.
-        allow (Sequence[str]): Kinds of errors (keys of `KINDS`) to count as warnings.
-        progress (bool): Show bars.
-
-    Returns:
-        Audit: With all findings.
+        path: The annotation file (.pkl); it is read without running anything in it.
+        layout: Skeleton layout, replaces the file's own.
+        split: Splits, or names of tasks, to look at together with their families; all by default.
+        window: Seconds of the window that a model sees; shorter clips are an error.
+        allow: Kinds of errors (keys of `KINDS`) that become warnings.
+        progress: Show bars.
 
     Raises:
         FileNotFoundError: There is no such file.
-        pickle.UnpicklingError: The file is damaged, or names more than arrays and plain containers.
-        DataError: One of `split` is not in the file.
-        ValueError: The layout is wrong, or the file has no annotations.
+        DataError: The file is damaged, names more than arrays and plain containers, or has no annotations.
+        ConfigError: The layout is wrong, or one of `split` is not in the file.
     """
-    data, found = load_annotations(path), Findings(allow)
-    own = _own_layout(data, found)
-    layout = get_layout(layout) if layout is not None else own
-    if layout is None and data.get('layout') is None:
-        found.add('layout', 'layout: missing')
-    classes = _own_classes(data, found)
-    annotations = data['annotations']
-    names = {clip['frame_dir'] for clip in annotations if isinstance(clip, dict) and is_name(clip.get('frame_dir'))}
-    tasks = read_splits(data.get('split'), names, split, found)
+    own_layout = get_layout(layout) if layout is not None else None
+    file, findings = AnnotationFile.read(path), Findings(allow)
+    for fault in file.file_faults():
+        findings.add_fault(fault)
+    skeleton = own_layout if own_layout is not None else file.layout
+    if skeleton is None and file.content.get('layout') is None:
+        findings.add('layout', 'layout: missing')
+    tasks = read_tasks(file, split, findings)
+    names = list(file.clips)
     if split:
-        kept = {name for families in tasks.values() for sides in families.values() for part in sides.values()
-                for name in part}
-        annotations = [clip for clip in annotations if isinstance(clip, dict) and is_name(clip.get('frame_dir'))
-                       and clip['frame_dir'] in kept]
-    clips = {clip.name: clip for clip in read_clips(annotations, layout, classes, window, found, progress=progress)}
+        kept = {name for members in task_clips(tasks, file.clips).values() for name in members}
+        names = [name for name in names if name in kept]
+    clips = {clip.name: clip for clip in audit_clips(file, names, skeleton, window, findings, progress=progress)}
     measured = [clip for clip in clips.values() if clip.measures is not None]
-    check_scale(measured, found)
-    _check_rates(measured, found)
-    check_splits(tasks, clips, found)
-    for name in sorted(set(clips) - {name for names in task_clips(tasks, clips).values() for name in names}):
-        found.add('unused', f'clip {name}')
-    copies = _copies(clips, layout, progress)
-    judge_copies(copies, tasks, clips, found)
-    audit = Audit(str(path), layout, classes, clips, tasks, copies, {}, [])
-    _add_shortcuts(audit, found, progress)
-    audit.findings = found.sorted()
+    check_scale(measured, findings)
+    _check_rates(measured, findings)
+    check_classes(tasks, clips, findings)
+    for name in sorted(set(clips) - {name for members in task_clips(tasks, clips).values() for name in members}):
+        findings.add('unused', f'clip {name}')
+    copies = _copies(clips, skeleton, progress)
+    judge_copies(copies, tasks, clips, findings)
+    audit = Audit(str(path), skeleton, file.classes, clips, tasks, copies)
+    _add_shortcuts(audit, findings, progress)
+    audit.findings = findings.sorted()
     return audit
 
 
-def _add_shortcuts(audit, found, progress):
-    """Compute and judge the metadata control of every task; tasks of the same clips, split otherwise, share one."""
-    known = {}
+def _add_shortcuts(audit: Audit, findings: Findings, progress: bool) -> None:
+    """Compute and judge the metadata control of every task; tasks with the same clips and other splits share one."""
+    known: dict[tuple[str, ...], list[Shortcut]] = {}
     for task, members in audit.task_clips().items():
         usable = [clip for clip in members if clip.measures is not None and not clip.wrong]
         names = tuple(clip.name for clip in usable)
@@ -112,54 +109,36 @@ def _add_shortcuts(audit, found, progress):
             continue
         try:
             audit.shortcuts[task] = known[names] = shortcuts(task, usable, progress=progress)
-        except ValueError as error:
-            found.add('no_control', f'task {task}: {error}')
+        except DataError as error:
+            findings.add('no_control', f'task {task}: {error}')
         else:
-            judge_shortcuts(task, audit.shortcuts[task], found)
+            judge_shortcuts(task, audit.shortcuts[task], findings)
 
 
-def _own_layout(data, found):
-    """The file's layout, None where it has none that can be used."""
-    if data.get('layout') is None:
-        return None
-    try:
-        return file_layout(data['layout'])
-    except ValueError as error:
-        found.add('wrong_layout', str(error))
-        return None
-
-
-def _own_classes(data, found):
-    """The file's names of the classes, None where it has none that can be used."""
-    classes = data.get('classes')
-    fault = None if classes is None else wrong_classes(classes)
-    if fault is not None:
-        found.add('classes', fault)
-    return None if classes is None or fault is not None else list(classes)
-
-
-def _check_rates(clips, found):
+def _check_rates(clips: Sequence[AuditedClip], findings: Findings) -> None:
     rates = sorted({float(clip.data['rate']) for clip in clips})
     if len(rates) > 1:
-        found.add('rates', f'{len(rates)} rates: ' + ', '.join(f'{rate:g}' for rate in rates[:10]))
+        findings.add('rates', f'{len(rates)} rates: ' + ', '.join(f'{rate:g}' for rate in rates[:10]))
 
 
-def _copies(clips, layout, progress):
+def _copies(clips: Mapping[str, AuditedClip], layout: Layout | None, progress: bool) -> list[Copy]:
     """All pairs of clips that show one recording."""
     arrays = {name: clip.data['keypoint'] for name, clip in clips.items()
               if isinstance(clip.data.get('keypoint'), np.ndarray) and clip.data['keypoint'].dtype.kind in 'fiu'}
     groups = exact_copies(arrays)
-    copies = [Copy(*pair, True, 0., _seconds(clips[pair[0]])) for group in groups for pair in combinations(group, 2)]
-    groups = {group[0]: group for group in groups if clips[group[0]].measures is not None}
-    if layout is None and groups:
-        count = clips[next(iter(groups))].data['keypoint'].shape[2]
+    copies = [Copy(one, other, True, 0., _seconds(clips[one])) for group in groups
+              for one, other in combinations(group, 2)]
+    by_first = {group[0]: group for group in groups if clips[group[0]].measures is not None}
+    if layout is None and by_first:
+        count = clips[next(iter(by_first))].data['keypoint'].shape[2]
         layout = get_layout(dict(num_node=count, inward=[(joint, 0) for joint in range(1, count)], center=0))
-    near = near_copies({name: clips[name].data for name in groups}, layout, progress=progress)
-    for copy in near:
-        copies += [Copy(*pair, False, copy.difference, copy.seconds)
-                   for pair in product(groups[copy.first], groups[copy.second])]
+    if layout is None:
+        return copies
+    for copy in near_copies({name: clips[name].data for name in by_first}, layout, progress=progress):
+        copies += [Copy(one, other, False, copy.difference, copy.seconds)
+                   for one, other in product(by_first[copy.first], by_first[copy.second])]
     return copies
 
 
-def _seconds(clip):
+def _seconds(clip: AuditedClip) -> float:
     return 0. if clip.measures is None else clip.measures.seconds

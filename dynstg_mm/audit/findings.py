@@ -1,124 +1,171 @@
 """What an audit can find, and what it found."""
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from dynstg_mm.datasets.annotation_file import Fault
 
 LEVELS = ('error', 'warning', 'info')
 
-# name of the finding: level, field, what is wrong, what to do
+
+class Kind(NamedTuple):
+    """A kind of finding."""
+
+    level: str  # of `LEVELS`
+    field: str  # of the annotation file
+    message: str  # what it is
+    reason: str  # why it matters
+    advice: str  # what to do
+
+
+_REFUSED = 'GaitDataset refuses the file.'
+_SHORTCUT = 'A model can learn the class from it instead of from the gait.'
+
 KINDS = {
     # what GaitDataset or its pipeline refuses
-    'annotation': ('error', 'annotations', 'not a dict with the clip\'s name in frame_dir', 'Write one dict a clip.'),
-    'name': ('error', 'frame_dir', 'one name for several clips', 'Name every clip differently.'),
-    'keypoint': ('error', 'keypoint', 'not an array of numbers (persons, frames, joints, 2 or 3), none of them 0',
-                 'Convert the clip again.'),
-    'joint_count': ('error', 'keypoint', 'another number of joints or coordinates than the layout, or than most clips',
-                    'Bring all clips onto one layout.'),
-    'nan': ('error', 'keypoint', 'NaN, infinite, or larger than any place', 'Write a lost joint as zeros with score 0.'),
-    'score': ('error', 'keypoint_score', 'not an array of numbers (persons, frames, joints), none of them NaN',
-              'Write one score a joint, or leave the field out.'),
-    'nobody': ('error', 'keypoint', 'no frame shows anybody with half of the joints',
-               'Leave the clip out.'),
-    'total_frames': ('error', 'total_frames', 'not the number of frames in keypoint', 'Write keypoint.shape[1].'),
-    'rate': ('error', 'rate', 'not a number of frames per second that a recording can have', 'Write the frames per second of the recording.'),
-    'label': ('error', 'label', 'not a class number from 0', 'Number the classes from 0.'),
-    'subject': ('error', 'subject', 'missing, or neither a line of text nor a whole number',
-                'Say who walks, so that nobody is in both training and test.'),
-    'classes': ('error', 'classes', 'not a list of different names',
-                'Write one name a class, in the order of the labels.'),
-    'wrong_layout': ('error', 'layout', 'not a skeleton', 'Write the name of a layout, or a dict that is one.'),
-    'split': ('error', 'split', 'not lists of the file\'s clips, each named once', 'Make the splits again.'),
-    'too_short': ('error', 'keypoint', 'shorter than a window', 'Leave these clips out, or take a shorter window.'),
-    # what makes a result worthless
-    'subject_leak': ('error', 'subject', 'one person on both sides of a split',
-                     'Make the folds by subject; a person known from training is easy.'),
-    'recording_leak': ('error', 'keypoint', 'one recording on both sides of a split',
-                       'Keep one of the copies.'),
-    'label_conflict': ('error', 'label', 'one recording with two classes in one task', 'Find out which is right.'),
-    'untrained_class': ('error', 'label', 'a class is tested, and training has no clip of it',
-                        'Make the splits again.'),
-    'metadata': ('error', 'rate', 'the recordings\' metadata alone tell the classes apart, far above chance',
-                 'ResampleRate takes the rate out, SampleWindows the length, FillMissingJoints what was lost; give '
-                 'this control beside every result. --allow metadata where that is done.'),
+    'annotation': Kind('error', 'annotations', 'an annotation is not a dict with the name of the clip in frame_dir',
+                       _REFUSED, 'Write one dict for each clip.'),
+    'name': Kind('error', 'frame_dir', 'several clips have the same name',
+                 'Splits name clips, so one of them could not be found.', 'Give every clip a name of its own.'),
+    'keypoint': Kind('error', 'keypoint', 'not an array of numbers (persons, frames, joints, 2 or 3) of positive size',
+                     _REFUSED, 'Convert the clip again.'),
+    'joint_count': Kind('error', 'keypoint', 'the number of joints or coordinates differs from the layout or from most '
+                        'clips', 'A model needs the same joints in every clip.', 'Convert all clips to one layout.'),
+    'nan': Kind('error', 'keypoint', 'NaN, infinite or impossibly large numbers',
+                'A single one makes the whole output NaN.', 'Write a lost joint as zeros with score 0.'),
+    'score': Kind('error', 'keypoint_score', 'not an array of finite numbers (persons, frames, joints)', _REFUSED,
+                  'Write one score per joint, or leave the field out.'),
+    'nobody': Kind('error', 'keypoint', 'no frame shows a person with half of the joints',
+                   'The pipeline cannot use the clip.', 'Leave the clip out.'),
+    'total_frames': Kind('error', 'total_frames', 'differs from the number of frames in keypoint', _REFUSED,
+                         'Write keypoint.shape[1].'),
+    'rate': Kind('error', 'rate', 'not a possible frame rate', 'Windows are cut in seconds, so the rate must be known.',
+                 'Write the frames per second of the recording.'),
+    'label': Kind('error', 'label', 'not a class number from 0', _REFUSED, 'Number the classes from 0.'),
+    'subject': Kind('error', 'subject', 'missing, or neither a line of text nor a whole number',
+                    'Without it, the same person could be in both training and test.',
+                    'Write who walks in each clip.'),
+    'classes': Kind('error', 'classes', 'not a list of different names', _REFUSED,
+                    'Write one name for each class, in the order of the labels.'),
+    'wrong_layout': Kind('error', 'layout', 'not a skeleton layout', _REFUSED,
+                         'Write the name of a layout, or a dict that describes one.'),
+    'split': Kind('error', 'split', 'not lists that name existing clips once each', _REFUSED, 'Make the splits again.'),
+    'too_short': Kind('error', 'keypoint', 'shorter than one window', 'The pipeline cannot use the clip.',
+                      'Leave the clips out, or choose a shorter window.'),
+    # what invalidates a result
+    'subject_leak': Kind('error', 'subject', 'a person is on both sides of a split',
+                         'A model recognises a person it was trained on, so the result is too good.',
+                         'Make the folds by subject.'),
+    'recording_leak': Kind('error', 'keypoint', 'a recording is on both sides of a split',
+                           'The model is tested on what it was trained on, so the result is too good.',
+                           'Keep only one of the copies.'),
+    'label_conflict': Kind('error', 'label', 'one recording has two classes in one task',
+                           'At least one of the labels is wrong.', 'Find out which one is right.'),
+    'untrained_class': Kind('error', 'label', 'a class is tested, but the training part has no clip of it',
+                            'The model cannot predict a class it has never seen.', 'Make the splits again.'),
+    'metadata': Kind('error', 'rate', 'the metadata of the recordings alone predict the class far above chance level',
+                     _SHORTCUT, 'ResampleRate removes the rate, SampleWindows the length, FillMissingJoints the missing '
+                     'joints. Report this control beside every result. Use --allow metadata once that is done.'),
     # what is worth knowing before training
-    'metadata_trace': ('warning', 'rate', 'the recordings\' metadata alone tell the classes apart better than chance',
-                       'ResampleRate takes the rate out, SampleWindows the length, FillMissingJoints what was lost; '
-                       'give this control beside every result.'),
-    'place': ('warning', 'keypoint', 'place, size or direction alone tells the classes apart better than chance',
-              'CenterSkeleton takes the place out, ScaleByLegLength the size, MirrorDirection (2-D) or AlignHeading '
-              '(3-D) the direction.'),
-    'counted_twice': ('warning', 'keypoint', 'one recording under several clip names, on one side of a split',
-                      'Keep one of the copies: they count twice, and the next folds may part them.'),
-    'two_names': ('warning', 'subject', 'one recording under two subjects', 'Find out who it is; folds may part them.'),
-    'two_classes': ('warning', 'label', 'a subject with clips of two classes in one task', 'Check the labels.'),
-    'one_sided_class': ('warning', 'split', 'a class is missing on one side of a split', 'Make the folds stratified.'),
-    'few_subjects': ('warning', 'subject', 'fewer than 5 people in a class', 'Do not trust its scores by themselves.'),
-    'no_part': ('warning', 'split', 'neither train, val nor test in its name',
-                'Name splits <name>_train, <name>_test.'),
-    'lost_joints': ('warning', 'keypoint', 'more than a third of the joints lost while the person is there',
-                    'Look at these clips; FillMissingJoints makes up what is not there.'),
-    'gap': ('warning', 'keypoint', 'nobody there for more than half a second in the middle of a clip',
-            'Cut the clip there; the gap is filled by straight lines.'),
-    'never_seen': ('warning', 'keypoint', 'a joint is never seen in a clip',
-                   'FillMissingJoints puts it on its parent.'),
-    'frozen': ('warning', 'keypoint', 'more than a fifth of the frames repeat the frame before',
-               'Check the rate: frames may have been doubled.'),
-    'first_person': ('warning', 'keypoint', 'the first person is seen less than another',
-                     'KeepTrackedPerson, first in the pipeline, chooses who is seen most.'),
-    'scale': ('warning', 'keypoint', 'a body more than 3 times larger or smaller than most',
-              'Check the unit of length.'),
-    'upside_down': ('warning', 'keypoint', 'the head is not where the format has it (2-D: y down, 3-D: y up)',
-                    'Convert again with the vertical axis named (--up), or set the transforms\' up.'),
-    'mirrored': ('warning', 'keypoint', 'the knees bend backwards: a mirror image (3-D), or left and right in each '
-                 "other's place", 'Negate one horizontal coordinate, or swap the sides.'),
-    'outside': ('warning', 'img_shape', 'more than a tenth of the joints outside the image',
-                'Check img_shape: (height, width) in pixels.'),
-    'odd_rate': ('warning', 'rate', 'below 10 or above 500 frames per second', 'Check the rate.'),
-    'score_range': ('warning', 'keypoint_score', 'far outside [0, 1]',
-                    'Scale the scores; transforms compare them with 0.05.'),
+    'metadata_trace': Kind('warning', 'rate', 'the metadata of the recordings alone predict the class above chance '
+                           'level', _SHORTCUT, 'ResampleRate removes the rate, SampleWindows the length, '
+                           'FillMissingJoints the missing joints. Report this control beside every result.'),
+    'place': Kind('warning', 'keypoint', 'place, size or direction alone predicts the class above chance level',
+                  _SHORTCUT, 'CenterSkeleton removes the place, ScaleByLegLength the size, MirrorDirection (2-D) or '
+                  'AlignHeading (3-D) the direction.'),
+    'counted_twice': Kind('warning', 'keypoint', 'one recording has several clip names on the same side of a split',
+                          'It counts twice, and other folds may separate the copies.', 'Keep only one of the copies.'),
+    'two_names': Kind('warning', 'subject', 'one recording has two subjects', 'Folds may separate the copies.',
+                      'Find out who it is.'),
+    'two_classes': Kind('warning', 'label', 'a subject has clips of two classes in one task',
+                        'Folds cannot be stratified by subject, and a label may be wrong.', 'Check the labels.'),
+    'one_sided_class': Kind('warning', 'split', 'a class is missing on one side of a split',
+                            'Its scores cannot be computed there.', 'Make stratified folds.'),
+    'few_subjects': Kind('warning', 'subject', 'a class has fewer than 5 people',
+                         'Its scores depend on single people.', 'Do not interpret the scores of this class alone.'),
+    'no_part': Kind('warning', 'split', 'the name contains neither train, val nor test',
+                    'Subjects on both sides cannot be found without it.', 'Name splits <name>_train, <name>_test.'),
+    'lost_joints': Kind('warning', 'keypoint', 'more than a third of the joints are lost while the person is visible',
+                        'FillMissingJoints invents what is missing.', 'Look at these clips, or leave them out.'),
+    'gap': Kind('warning', 'keypoint', 'the person is not visible for more than half a second within a clip',
+                'The gap is filled by straight lines.', 'Cut the clip at the gap.'),
+    'never_seen': Kind('warning', 'keypoint', 'a joint is never seen in a clip',
+                       'FillMissingJoints puts it on its parent.', 'Use a layout without the joint if many clips lack '
+                       'it.'),
+    'frozen': Kind('warning', 'keypoint', 'more than a fifth of the frames repeat the frame before',
+                   'The true rate is probably lower.', 'Check the rate: frames may have been duplicated.'),
+    'first_person': Kind('warning', 'keypoint', 'the first person is seen less than another one',
+                         'A pipeline that reads the first person reads the wrong one.',
+                         'Put KeepTrackedPerson first in the pipeline.'),
+    'scale': Kind('warning', 'keypoint', 'a body is more than 3 times larger or smaller than most',
+                  'The clip probably has another unit of length.', 'Check the unit of length.'),
+    'upside_down': Kind('warning', 'keypoint', 'the head is not above the ankles (2-D: y down, 3-D: y up)',
+                        'Directions and angles are then wrong.',
+                        'Convert again with the vertical axis (--up), or set `up` of the transforms.'),
+    'mirrored': Kind('warning', 'keypoint', 'the knees bend backwards: a mirror image (3-D), or left and right are '
+                     'swapped', 'The affected side is then the wrong one.',
+                     'Negate one horizontal coordinate, or swap the sides.'),
+    'outside': Kind('warning', 'img_shape', 'more than a tenth of the joints are outside of the image',
+                    'The image size is probably wrong.', 'Check img_shape: (height, width) in pixels.'),
+    'odd_rate': Kind('warning', 'rate', 'below 10 or above 500 frames per second',
+                     'A wrong rate changes the cadence.', 'Check the rate.'),
+    'score_range': Kind('warning', 'keypoint_score', 'far outside of [0, 1]',
+                        'Joints with a score below 0.05 count as lost.', 'Scale the scores to [0, 1].'),
     # what is good to know
-    'layout': ('info', 'layout', 'not known, so that edges, sides and legs are not either',
-               'Give --layout, or write it into the file.'),
-    'rates': ('info', 'rate', 'several frame rates', 'ResampleRate brings them to one.'),
-    'no_splits': ('info', 'split', 'none in the file', 'dynstg_mm.datasets.folds.subject_folds makes them.'),
-    'unused': ('info', 'split', 'clips that no split names', 'Nothing, if that is meant.'),
-    'shared': ('info', 'keypoint', 'one recording under several clip names, in different tasks',
-               'Nothing: no split has both.'),
-    'no_control': ('info', 'label', 'the metadata control cannot be computed', 'See the reason.'),
+    'layout': Kind('info', 'layout', 'unknown', 'Edges, sides and legs cannot be checked.',
+                   'Use --layout, or write the layout into the file.'),
+    'rates': Kind('info', 'rate', 'several frame rates', 'The rate can give the class away.',
+                  'Use ResampleRate, which brings them to one.'),
+    'no_splits': Kind('info', 'split', 'the file has no splits', 'The audit cannot check who is tested.',
+                      'Make folds by subject with dynstg_mm.datasets.folds.subject_folds.'),
+    'unused': Kind('info', 'split', 'clips that are in no split', 'They are neither trained on nor tested.',
+                   'Nothing, if that is intended.'),
+    'shared': Kind('info', 'keypoint', 'one recording has several clip names in different tasks',
+                   'No split contains both.', 'Nothing.'),
+    'no_control': Kind('info', 'label', 'the metadata control cannot be computed',
+                       'Shortcuts cannot be found without it.', 'See the reason.'),
 }
 
 
-@dataclass
+@dataclasses.dataclass
 class Finding:
-    """One kind of thing that is wrong, with all places where it is."""
+    """A kind of finding, with all places where it was found."""
 
     kind: str
     level: str
     field: str
     message: str
+    reason: str
     advice: str
-    where: list = field(default_factory=list)
+    where: list[str] = dataclasses.field(default_factory=list)
 
 
 class Findings:
     """Collects what an audit finds.
 
     Args:
-        allow (Sequence[str]): Kinds that the user knows of: their errors count as warnings.
+        allow: Kinds of errors that the user accepts; they become warnings.
     """
 
-    def __init__(self, allow=()):
+    def __init__(self, allow: Iterable[str] = ()) -> None:
         self.allow = set(allow)
-        self.kinds = {}
+        self.kinds: dict[str, Finding] = {}
 
-    def add(self, kind, where):
-        """Note one place, such as 'clip a: frame 3'."""
+    def add(self, kind: str, where: str) -> None:
+        """Add one place, such as 'clip a: frame 3'."""
         if kind not in self.kinds:
-            level, name, message, advice = KINDS[kind]
-            if level == 'error' and kind in self.allow:
-                level = 'warning'
-            self.kinds[kind] = Finding(kind, level, name, message, advice)
+            about = KINDS[kind]
+            if about.level == 'error' and kind in self.allow:
+                about = about._replace(level='warning')
+            self.kinds[kind] = Finding(kind, **about._asdict())
         self.kinds[kind].where.append(where)
 
-    def sorted(self):
+    def add_fault(self, fault: Fault) -> None:
+        """Add a fault of an annotation file."""
+        place = fault.field if fault.clip is None else f'clip {fault.clip}'
+        self.add(fault.kind, f'{place}: {fault.message.removesuffix(".")}')
+
+    def sorted(self) -> list[Finding]:
         """The findings, errors first, in the order of `KINDS`."""
         order = list(KINDS)
         return sorted(self.kinds.values(), key=lambda finding: (LEVELS.index(finding.level), order.index(finding.kind)))

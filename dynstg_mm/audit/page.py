@@ -1,24 +1,34 @@
 """One page of pictures of an annotation file."""
+import os
 import textwrap
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from dynstg_mm.audit.audit import Audit
+from dynstg_mm.audit.clips import AuditedClip
+from dynstg_mm.audit.shortcuts import Shortcut
 from dynstg_mm.files import atomic_open
+from dynstg_mm.skeletons import Layout
 
-# Of Okabe and Ito, safe for the colour-blind.
+ClassClips = dict[int, list[AuditedClip]]  # the measured clips of each label
+Names = dict[int, str]  # of the classes
+
+# The colours of Okabe and Ito, which colour-blind people can tell apart.
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 MARKERS = 'os^Dv*P'
 LEVEL_COLORS = dict(error='#B00020', warning='#9A6700', info='#57606A')
 
 
-def draw_page(audit, path, *, task=None):
-    """Draw lost joints, lengths, rates, sizes, what tells the classes apart, and the mean pose of each class.
+def draw_page(audit: Audit, path: str | os.PathLike, *, task: str | None = None) -> None:
+    """Draw lost joints, lengths, rates, sizes, shortcuts to the class, and the mean pose of each class.
 
     Args:
-        audit (Audit): From `audit_file`.
-        path (str | Path): Picture to write (.png or .pdf), whole or not at all.
-        task (str, optional): The task whose classes are drawn; the one with most clips by default.
+        audit: From `audit_file`.
+        path: Picture to write (.png or .pdf), whole or not at all.
+        task: The task whose classes are drawn; the one with most clips by default.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -28,7 +38,7 @@ def draw_page(audit, path, *, task=None):
     clips = {label: [clip for clip in members[task] if clip.measures is not None and 'label' not in clip.wrong
                      and clip.data['label'] == label] for label in names}
     clips = {label: part for label, part in clips.items() if part}
-    figure = Figure(figsize=(15, 12), layout='constrained')
+    figure: Any = Figure(figsize=(15, 12), layout='constrained')
     FigureCanvasAgg(figure)
     people = {str(clip.data['subject']) for part in clips.values() for clip in part if 'subject' not in clip.wrong}
     title = f'{Path(audit.path).name}' + (f', task {task}' if len(members) > 1 else '')
@@ -39,13 +49,13 @@ def draw_page(audit, path, *, task=None):
         left, right = top.subplots(1, 2, width_ratios=(1.7, 1))
         _lost_joints(left, audit, clips, names)
         _shortcuts(right, audit.shortcuts.get(task, []))
-        axes = middle.subplots(1, 4)
-        _strip(axes[0], clips, names, lambda clip: clip.measures.seconds, 'Length [s]\nalike in all classes?')
-        _rates(axes[1], clips, names)
-        _strip(axes[2], clips, names, lambda clip: clip.measures.size,
+        length, rate, size, missing = middle.subplots(1, 4)
+        _strip(length, clips, names, lambda clip: clip.measured.seconds, 'Length [s]\nshould not depend on the class')
+        _rates(rate, clips, names)
+        _strip(size, clips, names, lambda clip: clip.measured.size,
                ('Leg length' if audit.layout and audit.layout.get('legs') else 'Body size')
-               + ', unit of the keypoints\nstrays have another unit')
-        _frames(axes[3], clips, names)
+               + ', in the unit of the keypoints\noutliers probably have another unit')
+        _frames(missing, clips, names)
         poses, notes = bottom.subfigures(1, 2, width_ratios=(1.9, 1))
         _poses(poses, audit.layout, clips, names)
     else:
@@ -56,14 +66,14 @@ def draw_page(audit, path, *, task=None):
         figure.savefig(file, format=form, dpi=110)
 
 
-def _style(index):
+def _style(index: int) -> dict[str, str]:
     return dict(color=COLORS[index % len(COLORS)], marker=MARKERS[index % len(MARKERS)])
 
 
-def _lost_joints(axes, audit, clips, names):
-    """Heat map: a row a clip, by class and person, a column a joint."""
+def _lost_joints(axes: Any, audit: Audit, clips: ClassClips, names: Names) -> None:
+    """Heat map with one row per clip, by class and person, and one column per joint."""
     rows = [clip for part in clips.values() for clip in sorted(part, key=lambda clip: str(clip.data.get('subject')))]
-    lost = 100 * np.array([clip.measures.lost for clip in rows])
+    lost = 100 * np.array([clip.measured.lost for clip in rows])
     image = axes.imshow(lost, aspect='auto', cmap='cividis', vmin=0, vmax=max(5., min(100., lost.max())),
                         interpolation='none')
     count = lost.shape[1]
@@ -79,13 +89,13 @@ def _lost_joints(axes, audit, clips, names):
         axes.text(0.5, 0.5, 'no joint is lost in any clip', color='white', ha='center', va='center', fontsize=13,
                   transform=axes.transAxes)
     axes.figure.colorbar(image, ax=axes, label='% of frames', pad=0.01)
-    axes.set_title('Lost joints, a row a clip: look for joints nobody has, and for a class that loses more',
+    axes.set_title('Lost joints, one row per clip: no joint should be lost everywhere, and no class lose more',
                    fontsize=11)
 
 
-def _shortcuts(axes, ways):
-    """Macro-recall without the gait, with its interval, beside chance."""
-    axes.set_title('Class told without the gait: all should lie on chance', fontsize=11)
+def _shortcuts(axes: Any, ways: Sequence[Shortcut]) -> None:
+    """Macro-recall without the gait, with its interval, and chance level."""
+    axes.set_title('Class predicted without the gait: all should be at chance level', fontsize=11)
     if not ways:
         axes.text(0.5, 0.5, 'not computed, see the notes', ha='center', va='center', transform=axes.transAxes)
         axes.set_axis_off()
@@ -98,23 +108,24 @@ def _shortcuts(axes, ways):
     axes.axvline(ways[0].chance, color='black', linestyle='--', linewidth=1)
     axes.set_yticks(range(len(ways)), [way.source for way in ways])
     axes.set(ylim=(len(ways) - 0.5, -0.5), xlim=(0, 1.12),
-             xlabel=f'macro-recall, 95 % by person; dashed: chance {ways[0].chance:.2f}')
+             xlabel=f'macro-recall, 95 % interval by person; dashed: chance level {ways[0].chance:.2f}')
     axes.set_xticks(np.arange(0, 1.01, 0.25))
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def _frames(axes, clips, names):
+def _frames(axes: Any, clips: ClassClips, names: Names) -> None:
     """Share of the frames without the person, from 0."""
-    values = [100 * clip.measures.lost_frames for part in clips.values() for clip in part]
-    _strip(axes, clips, names, lambda clip: 100 * clip.measures.lost_frames,
-           'Frames without the person [%]\nalike in all classes?')
+    values = [100 * clip.measured.lost_frames for part in clips.values() for clip in part]
+    _strip(axes, clips, names, lambda clip: 100 * clip.measured.lost_frames,
+           'Frames without the person [%]\nshould not depend on the class')
     axes.set_yscale('linear')
     axes.set_ylim(-0.02 * max(5, *values), 1.08 * max(5, *values))
 
 
-def _strip(axes, clips, names, value, title):
-    """A dot a clip, one column a class, with the median as a line."""
-    rng, everything = np.random.default_rng(0), []
+def _strip(axes: Any, clips: ClassClips, names: Names, value: Callable[[AuditedClip], float], title: str) -> None:
+    """One dot per clip and one column per class, with the median as a line."""
+    rng = np.random.default_rng(0)
+    everything: list[float] = []
     for index, part in enumerate(clips.values()):
         values = np.array([value(clip) for clip in part])
         everything.extend(values)
@@ -132,7 +143,7 @@ def _strip(axes, clips, names, value, title):
     _class_axis(axes, clips, names, title)
 
 
-def _rates(axes, clips, names):
+def _rates(axes: Any, clips: ClassClips, names: Names) -> None:
     """Share of each class's clips at each frame rate."""
     rates = sorted({_rate(clip) for part in clips.values() for clip in part})
     for index, part in enumerate(clips.values()):
@@ -144,14 +155,14 @@ def _rates(axes, clips, names):
                               fontsize=8)
     axes.set_yticks(range(len(rates)), [f'{rate:g}' for rate in rates])
     axes.set(ylim=(-0.7, len(rates) - 0.3), xlim=(-0.5, len(clips) - 0.2))
-    _class_axis(axes, clips, names, 'Frames per second, share of clips\none row is harmless')
+    _class_axis(axes, clips, names, 'Frames per second, share of clips\none row only is harmless')
 
 
-def _rate(clip):
+def _rate(clip: AuditedClip) -> int:
     return round(float(clip.data['rate']))
 
 
-def _class_axis(axes, clips, names, title):
+def _class_axis(axes: Any, clips: ClassClips, names: Names, title: str) -> None:
     long = max(len(names[label]) for label in clips) * len(clips) > 24
     axes.set_xticks(range(len(clips)), [names[label] for label in clips], rotation=25 if long else 0,
                     ha='right' if long else 'center', rotation_mode='anchor')
@@ -160,12 +171,12 @@ def _class_axis(axes, clips, names, title):
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def _poses(figure, layout, clips, names):
-    """The mean skeleton of each class, in its own size."""
-    figure.suptitle('Mean pose of each class: upright, unmixed sides, alike but for the gait', fontsize=11)
+def _poses(figure: Any, layout: Layout | None, clips: ClassClips, names: Names) -> None:
+    """The mean skeleton of each class, in units of its size."""
+    figure.suptitle('Mean pose of each class: should be upright, and differ only by the gait', fontsize=11)
     panels = figure.subplots(1, len(clips), sharex=True, sharey=True, squeeze=False)[0]
     for index, (axes, (label, part)) in enumerate(zip(panels, clips.items())):
-        pose = np.nanmean(np.stack([clip.measures.pose for clip in part]), axis=0)
+        pose = np.nanmean(np.stack([clip.measured.pose for clip in part]), axis=0)
         flat = _flat(pose)
         for child, parent in layout['inward'] if layout is not None else ():
             axes.plot(*flat[[child, parent]].T, color=_side_color(layout, child), linewidth=2.5, zorder=1)
@@ -177,27 +188,27 @@ def _poses(figure, layout, clips, names):
         figure.supxlabel('left side orange, right side blue', fontsize=9)
 
 
-def _side_color(layout, joint):
-    if joint in layout.get('left', ()):
+def _side_color(layout: Layout | None, joint: int) -> str:
+    if layout is not None and joint in layout.get('left', ()):
         return COLORS[1]
-    return COLORS[0] if joint in layout.get('right', ()) else '#57606A'
+    return COLORS[0] if layout is not None and joint in layout.get('right', ()) else '#57606A'
 
 
-def _flat(pose):
-    """(V, 2), y up: image coordinates turned over, or a 3-D pose from the front, a little turned."""
+def _flat(pose: np.ndarray) -> np.ndarray:
+    """A pose (V, 2) with y up: image coordinates flipped, or a 3-D pose from the front, slightly turned."""
     if pose.shape[1] == 2:
         return pose * [1, -1]
     return np.stack([pose[:, 0] + 0.35 * pose[:, 2], pose[:, 1] + 0.15 * pose[:, 2]], axis=1)
 
 
-def _findings(figure, audit):
-    """The kinds of findings, worst first."""
+def _findings(figure: Any, audit: Audit) -> None:
+    """The kinds of findings, errors first."""
     figure.text(0.02, 0.97, 'Findings', fontsize=12, fontweight='bold', va='top')
     height = 0.89
     for finding in audit.findings:
         lines = textwrap.wrap(f'{finding.level}: {finding.field}: {finding.message} ({len(finding.where)})', 62)
         if height - 0.052 * len(lines) < 0.03:
-            figure.text(0.02, height, '... more in the text', fontsize=9, va='top')
+            figure.text(0.02, height, 'more in the text report', fontsize=9, va='top')
             return
         figure.text(0.02, height, '\n'.join(lines), fontsize=9, va='top', color=LEVEL_COLORS[finding.level])
         height -= 0.052 * len(lines) + 0.012

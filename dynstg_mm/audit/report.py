@@ -1,42 +1,48 @@
-"""What an audit found, as text and as JSON."""
+"""The result of an audit as text and as JSON."""
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
-from dynstg_mm.benchmark.tables import markdown
+from dynstg_mm.audit.audit import Audit
+from dynstg_mm.audit.clips import AuditedClip
 
 SHOWN = 12  # places of a finding that the text lists
 
 
-def text_report(audit):
-    """The audit as text: what is in the file, what tells the classes apart, and all findings, errors first.
-
-    Args:
-        audit (Audit): From `audit_file`.
-
-    Returns:
-        str: Markdown tables, and lists.
-    """
-    parts = [f'# {audit.path}', _counts(audit), markdown(_class_rows(audit))]
+def text_report(audit: Audit) -> str:
+    """The audit as Markdown: what is in the file, what predicts the classes without the gait, and all findings."""
+    parts = [f'# {audit.path}', _counts(audit), _table(_class_rows(audit))]
     if audit.tasks:
-        parts.append(markdown(_split_rows(audit)))
+        parts.append(_table(_split_rows(audit)))
     if audit.shortcuts:
-        parts += ['What tells the class without the gait: trees, tested on people held out. At chance, a row is '
-                  'harmless.', markdown(_shortcut_rows(audit))]
+        parts += ['How well the class is predicted without the gait, by trees tested on held-out people. A row at chance '
+                  'level is harmless.', _table(_shortcut_rows(audit))]
     for finding in audit.findings:
-        lines = [f'{finding.level.upper()} ({finding.kind}): {finding.field}: {finding.message}. {finding.advice}']
+        lines = [f'{finding.level.upper()} ({finding.kind}): {finding.field}: {finding.message}. {finding.reason} '
+                 f'{finding.advice}']
         lines += [f'  - {where}' for where in finding.where[:SHOWN]]
         if len(finding.where) > SHOWN:
             lines.append(f'  - and {len(finding.where) - SHOWN} more, in the JSON file')
         parts.append('\n'.join(lines))
     levels = [finding.level for finding in audit.findings]
-    parts.append(f'{audit.path}: ' + ', '.join(
-        f'{levels.count(level)} kind{"s" * (levels.count(level) != 1)} of {name}'
-        for level, name in (('error', 'errors'), ('warning', 'warnings'), ('info', 'notes'))))
+    counts = [f'{levels.count(level)} {name}{"s" * (levels.count(level) != 1)}'
+              for level, name in (('error', 'error'), ('warning', 'warning'), ('info', 'note'))]
+    parts.append(f'{audit.path}: kinds of findings: {", ".join(counts)}')
     return '\n\n'.join(parts)
 
 
-def _counts(audit):
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first row is the header."""
+    rows = [[cell.replace('|', r'\|') for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ['| ' + ' | '.join(cell.ljust(width) for cell, width in zip(row, widths)) + ' |' for row in rows]
+    lines.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
+    return '\n'.join(lines)
+
+
+def _counts(audit: Audit) -> str:
     clips = list(audit.clips.values())
     people = {str(clip.data['subject']) for clip in clips if 'subject' not in clip.wrong}
     shapes = {clip.data['keypoint'].shape[2:] for clip in clips if 'keypoint' not in clip.wrong}
@@ -44,7 +50,7 @@ def _counts(audit):
     return f'{len(clips)} clips, {len(people)} subjects, {joints}'
 
 
-def _class_rows(audit):
+def _class_rows(audit: Audit) -> list[list[str]]:
     """Clips, people and recordings of every class of every task, the header first."""
     rows = [['task', 'class', 'clips', 'subjects', 'seconds', 'rates', 'lost joints', 'lost frames', 'size']]
     for task, clips in audit.task_clips().items():
@@ -61,11 +67,11 @@ def _class_rows(audit):
     return rows
 
 
-def _split_rows(audit):
+def _split_rows(audit: Audit) -> list[list[str]]:
     """Every part of every task, folds on one line, the header first."""
     rows = [['task', 'part', 'splits', 'clips', 'subjects', 'clips by class']]
     for task, families in audit.tasks.items():
-        parts = {}
+        parts: dict[str, list[list[AuditedClip]]] = {}
         for family, sides in families.items():
             first, _, last = family.partition('*')
             for split, names in sides.items():
@@ -80,41 +86,34 @@ def _split_rows(audit):
     return rows
 
 
-def _count(clips, label):
+def _count(clips: Sequence[AuditedClip], label: int) -> int:
     return sum('label' not in clip.wrong and clip.data['label'] == label for clip in clips)
 
 
-def _shortcut_rows(audit):
-    rows = [['task', 'learned from', 'macro-recall [95 %]', 'chance', 'accuracy']]
+def _shortcut_rows(audit: Audit) -> list[list[str]]:
+    rows = [['task', 'predicted from', 'macro-recall [95 %]', 'chance level', 'accuracy']]
     for task, ways in audit.shortcuts.items():
         rows += [[task, way.source, f'{way.macro_recall:.3f} [{way.low:.3f}, {way.high:.3f}]', f'{way.chance:.3f}',
                   f'{way.accuracy:.3f}'] for way in ways]
     return rows
 
 
-def _range(values, form):
+def _range(values: Sequence[float], form: str) -> str:
     if not values:
         return ''
     low, high = format(min(values), form), format(max(values), form)
     return low if low == high else f'{low} to {high}'
 
 
-def _mean(values):
+def _mean(values: Sequence[float]) -> str:
     return f'{np.mean(values):.1%}' if values else ''
 
 
-def json_report(audit):
-    """The audit as plain lists and dicts, every clip and every place of a finding included.
-
-    Args:
-        audit (Audit): From `audit_file`.
-
-    Returns:
-        dict: For `json.dump`.
-    """
-    clips = {}
+def json_report(audit: Audit) -> dict[str, Any]:
+    """The audit as plain lists and dicts for `json.dump`, with every clip and every place of a finding."""
+    clips: dict[str, dict[str, Any]] = {}
     for name, clip in audit.clips.items():
-        entry = dict(cannot_be_used=sorted(clip.wrong))
+        entry: dict[str, Any] = dict(cannot_be_used=sorted(clip.wrong))
         if clip.measures is not None:
             one = clip.measures
             entry.update(rate=float(clip.data['rate']), seconds=one.seconds, size=one.size,

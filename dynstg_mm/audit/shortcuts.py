@@ -1,122 +1,126 @@
-"""How well the class can be told without looking at the gait."""
+"""How well the class can be predicted without the gait."""
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from dynstg_mm.audit.clips import image_shape
+from dynstg_mm.audit.clips import AuditedClip
+from dynstg_mm.audit.findings import Findings
 from dynstg_mm.audit.progress import with_bar
-from dynstg_mm.benchmark.baselines import metadata_of
-from dynstg_mm.benchmark.statistics import classification_scores, confusion_of, subject_interval
 from dynstg_mm.datasets.folds import fold_split, subject_folds
+from dynstg_mm.datasets.metadata_control import metadata_forest, metadata_of, scores_by_fold
+from dynstg_mm.errors import DataError
+from dynstg_mm.statistics import classification_scores, confusion_of, subject_interval
 
-FAR = 0.5  # share of the way from chance to perfect from which on metadata give the class away
-TRACE = 0.1  # below this share, nothing is said
-FOLDS, FEWEST = 5, 3  # folds, or as many as there are people of the smallest class, which has to have so many
+FAR = 0.5  # share of the way from chance level to 1 above which metadata give the class away
+TRACE = 0.1  # below this share, nothing is reported
+FOLDS, FEWEST = 5, 3  # folds; fewer if the smallest class has fewer people, but at least 3
 METADATA = 'all metadata'
-FIELDS = {'rate': [0], 'length': [1, 2], 'lost joints and frames': [3, 4], 'image size': [5, 6]}  # of `metadata_of`
-SEEN = ('place', 'body size', 'walking direction')  # what can be seen of a clip but the gait
+FIELDS = {'rate': [0], 'length': [1, 2], 'missing joints and frames': [3, 4], 'image size': [5, 6]}  # of `metadata_of`
+APPEARANCE = ('place', 'body size', 'walking direction')  # what is visible in a clip except for the gait
 
 
 @dataclass
 class Shortcut:
-    """How well one thing tells the classes of a task apart, over folds by subject."""
+    """How well one source predicts the class of a task, over folds by subject."""
 
     source: str
     macro_recall: float
     low: float
     high: float  # ends of the 95 % interval by subject
     accuracy: float
-    chance: float  # macro-recall of a guess
+    chance: float  # macro-recall at chance level
 
     @property
-    def gain(self):
-        """Share of the way from chance to perfect; 0 where the interval reaches down to chance."""
+    def gain(self) -> float:
+        """Share of the way from chance level to 1; 0 if the interval includes chance level."""
         return (self.macro_recall - self.chance) / (1 - self.chance) if self.low > self.chance else 0.
 
 
-def shortcuts(task, clips, *, progress=True, seed=0):
-    """What the metadata, place, size and direction tell of the class: trees, tested on people held out.
+def shortcuts(task: str, clips: Sequence[AuditedClip], *, progress: bool = True, seed: int = 0) -> list[Shortcut]:
+    """How well metadata, place, size and direction predict the class: trees, tested on held-out people.
 
     Args:
-        task (str): Its name.
-        clips (list[Clip]): Of the task, all measured, with rate, label and subject.
-        progress (bool): Show a bar.
-        seed (int): Of folds, forests and intervals.
+        task: Its name.
+        clips: The clips of the task, all measured, with rate, label and subject.
+        progress: Show a bar.
+        seed: Seed of folds, trees and intervals.
 
     Returns:
-        list[Shortcut]: All metadata first.
+        All metadata first, then each source alone.
 
     Raises:
-        ValueError: There are fewer than two classes, or too few people of one, or one person has two classes.
+        DataError: There are fewer than two classes, a class has too few people, or a person has two classes.
     """
-    labels = sorted({clip.data['label'] for clip in clips})
-    if len(labels) < 2:
-        raise ValueError(f'{len(labels)} classes; a control needs two.')
-    people = {label: {clip.data['subject'] for clip in clips if clip.data['label'] == label} for label in labels}
-    fewest = min(labels, key=lambda label: len(people[label]))
+    classes = sorted({clip.data['label'] for clip in clips})
+    if len(classes) < 2:
+        raise DataError(f'{len(classes)} classes; the control needs two.')
+    people = {label: {clip.data['subject'] for clip in clips if clip.data['label'] == label} for label in classes}
+    fewest = min(classes, key=lambda label: len(people[label]))
     count = min(FOLDS, len(people[fewest]))
     if count < FEWEST:
-        raise ValueError(f'{count} people of class {fewest}; a control needs {FEWEST}.')
-    rows = [dict(frame_dir=clip.name, subject=str(clip.data['subject']), label=labels.index(clip.data['label']))
+        raise DataError(f'{count} people of class {fewest}; the control needs {FEWEST}.')
+    rows = [dict(frame_dir=clip.name, subject=clip.data['subject'], label=classes.index(clip.data['label']))
             for clip in clips]
     splits = subject_folds(rows, 'control', folds=count, seed=seed)
-    folds = [set(splits[fold_split('control', fold, 'test')]) for fold in range(count)]
-    fold = np.array([next(index for index, names in enumerate(folds) if clip.name in names) for clip in clips])
-    return [_shortcut(source, columns, rows, fold, len(labels), seed)
-            for source, columns in with_bar(_columns(clips).items(), f'metadata of {task}', progress)]
+    members = [set(splits[fold_split('control', fold, 'test')]) for fold in range(count)]
+    folds = [np.array([index for index, clip in enumerate(clips) if clip.name in names]) for names in members]
+    return [_shortcut(source, columns, rows, folds, len(classes), seed)
+            for source, columns in with_bar(list(_columns(clips).items()), f'metadata of {task}', progress)]
 
 
-def _columns(clips):
-    """What is learned from, source -> (clips, columns)."""
-    metadata = np.array([metadata_of(dict(
-        keypoint=clip.data['keypoint'], rate=clip.data['rate'], total_frames=clip.data['keypoint'].shape[1],
-        img_shape=image_shape(clip.data))) for clip in clips], dtype=float)
+def _columns(clips: Sequence[AuditedClip]) -> dict[str, np.ndarray]:
+    """The inputs of the control, source -> (clips, columns); those that are the same for all clips are left out."""
+    metadata = np.array([metadata_of(dict(clip.data, total_frames=clip.data['keypoint'].shape[1])) for clip in clips],
+                        dtype=float)
     columns = {METADATA: metadata, **{source: metadata[:, where] for source, where in FIELDS.items()}}
-    columns['place'] = np.array([clip.measures.place for clip in clips])
-    columns['body size'] = np.array([[clip.measures.size] for clip in clips])
-    columns['walking direction'] = np.array([clip.measures.direction for clip in clips])
+    columns['place'] = np.array([clip.measured.place for clip in clips])
+    columns['body size'] = np.array([[clip.measured.size] for clip in clips])
+    columns['walking direction'] = np.array([clip.measured.direction for clip in clips])
     return {source: values for source, values in columns.items() if (values != values[:1]).any()}
 
 
-def _shortcut(source, columns, rows, fold, classes, seed):
-    """What these columns (clips, columns) tell, each fold predicted by the clips of the others."""
-    scores, labels = np.zeros((len(rows), classes)), np.array([row['label'] for row in rows])
-    for index in np.unique(fold):
-        test = fold == index
-        learner = _learner(source, seed).fit(columns[~test], labels[~test])
-        scores[np.ix_(test, learner.classes_)] = learner.predict_proba(columns[test])
+def _shortcut(source: str, columns: np.ndarray, rows: Sequence[dict[str, Any]], folds: Sequence[np.ndarray],
+              classes: int, seed: int) -> Shortcut:
+    """How well these columns (clips, columns) predict the class."""
+    labels = np.array([row['label'] for row in rows])
+    scores = np.zeros((len(rows), classes))
+    for fold, part in zip(folds, scores_by_fold(_learner(source, seed), [columns[fold] for fold in folds],
+                                                [labels[fold] for fold in folds], classes)):
+        scores[fold] = part
     clips = [dict(row, score=score) for row, score in zip(rows, scores)]
-    found = classification_scores(confusion_of(clips, classes))
+    result = classification_scores(confusion_of(clips, classes))
     low, high = subject_interval([clips], classes, resamples=1000, seed=seed)['macro_recall']
-    return Shortcut(source, found['macro_recall'], low, high, found['accuracy'], 1 / classes)
+    return Shortcut(source, result['macro_recall'], low, high, result['accuracy'], 1 / classes)
 
 
-def _learner(source, seed):
-    """A forest for all metadata together; a small tree for a single thing, since a forest costs 200 times as much."""
-    from sklearn.ensemble import RandomForestClassifier
+def _learner(source: str, seed: int) -> Any:
+    """The forest of the metadata control; a small tree for a single source, since a forest costs 500 times as much."""
     from sklearn.tree import DecisionTreeClassifier
     if source == METADATA:
-        return RandomForestClassifier(200, random_state=seed, min_samples_leaf=2)
+        return metadata_forest(seed)
     return DecisionTreeClassifier(max_depth=4, min_samples_leaf=3, random_state=seed)
 
 
-def judge_shortcuts(task, found_ways, found):
-    """Say whether the class can be told without the gait.
+def judge_shortcuts(task: str, results: Sequence[Shortcut], findings: Findings) -> None:
+    """Report the sources that predict the class without the gait.
 
     Args:
-        task (str): Its name.
-        found_ways (list[Shortcut]): From `shortcuts`.
-        found (Findings): Takes what is wrong.
+        task: Its name.
+        results: From `shortcuts`.
+        findings: Takes what is wrong.
     """
-    def describe(way):
-        return f'{way.source} {way.macro_recall:.2f} [{way.low:.2f}, {way.high:.2f}]'
+    def describe(result: Shortcut) -> str:
+        return f'{result.source} {result.macro_recall:.2f} [{result.low:.2f}, {result.high:.2f}]'
 
-    for way in found_ways:
-        if way.source == METADATA and way.gain >= TRACE:
-            single = sorted((part for part in found_ways if part.source in FIELDS and part.gain >= TRACE),
+    for result in results:
+        if result.source == METADATA and result.gain >= TRACE:
+            single = sorted((part for part in results if part.source in FIELDS and part.gain >= TRACE),
                             key=lambda part: -part.gain)
             alone = '; alone: ' + ', '.join(map(describe, single)) if single else ''
-            found.add('metadata' if way.gain >= FAR else 'metadata_trace',
-                      f'task {task}: macro-recall of {describe(way)}, chance {way.chance:.2f}{alone}')
-        elif way.source in SEEN and way.gain >= TRACE:
-            found.add('place', f'task {task}: macro-recall of {describe(way)}, chance {way.chance:.2f}')
+            findings.add('metadata' if result.gain >= FAR else 'metadata_trace',
+                         f'task {task}: macro-recall with {describe(result)}, chance level {result.chance:.2f}{alone}')
+        elif result.source in APPEARANCE and result.gain >= TRACE:
+            findings.add('place', f'task {task}: macro-recall with {describe(result)}, chance level '
+                         f'{result.chance:.2f}')

@@ -10,6 +10,7 @@ import numpy as np
 
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.datasets.folds import parse_fold
+from dynstg_mm.datasets.metadata_control import metadata_forest, metadata_of, scores_by_fold
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.gait.parameters import gait_feature_table
 from dynstg_mm.safe_pickle import load_annotations
@@ -39,7 +40,7 @@ def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterabl
     blank = [0.] * len(results.classes)
     folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or results.tests()).values()]
     trees = {name: functools.partial(_trees, model) for name, model in TREES.items()}
-    for measure, learners in ((_metadata, {METADATA: _forest}),
+    for measure, learners in ((_metadata, {METADATA: metadata_forest}),
                               (functools.partial(_gait_features, layout=layout), trees)):
         try:
             columns = measure(ann_file, folds)  # once for all learners and seeds
@@ -72,7 +73,7 @@ def metadata_control(ann_file: str, folds: Folds, *, seed: int = 0) -> list[list
     Raises:
         ResultsError: The file lacks a clip, or there is only one fold.
     """
-    return _from_other_folds(folds, _metadata(ann_file, folds), _forest(seed))
+    return _from_other_folds(folds, _metadata(ann_file, folds), metadata_forest(seed))
 
 
 def gait_feature_trees(ann_file: str, folds: Folds, *, seed: int = 0, model: str = 'extra-trees',
@@ -145,19 +146,6 @@ def _metadata(ann_file: str, folds: Folds) -> list[np.ndarray]:
     return [np.array([metadata_of(clip) for clip in clips]) for clips in chosen]
 
 
-def metadata_of(clip: dict[str, Any]) -> list[float]:
-    """What is known of a recording without its movement.
-
-    Returns:
-        Rate, frames, seconds, share of missing joints, share of missing frames, height and width of the image.
-    """
-    keypoint = clip['keypoint']
-    lost = (keypoint == 0).all(-1)
-    height, width = clip.get('img_shape', (0, 0))
-    return [clip['rate'], clip['total_frames'], clip['total_frames'] / clip['rate'], lost.mean(),
-            lost.all((0, 2)).mean(), height, width]
-
-
 def _gait_features(ann_file: str, folds: Folds, *, layout: str | dict[str, Any] | None = None,
                    up: str = 'y') -> list[np.ndarray]:
     """Gait parameters of every fold's clips, (clips, columns) each."""
@@ -185,19 +173,8 @@ def _annotations(clips: Mapping[str, dict[str, Any]], ann_file: str, folds: Fold
 def _from_other_folds(folds: Folds, columns: Sequence[np.ndarray], learner: Any) -> list[list[Clip]]:
     """Predictions of every fold's clips by a classifier that was fitted to all other folds."""
     labels = [np.array([clip['label'] for clip in fold]) for fold in folds]
-    predictions = []
-    for index, fold in enumerate(folds):
-        others = [other for other in range(len(folds)) if other != index]
-        learner.fit(*(np.concatenate([part[other] for other in others]) for part in (columns, labels)))
-        scores = np.zeros((len(fold), len(fold[0]['score'])))
-        scores[:, learner.classes_] = learner.predict_proba(columns[index])
-        predictions.append([dict(clip, score=score.tolist()) for clip, score in zip(fold, scores)])
-    return predictions
-
-
-def _forest(seed: int) -> Any:
-    from sklearn.ensemble import RandomForestClassifier
-    return RandomForestClassifier(500, random_state=seed, min_samples_leaf=2)
+    scores = scores_by_fold(learner, columns, labels, len(folds[0][0]['score']))
+    return [[dict(clip, score=row.tolist()) for clip, row in zip(fold, part)] for fold, part in zip(folds, scores)]
 
 
 def _trees(model: str, seed: int) -> Any:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from dynstg_mm.benchmark.results import Results
-from dynstg_mm.benchmark.statistics import (
+from dynstg_mm.statistics import (
     by_subject,
     calibration,
     class_scores,

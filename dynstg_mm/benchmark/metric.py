@@ -11,9 +11,9 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from dynstg_mm.benchmark.statistics import by_subject, class_scores, classification_scores, confusion_of
 from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import atomic_open
+from dynstg_mm.statistics import by_subject, class_scores, classification_scores, confusion_of
 
 
 @METRICS.register_module()

@@ -11,10 +11,10 @@ from typing import IO, Any
 
 from dynstg_mm.benchmark.figures import MARKERS, new_figure
 from dynstg_mm.benchmark.results import INTEGERS, TEXT, TEXTS, Clip, merged_versions, score_fault, united
-from dynstg_mm.benchmark.statistics import mean_scores, share_of_loss
 from dynstg_mm.benchmark.tables import Rows, interval_cells
 from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import atomic_open, read_json
+from dynstg_mm.statistics import mean_scores, share_of_loss
 
 # corruption -> title, transform, its argument, values from mild to severe
 CORRUPTIONS: dict[str, tuple[str, str, str, tuple[float, ...]]] = dict(

@@ -10,8 +10,8 @@ import numpy as np
 
 from dynstg_mm.benchmark.baselines import METADATA
 from dynstg_mm.benchmark.results import Clip, Results
-from dynstg_mm.benchmark.statistics import by_subject, mean_scores, paired_difference, subject_interval
 from dynstg_mm.files import atomic_open
+from dynstg_mm.statistics import by_subject, mean_scores, paired_difference, subject_interval
 
 Rows = list[list[str]]
 

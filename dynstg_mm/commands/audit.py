@@ -2,10 +2,9 @@
 
     python -m dynstg_mm audit data/mine/mine.pkl --layout coco --out work_dirs/audit
 
-It lists the clips, people and classes of every split, checks every field of every clip, finds recordings that stand in
-the file more than once and people on both sides of a split, and tells how well the recordings' metadata alone predict
-the class. Findings are errors, warnings and notes. The exit status is 1 with an error among them, else 0, and 2 where
-the command line is wrong.
+It lists the clips, people and classes of every split, checks every field of every clip, finds duplicated recordings and
+people on both sides of a split, and measures how well the metadata of the recordings alone predict the class. Findings
+are errors, warnings and notes. The exit status is 0, 1 if there are errors, and 2 if the command line is wrong.
 """
 import argparse
 import json
@@ -14,38 +13,39 @@ from pathlib import Path
 
 from dynstg_mm.audit import KINDS, audit_file, draw_page, json_report, text_report
 from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.errors import DataError
+from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
 from dynstg_mm.skeletons import LAYOUTS, get_layout
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    errors = [kind for kind, (level, *_) in KINDS.items() if level == 'error']
+    """Run the audit; returns the exit status."""
+    errors = [name for name, kind in KINDS.items() if kind.level == 'error']
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', help='annotation file (.pkl)')
     parser.add_argument('--layout',
-                        help=f'skeleton layout, in place of the file\'s: {", ".join(LAYOUTS)}, or a .json file')
+                        help=f'skeleton layout, replaces the file\'s: {", ".join(LAYOUTS)}, or a .json file')
     parser.add_argument('--split', nargs='+', default=(), metavar='NAME',
-                        help='look at these splits and those that belong to them; NAME without _fold for all its folds')
-    parser.add_argument('--window', type=float, default=2.56, metavar='SECONDS', help='what a model looks at at once')
+                        help='look only at these splits and those of the same fold; a task name for all its folds')
+    parser.add_argument('--window', type=float, default=2.56, metavar='SECONDS', help='length of the window that a model sees; by default 2.56')
     parser.add_argument('--allow', nargs='+', default=(), choices=errors, metavar='KIND',
-                        help='count these errors as warnings: ' + ', '.join(errors))
-    parser.add_argument('--out', type=Path, metavar='FOLDER', help='write audit.md, audit.json and audit.png there')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write the JSON there')
+                        help='treat these errors as warnings: ' + ', '.join(errors))
+    parser.add_argument('--out', type=Path, metavar='FOLDER', help='folder for audit.md, audit.json and audit.png')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='file for the JSON')
     args = parser.parse_args(argv)
     if not args.window > 0:
         parser.error('--window: expected a positive number of seconds')
     try:
         layout = None if args.layout is None else get_layout(args.layout)
-    except (ValueError, TypeError, OSError) as error:
+    except (ConfigError, OSError) as error:
         parser.error(f'--layout {args.layout}: {error}')
     with one_line_errors():
-        for folder in (args.out, args.json and args.json.parent):
+        for folder in (args.out, args.json.parent if args.json else None):
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
         try:
             audit = audit_file(args.file, layout=layout, split=args.split, window=args.window, allow=args.allow)
-        except DataError as error:
+        except ConfigError as error:
             parser.error(str(error))
         text, content = text_report(audit), json.dumps(json_report(audit), indent=1, ensure_ascii=False)
         if args.out is not None:
@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(audit.failed)
 
 
-def write(path, text):
+def write(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     with atomic_open(path, encoding='utf-8') as file:
         file.write(text + '\n')

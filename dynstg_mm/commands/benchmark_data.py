@@ -26,6 +26,7 @@ from rich.progress import track
 from dynstg_mm.benchmark.tables import markdown
 from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.config import ConfigOptions, apply_options, read_config
+from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
 
 OURS, FRESH, STOCK = 'the config\'s', 'the config\'s, without the cache', 'MMAction2\'s own'
@@ -61,12 +62,12 @@ def benchmark(args):
     cfg = apply_options(read_config(args.config), args.cfg_options)
     loader = cfg.get(f'{args.part}_dataloader')
     if loader is None:
-        raise ValueError(f'{args.config}: {args.part}_dataloader: missing; the config has no such part.')
+        raise ConfigError(f'{args.config}: {args.part}_dataloader: missing; the config has no such part.')
     loader = dict(loader, num_workers=loader['num_workers'] if args.workers is None else args.workers)
     loader['persistent_workers'] = loader['num_workers'] > 0
     dataset = DATASETS.build(loader['dataset'])
     if not isinstance(dataset, PoseDataset):
-        raise ValueError(f'{args.config}: dataset: {type(dataset).__name__}; expected a PoseDataset or GaitDataset.')
+        raise ConfigError(f'{args.config}: dataset: {type(dataset).__name__}; expected a PoseDataset or GaitDataset.')
     datasets = {OURS: dataset, STOCK: DATASETS.build(dict(loader['dataset'], pipeline=stock_pipeline(dataset)))}
     if getattr(dataset, 'cache_mb', 0):
         datasets[FRESH] = DATASETS.build(dict(loader['dataset'], cache_mb=0))

@@ -1,5 +1,4 @@
-"""The data sets that the project knows by name; each carries its classes, and `data/README.md` says where it comes
-from."""
+"""The data sets with a name, and their classes; `data/README.md` says how to get them."""
 from mmaction.registry import DATASETS
 
 from dynstg_mm.datasets.gait_dataset import GaitDataset

@@ -1,6 +1,8 @@
 """Gait clips in MMAction2's annotation format, checked before a model sees them."""
 import itertools
 import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from mmaction.datasets import PoseDataset
@@ -8,108 +10,82 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
 
-from dynstg_mm.datasets.annotation_file import (
-    clip_faults,
-    describe,
-    file_layout,
-    is_name,
-    is_subject,
-    split_members,
-    wrong_classes,
-)
+from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip, Fault, describe, is_subject, shared_faults
 from dynstg_mm.datasets.folds import fold_split, split_family
-from dynstg_mm.errors import ConfigError, DataError
-from dynstg_mm.safe_pickle import load_pickle
-from dynstg_mm.skeletons import get_layout
+from dynstg_mm.errors import ClipError, ConfigError, DataError
+from dynstg_mm.skeletons import Layout, get_layout
 
 
 @DATASETS.register_module()
 class GaitDataset(PoseDataset):
-    """Gait clips of an annotation file, as `PoseDataset` reads it, with the person as the unit.
+    """Gait clips of an annotation file, read as by `PoseDataset`, with the person as the unit.
 
-    The file is a pickle of `dict(split=dict(name=[frame_dir, ...]), annotations=[...])`. An annotation has MMAction2's
-    fields `frame_dir`, `label`, `total_frames`, `img_shape`, `keypoint` (M, T, V, C), `keypoint_score` (M, T, V), and
-    `subject` (str) and `rate` (frames per second). It is read without running anything in it.
+    `dynstg_mm.datasets.annotation_file` describes the file. It is read without running anything in it.
 
-    Splits that differ only in the word train, val or test belong together, such as `train` and `test`, or
-    `<name>_fold<k>_train` and `<name>_fold<k>_test`. A subject who stands in more than one of them is an error.
+    Splits whose names differ only in the word train, val or test belong together, such as `train` and `test`, or
+    `<name>_fold<k>_train` and `<name>_fold<k>_test`. A subject in more than one of them is an error.
 
-    The file may say more about all its clips: `classes`, their names in the order of the labels, and `layout`, the
-    name or dict of the skeleton. They hold where the config says nothing, and must agree with it where it does; a
-    config may name fewer classes than the file, the first ones.
+    `classes` and `layout` of the file apply unless the config sets them; if it does, they must agree. A config may name
+    fewer classes than the file, the first ones.
 
     Args:
-        ann_file (str): The annotation file (.pkl).
-        pipeline (list[dict]): Transforms.
-        split (str): Name of the split, or with `fold` the name before `_fold`.
-        fold (int, optional): Fold number; the part is then `test` in test mode and `train` otherwise.
-        layout (str | dict, optional): Skeleton layout. Every clip must have its number of joints, and the transforms
-            that need a layout take it from here.
-        metainfo (dict, optional): `classes`, where the class has none or a user's own are meant.
-        shared_subjects (bool): Let a subject stand on both sides. What is measured then is in part that a person is
-            known again; it is meant for showing what a published protocol by clip gives.
-        cache_mb (float): Megabytes a process may keep of what the transforms that do the same with a clip every time
-            (`repeatable`, the first ones of a pipeline) make of the clips; 0 does them anew for every sample.
-        **kwargs: Passed to `PoseDataset`.
+        ann_file: The annotation file (.pkl).
+        pipeline: Transforms.
+        split: Name of the split, or with `fold` the name before `_fold`.
+        fold: Fold number; the part is then `test` in test mode and `train` otherwise.
+        layout: Skeleton layout. Every clip must have its number of joints, and transforms use it.
+        test_mode: Read the clips for testing.
+        shared_subjects: Accept subjects on both sides. Models then partly recognise the person; this is meant for
+            reproducing a published protocol by clip.
+        cache_mb: Megabytes per process for the results of the first transforms, as far as they do the same with a clip
+            every time (`repeatable`); 0 for no cache.
+        **kwargs: Passed to `PoseDataset`, such as `metainfo=dict(classes=...)`.
 
     Raises:
         FileNotFoundError: There is no such file.
-        pickle.UnpicklingError: The file is damaged, or names more than arrays and plain containers.
-        DataError: Anything else that is wrong with the file, the split or a clip.
+        ConfigError: An option is wrong.
+        DataError: The file, the split or a clip is wrong.
     """
 
-    METAINFO = dict(classes=None)
+    METAINFO: dict = dict(classes=None)
 
-    def __init__(self, ann_file, pipeline, split=None, *, fold=None, layout=None, test_mode=False,
-                 shared_subjects=False, cache_mb=512., **kwargs):
+    def __init__(self, ann_file: str, pipeline: Sequence[Any], split: str | None = None, *, fold: int | None = None,
+                 layout: str | Layout | None = None, test_mode: bool = False, shared_subjects: bool = False,
+                 cache_mb: float = 512., **kwargs: Any) -> None:
         self.layout = get_layout(layout) if layout is not None else None
         self.shared_subjects, self.cache_mb = shared_subjects, cache_mb
-        self._cache, self._cached = {}, 0  # clips by name, bytes
+        self._cache: dict[str, dict[str, Any]] = {}
+        self._cached = 0  # bytes
         if 'skeleton' in (kwargs.get('data_prefix') or {}):
-            raise ValueError('data_prefix: skeleton is not read by GaitDataset; its clips are all in ann_file.')
+            raise ConfigError('data_prefix: skeleton: not used; all clips of a GaitDataset are in ann_file.')
         if fold is not None:
             if not isinstance(split, str):
                 raise ConfigError(f'split: {describe(split)}; expected the name before _fold{fold}, since fold is set.')
             split = fold_split(split, fold, 'test' if test_mode else 'train')
         super().__init__(ann_file, pipeline, split=split, test_mode=test_mode, **kwargs)
 
-    def load_data_list(self):
+    def load_data_list(self) -> list[Clip]:
         """Read and check the clips of the split."""
-        data = load_pickle(self.ann_file)
-        if not isinstance(data, dict) or not isinstance(data.get('annotations'), list):
-            self._fail('annotations: missing; expected a dict with split and annotations.')
-        self._take_classes(data.get('classes'))
-        self._take_layout(data.get('layout'))
-        clips = {}
-        for index, clip in enumerate(data['annotations']):
-            name = clip.get('frame_dir') if isinstance(clip, dict) else None
-            if not is_name(name):
-                self._fail(f'annotation {index}: frame_dir: {describe(name)}; expected a dict with the clip\'s name.')
-            if name in clips:
-                self._fail(f'clip {name}: frame_dir: stands there twice; expected one annotation a clip.')
-            clips[name] = clip
-        splits = {} if data.get('split') is None else data['split']
-        if not isinstance(splits, dict):
-            self._fail(f'split: {describe(splits)}; expected a dict of names of clips.')
+        file = AnnotationFile.read(self.ann_file)
+        self._raise_first(file.file_faults())
+        self._take_classes(file.classes)
+        self._take_layout(file.layout)
         if self.split is None:
-            chosen = list(clips)
+            chosen = list(file.clips)
         else:
-            chosen = self._members(splits, self.split, clips)
-            if not self.shared_subjects:
-                self._check_subjects(splits, clips)
-        if not chosen:
-            self._fail('annotations: empty; expected at least one clip.')
+            self._check_split(file)
+            chosen = file.splits[self.split]
         for name in chosen:
-            self._check_clip(name, clips[name])
+            self._raise_first(self._clip_faults(file, name))
         self._metainfo['source'] = (os.path.basename(self.ann_file), self.split or 'all')  # kept with checkpoints
-        return [_tidy(clips[name]) for name in chosen]
+        return [_tidy(file.clips[name]) for name in chosen]
 
-    def get_data_info(self, idx):
+    def get_data_info(self, idx: int) -> dict[str, Any]:
         """Annotation of a clip, with the layout for the transforms."""
         return dict(super().get_data_info(idx), layout=self.layout)
 
-    def prepare_data(self, idx):
-        """Run the pipeline, but its first, repeatable transforms only once a clip, as long as there is room."""
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline; its first, repeatable transforms only once per clip, as long as the cache has room."""
         results = self.get_data_info(idx)
         steps = self.pipeline.transforms
         first = list(itertools.takewhile(lambda step: getattr(step, 'repeatable', False), steps))
@@ -127,140 +103,114 @@ class GaitDataset(PoseDataset):
         results = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in results.items()}
         return Compose(steps[len(first):])(results)
 
-    def _fail(self, message):
-        raise DataError(f'{self.ann_file}: {message}')
+    def _raise_first(self, faults: Iterable[Fault]) -> None:
+        for fault in faults:
+            raise fault.error(self.ann_file)
 
-    def _take_classes(self, found):
+    def _take_classes(self, found: Sequence[str] | None) -> None:
         if found is None:
             return
-        fault = wrong_classes(found)
-        if fault is not None:
-            self._fail(fault)
         ours = self._metainfo.get('classes')
         if ours is None:
             self._metainfo['classes'] = tuple(found)
         elif tuple(ours) != tuple(found[:len(ours)]):
-            self._fail(f'classes: the file has {", ".join(found)}, and the config {", ".join(map(str, ours))}; the '
-                       'numbers of the labels would mean other classes.')
+            raise DataError(f'{self.ann_file}: classes: {", ".join(found)} in the file, but {", ".join(map(str, ours))} in '
+                            'the config; the numbers of the labels would mean other classes.')
 
-    def _take_layout(self, found):
+    def _take_layout(self, found: Layout | None) -> None:
         if found is None:
             return
-        try:
-            layout = file_layout(found)
-        except ValueError as error:
-            self._fail(str(error))
         if self.layout is None:
-            self.layout = layout
-        elif _joints(layout) != _joints(self.layout) and None not in (_joints(layout), _joints(self.layout)):
-            self._fail(f'layout: the file has the joints {", ".join(layout["joints"])}, and the config '
-                       f'{", ".join(self.layout["joints"])}; the transform MapLayout maps one onto another.')
+            self.layout = found
+        elif _joints(found) != _joints(self.layout) and None not in (_joints(found), _joints(self.layout)):
+            raise DataError(f'{self.ann_file}: layout: the file has the joints {", ".join(found["joints"])}, but the config '
+                            f'{", ".join(self.layout["joints"])}; use the transform MapLayout to map one onto the other.')
 
-    def _members(self, splits, split, clips):
-        if split not in splits:
-            known = ', '.join(sorted(map(str, splits))) or 'none'
-            self._fail(f'split {split}: not in the file; it has {known}.')
-        members = split_members(splits[split])
-        if members is None:
-            self._fail(f'split {split}: {describe(splits[split])}; expected a list of names of clips.')
-        if not members:
-            self._fail(f'split {split}: empty; expected at least one clip.')
-        for name in members:
-            if name not in clips:
-                self._fail(f'split {split}: names clip {name}, which has no annotation.')
-        if len(set(members)) < len(members):
-            twice = next(name for name in members if members.count(name) > 1)
-            self._fail(f'split {split}: names clip {twice} twice.')
-        return members
-
-    def _check_subjects(self, splits, clips):
-        """No subject on two sides of the split this one belongs to."""
-        family = split_family(self.split)
-        if family is None:
-            MMLogger.get_current_instance().warning(
-                f'split {self.split}: neither train, val nor test is in its name, so that nobody can tell which other '
-                'split it must not share a subject with.')
+    def _check_split(self, file: AnnotationFile) -> None:
+        """Check the split, and that no other of its family shares a subject with it."""
+        if self.shared_subjects:
+            self._raise_first(file.split_faults([self.split]))
             return
-        where = {}
-        for sibling in (name for name in splits if isinstance(name, str) and split_family(name) == family):
-            for name in self._members(splits, sibling, clips):
-                subject = clips[name].get('subject')
-                if not is_subject(subject):
-                    self._fail(f'clip {name}: subject: {describe(subject)}; expected who walks, so that nobody is in '
-                               'both training and test.')
-                other = where.setdefault(str(subject), sibling)
-                if other != sibling:
-                    self._fail(f'clip {name}: subject: {subject} stands in both {other} and {sibling}; a person '
-                               'belongs to one side only.')
+        if split_family(self.split) is None:
+            MMLogger.get_current_instance().warning(
+                f'split {self.split}: expected train, val or test in its name; without it, subjects on both sides cannot be '
+                'found.')
+        family = file.family(self.split)
+        self._raise_first(file.split_faults(family, shared_subjects=True))
+        if split_family(self.split) is not None:
+            for name in itertools.chain(*(file.splits[split] for split in family)):
+                if not is_subject(file.clips[name].get('subject')):
+                    self._raise_first(fault for fault in file.clip_faults(name) if fault.kind == 'subject')
+        self._raise_first(fault for fault in file.split_faults(family) if fault.kind != 'recording_leak')
 
-    def _check_clip(self, name, clip):
+    def _clip_faults(self, file: AnnotationFile, name: str) -> Iterator[Fault]:
         joints = None if self.layout is None else self.layout['num_node']
-        for kind, field, fault in clip_faults(clip, joints=joints, classes=self.metainfo.get('classes')):
-            if kind == 'joint_count':
-                fault += ' For another skeleton, name its layout in the config (data/README.md, Skeletons).'
-            if field != 'subject' or clip.get('subject') is not None:  # only splits need one
-                self._fail(f'clip {name}: {field}: {fault}')
+        for fault in file.clip_faults(name, joints=joints, classes=self.metainfo.get('classes')):
+            if fault.kind == 'joint_count':
+                hint = 'Set the layout of another skeleton in the config (data/README.md, Skeletons).'
+                fault = fault._replace(message=f'{fault.message} {hint}')
+            if fault.kind != 'subject' or file.clips[name].get('subject') is not None:  # only splits need one
+                yield fault
 
 
-def check_sides(train, test, part='test'):
-    """Refuse two data sets that share a person, or whose labels mean other classes; one file's splits may overlap.
+def check_sides(train: Any, test: dict[str, Any], part: str = 'test') -> None:
+    """Refuse to train and test on data sets that share a person, or whose labels mean other classes.
 
     Two splits of one family (such as `<name>_fold<k>_train` and `<name>_fold<k>_test`) are checked as they are read;
-    here a model may learn from one division of a file and be tested on another.
+    this function is for a model that is trained on one division of a file and tested on another.
 
     Args:
-        train (dict | list): Settings of what is trained with; data sets within it, too, but not those of its pipeline.
-        test (dict): Settings of a `GaitDataset`.
-        part (str): What the config calls it, 'test' or 'val'.
+        train: Settings of the training data, which may wrap other data sets.
+        test: Settings of a `GaitDataset`.
+        part: What the config calls it, 'test' or 'val'.
 
     Raises:
-        DataError: They share a person, where neither says `shared_subjects`, or differ in the classes.
+        DataError: They share a person, and neither has `shared_subjects`, or their classes differ.
     """
-    # looked at once: to pack the clips for workers, which are none, MMEngine takes a third of a second
+    # unpacked, since MMEngine takes a third of a second to pack clips for workers
     tested = DATASETS.build(dict(test, pipeline=[], serialize_data=False))
-    for settings in _within(train):
-        kind = DATASETS.get(settings.get('type'))
-        if not isinstance(kind, type) or not issubclass(kind, GaitDataset):
+    for settings in _data_sets(train):
+        dataset = DATASETS.get(settings.get('type'))
+        if not isinstance(dataset, type) or not issubclass(dataset, GaitDataset):
             continue
         trained = DATASETS.build(dict(settings, pipeline=[], serialize_data=False))
-        named = f'{trained.ann_file}: train_dataloader.dataset has split {trained.split}, {part}_dataloader.dataset '
-        ours, theirs = (part.metainfo.get('classes') for part in (trained, tested))
+        where = (f'{trained.ann_file}: train_dataloader.dataset has split {trained.split}, {part}_dataloader.dataset '
+                 f'{tested.split}')
+        ours, theirs = (side.metainfo.get('classes') for side in (trained, tested))
         if ours and theirs and tuple(ours) != tuple(theirs):
-            raise DataError(f'{named}{tested.split} of {tested.ann_file}: classes {", ".join(ours)}, and '
-                                  f'{", ".join(theirs)}; expected the same.')
+            raise DataError(f'{where} of {tested.ann_file}: classes: {", ".join(ours)} and {", ".join(theirs)}; expected '
+                            'the same.')
         if os.path.realpath(trained.ann_file) != os.path.realpath(tested.ann_file) or (
                 trained.shared_subjects or tested.shared_subjects):
             continue
-        known = {clip.get('subject') for clip in _clips(trained)} - {None}
-        for clip in _clips(tested):
-            if clip.get('subject') in known:
-                raise DataError(f'{named}{tested.split}: clip {clip["frame_dir"]}: subject: {clip["subject"]} '
-                                      'stands in both; a person belongs to one side only.')
+        sides = dict(train=_clips(trained), test=_clips(tested))
+        for fault in shared_faults(sides):
+            raise ClipError(f'{where}: {fault}')
 
 
-def _clips(dataset):
+def _clips(dataset: GaitDataset) -> list[Clip]:
     return [dataset.get_data_info(index) for index in range(len(dataset))]
 
 
-def _within(settings):
-    """Settings of the data sets in those of one, which may wrap others."""
+def _data_sets(settings: Any) -> Iterator[dict[str, Any]]:
+    """The data sets within settings, which may wrap others."""
     if isinstance(settings, (list, tuple)):
         for part in settings:
-            yield from _within(part)
+            yield from _data_sets(part)
     elif isinstance(settings, dict):
         if 'ann_file' in settings:
             yield settings
         for key in ('dataset', 'datasets'):
-            yield from _within(settings.get(key))
+            yield from _data_sets(settings.get(key))
 
 
-def _joints(layout):
-    """The names of the joints, or None where they were only numbered."""
+def _joints(layout: Layout) -> list[str] | None:
+    """The names of the joints, or None if they are only numbered."""
     return None if layout['joints'][0] == 'joint_0' else list(layout['joints'])
 
 
-def _tidy(clip):
-    """A copy whose subject is text, and without a score where that is None, which `PoseDecode` does not expect."""
+def _tidy(clip: Clip) -> Clip:
+    """A copy whose subject is text, and without a score of None, which `PoseDecode` does not expect."""
     clip = {field: value for field, value in clip.items() if field != 'keypoint_score' or value is not None}
     if clip.get('subject') is not None:
         clip['subject'] = str(clip['subject'])

@@ -280,7 +280,8 @@ def synthetic_gait(subjects=24, clips=2, seed=0, layout='body_25'):
         dict: `split` and `annotations`.
     """
     rng = np.random.default_rng(seed)
-    split, annotations = dict(train=[], val=[], test=[]), []
+    split: dict[str, list[str]] = dict(train=[], val=[], test=[])
+    annotations = []
     for label, disorder in enumerate(CLASSES):
         for person in range(subjects):
             walker = draw_walker(disorder, rng)

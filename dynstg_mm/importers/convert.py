@@ -1,5 +1,4 @@
 """Recordings of any reader, and a table of who walks in them, into one annotation file."""
-import hashlib
 import inspect
 import unicodedata
 from collections import Counter
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dynstg_mm.datasets.exact_copies import exact_copies
 from dynstg_mm.datasets.folds import (
     leaking_folds,
     leave_one_subject_out,
@@ -436,17 +436,14 @@ def drop_duplicates(clips):
     Raises:
         DataError: The same recording has two labels.
     """
-    kept, lines, first = [], [], {}
-    for clip in clips:
-        digest = hashlib.sha256(np.ascontiguousarray(clip['keypoint'])).digest()
-        other = first.setdefault(digest, clip)
-        if other is clip:
-            kept.append(clip)
-            continue
-        if other['label'] != clip['label']:
-            raise DataError(f'clip {clip["frame_dir"]}: label: the same recording as {other["frame_dir"]}, which '
-                                  'has another label; --keep-duplicates keeps both.')
-        lines.append(f'{clip["frame_dir"]} is the same recording as {other["frame_dir"]}; left out')
+    by_name, kept, lines = {clip['frame_dir']: clip for clip in clips}, [], []
+    for first, *others in exact_copies({name: clip['keypoint'] for name, clip in by_name.items()}):
+        kept.append(by_name[first])
+        for other in others:
+            if by_name[other]['label'] != by_name[first]['label']:
+                raise DataError(f'clip {other}: label: the same recording as {first}, which has another label; '
+                                '--keep-duplicates keeps both.')
+            lines.append(f'{other} is the same recording as {first}; left out')
     return kept, lines
 
 

@@ -35,7 +35,7 @@ def people(sample):
 def test_a_sound_file_is_left_alone(annotation_file):
     found = places(annotation_file())
     assert set(found) == {'few_subjects', 'rates', 'no_control'}  # two people a class, filmed at two rates
-    assert found['no_control'] == ['task all: 2 people of class 0; a control needs 3.']
+    assert '2 people of class 0' in found['no_control'][0]
 
 
 def change_field(field, value):
@@ -70,16 +70,16 @@ CLIPS = [  # what is done to a clip, the kind of finding, and what the place say
     (change_field('keypoint_score', np.zeros((1, 9, 25))), 'score', 'shape (1, 9, 25)'),
     (change_field('keypoint_score', np.full((1, 9), 'high')), 'score', 'array of <U4'),
     (change_keypoint(lambda keypoint: keypoint * 0), 'nobody', ''),
-    (change_field('total_frames', np.array([1, 2])), 'total_frames', 'keypoint has'),
+    (change_field('total_frames', np.array([1, 2])), 'total_frames', 'expected'),
     (change_field('rate', None), 'rate', 'missing'),
     (change_field('rate', float('nan')), 'rate', 'nan'),
     (change_field('rate', True), 'rate', 'True'),
     (change_field('rate', 7), 'odd_rate', '7'),
     (change_field('label', '0'), 'label', "'0'"),
-    (change_field('label', 4), 'label', '4; there are 4 classes'),
+    (change_field('label', 4), 'label', '4; expected'),
     (change_field('subject', None), 'subject', 'missing'),
     (change_field('subject', ['A', 'B']), 'subject', 'a list of 2'),
-    (change_keypoint(lambda keypoint: keypoint[:, :60]), 'too_short', ' s show a person; a window has 2.56 s'),
+    (change_keypoint(lambda keypoint: keypoint[:, :60]), 'too_short', ' a window has 2.56 s'),
     (change_keypoint(lose(slice(None, None, 1), slice(0, 10))), 'lost_joints', '%'),
     (change_keypoint(lose(slice(30, 50), slice(None))), 'gap', 'from frame 30'),
     (change_keypoint(lose(slice(None), 4)), 'never_seen', 'right_wrist'),
@@ -89,7 +89,7 @@ CLIPS = [  # what is done to a clip, the kind of finding, and what the place say
     (change_keypoint(lambda keypoint: keypoint / 100), 'scale', 'most have'),
     (change_keypoint(lambda keypoint: keypoint * [1, -1]), 'upside_down', 'towards y of the ankles; expected -y'),
     (change_keypoint(lambda keypoint: keypoint + np.where(keypoint == 0, 0, 600)), 'outside',
-     'outside (height, width)'),
+     'outside of (height, width)'),
     (lambda clip: clip.update(keypoint_score=clip['keypoint_score'] * 100), 'score_range', 'to '),
 ]
 
@@ -103,9 +103,9 @@ def test_every_defect_of_a_clip_is_listed_with_its_name(people, tmp_path):
     found = places(tmp_path / 'clips.pkl')
     for (_, kind, text), clip in zip(CLIPS, people):
         assert any(f'clip {clip["frame_dir"]}' in where and text in where for where in found[kind]), (kind, found[kind])
-    assert len(found['name']) == 2 and people[-3]['frame_dir'] in found['name'][0]
-    assert found['annotation'] == [f"annotation {len(people) - 2}: 'no dict'",
-                                   f'annotation {len(people) - 1}: 3']
+    assert found['name'][0].startswith(f'annotation {len(people) - 3}: ') and people[-3]['frame_dir'] in found['name'][0]
+    assert [where.partition(';')[0] for where in found['annotation']] == [
+        f"annotation {len(people) - 2}: 'no dict'", f'annotation {len(people) - 1}: frame_dir: 3']
 
 
 def test_a_mirror_image_in_three_dimensions(tmp_path):
@@ -197,17 +197,17 @@ def test_every_defect_of_a_split_is_listed(people, tmp_path):
                 tmp_path / 'splits.pkl')
     found = places(tmp_path / 'splits.pkl', layout=None)
     assert found['wrong_layout'][0].startswith("layout: unknown name 'body_26'")
-    assert found['classes'] == ["classes: 'normal'; expected different names, in the order of the labels."]
-    assert found['split'] == [
-        'split 7: the name is no text', f'split twice_test: names clip {names[0]} twice',
-        "split twice_test: 'nobody' has no annotation",
-        'split broken: 3; expected a list of clip names',
-        'split empty_test: empty']
+    assert found['classes'][0].startswith("classes: 'normal'")
+    assert [' '.join(where.split()[:6]) for where in found['split']] == [
+        'split: the name 7; expected one', f'split twice_test: names clip {names[0]} twice',
+        'split twice_test: names clip nobody, which', 'split broken: 3; expected a list',
+        'split empty_test: empty; expected at least']
     assert found['no_part'] == ['split lonely', 'split broken', 'split 7']
-    assert f'clip {names[8]}: in both twice_train and twice_val' in found['recording_leak']
+    assert any(where.startswith(f'clip {names[8]}: in both twice_train and twice_val') for where in found['recording_leak'])
     assert any(f'{normal[0]} and copy: the same numbers; in task_fold0_train and task_fold0_test' in where
                for where in found['recording_leak'])
-    assert found['subject_leak'] == [f'subject {by_name[names[8]]["subject"]}: in both twice_train and twice_val']
+    leak, = found['subject_leak']
+    assert leak.startswith(f'clip {names[8]}: {by_name[names[8]]["subject"]} is in both twice_train and twice_val')
     assert found['counted_twice'] == [f'clips {normal[0]} and copy: the same numbers; in copies']
     assert f'clips {normal[0]} and copy: label 0 and 1' in found['label_conflict']
     subject = by_name[normal[0]]['subject']
@@ -262,7 +262,7 @@ def test_rate_and_place_that_give_the_class_away(people, tmp_path):
     found = {finding.kind: finding for finding in audit.findings}
     assert audit.failed and found['metadata'].level == 'error' and 'ResampleRate' in found['metadata'].advice
     assert 'alone: rate 1.00 [1.00, 1.00]' in found['metadata'].where[0]
-    assert any(where.startswith('task all: macro-recall of place 1.00') for where in found['place'].where)
+    assert any(where.startswith('task all: macro-recall with place 1.00') for where in found['place'].where)
 
 
 @pytest.mark.parametrize('macro_recall, low, kind', [
@@ -280,7 +280,7 @@ def test_text_and_json_hold_everything(few_people, tmp_path):
                 tmp_path / 'gait.pkl')
     audit = audit_file(tmp_path / 'gait.pkl', layout='body_25', progress=False)
     text, content = text_report(audit), json.loads(json.dumps(json_report(audit), allow_nan=False))
-    assert 'ERROR (nan): keypoint: NaN, infinite, or' in text
+    assert 'ERROR (nan): keypoint: NaN, infinite or' in text
     assert f'clip {few_people[3]["frame_dir"]}: NaN or infinite in frame 5, joint 6' in text
     assert '| all  | parkinson      | 4 ' in text and '| all  | train | 1 ' in text  # classes named by the field group
     assert content['failed'] and content['clips'][few_people[3]['frame_dir']] == dict(

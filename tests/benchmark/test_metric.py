@@ -7,7 +7,7 @@ from mmaction.registry import METRICS
 from mmaction.structures import ActionDataSample
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from dynstg_mm.benchmark.statistics import by_subject, classification_scores, confusion_of, subject_interval
+from dynstg_mm.statistics import by_subject, classification_scores, confusion_of, subject_interval
 
 
 def samples(rows, subject=True):

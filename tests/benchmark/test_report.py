@@ -6,12 +6,12 @@ import pytest
 from dynstg_mm.benchmark.baselines import all_folds, metadata_control
 from dynstg_mm.benchmark.predictions import results_of_folder, training_cost
 from dynstg_mm.benchmark.results import Results
-from dynstg_mm.benchmark.statistics import paired_difference
 from dynstg_mm.benchmark.tables import result_rows
 from dynstg_mm.commands.report import main
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.safe_pickle import load_pickle
+from dynstg_mm.statistics import paired_difference
 
 
 @pytest.fixture

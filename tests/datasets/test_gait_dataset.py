@@ -61,7 +61,7 @@ def test_stock_pose_dataset_reads_the_same_file(annotation_file):
 
 @pytest.mark.parametrize('break_it, message', [
     (change('keypoint', lambda clip: clip['keypoint'][:, :0]), 'keypoint: 1 persons in 0 frames'),
-    (change('keypoint', lambda clip: clip['keypoint'][:, :, :17]), 'keypoint: 17 joints; expected 25. For another'),
+    (change('keypoint', lambda clip: clip['keypoint'][:, :, :17]), 'keypoint: 17 joints; expected 25'),
     (change('keypoint', lambda clip: clip['keypoint'][0]), 'keypoint: an array of float32 of shape'),
     (change('keypoint', lambda clip: clip['keypoint'].astype(object)), 'keypoint: an array of object'),
     (change('keypoint', lambda clip: clip['keypoint'].tolist()), 'keypoint: a list of 1; expected an array'),
@@ -70,10 +70,10 @@ def test_stock_pose_dataset_reads_the_same_file(annotation_file):
     (change('keypoint_score', lambda clip: clip['keypoint_score'][:, 1:]), 'keypoint_score: an array of'),
     (change('keypoint', lambda clip: clip['keypoint'] + np.float32(1e30)), r'keypoint: 1e\+30 to 1e\+30; expected'),
     (change('keypoint_score', lambda clip: clip['keypoint_score'] * np.nan), 'keypoint_score: NaN or infinite in'),
-    (change('total_frames', 3), 'total_frames: 3; keypoint has'),
+    (change('total_frames', 3), 'total_frames: 3'),
     (change('rate', None), 'rate: missing; expected the frames per second'),
     (change('rate', 0), 'rate: 0; expected'),
-    (change('label', 4), r'label: 4; there are 4 classes \(normal, parkinson'),
+    (change('label', 4), r'label: 4; .* \(normal, parkinson'),
     (change('label', -1), 'label: -1; expected a class number'),
     (change('label', 'normal'), "label: 'normal'; expected a class number"),
     (change('subject', None), 'subject: missing; expected who walks'),
@@ -88,12 +88,13 @@ def test_wrong_clip_is_named_with_its_field(annotation_file, break_it, message):
     (lambda data: data.pop('annotations'), 'annotations: missing'),
     (lambda data: data['annotations'].append(dict()), 'annotation 16: frame_dir: missing'),
     (lambda data: data['annotations'].append(dict(frame_dir='two\nlines')), "annotation 16: frame_dir: 'two"),
-    (lambda data: data['annotations'].append(dict(data['annotations'][0])), 'frame_dir: stands there twice'),
-    (lambda data: data['split'].pop('train'), 'split train: not in the file; it has test'),
+    (lambda data: data['annotations'].append(dict(data['annotations'][0])), 'annotation 16: frame_dir: synthetic_normal_00_0'),
+    (lambda data: data['split'].pop('train'), 'split train: missing; .* test'),
     (lambda data: data['split'].update(train=[]), 'split train: empty'),
     (lambda data: data['split']['train'].append('nobody'), 'split train: names clip nobody'),
     (lambda data: data['split']['train'].append(data['split']['train'][0]), 'split train: names clip .* twice'),
-    (lambda data: data['split'].update(train='clip'), "split train: 'clip'; expected a list of names"),
+    (lambda data: data['split'].update({7: []}), 'split: the name 7'),
+    (lambda data: data['split'].update(train='clip'), "split train: 'clip'"),
     (lambda data: data.update(split=['train']), 'split: a list of 1; expected a dict'),
 ])
 def test_wrong_file_is_named(annotation_file, break_it, message):
@@ -112,7 +113,7 @@ def test_subject_on_both_sides_is_an_error(annotation_file, prefix, suffix, load
         data['split']['other_train'] = [shared]  # of another task, where the same person may well train
 
     path = annotation_file(leak)
-    with pytest.raises(DataError, match='synthetic_normal_00 stands in both .*train.* and .*test'):
+    with pytest.raises(DataError, match='clip synthetic_normal_00_[01]: subject: .*(train.* and .*test|test.* and .*train)'):
         build(path, split=prefix + loaded + suffix)
     assert len(build(path, split=prefix + loaded + suffix, shared_subjects=True))
 
@@ -122,13 +123,13 @@ def test_sides_of_two_divisions_of_a_file(annotation_file):
         data['split'].update(own_train=data['split']['test'], own_test=data['split']['train'])
     path = annotation_file(divide)
     train, test = (dict(type='GaitDataset', ann_file=str(path), split=split) for split in ('train', 'own_test'))
-    message = "split train, test_dataloader.dataset own_test: clip synthetic_normal_00_0: subject: synthetic_normal_00 stands"
+    message = 'split train, test_dataloader.dataset own_test: clip synthetic_normal_00_0: '
     for wrapped in (train, dict(type='RepeatDataset', times=2, dataset=dict(train, pipeline=[]))):
         with pytest.raises(DataError, match=message):
             check_sides(wrapped, test)
     check_sides(train, dict(test, shared_subjects=True))
     check_sides(dict(train, split='own_train'), dict(test, split='train'))  # whose people are others
-    with pytest.raises(DataError, match='train_dataloader.dataset has split own_train, val_.*: classes normal, .*, and a, b'):
+    with pytest.raises(DataError, match='train_dataloader.dataset has split own_train, val_.*: classes: '):
         check_sides(dict(train, split='own_train', type='SyntheticGaitDataset'),
                     dict(test, split='train', metainfo=dict(classes=('a', 'b', 'c', 'd'))), 'val')
 
@@ -145,11 +146,11 @@ def test_classes_and_layout_of_the_file_hold_where_the_config_has_none(annotatio
 
 @pytest.mark.parametrize('field, value, message', [
     ('classes', ['normal', 'ataxia', 'parkinson', 'osteoarthritis'],
-     'classes: the file has normal, ataxia, .*, and the config normal, parkinson'),
-    ('classes', ['normal', 'parkinson'], 'classes: the file has normal, parkinson, and the config normal, park.*, ata'),
+     'classes: normal, ataxia, .* normal, parkinson'),
+    ('classes', ['normal', 'parkinson'], 'classes: normal, parkinson .* normal, park.*, ata'),
     ('classes', 'normal', "classes: 'normal'; expected different names"),
     ('classes', ['normal', 'normal'], 'classes: a list of 2; expected different names'),
-    ('layout', 'coco', 'layout: the file has the joints nose, left_eye, .*, and the config nose, neck, .*MapLayout'),
+    ('layout', 'coco', 'layout: .* nose, left_eye, .* nose, neck, .*MapLayout'),
     ('layout', 'own', "layout: unknown name 'own'"),
     ('layout', dict(num_node=10**12, inward=[], center=0), 'layout: num_node: 1000000000000'),
     ('layout', dict(num_node=2, inward=3, center=0), 'layout: inward: 3'),
@@ -172,7 +173,7 @@ def test_a_subject_is_the_same_as_number_and_as_text(annotation_file):
     def numbers(data):
         for clip in data['annotations']:
             clip['subject'] = 7 if clip['frame_dir'] in data['split']['train'] else '7'
-    with pytest.raises(DataError, match='subject: 7 stands in both'):
+    with pytest.raises(DataError, match='clip .*: subject: 7'):
         build(annotation_file(numbers))
 
 
@@ -238,7 +239,7 @@ def test_fold_picks_the_part(annotation_file):
     path = annotation_file(folds)
     assert build(path, split='task', fold=3)[0]['subject'].endswith('00')
     assert build(path, split='task', fold=3, test_mode=True)[0]['subject'].endswith('01')
-    with pytest.raises(DataError, match='split task_fold4_train: not in the file'):
+    with pytest.raises(DataError, match='split task_fold4_train: missing'):
         build(path, split='task', fold=4)
 
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from dynstg_mm.benchmark.baselines import gait_feature_trees, metadata_control
-from dynstg_mm.benchmark.statistics import classification_scores, confusion_of
 from dynstg_mm.datasets.folds import subject_folds
 from dynstg_mm.datasets.synthetic_gait import FINE, draw_walker, walk
 from dynstg_mm.errors import ResultsError
@@ -11,6 +10,7 @@ from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.gait.joint_map import apply_joint_map
 from dynstg_mm.gait.parameters import add_gait_parameters, gait_feature_table, gait_features
 from dynstg_mm.skeletons import LAYOUTS, get_layout, map_joints
+from dynstg_mm.statistics import classification_scores, confusion_of
 
 LEGS = dict(num_node=7, center=0, inward=[(1, 0), (2, 1), (3, 2), (4, 0), (5, 4), (6, 5)], left=[1, 2, 3],
             right=[4, 5, 6], legs=[(1, 2, 3), (4, 5, 6)])

@@ -268,7 +268,7 @@ def test_the_same_recording_twice(lab):
     assert '20 clips' in convert('csv', lab, out, labels=table(lab), keep_duplicates=True)
     (lab / 'Müller 8_1.csv').write_text((lab / 'Müller 4_0.csv').read_text())
     assert 'clip Müller 8_1: label: the same recording as Müller 4_0, which has another label; --keep' in error(lab)
-    assert drop_duplicates([dict(keypoint=np.ones(3), label=0, frame_dir='a')])[1] == []
+    assert drop_duplicates([dict(keypoint=np.ones((1, 3)), label=0, frame_dir='a')])[1] == []
 
 
 def test_vertical_axis_and_unit(tmp_path):

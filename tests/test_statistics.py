@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from dynstg_mm.benchmark.statistics import (
+from dynstg_mm.statistics import (
     calibration,
     mean_roc,
     mean_scores,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from dynstg_mm.audit import exact_copies, near_copies
-from dynstg_mm.audit.duplicates import SAME
+from dynstg_mm.audit import near_copies
+from dynstg_mm.audit.near_copies import SAME
 from dynstg_mm.skeletons import get_layout, mirror_order
 
 LAYOUT = get_layout('body_25')
@@ -83,12 +83,3 @@ def test_short_and_empty_clips_are_passed_over(clips):
     short = dict(clip, keypoint=clip['keypoint'][:, :20])
     empty = dict(clip, keypoint=clip['keypoint'] * 0)
     assert near_copies(dict(a=short, b=dict(short), c=empty, d=clip), LAYOUT, progress=False) == []
-
-
-def test_exact_copies_are_the_same_numbers_of_the_same_shape(clips):
-    keypoint = next(iter(clips.values()))['keypoint']
-    other = keypoint.copy()
-    other[0, 0, 0, 0] += 1
-    groups = exact_copies(dict(a=keypoint, b=other, c=keypoint.copy(), d=keypoint.astype(np.float64), e=keypoint,
-                               f=keypoint.reshape(1, -1, 50, 1)))
-    assert groups == [['a', 'c', 'd', 'e'], ['b'], ['f']]

@@ -1,0 +1,61 @@
+"""The metadata control: how well the class can be predicted without the movement."""
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dynstg_mm.gait.visibility import seen_joints
+
+TREES = 500  # of the forest
+COLUMNS = ('rate', 'frames', 'seconds', 'missing joints', 'missing frames', 'image height', 'image width')
+
+
+def metadata_of(clip: Mapping[str, Any]) -> list[float]:
+    """What is known about a recording without its movement, in the order of `COLUMNS`.
+
+    A joint is missing if the file has no place for it, whatever its score.
+
+    Args:
+        clip: Annotation with `keypoint` (M, T, V, C), `rate`, `total_frames` and perhaps `img_shape`.
+    """
+    lost = ~seen_joints(clip['keypoint'])
+    height, width = image_shape(clip)
+    return [clip['rate'], clip['total_frames'], clip['total_frames'] / clip['rate'], lost.mean(),
+            lost.all((0, 2)).mean(), height, width]
+
+
+def image_shape(clip: Mapping[str, Any]) -> tuple[float, float]:
+    """Height and width of the image, (0, 0) if the clip does not have them."""
+    shape = clip.get('img_shape')
+    if not isinstance(shape, (tuple, list, np.ndarray)) or len(shape) != 2:
+        return 0, 0
+    height, width = (float(size) if isinstance(size, (int, float, np.integer, np.floating)) else 0. for size in shape)
+    return height, width
+
+
+def metadata_forest(seed: int = 0) -> Any:
+    """The classifier of the control, not yet fitted."""
+    from sklearn.ensemble import RandomForestClassifier
+    return RandomForestClassifier(TREES, random_state=seed, min_samples_leaf=2)
+
+
+def scores_by_fold(learner: Any, columns: Sequence[np.ndarray], labels: Sequence[np.ndarray],
+                   num_classes: int) -> list[np.ndarray]:
+    """Scores of every fold's clips, predicted by a classifier that was fitted to all other folds.
+
+    Args:
+        learner: A classifier of scikit-learn.
+        columns: Of each fold, shape (clips, columns).
+        labels: Of each fold, shape (clips,).
+        num_classes: Number of classes.
+
+    Returns:
+        Of each fold, shape (clips, num_classes).
+    """
+    scores = []
+    for fold in range(len(columns)):
+        others = [other for other in range(len(columns)) if other != fold]
+        learner.fit(*(np.concatenate([part[other] for other in others]) for part in (columns, labels)))
+        scores.append(np.zeros((len(columns[fold]), num_classes)))
+        scores[-1][:, learner.classes_] = learner.predict_proba(columns[fold])
+    return scores
