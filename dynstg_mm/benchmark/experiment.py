@@ -1,4 +1,4 @@
-"""Experiment files: a cross-validation of many models as YAML, so that one short command repeats it.
+"""Experiment files: a cross-validation of many models as YAML, so that one short command repeats it::
 
     python -m dynstg_mm cross-validate configs/experiments/koa-nm.yml --out work_dirs/koa_nm
 
