@@ -24,7 +24,7 @@ class Doubled(DerivedModule):
         return self.derived(self.double, self.weight, 2)
 
 
-def test_a_value_is_derived_once_in_eval_mode_and_every_time_where_a_gradient_is_asked_for():
+def test_values_are_cached_in_eval_mode_without_gradients_only():
     module = Doubled().eval()
     with torch.no_grad():
         assert module() is module() and module.calls == 1
@@ -62,7 +62,7 @@ def exchange(model):
 def test_a_backbone_in_eval_mode_follows_its_parameters(change):
     model = MODELS.build(dict(type='DynSTGMamba', graph_cfg=dict(layout='coco'))).eval()
     for name, parameter in model.named_parameters():
-        if name.endswith('alpha'):  # or the dynamic graph is not heard
+        if name.endswith('alpha'):  # at 0 the dynamic graph has no effect
             parameter.data.fill_(0.5)
     x = torch.randn(1, 1, 16, 17, 2)
     with torch.no_grad():
@@ -75,7 +75,7 @@ def test_a_backbone_in_eval_mode_follows_its_parameters(change):
     assert torch.allclose(after, model(x), atol=1e-6)
 
 
-def test_what_was_derived_moves_with_the_model():
+def test_cached_values_follow_the_type_of_the_model():
     model = MODELS.build(dict(type='DynSTGMamba', graph_cfg=dict(layout='coco'))).eval()
     x = torch.randn(1, 1, 16, 17, 2)
     with torch.no_grad():

@@ -34,7 +34,7 @@ def test_identity_adjacency_gives_plain_mamba():
     torch.testing.assert_close(module(x), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_causal_form_hears_nothing_of_later_frames():
+def test_causal_block_does_not_depend_on_later_frames():
     x = torch.randn(2, 12, 5, 6)
     later = x.clone()
     later[:, 7] = torch.randn(2, 5, 6)
@@ -99,15 +99,15 @@ def test_permuting_joints_and_graph_permutes_the_output(bidirectional):
     torch.testing.assert_close(module(x[:, :, order]), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_step_listens_to_the_neighbours_only_where_it_is_asked_to():
+def test_step_depends_on_the_neighbours_if_graph_selective():
     x = torch.randn(1, 6, 5, 6)
     moved = x.clone()
     moved[:, :, 0] += torch.randn(6)
-    for graph_selective, heard in ((True, True), (False, False)):
+    for graph_selective, depends in ((True, True), (False, False)):
         module = block(graph_selective=graph_selective, graph_conv=False, dynamic=False)
         for part in (module.x_proj, module.dt_proj):
             torch.nn.init.normal_(part.weight)
-        assert ((module(moved) - module(x))[:, :, 3].abs().max() > 1e-5) == heard
+        assert ((module(moved) - module(x))[:, :, 3].abs().max() > 1e-5) == depends
 
 
 @pytest.mark.parametrize('options', [dict(), dict(with_cp=True), dict(scan='spatio-temporal')])
@@ -141,7 +141,7 @@ def test_dynamic_block_without_relations_is_named():
         block(num_phases=None)(torch.randn(2, 9, 5, 6))
 
 
-def test_computing_again_changes_nothing():
+def test_recomputing_changes_nothing():
     x, gradients = torch.randn(2, 9, 5, 6), []
     for with_cp in (True, False):
         module = block(with_cp=with_cp)

@@ -80,7 +80,7 @@ def test_sizes_keep_to_their_share_of_stgcn():
     (dict(type='STGCN', num_stages=2, base_channels=8), 8),
     (dict(type='AAGCN', num_stages=2, base_channels=8), 8),
 ])
-def test_stg_mamba_stands_behind_the_backbones_of_mmaction(backbone, channels):
+def test_stg_mamba_after_a_backbone_of_mmaction(backbone, channels):
     graph = dict(layout=LAYOUTS['body_25'], mode='spatial')
     model = build(type='STGMamba', graph_cfg=graph, channels=channels, backbone=dict(backbone, graph_cfg=graph))
     x = torch.randn(2, 2, 8, 25, 3)
@@ -90,7 +90,7 @@ def test_stg_mamba_stands_behind_the_backbones_of_mmaction(backbone, channels):
         wrong(x)
 
 
-def test_computing_again_changes_nothing():
+def test_recomputing_changes_nothing():
     x, gradients = torch.randn(2, 1, 16, 25, 2), []
     for with_cp in (True, False):
         backbone = build(type='DynSTGMamba', graph_cfg=BODY, with_cp=with_cp)
@@ -120,7 +120,7 @@ def test_every_parameter_gets_a_gradient():
         assert value.grad is not None and value.grad.abs().max() > 0, name
 
 
-def test_balance_is_trained_whatever_the_head():
+def test_balance_is_trained_with_any_head():
     backbone = build(type='DynSTGMamba', graph_cfg=BODY, balance_weight=1.)
     scores = [layer.phases.score for stage in backbone.stages for layer in stage if hasattr(layer, 'temporal_conv')]
     for score in scores:

@@ -50,4 +50,4 @@ def test_limbs_return_to_their_joints():
     x[:, :, layout['limbs']['left_arm']] = 1
     out = mix_joints(x, limb_hierarchy(layout)).squeeze()
     arm, leg = layout['limbs']['left_arm'][0], layout['limbs']['left_leg'][0]
-    assert out[arm] > out[leg] > 0  # the leg hears of the arm through the body only
+    assert out[arm] > out[leg] > 0  # the leg is linked to the arm through the body only

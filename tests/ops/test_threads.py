@@ -31,7 +31,7 @@ def test_failure_in_any_thread_is_the_callers(three_threads):
 
 
 @pytest.mark.parametrize('called', [1, 0])
-def test_smaller_team_does_all_the_work_and_none_is_told(monkeypatch, called):
+def test_smaller_team_does_all_the_work_and_an_interrupt_is_raised(monkeypatch, called):
     monkeypatch.setattr(threads, '_openmp', lambda: SimpleNamespace(
         omp_get_thread_num=lambda: 0, omp_get_num_threads=lambda: 1,
         GOMP_parallel=lambda work, *options: work(None) if called else None))
