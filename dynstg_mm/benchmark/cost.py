@@ -21,8 +21,8 @@ from torch.utils.flop_counter import FlopCounterMode
 def multiply_adds(model: nn.Module, x: Tensor) -> int:
     """Multiply-adds of the backbone and the head for an input.
 
-    PyTorch counts matrix products and convolutions. A module that does more, such as a temporal filter or a selective scan,
-    gives the number by its method `more_multiply_adds(result)`.
+    PyTorch counts matrix products and convolutions. A module that does more, such as a temporal filter or a selective
+    scan, gives the number by its method `more_multiply_adds(result)`.
 
     Args:
         model: A recognizer with `backbone` and `cls_head`.

@@ -21,9 +21,9 @@ class GaitMetric(BaseMetric):
     """Accuracy, macro-F1, macro-recall and macro-precision, per clip, per class and per subject.
 
     A clip's score is the mean over its windows (the head's `average_clips`), a subject's the mean over the clips. The
-    scores per subject need `PackActionInputs` with `meta_keys=('frame_dir', 'subject')`; without it they are left out. The
-    keys are `gait/accuracy`, `gait/macro_f1`, ..., `gait/subject_accuracy`, ..., `gait/f1_<class>`, `gait/recall_<class>`,
-    `gait/precision_<class>`. `save_best='gait/macro_f1'` needs `rule='greater'`.
+    scores per subject need `PackActionInputs` with `meta_keys=('frame_dir', 'subject')`; without it they are left out.
+    The keys are `gait/accuracy`, `gait/macro_f1`, ..., `gait/subject_accuracy`, ..., `gait/f1_<class>`,
+    `gait/recall_<class>`, `gait/precision_<class>`. `save_best='gait/macro_f1'` needs `rule='greater'`.
 
     Args:
         out_file: JSON file for the scores of every clip, written whole or not at all.
@@ -53,8 +53,8 @@ class GaitMetric(BaseMetric):
                               f'({", ".join(classes)}); set model.cls_head.num_classes.')
         for clip in results:
             if not all(map(math.isfinite, clip['score'])):
-                raise ResultsError(f'clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers: the model has '
-                                   'diverged in training; a lower learning rate or clip_grad helps.')
+                raise ResultsError(f'clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers: the model '
+                                   'has diverged in training; a lower learning rate or clip_grad helps.')
         confusion = confusion_of(results, num_classes)
         metrics = classification_scores(confusion)
         if all(clip['subject'] is not None for clip in results):

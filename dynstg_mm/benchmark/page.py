@@ -9,7 +9,8 @@ import jinja2
 
 from dynstg_mm.benchmark import figures
 from dynstg_mm.benchmark.baselines import METADATA
-from dynstg_mm.benchmark.results import KINDS, Results
+from dynstg_mm.benchmark.results import Results
+from dynstg_mm.benchmark.schema import KINDS
 from dynstg_mm.benchmark.tables import (
     cost_rows,
     difference_rows,

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dynstg_mm.benchmark.results import COST, NUMBERS, TEXT, TEXTS, UNKNOWN_SEED, Clip, Results, score_fault
+from dynstg_mm.benchmark.results import UNKNOWN_SEED, Clip, Results
+from dynstg_mm.benchmark.schema import COST, NUMBERS, TEXT, TEXTS, score_fault
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.files import read_json
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from dynstg_mm.benchmark.figures import MARKERS, new_figure
-from dynstg_mm.benchmark.results import INTEGERS, TEXT, TEXTS, Clip, merged_versions, score_fault, united
+from dynstg_mm.benchmark.results import Clip, merged_versions, united
+from dynstg_mm.benchmark.schema import INTEGERS, TEXT, TEXTS, score_fault
 from dynstg_mm.benchmark.tables import Rows, interval_cells
 from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import atomic_open, read_json

@@ -35,7 +35,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_ensemble_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options for rows that are means of others, as `benchmark.results.name_ensembles` takes them."""
+    """Options for rows that are means of others, as `benchmark.plan.name_ensembles` takes them."""
     parser.add_argument('--ensemble', action='append', default=[], metavar='NAME=A,B,...',
                         help='one more row: the mean of the scores of these models; may be repeated')
     parser.add_argument('--seed-ensemble', action='append', default=[], metavar='NAME=A,B,...',

@@ -1,4 +1,4 @@
-"""The smallest model on folds of eight computed people: a real run that is killed and resumed, and stand-ins for the rest."""
+"""The smallest model on folds of eight computed people: a real run, killed and resumed, and stand-ins for the rest."""
 import json
 import os
 import signal
@@ -82,11 +82,12 @@ class StandIn(Processes):
 
 def children_of(process):
     """Ids of the processes that a process started."""
-    return [int(child) for path in Path(f'/proc/{process}/task').glob('*/children') for child in path.read_text().split()]
+    return [int(child) for path in Path(f'/proc/{process}/task').glob('*/children')
+            for child in path.read_text().split()]
 
 
 def test_killed_and_resumed_as_if_nothing_had_happened(tmp_path):
-    """SIGKILL to the call, then to what it left behind; the resumed run has the scores of one that Slurm did in one go."""
+    """SIGKILL to the call, then to what it left behind; resuming gives the scores of a Slurm job that ran in one go."""
     path, out = write_config(tmp_path), tmp_path / 'out'
     arguments = [path, '--seeds', 3, '--folds', 0, '--no-controls', '--out', out]
     process = os.fork()
@@ -137,7 +138,8 @@ def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_p
     assert {name: results.is_complete(name) for name in results.models} == {
         'df-stgnn': True, 'unlucky': False, 'mean': False, 'with-trees': True, 'metadata only': True,
         'gait features + extra-trees': True, BOOSTING: True}
-    np.testing.assert_allclose(results.scores('with-trees'), (results.scores('df-stgnn') + results.scores(BOOSTING)) / 2)
+    np.testing.assert_allclose(results.scores('with-trees'),
+                               (results.scores('df-stgnn') + results.scores(BOOSTING)) / 2)
     assert [run['fold'] for run in results.models['unlucky'].failed] == [0, 1] and results.baseline == 'df-stgnn'
     assert results.models['df-stgnn'].curves == {(3, 0): [1.5], (3, 1): [1.5]} and len(results.clips) == 16
     table = (out / 'results.md').read_text()
@@ -243,7 +245,8 @@ def test_wrong_slurm_options_are_one_line(tmp_path, monkeypatch, options):
     (['--model-options', 'st-gcn', 'a=1'], "--model-options: 'st-gcn'"),
     (['--cfg-options', 'fold'], '--cfg-options: fold'),
     (['--cfg-options', 'fold=1', '--cfg-options', 'train_cfg.max_epochs=2'], '--cfg-options: fold: is set'),
-    (['--model-options', 'df-stgnn', 'fold=1', '--model-options', 'df-stgnn', 'train_cfg.max_epochs=2'], 'fold: is set'),
+    (['--model-options', 'df-stgnn', 'fold=1', '--model-options', 'df-stgnn', 'train_cfg.max_epochs=2'],
+     'fold: is set'),
     (['--cfg-options', 'train_dataloader=None'], 'tiny.py: train_dataloader.dataset'),
     (['--cfg-options', 'test_dataloader.dataset.fold=None'], 'tiny.py: test_dataloader.dataset.fold'),
     (['--cfg-options', 'test_dataloader.dataset.split=walk'], 'tiny.py.pkl: split walk_fold<k>_test'),
@@ -251,7 +254,8 @@ def test_wrong_slurm_options_are_one_line(tmp_path, monkeypatch, options):
     (['--cfg-options', 'test_evaluator.type=AccMetric'], 'tiny.py: test_evaluator'),
     (['--cfg-options', 'model.cls_head.num_classes=3'], 'tiny.py: model.cls_head.num_classes: 3'),
     (['--cfg-options', 'model.backbone.init_cfg.checkpoint=none/epoch_8.pth'], 'tiny.py: checkpoint: none/epoch_8.pth'),
-    (['--cfg-options', 'model.teacher_ckpt=none/{seed}/{fold}.pth', '--seeds', '5'], 'tiny.py: teacher_ckpt: none/5/0.pth'),
+    (['--cfg-options', 'model.teacher_ckpt=none/{seed}/{fold}.pth', '--seeds', '5'],
+     'tiny.py: teacher_ckpt: none/5/0.pth'),
     (['--cfg-options', 'train_dataloader.dataset.split=other'], 'test_dataloader.dataset'),
 ])
 def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, monkeypatch, arguments, field):
@@ -344,7 +348,8 @@ def relabel(data):
     (relabel, [], 'fold 0, clip synthetic_normal_00_0'),
     (lambda data: data['split'].pop('gait_fold1_test'), [], 'fold 1, clip'),
     (lambda data: data['split']['gait_fold1_test'].append(data['split']['gait_fold0_test'][0]), [], 'subject'),
-    (lambda data: None, ['test_dataloader["dataset"]["metainfo"] = dict(classes=("a", "b", "c", "d"))'], 'classes a, b, c, d'),
+    (lambda data: None, ['test_dataloader["dataset"]["metainfo"] = dict(classes=("a", "b", "c", "d"))'],
+     'classes a, b, c, d'),
 ])
 def test_models_must_test_the_same_clips(config, tmp_path, change, lines, field):
     line = error(config(), f'other={config("other.py", lines, change)}', '--out', tmp_path / 'out')

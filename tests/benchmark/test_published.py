@@ -54,8 +54,8 @@ def repository(tmp_path):
         tmp_path / 'configs/dynstg_mamba/results/koa-nm.json')
     for path in tmp_path.glob('configs/*/*.md'):
         path.unlink()
-    (tmp_path / 'README.md').write_text('Before.\n<!-- begin results: dynstg_mamba/koa-nm -->\nold\n<!-- end results -->\n'
-                                        'Between.\n<!-- begin results: dynstg_mamba/koa-nm:differences -->\n'
+    (tmp_path / 'README.md').write_text('Before.\n<!-- begin results: dynstg_mamba/koa-nm -->\nold\n'
+                                        '<!-- end results -->\nBetween.\n<!-- begin results: dynstg_mamba/koa-nm:differences -->\n'
                                         '<!-- end results -->\nAfter.\n')
     return tmp_path
 
@@ -70,7 +70,7 @@ def test_only_marked_tables_are_replaced(repository, capsys):
     assert [match['body'].count('\n') for match in BLOCK.finditer(text)] == [7, 6]
     assert 'macro-F1 - st-gcn [95 %]' in text
     model, = yaml.safe_load(metafile.read_text())['Models']
-    assert model['Name'] == model['Config'].rpartition('/')[2].removesuffix('.py') and (ROOT / model['Config']).is_file()
+    assert (ROOT / model['Config']).is_file() and (ROOT / model['Config']).stem == model['Name']
     assert model['Metadata']['Epochs'] == 30 and model['Metadata']['Parameters'] == '3.084M'
     assert model['Results'][0] == dict(Dataset='KOA-NM', Task='Skeleton-based Gait Disorder Recognition', Metrics={
         'Top 1 Accuracy': 94.97, 'Macro-F1': 0.9457, 'Macro-Recall': 0.9426})
@@ -82,7 +82,8 @@ def test_only_marked_tables_are_replaced(repository, capsys):
 @pytest.mark.parametrize('text, field', [
     ('<!-- begin results: nobody/koa-nm -->\n<!-- end results -->\n', 'nobody/koa-nm.*dynstg_mamba/koa-nm:cost'),
     ('<!-- begin results: summary -->\n', 'pairs'),
-    ('<!-- begin results: summary -->\n<!-- begin results: goals -->\n<!-- end results -->\n<!-- end results -->', 'pairs'),
+    ('<!-- begin results: summary -->\n<!-- begin results: goals -->\n<!-- end results -->\n<!-- end results -->',
+     'pairs'),
 ])
 def test_wrong_marks_are_named(tmp_path, text, field):
     (tmp_path / 'page.md').write_text(text)

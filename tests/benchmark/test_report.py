@@ -23,7 +23,8 @@ def results(tmp_path):
         for person in range(20):
             name, label = f'p{fold}_{person}', person % 2
             score = 0.9 if rng.random() < 0.8 else 0.1
-            clips.append(dict(clip=name, subject=name, label=label, score=[1 - score, score] if label else [score, 1 - score]))
+            clips.append(dict(clip=name, subject=name, label=label,
+                              score=[1 - score, score] if label else [score, 1 - score]))
             annotations.append(dict(frame_dir=name, label=label, rate=50. if label else 30., total_frames=90,
                                     img_shape=(1080, 1920), keypoint=np.ones((1, 90, 25, 2), np.float32)))
         folder = tmp_path / 'model' / f'fold{fold}'
@@ -100,7 +101,8 @@ def test_saved_results_are_read_again_and_means_are_added(results, report):
     first.write(results / 'second.json')
     first.seeds, first.table = [0], first.table.assign(seed=0)
     first.write(results / 'first.json')
-    printed = report(results / 'first.json', results / 'second.json', '--seed-ensemble', 'a-seeds=a', '--models', 'a', 'b')
+    printed = report(results / 'first.json', results / 'second.json', '--seed-ensemble', 'a-seeds=a', '--models', 'a',
+                     'b')
     assert rows_of(printed) == ['a', 'b', 'a-seeds'] and 'a-seeds: mean of the scores of a over the 2 seeds' in printed
 
 
@@ -123,7 +125,8 @@ def test_difference_is_paired_by_subject(results, report):
     report(f'good={results}/model', f'worse={worse}', '--baseline', 'good')
     line = [line for line in (results / 'report/results.md').read_text().splitlines() if line.startswith('| worse')][-1]
     clips = results_of_folder('a', results / 'model').pooled('a')[0]
-    change = sum(1 if np.argmax(clip['score']) != clip['label'] else -1 for clip in clips if clip['clip'].endswith('_3'))
+    change = sum(1 if np.argmax(clip['score']) != clip['label'] else -1
+                 for clip in clips if clip['clip'].endswith('_3'))
     assert f'{change / len(clips):+.3f} [' in line
 
 
@@ -147,7 +150,8 @@ def test_table_of_several_seeds_and_folds():
     header, clip, _ = result_rows(results)
     cells = dict(zip(header[:6], clip))
     # Seeds: 6 and 4 of 8. Folds: 4 and 2 of 4 in the first seed, 2 and 2 in the second, so .75 and .5 on average.
-    assert cells['accuracy [95 %]'].startswith('0.625 [') and cells['sd over seeds'] == f'{np.std([.75, .5], ddof=1):.3f}'
+    assert cells['accuracy [95 %]'].startswith('0.625 [')
+    assert cells['sd over seeds'] == f'{np.std([.75, .5], ddof=1):.3f}'
     assert cells['over folds'] == '0.625 ± 0.125' and cells['n'] == '8'
 
 
@@ -211,8 +215,9 @@ def test_wrong_options_are_one_line(results, report, error):
             ([model, '--folds', 0], 'model: --seeds and --folds'), ([model, '--latency'], '--latency'),
             ([model, '--baseline', 'c'], "--baseline: 'c'"), ([f'x={results}/nowhere'], 'nowhere: no such folder'),
             ([model, '--layout', 'coco'], '--layout'), ([model, '--save-results', results], '--save-results'),
-            ([saved, '--beside', 'people.json'], "--beside: 'people.json'"), ([saved, '--seeds', 7], 'saved.json: seeds'),
-            ([saved, '--models', 'both'], '--models: both averages a, b'), ([model, f'b={results}/other'], 'other: clips'),
+            ([saved, '--beside', 'people.json'], "--beside: 'people.json'"),
+            ([saved, '--seeds', 7], 'saved.json: seeds'), ([model, f'b={results}/other'], 'other: clips'),
+            ([saved, '--models', 'both'], '--models: both averages a, b'),
             ([saved, '--ensemble', 'c=a,both'], "c=a,both: no model 'both'"), ([saved, model], 'the name a is taken'),
             ([saved, '--ensemble', 'both=a,b'], 'the name both is taken'), ([saved, '--ensemble', 'c=a'], 'c=a: '),
             ([saved, '--ensemble', 'c=a,a'], 'c=a,a: '), ([saved, '--ensemble', 'c d=a,b'], "name 'c d'"),
@@ -223,7 +228,8 @@ def test_wrong_options_are_one_line(results, report, error):
 @pytest.mark.parametrize('damage, field', [
     (lambda path: (path / 'model/fold0/predictions.json').write_text('{'), 'fold0/predictions.json'),
     (lambda path: (path / 'model/fold0/predictions.json').write_text(
-        (path / 'model/fold0/predictions.json').read_text().replace('"KOA"', '"PD"')), 'fold1/predictions.json: classes'),
+        (path / 'model/fold0/predictions.json').read_text().replace('"KOA"', '"PD"')),
+     'fold1/predictions.json: classes'),
     (lambda path: (path / 'model/fold1/predictions.json').write_text(
         (path / 'model/fold0/predictions.json').read_text()), 'model: clip p0_'),
     (lambda path: (path / 'model/fold1/train_summary.json').write_text('{"parameters": 5}'),

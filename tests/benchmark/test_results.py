@@ -15,17 +15,19 @@ def make(clips=24, seeds=(0, 1, 2), models=('a', 'b'), classes=('NM', 'KOA', 'PD
     rng = np.random.default_rng(0)
     tests = [dict(clip=f'clip_{index:03}', subject=f'p{index // 2}', label=index // 2 % len(classes))
              for index in range(clips)]
-    results = Results.of_folds(classes, {fold: tests[fold * clips // 2:(fold + 1) * clips // 2] for fold in range(2)}, seeds)
+    results = Results.of_folds(classes, {0: tests[:clips // 2], 1: tests[clips // 2:]}, seeds)
     for name in models:
-        results.add_model(name, [[dict(clip=clip['clip'], score=list(score))
-                                  for clip, score in zip(tests, rng.dirichlet([.3] * len(classes), clips))] for _ in seeds])
+        drawn = [rng.dirichlet([.3] * len(classes), clips) for _ in seeds]
+        results.add_model(name, [[dict(clip=clip['clip'], score=list(score)) for clip, score in zip(tests, scores)]
+                                 for scores in drawn])
     return results
 
 
 def same(first, second):
     """Whether two results say the same."""
     fields = [field.name for field in dataclasses.fields(Results) if field.name not in ('table', 'clips')]
-    return (all(getattr(first, field) == getattr(second, field) for field in fields) and first.clips.equals(second.clips)
+    return (first.clips.equals(second.clips)
+            and all(getattr(first, field) == getattr(second, field) for field in fields)
             and all(np.array_equal(first.scores(name), second.scores(name), equal_nan=True) for name in first.models))
 
 
@@ -56,7 +58,8 @@ def test_table_is_tidy():
     table = make().table
     assert list(table.columns) == ['model', 'seed', 'fold', 'clip', 'subject', 'label', 'score_0', 'score_1', 'score_2']
     assert len(table) == 2 * 3 * 24 and not table.duplicated(['model', 'seed', 'clip']).any()
-    means = table.assign(right=table[['score_0', 'score_1', 'score_2']].to_numpy().argmax(1) == table.label).groupby('model').right
+    right = table.filter(like='score_').to_numpy().argmax(1) == table.label
+    means = table.assign(right=right).groupby('model').right
     pooled = [clip for seed in make().pooled('a') for clip in seed]
     assert means.mean()['a'] == np.mean([np.argmax(clip['score']) == clip['label'] for clip in pooled])
 
@@ -121,8 +124,8 @@ def test_selection_keeps_all_that_belongs_to_it(everything):
 
 
 @pytest.mark.parametrize('selection, field', [
-    (dict(seeds=[0, 5]), 'seeds'), (dict(seeds=[0, 0]), 'seeds'), (dict(folds=[2]), 'folds'), (dict(models=['d']), 'models'),
-    (dict(models=['both', 'a']), 'both averages b')])
+    (dict(seeds=[0, 5]), 'seeds'), (dict(seeds=[0, 0]), 'seeds'), (dict(folds=[2]), 'folds'),
+    (dict(models=['d']), 'models'), (dict(models=['both', 'a']), 'both averages b')])
 def test_selection_of_what_is_not_there_is_refused(everything, selection, field):
     with pytest.raises(ResultsError, match=f'^own.json: {field}'):
         everything.select(source='own.json', **selection)
@@ -153,7 +156,8 @@ def test_controls_of_both_are_merged_to_one(everything):
 def test_seeds_are_merged_in_any_order(everything):
     first, rest = everything.select(seeds=[0]), everything.select(seeds=[2, 1])
     rest = dataclasses.replace(rest, command='second\nthird', leaking=['p2'], versions=dict(numpy='2', torch='3'))
-    merged = first.select(models=['a', 'b', 'c', 'both']).merge(rest.select(models=['a', 'b', 'c', 'both']), 'more.json')
+    names = ['a', 'b', 'c', 'both']
+    merged = first.select(models=names).merge(rest.select(models=names), 'more.json')
     expected = dataclasses.replace(everything, command='first\nsecond\nthird', leaking=['p1', 'p2'],
                                    versions=dict(numpy='2', torch='3'))
     expected = expected.select(models=['a', 'b', 'c', 'both'], seeds=[0, 2, 1])

@@ -29,7 +29,7 @@ def error(*arguments):
 
 @pytest.fixture
 def runs(tmp_path, annotation_file):
-    """The folder of a cross-validation with --keep-checkpoints, of models with random weights, one of them on two folds."""
+    """The folder of a cross-validation of models with random weights, one of them on two folds."""
 
     def change(data):
         train, test = data['split'].values()
@@ -84,7 +84,8 @@ def test_models_are_tested_under_every_condition_and_drawn(runs, tmp_path, capsy
 
 def test_the_command_knows_all_corruptions():
     assert KINDS == tuple(CORRUPTIONS)
-    assert [condition_title(*condition) for condition in conditions(['rate'])][:2] == ['as it is', 'frames per second: 20']
+    titles = [condition_title(*condition) for condition in conditions(['rate'])]
+    assert titles[:2] == ['as it is', 'frames per second: 20']
 
 
 @pytest.fixture
@@ -121,7 +122,8 @@ def test_wrong_options_are_one_line(runs, content):
             ([runs, '--models', 'tiny', 'tiny'], '--models: tiny tiny'), ([runs / 'nope'], 'nope: no such folder'),
             ([runs, '--models', 'tiny', 'more'], 'tiny has other seeds and folds'),
             ([runs, '--models', 'tiny', '--seeds', '7'], 'runs/tiny'),
-            ([runs / 'kept.json', '--kinds', 'noise'], '--kinds: noise'), ([runs / 'kept.json', '--seeds', 3], '--seeds'),
+            ([runs / 'kept.json', '--kinds', 'noise'], '--kinds: noise'),
+            ([runs / 'kept.json', '--seeds', 3], '--seeds'),
             ([runs / 'kept.json', '--kinds', 'rate', 'rate'], '--kinds: rate rate')):
         assert field in error(*arguments, '--out', runs / 'r'), arguments
 
