@@ -1,4 +1,4 @@
-"""Readers of other programs' files: a path in, `Recording`s out."""
+"""Readers of other programs' files: a path in, `Recording` objects out."""
 from dynstg_mm.importers.find import SUFFIXES, find_files, read_files
 from dynstg_mm.importers.json_files import read_alphapose, read_mmpose, read_openpose
 from dynstg_mm.importers.mocap import read_bvh, read_c3d

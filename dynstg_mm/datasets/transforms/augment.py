@@ -204,7 +204,7 @@ class RandomTimeWarp(BaseTransform):
     """Change the tempo smoothly within a window, from its first frame to its last.
 
     The share u of the window shows the time u + strength * sum_k a_k (sin(2 pi k u + phi_k) - sin(phi_k)) / (2 pi k),
-    with sum_k |a_k| = 1. The tempo stays between 1 - strength and 1 + strength and is 1 on average, so cadence and
+    with ``sum_k |a_k| = 1``. The tempo stays between 1 - strength and 1 + strength and is 1 on average, so cadence and
     speed change by no more than that within the window, and not at all over its length.
 
     Args:

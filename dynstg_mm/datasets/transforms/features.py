@@ -25,15 +25,20 @@ def feature_channels(feats: Sequence[str], coordinates: int) -> int:
 class GaitFeatures(LayoutTransform):
     """Stack the features of each window along the channels; it follows `FormatGCNInput`.
 
-    | name | what, for each joint | channels | unit |
-    |------|----------------------|----------|------|
-    | `j`  | position             | C | of the keypoints: leg lengths after `ScaleByLegLength` |
-    | `b`  | bone: position minus the parent's | C | of the keypoints |
-    | `a`  | joint angle          | 1 | radians, 0 to pi |
-    | `rd` | relative displacement: position minus that of the mirror image | C | of the keypoints |
-    | `jm`, `bm`, `am`, `rdm` | change per second, central differences inside the window | as above | as above / s |
+    ======================= ============================================= ======== =============================
+    name                    what, for each joint                          channels unit
+    ======================= ============================================= ======== =============================
+    `j`                     position                                      C        that of the keypoints
+    `b`                     bone: position minus the parent's             C        that of the keypoints
+    `a`                     joint angle                                   1        radians, 0 to pi
+    `rd`                    relative displacement: position minus that of C        that of the keypoints
+                            the mirror image
+    `jm`, `bm`, `am`, `rdm` change per second, central differences inside as above as above / s
+                            the window
+    ======================= ============================================= ======== =============================
 
-    `j`, `b`, `jm` and `bm` have the names of MMAction2's `GenSkeFeat`, here for any layout; C is 2 or 3.
+    C is 2 or 3; after `ScaleByLegLength` the unit is the leg length. `j`, `b`, `jm` and `bm` are named as in MMAction2's
+    `GenSkeFeat`, but work for any layout.
 
     The angle at a joint is between the bones to its parent and to the child with the most joints behind it: pi for a
     straight knee. If a joint and its mirror image have the same parent (hips and pelvis, shoulders and neck), the bone
