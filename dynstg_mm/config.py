@@ -301,3 +301,24 @@ def _nodes(node: Any) -> Iterator[Any]:
         yield node
         for part in node.values():
             yield from _nodes(part)
+
+
+def check_parts(cfg: Config, parts: Sequence[str] = ('val', 'test')) -> None:
+    """Check that nobody is trained on and tested on, and that training and test data have the same classes.
+
+    Args:
+        cfg: Config of a run.
+        parts: The parts that are compared with the training data.
+
+    Raises:
+        DataError: A subject or a clip is on both sides, or the classes differ.
+    """
+    from mmaction.registry import DATASETS
+
+    from dynstg_mm.datasets import GaitDataset, check_sides
+    train = (cfg.get('train_dataloader') or {}).get('dataset')
+    for part in parts:
+        data = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
+        dataset = DATASETS.get(data['type']) if isinstance(data.get('type'), str) else None
+        if train and dataset and issubclass(dataset, GaitDataset) and osp.isfile(data.get('ann_file') or ''):
+            check_sides(train, data, part)

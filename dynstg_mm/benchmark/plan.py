@@ -23,8 +23,7 @@ from dynstg_mm.benchmark.launch import Launcher, Processes, SlurmJobs, execute, 
 from dynstg_mm.benchmark.page import write_report
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.benchmark.runs import Model, Run, collect, plan_runs, settle_old_runs
-from dynstg_mm.commands.common import check_parts
-from dynstg_mm.config import parse_cfg_options
+from dynstg_mm.config import check_parts, parse_cfg_options
 from dynstg_mm.datasets.folds import folds_of
 from dynstg_mm.errors import ConfigError, ResultsError, UserError
 from dynstg_mm.safe_pickle import load_pickle

@@ -2,7 +2,6 @@
 import argparse
 import contextlib
 import os
-import os.path as osp
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -45,19 +44,6 @@ def add_ensemble_arguments(parser: argparse.ArgumentParser) -> None:
 def own_command(name: str, argv: Sequence[str] | None = None) -> list[str]:
     """The call of one of our commands as a list, in whatever way it was started."""
     return [sys.executable, '-m', 'dynstg_mm', name, *(sys.argv[1:] if argv is None else map(str, argv))]
-
-
-def check_parts(cfg: 'Config', parts: Sequence[str] = ('val', 'test')) -> None:
-    """Refuse to train on people, or with other classes than, the config is validated or tested on."""
-    from mmaction.registry import DATASETS
-
-    from dynstg_mm.datasets import GaitDataset, check_sides
-    train = (cfg.get('train_dataloader') or {}).get('dataset')
-    for part in parts:
-        data = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
-        dataset = DATASETS.get(data['type']) if isinstance(data.get('type'), str) else None
-        if train and dataset and issubclass(dataset, GaitDataset) and osp.isfile(data.get('ann_file') or ''):
-            check_sides(train, data, part)
 
 
 def build_runner(cfg: 'Config') -> 'Runner':

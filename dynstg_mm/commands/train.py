@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from dynstg_mm.commands.common import (
     add_common_arguments,
     build_runner,
-    check_parts,
     keep_freed_memory,
     leave_process_group,
     one_line_errors,
@@ -103,7 +102,7 @@ def write_summary(runner: 'Runner', started: float) -> None:
 
 def train(args: argparse.Namespace) -> None:
     """Train as the parsed options say."""
-    from dynstg_mm.config import load_config
+    from dynstg_mm.config import check_parts, load_config
     from dynstg_mm.hooks import check_classes
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
     check_parts(cfg)
@@ -112,14 +111,11 @@ def train(args: argparse.Namespace) -> None:
     head = (cfg.model.get('student') or cfg.model).get('cls_head') or {}
     if runner.train_loop is not None:  # without one, MMEngine reports what is missing
         check_classes(head.get('num_classes'), runner.train_dataloader.dataset)
-    try:
-        runner.train()
-    except AssertionError as error:
-        if 'epoch_length' not in str(error):
-            raise
-        batch = cfg.train_dataloader.get('batch_size')
-        raise ConfigError(f'{args.config}: train_dataloader.batch_size: {batch}; the clips fill no batch of that size '
-                          'in every process. Choose a smaller one, or set drop_last=False.') from None
+        if not len(runner.train_dataloader):
+            batch = cfg.train_dataloader.get('batch_size')
+            raise ConfigError(f'{args.config}: train_dataloader.batch_size: {batch}; the clips fill no batch of that '
+                              'size in every process. Choose a smaller one, or set drop_last=False.')
+    runner.train()
     if runner.rank == 0:
         write_summary(runner, started)
 
