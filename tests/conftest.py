@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-if not torch.cuda.is_available():  # then our GPU kernel is tested in Triton's interpreter, chosen before its import
+if not torch.cuda.is_available():  # test our GPU kernel in Triton's interpreter, which is chosen before the import
     os.environ.setdefault('TRITON_INTERPRET', '1')
 
 from mmengine.logging import MessageHub, MMLogger
@@ -28,7 +28,7 @@ SAMPLE = ROOT / 'data/synthetic_gait/synthetic_gait.pkl'
 
 
 def pytest_collection_finish():
-    """MMEngine collects garbage for every data set that it builds: a third of a second among all that is imported here."""
+    """MMEngine collects garbage for every data set that it builds; freezing what is imported saves 0.3 s each time."""
     import mmaction.datasets
     import mmaction.models  # noqa: F401
     gc.collect()
@@ -37,7 +37,7 @@ def pytest_collection_finish():
 
 @pytest.fixture(autouse=True)
 def mmaction_scope():
-    """Types in configs are looked up in MMAction2's registries, as `default_scope` does it in a run."""
+    """Look up types in MMAction2's registries, as `default_scope` does in a run."""
     with DefaultScope.overwrite_default_scope('mmaction'):
         yield
 
@@ -57,7 +57,7 @@ def sample():
 
 @pytest.fixture
 def annotation_file(sample, tmp_path):
-    """Write the first clips of each class as an annotation file, after `change` has had its way with them."""
+    """Write the first clips of each class as an annotation file, changed by `change`."""
 
     def write(change=lambda data: None, name='gait.pkl'):
         clips = [dict(clip) for clip in sample['annotations'] if clip['frame_dir'][-4:-2] in ('00', '01')]
@@ -78,8 +78,8 @@ def annotation_file(sample, tmp_path):
 def run_tool():
     """Run a script of the project in a process of its own; returns the finished process, output as text.
 
-    The process is forked off this one, which saves the seconds that the imports take; `fresh=True` starts a new one, and
-    so does a GPU in use here, which no fork may touch.
+    The process is forked off this one, which saves the seconds that the imports take. `fresh=True` starts a new one; so
+    does a GPU in use, which a forked process cannot use.
     """
 
     def run(*arguments, fresh=False):
@@ -100,16 +100,16 @@ def run_tool():
 
 
 def _be_the_tool(arguments, output):
-    """Go on as the script, with its output in that file, and end with its status."""
+    """Turn this process into the script, with its output in that file, and end with its status."""
     status = 1
     try:
         signal.alarm(240)
         for number, name in ((1, 'stdout'), (2, 'stderr')):
             os.dup2(output, number)
             setattr(sys, name, open(number, 'w', buffering=1, closefd=False))
-        torch.set_num_threads(1)  # threads of this process are not in its child, which would wait for them
-        for kind in (MMLogger, MessageHub, Visualizer, DefaultScope):  # what the tests before have left
-            kind._instance_dict.clear()
+        torch.set_num_threads(1)  # a forked process has none of its parent's threads, and would wait for them
+        for manager in (MMLogger, MessageHub, Visualizer, DefaultScope):  # left by earlier tests
+            manager._instance_dict.clear()
         os.chdir(ROOT)
         sys.argv = arguments
         runpy.run_path(arguments[0], run_name='__main__')
@@ -127,7 +127,7 @@ def _be_the_tool(arguments, output):
 
 
 def run_script(path):
-    """Run a script of the project, with the arguments that stand in sys.argv, in this process; it must end well."""
+    """Run a script of the project in this process with the arguments in sys.argv; it must succeed."""
     with pytest.raises(SystemExit) as stopped:
         runpy.run_path(str(path), run_name='__main__')
     assert not stopped.value.code, stopped.value.code
@@ -135,7 +135,7 @@ def run_script(path):
 
 @pytest.fixture
 def error_of(monkeypatch):
-    """Run a script of the project in this process, which must end with one line of error; returns that line."""
+    """Run a script of the project in this process; it must end with one line of error, which is returned."""
 
     def run(script, *arguments):
         monkeypatch.chdir(ROOT)

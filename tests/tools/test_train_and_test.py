@@ -34,7 +34,7 @@ def test_train_and_test(tmp_path, run_tool):
     work, file = tmp_path / 'une démarche', tmp_path / 'Gänge 1.pkl'
     shutil.copy(SAMPLE, file)
     done = run_tool(*train('--work-dir', work, '--seed', 3, options=[
-        'train_cfg.max_epochs=2', f'train_dataloader.dataset.ann_file={file}']), fresh=True)
+        'train_cfg.max_epochs=2', f'train_dataloader.dataset.ann_file={file}']))
     assert done.returncode == 0, done.stdout
     assert 'eta:' in done.stdout and '"seed": 3' in done.stdout.replace("'", '"') or 'seed: 3' in done.stdout
     summary = json.loads((work / 'train_summary.json').read_text())
@@ -47,7 +47,7 @@ def test_train_and_test(tmp_path, run_tool):
     assert (work / 'dump.pkl').stat().st_size > 0
 
 
-def test_killed_run_goes_on(tmp_path, run_tool):
+def test_killed_run_resumes(tmp_path, run_tool):
     work = tmp_path / 'work'
     command = train('--work-dir', work, options=['train_cfg.max_epochs=500', 'default_hooks.logger.interval=1'])
     process = subprocess.Popen([sys.executable, *map(str, command)], cwd=ROOT, stdout=subprocess.PIPE,
@@ -70,7 +70,7 @@ def test_killed_run_goes_on(tmp_path, run_tool):
 
 
 def test_two_processes_on_the_cpu(tmp_path):
-    """A distilled run, which has all that a plain one has."""
+    """A distilled run, which does all that a plain one does."""
     config = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
     teacher, small = tmp_path / 'teacher.pth', tmp_path / 'teacher.py'
     small.write_text(f'_base_ = {str(CONFIG)!r}\nmodel = dict(backbone=dict(base_channels=[8, 16], depths=[1, 1]), '
@@ -79,7 +79,8 @@ def test_two_processes_on_the_cpu(tmp_path):
         torch.save(dict(state_dict=MODELS.build(Config.fromfile(small).model).state_dict()), teacher)
     environment = dict(os.environ, OMP_NUM_THREADS='1', PORT='29711', CUDA_VISIBLE_DEVICES='',
                        PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}')
-    options = ['--work-dir', tmp_path, '--cfg-options', *(option.replace('model.', 'model.student.') for option in TINY),
+    tiny = [option.replace('model.', 'model.student.') for option in TINY]
+    options = ['--work-dir', tmp_path, '--cfg-options', *tiny,
                f'train_dataloader.dataset.indices={list(range(0, 112, 7))}'.replace(' ', ''), 'train_cfg.max_epochs=1',
                f'model.teacher={small}', f'model.teacher_ckpt={teacher}']
 
@@ -91,7 +92,8 @@ def test_two_processes_on_the_cpu(tmp_path):
     output = run('dist_train.sh', config, 2, *options)
     assert '[1][2/2]' in output and 'loss_memory' in output  # 16 clips, batches of 4, shared by two
     weights = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']
-    assert (weights['distill_losses.memory.memory.written'][0] == 25 * 4).all()  # 25 joints of all 4 clips of each class, of both processes
+    # 25 joints of the 4 clips of each class, from both processes
+    assert (weights['distill_losses.memory.memory.written'][0] == 25 * 4).all()
     teacher.unlink()  # nothing that a test needs
     run('dist_test.sh', config, tmp_path / 'epoch_1.pth', 2, *options)
     clips = json.loads((tmp_path / 'predictions.json').read_text())['clips']
@@ -135,11 +137,12 @@ def broken(sample, change):
      'clip synthetic_normal_00_0: keypoint: 1 persons in 0 frames'),
     (lambda data: data['annotations'][0].update(keypoint=np.ones((1, 90, 17, 2)), keypoint_score=None), [],
      'clip synthetic_normal_00_0: keypoint: 17 joints; expected 25'),
-    (lambda data: data['annotations'][0].update(label=9), [], 'clip synthetic_normal_00_0: label: 9; there are 4 classes'),
+    (lambda data: data['annotations'][0].update(label=9), [], 'clip synthetic_normal_00_0: label: 9'),
     (lambda data: data['split'].pop('train'), [], 'split train: not in the file; it has test, val'),
     (lambda data: None, ['train_dataloader.dataset.ann_file=/nowhere/gait.pkl'],
      '/nowhere/gait.pkl: no such file'),
-    (lambda data: data['annotations'][0].update(keypoint=np.zeros((1, 90, 25, 2)), total_frames=90, keypoint_score=None),
+    (lambda data: data['annotations'][0].update(keypoint=np.zeros((1, 90, 25, 2)), total_frames=90,
+                                                keypoint_score=None),
      ['train_dataloader.batch_size=112', 'train_dataloader.num_workers=1'],
      'clip synthetic_normal_00_0: keypoint: no frame shows'),
     (lambda data: data['split'].update(own_test=data['split']['train'][:2]),
@@ -151,7 +154,7 @@ def broken(sample, change):
     (lambda data: None, ['model.cls_head.num_classes=3'], 'model.cls_head.num_classes: 3'),
     (lambda data: None, ['model.backbone.type=Nothing'], 'Nothing is not in the mmaction::model registry'),
 ])
-def test_wrong_input_is_one_clear_line(sample, tmp_path, error_of, change, options, message):
+def test_wrong_data_or_setting_is_reported_in_one_line(sample, tmp_path, error_of, change, options, message):
     path = tmp_path / 'broken.pkl'
     dump_pickle(broken(sample, change), path)
     options = [f'train_dataloader.dataset.ann_file={path}', *(text.replace('PATH', str(path)) for text in options)]
@@ -164,7 +167,7 @@ def test_option_without_a_value_is_named(run_tool):
 
 
 class Hostile:
-    """Touches a file when it is unpickled by an unpickler that runs what it is told."""
+    """Touches a file when an unpickler that runs code reads it."""
 
     def __init__(self, path):
         self.path = path
@@ -188,10 +191,11 @@ class Hostile:
     ('tools/test.py CONFIG TMP/short.pth --dump out.txt', '--dump: out.txt; expected a .pkl file'),
     ('tools/train.py CONFIG --cfg-options train_dataloader.dataset.ann_file=TMP/hostile.pkl',
      'hostile.pkl: refused: it names posix.system'),
-    ('tools/train.py KOA --cfg-options train_dataloader.dataset.ann_file=TMP/no.pkl test_dataloader.dataset.ann_file=TMP/no.pkl '
+    ('tools/train.py KOA --cfg-options train_dataloader.dataset.ann_file=TMP/no.pkl '
+     'test_dataloader.dataset.ann_file=TMP/no.pkl '
      'fold=7', 'no.pkl: no such file'),
 ])
-def test_wrong_paths_and_hostile_files_are_one_clear_line(tmp_path, error_of, command, message):
+def test_wrong_path_or_hostile_file_is_reported_in_one_line(tmp_path, error_of, command, message):
     hostile = Hostile(tmp_path / 'touched')
     (tmp_path / 'hostile.pkl').write_bytes(pickle.dumps(dict(split={}, annotations=[hostile])))
     (tmp_path / 'wrong.py').write_text('a = 1\nb = (\n')
@@ -208,14 +212,14 @@ def test_wrong_paths_and_hostile_files_are_one_clear_line(tmp_path, error_of, co
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU, and --amp works')
-def test_amp_without_a_gpu_is_one_clear_line(error_of):
+def test_amp_without_a_gpu_is_reported_in_one_line(error_of):
     assert '--amp: needs a GPU' in error_of('tools/train.py', CONFIG, '--amp')
 
 
-def test_error_leaves_the_process_with_one_line(tmp_path, run_tool, monkeypatch):
+def test_process_ends_with_one_line_of_error(tmp_path, run_tool, monkeypatch):
     monkeypatch.setenv('OMP_DISPLAY_ENV', 'verbose')
     done = run_tool('tools/train.py', CONFIG, '--work-dir', tmp_path, '--cfg-options', 'fold=2', fresh=True)
     assert done.returncode == 1 and 'Traceback' not in done.stdout
     assert done.stdout.strip().splitlines()[-1].startswith('error: --cfg-options: fold: ')
-    if 'GOMP_SPINCOUNT' in done.stdout:  # GNU's OpenMP; torch has come after our choice of how its threads wait
+    if 'GOMP_SPINCOUNT' in done.stdout:  # with GNU OpenMP: dynstg_mm has set how threads wait before torch was imported
         assert "GOMP_SPINCOUNT = '2000'" in done.stdout, done.stdout
