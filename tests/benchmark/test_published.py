@@ -54,9 +54,9 @@ def repository(tmp_path):
         tmp_path / 'configs/dynstg_mamba/results/koa-nm.json')
     for path in tmp_path.glob('configs/*/*.md'):
         path.unlink()
-    (tmp_path / 'README.md').write_text('Before.\n<!-- begin results: dynstg_mamba/koa-nm -->\nold\n'
-                                        '<!-- end results -->\nBetween.\n<!-- begin results: dynstg_mamba/koa-nm:differences -->\n'
-                                        '<!-- end results -->\nAfter.\n')
+    (tmp_path / 'README.md').write_text(
+        'Before.\n<!-- begin results: dynstg_mamba/koa-nm -->\nold\n<!-- end results -->\n'
+        'Between.\n<!-- begin results: dynstg_mamba/koa-nm:differences -->\n<!-- end results -->\nAfter.\n')
     return tmp_path
 
 
