@@ -175,7 +175,7 @@ def test_shipped_files_are_found_by_name_and_other_paths_stay():
 
 def test_shipped_configs_and_weights_are_used_from_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    base = 'dynstg_mm::_base_/models/dynstg_mamba.py'
+    base = 'dynstg_mm::dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
     Path('mine.py').write_text(f'_base_ = {base!r}\nmodel = dict(cls_head=dict(num_classes=2))')
     model = Config.fromfile('mine.py').model
     assert model.backbone.type == 'DynSTGMamba' and model.cls_head.num_classes == 2 and '_scope_' not in model
