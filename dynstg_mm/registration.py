@@ -7,8 +7,8 @@ from dynstg_mm.import_hooks import when_imported
 # Registry of MMAction2 -> our modules that register into it; imported when the registry is first asked for a type.
 LOCATIONS = {
     'MODELS': ('dynstg_mm.models', 'dynstg_mm.distillation'),
-    'DATASETS': ('dynstg_mm.datasets', ),
-    'TRANSFORMS': ('dynstg_mm.datasets', ),
+    'DATASETS': ('dynstg_mm.datasets.catalog', ),
+    'TRANSFORMS': ('dynstg_mm.datasets.transforms', ),
     'METRICS': ('dynstg_mm.benchmark.metric', ),
     'PARAM_SCHEDULERS': ('dynstg_mm.schedules', ),
     'HOOKS': ('dynstg_mm.hooks', 'dynstg_mm.distillation'),

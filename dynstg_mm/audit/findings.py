@@ -64,8 +64,8 @@ KINDS = {
     'untrained_class': Kind('error', 'label', 'a class is tested, but the training part has no clip of it',
                             'The model cannot predict a class it has never seen.', 'Make the splits again.'),
     'metadata': Kind('error', 'rate', 'the metadata of the recordings alone predict the class far above chance level',
-                     _SHORTCUT, 'ResampleRate removes the rate, SampleWindows the length, FillMissingJoints the missing '
-                     'joints. Report this control beside every result. Use --allow metadata once that is done.'),
+                     _SHORTCUT, 'ResampleRate removes the rate, SampleWindows the length, FillMissingJoints the '
+                     'missing joints. Report this control beside every result. Use --allow metadata then.'),
     # what is worth knowing before training
     'metadata_trace': Kind('warning', 'rate', 'the metadata of the recordings alone predict the class above chance '
                            'level', _SHORTCUT, 'ResampleRate removes the rate, SampleWindows the length, '

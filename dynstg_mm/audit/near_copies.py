@@ -42,10 +42,10 @@ def near_copies(clips: Mapping[str, dict[str, Any]], layout: Layout, *, progress
     """Pairs of clips that show one recording, cut, resampled, shifted, turned, scaled, mirrored or with noise.
 
     A clip is described by the distances between its joints over time, 25 times a second. Place, direction and mirroring
-    do not change them, nor does a swap of sides if the layout has left and right. Every second of a clip is searched for
-    in all others, and if a window of 2 s is similar, the two clips are aligned over their whole overlap. They are one
-    recording if the difference is less than 0.15 of the movement itself (`SAME`), with one scale for all; another walk
-    of the same person differs by several tenths.
+    do not change them, nor does a swap of sides if the layout has left and right. Every second of a clip is searched
+    for in all others, and if a window of 2 s is similar, the two clips are aligned over their whole overlap. They are
+    one recording if the difference is less than 0.15 of the movement itself (`SAME`), with one scale for all; another
+    walk of the same person differs by several tenths.
 
     Not found are a copy with a wrong rate, one of less than 2 s, one played backwards, one with other joints, and noise
     above some hundredths of the leg length.

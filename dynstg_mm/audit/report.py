@@ -17,8 +17,8 @@ def text_report(audit: Audit) -> str:
     if audit.tasks:
         parts.append(_table(_split_rows(audit)))
     if audit.shortcuts:
-        parts += ['How well the class is predicted without the gait, by trees tested on held-out people. A row at chance '
-                  'level is harmless.', _table(_shortcut_rows(audit))]
+        parts += ['How well the class is predicted without the gait, by trees tested on held-out people. A row at '
+                  'chance level is harmless.', _table(_shortcut_rows(audit))]
     for finding in audit.findings:
         lines = [f'{finding.level.upper()} ({finding.kind}): {finding.field}: {finding.message}. {finding.reason} '
                  f'{finding.advice}']

@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                         help=f'skeleton layout, replaces the file\'s: {", ".join(LAYOUTS)}, or a .json file')
     parser.add_argument('--split', nargs='+', default=(), metavar='NAME',
                         help='look only at these splits and those of the same fold; a task name for all its folds')
-    parser.add_argument('--window', type=float, default=2.56, metavar='SECONDS', help='length of the window that a model sees; by default 2.56')
+    parser.add_argument('--window', type=float, default=2.56, metavar='SECONDS',
+                        help='length of the window that a model sees; by default 2.56')
     parser.add_argument('--allow', nargs='+', default=(), choices=errors, metavar='KIND',
                         help='treat these errors as warnings: ' + ', '.join(errors))
     parser.add_argument('--out', type=Path, metavar='FOLDER', help='folder for audit.md, audit.json and audit.png')

@@ -1,31 +1,34 @@
-"""Turn a folder of KOA-PD-NM keypoint files (OpenPose BODY_25) into one annotation file.
+"""Convert a folder of KOA-PD-NM keypoint files (OpenPose BODY_25) into one annotation file.
 
     python -m dynstg_mm koa-pd-nm FOLDER --out data/koa_pd_nm/koa_pd_nm.pkl
 
 The file holds every walk with its subject, group, stage, pass and rate, and 5 folds by subject of three tasks: `koa_nm`
-(NM 0, KOA 1), `three_class` (NM 0, KOA 1, PD 2) and `koa_stage` (EL 0, MD 1, SV 2). A KOA walk stands there twice,
-since MMAction2 knows one label a clip: by its group, and as `stage/<name>` by its stage; the keypoints are shared.
+(NM 0, KOA 1), `three_class` (NM 0, KOA 1, PD 2) and `koa_stage` (EL 0, MD 1, SV 2). Since a clip has one label in
+MMAction2, a KOA walk is listed twice: by its group, and as `stage/<name>` by its stage; the keypoints are shared.
 """
 import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers import EmptyRecording, find_files, read_files, read_npz
-from dynstg_mm.importers.convert import arrange, drop_duplicates, listing, make_splits, summary, write, written
+from dynstg_mm.importers.arrange import arrange
+from dynstg_mm.importers.splits import make_splits
+from dynstg_mm.importers.writing import drop_duplicates, listing, summary, write, written
 
 GROUPS, STAGES = ('NM', 'KOA', 'PD'), ('EL', 'MD', 'SV')
 NAME = re.compile(r'(?P<id>\d+)_(?P<group>NM|KOA|PD)_(?P<pass>\d+)(_(?P<stage>EL|ML|MD|SV))?_keypoints')
 IMAGE = (1080, 1920)  # height, width of every video
 
 
-def read_clip(name, path):
-    """Annotation of one keypoint file, or None where the video gave no frame."""
+def read_clip(name: str, path: Path) -> dict[str, Any] | None:
+    """Annotation of one keypoint file, or None if it has no frames."""
     match = NAME.fullmatch(path.stem)
     if match is None:
-        raise DataError(f'{path}: name; expected <id>_<group>_<pass>[_<stage>]_keypoints.npz.')
+        raise DataError(f'{path}: name: expected <id>_<group>_<pass>[_<stage>]_keypoints.npz.')
     try:
         recording = read_npz(path, dims=2)[0]
     except EmptyRecording:
@@ -35,19 +38,19 @@ def read_clip(name, path):
                         'fps and joint_names.')
     recording = arrange(recording, 'body_25', path=path)
     group, stage = match['group'], match['stage'] or match['group']
-    subject = f'{group}_{stage}_{match["id"]}'  # ids start again in every stage
+    subject = f'{group}_{stage}_{match["id"]}'  # ids restart in every stage
     return dict(frame_dir=f'{subject}_{match["pass"]}', subject=subject, group=group, stage=stage,
                 label=GROUPS.index(group), rate=recording.rate, total_frames=recording.keypoint.shape[1],
                 img_shape=IMAGE, original_shape=IMAGE, keypoint=recording.keypoint,
                 keypoint_score=recording.keypoint_score, **{'pass': int(match['pass'])})
 
 
-def annotate(clips):
+def annotate(clips: list[dict[str, Any]]) -> dict[str, Any]:
     """Annotation file of the clips: the three tasks with their folds."""
     stages = [dict(clip, frame_dir=f'stage/{clip["frame_dir"]}', label=STAGES.index(clip['stage']))
               for clip in clips if clip['group'] == 'KOA']
     tasks = dict(koa_nm=[clip for clip in clips if clip['group'] != 'PD'], three_class=clips, koa_stage=stages)
-    split = {}
+    split: dict[str, list[str]] = {}
     for name, members in tasks.items():
         if len({clip['label'] for clip in members}) > 1:
             split.update(make_splits(members, name, [5]))
@@ -55,11 +58,12 @@ def annotate(clips):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('folder', type=Path, help='folder with the *_keypoints.npz files, at any depth')
     parser.add_argument('--out', default='data/koa_pd_nm/koa_pd_nm.pkl', help='annotation file to write')
     parser.add_argument('--skip-bad', action='store_true', help='leave broken files out')
-    parser.add_argument('--jobs', type=int, default=0, help='processes; by default one a core')
+    parser.add_argument('--jobs', type=int, default=0, help='processes; by default one per core')
     args = parser.parse_args(argv)
     with one_line_errors():
         read, bad = read_files(find_files('npz', args.folder), read_clip, jobs=args.jobs, skip_bad=args.skip_bad)

@@ -1,20 +1,22 @@
-"""Turn keypoints of the PD-Walk videos, from any reader, into one annotation file.
+"""Convert keypoints of the PD-Walk videos, in any format, into one annotation file.
 
     python -m dynstg_mm pd-walk FORMAT INPUT --labels labels.csv --out data/pd_walk/pd_walk.pkl
 
 labels.csv has the columns clip, subject, label, with the labels Healthy and PD, and perhaps rate. The splits are 5
-folds by subject, `pd_walk_fold<k>_train` and `pd_walk_fold<k>_test`. README.md says what is known of the data.
+folds by subject, `pd_walk_fold<k>_train` and `pd_walk_fold<k>_test`. tools/data/pd_walk/README.md describes the data.
 """
 import argparse
 from collections.abc import Sequence
 
 from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.importers.convert import add_arguments, clip_options, convert
+from dynstg_mm.commands.convert import add_arguments, clip_options
+from dynstg_mm.importers.convert import convert
 
 CLASSES = ('Healthy', 'PD')
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     add_arguments(parser)
     parser.add_argument('--labels', required=True, help='table (.csv) with clip, subject, label and perhaps rate')

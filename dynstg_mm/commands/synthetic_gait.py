@@ -1,4 +1,4 @@
-"""Write the synthetic sample of data/, or more such walks to pretrain with: computed walkers, not recordings of people.
+"""Write the synthetic sample of data/, or more such walks for pretraining: computed walkers, not recordings of people.
 
     python -m dynstg_mm synthetic-gait
     python -m dynstg_mm synthetic-gait --gait-parameters --subjects 400 --seed 123 \\
@@ -6,7 +6,7 @@
     python -m dynstg_mm synthetic-gait --gait-parameters --subjects 400 --seed 123 --layout msnd \\
         --out data/synthetic_walks/synthetic_walks_msnd.pkl
 
-With --gait-parameters every clip gets its `gait_parameters`, which a `GaitParameterHead` learns to tell.
+With --gait-parameters every clip has its `gait_parameters`, the targets of a `GaitParameterHead`.
 """
 import argparse
 from collections.abc import Sequence
@@ -17,16 +17,18 @@ from dynstg_mm.gait.parameters import add_gait_parameters
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--out', default='data/synthetic_gait/synthetic_gait.pkl', help='annotation file to write')
     parser.add_argument('--subjects', type=int, default=24, help='walkers of each class')
     parser.add_argument('--layout', choices=['body_25', 'msnd'], default='body_25',
                         help='body_25, filmed from the side, or msnd, 3-D motion capture')
-    parser.add_argument('--seed', type=int, default=0, help='seed of all randomness')
-    parser.add_argument('--gait-parameters', action='store_true', help='compute them for every clip (50 clips a second)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of all random numbers')
+    parser.add_argument('--gait-parameters', action='store_true',
+                        help='compute them for every clip (about 50 clips per second)')
     args = parser.parse_args(argv)
     if args.layout != 'body_25' and args.out == parser.get_default('out'):
-        parser.error(f'--layout {args.layout}: --out: missing; the sample of data/ is of body_25.')
+        parser.error(f'--out: missing; --layout {args.layout} must not replace the sample of data/, which is body_25.')
     data = synthetic_gait(args.subjects, seed=args.seed, layout=args.layout)
     if args.gait_parameters:
         data['gait_parameters'] = add_gait_parameters(data['annotations'], args.layout)

@@ -4,8 +4,6 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sklearn.model_selection import StratifiedKFold
-
 from dynstg_mm.errors import DataError
 
 PARTS = ('train', 'val', 'test')
@@ -90,6 +88,7 @@ def subject_folds(clips: Sequence[dict[str, Any]], name: str, *, label: str = 'l
     if labels.count(fewest) < folds and not fewer:
         raise DataError(f'{name}: {labels.count(fewest)} subjects of {label} {fewest!r}; {folds} folds need at least '
                         f'{folds} of every class.')
+    from sklearn.model_selection import StratifiedKFold
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # about a class with fewer subjects than folds, which was asked for
         chosen = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(subjects, labels))
@@ -133,6 +132,7 @@ def leaking_folds(clips: Sequence[dict[str, Any]], name: str, *, label: str = 'l
     Returns:
         Name of each split (`fold_split`) -> names of its clips.
     """
+    from sklearn.model_selection import StratifiedKFold
     names = [clip['frame_dir'] for clip in clips]
     chosen = StratifiedKFold(folds, shuffle=True, random_state=seed).split(names, [clip[label] for clip in clips])
     return {fold_split(name, fold, part): [names[index] for index in members]

@@ -114,8 +114,8 @@ class GaitDataset(PoseDataset):
         if ours is None:
             self._metainfo['classes'] = tuple(found)
         elif tuple(ours) != tuple(found[:len(ours)]):
-            raise DataError(f'{self.ann_file}: classes: {", ".join(found)} in the file, but {", ".join(map(str, ours))} in '
-                            'the config; the numbers of the labels would mean other classes.')
+            raise DataError(f'{self.ann_file}: classes: {", ".join(found)} in the file, but '
+                            f'{", ".join(map(str, ours))} in the config; the numbers of the labels would mean other classes.')
 
     def _take_layout(self, found: Layout | None) -> None:
         if found is None:
@@ -123,8 +123,9 @@ class GaitDataset(PoseDataset):
         if self.layout is None:
             self.layout = found
         elif _joints(found) != _joints(self.layout) and None not in (_joints(found), _joints(self.layout)):
-            raise DataError(f'{self.ann_file}: layout: the file has the joints {", ".join(found["joints"])}, but the config '
-                            f'{", ".join(self.layout["joints"])}; use the transform MapLayout to map one onto the other.')
+            raise DataError(f'{self.ann_file}: layout: the file has the joints {", ".join(found["joints"])}, but the '
+                            f'config {", ".join(self.layout["joints"])}; use the transform MapLayout to map one onto '
+                            'the other.')
 
     def _check_split(self, file: AnnotationFile) -> None:
         """Check the split, and that no other of its family shares a subject with it."""
@@ -133,8 +134,8 @@ class GaitDataset(PoseDataset):
             return
         if split_family(self.split) is None:
             MMLogger.get_current_instance().warning(
-                f'split {self.split}: expected train, val or test in its name; without it, subjects on both sides cannot be '
-                'found.')
+                f'split {self.split}: expected train, val or test in its name; without it, subjects on both sides '
+                'cannot be found.')
         family = file.family(self.split)
         self._raise_first(file.split_faults(family, shared_subjects=True))
         if split_family(self.split) is not None:
@@ -178,8 +179,8 @@ def check_sides(train: Any, test: dict[str, Any], part: str = 'test') -> None:
                  f'{tested.split}')
         ours, theirs = (side.metainfo.get('classes') for side in (trained, tested))
         if ours and theirs and tuple(ours) != tuple(theirs):
-            raise DataError(f'{where} of {tested.ann_file}: classes: {", ".join(ours)} and {", ".join(theirs)}; expected '
-                            'the same.')
+            raise DataError(f'{where} of {tested.ann_file}: classes: {", ".join(ours)} and {", ".join(theirs)}; '
+                            'expected the same.')
         if os.path.realpath(trained.ann_file) != os.path.realpath(tested.ann_file) or (
                 trained.shared_subjects or tested.shared_subjects):
             continue

@@ -96,7 +96,8 @@ def _steps_of_window(ahead: np.ndarray, stride: float) -> dict[str, float]:
     parameters: dict[str, float] = {}
     for what, values in (('time', times), ('length', lengths)):
         both = values['left'] + values['right']
-        parameters.update((f'{side}_step_{what}', float(np.mean(values[side])) if values[side] else np.nan) for side in SIDES)
+        parameters.update((f'{side}_step_{what}', float(np.mean(values[side])) if values[side] else np.nan)
+                          for side in SIDES)
         parameters[f'step_{what}_cv'] = float(np.std(both) / abs(np.mean(both))) if len(both) > 1 else np.nan
     return parameters
 

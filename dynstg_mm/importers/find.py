@@ -1,116 +1,123 @@
-"""Which files of a folder are recordings, and reading them in several processes."""
+"""Finding the recordings in a folder, and reading them in several processes."""
 import contextlib
 import os
-import pickle
 import unicodedata
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any, TypeVar
 
 from rich.progress import track
 
-from dynstg_mm.errors import DataError
+from dynstg_mm.errors import DataError, UserError
 
 SUFFIXES = dict(openpose=('.json', ), alphapose=('.json', ), mmpose=('.json', ), mediapipe=('.csv', '.npz'),
                 csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ),
                 mmaction=('.pkl', '.pickle'))
+RESULT_NAMES = ('alphapose-results', 'results', 'predictions')  # names that a program gives all its files
+
+Result = TypeVar('Result')
 
 
-def find_files(kind, source, without=None):
+def find_files(format_name: str, source: str | os.PathLike,
+               without: str | os.PathLike | None = None) -> dict[str, Path | list[Path]]:
     """Files of a format in a file or folder, at any depth, by the name of their clip.
 
-    The name is the file's without suffix; where two share it, the path below `source`. For OpenPose a clip is a folder
-    of files, one a frame, or in a folder of several videos the files with one beginning.
+    The name is the file's without suffix; if two files share it, the path below `source`. For OpenPose a clip is a
+    folder of files, one per frame, or in a folder of several videos the files with the same beginning.
 
     Args:
-        kind (str): The format, a key of `SUFFIXES`.
-        source (str | Path): File or folder.
-        without (str | Path, optional): A file in the folder that is no recording, such as the label table.
+        format_name: The format, a key of `SUFFIXES`.
+        source: File or folder.
+        without: A file in the folder that is not a recording, such as the label table.
 
     Returns:
-        dict[str, Path | list[Path]]: Clip -> what its reader takes.
+        Clip -> what its reader takes.
 
     Raises:
-        DataError: There is no such file or folder, or nothing of the format in it.
+        DataError: There is no such file or folder, or it has nothing of the format.
     """
     source = Path(source)
-    if source.is_file() and kind != 'openpose':
+    if source.is_file() and format_name != 'openpose':
         return {_name(source, source.parent): source}
     if not source.is_dir():
-        expected = 'a folder with one file a frame' if source.is_file() else 'a file or folder'
-        raise DataError(f'{source}: {"a file" if source.is_file() else "not there"}; expected {expected}.')
-    paths = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES[kind] and path.is_file()
+        expected = 'a folder with one file per frame' if source.is_file() else 'a file or folder'
+        raise DataError(f'{source}: {"a file" if source.is_file() else "no such file"}; expected {expected}.')
+    paths = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES[format_name] and path.is_file()
                    and not path.name.startswith('.') and not (without and path.samefile(without)))
     if not paths:
-        raise DataError(f'{source}: no {" or ".join("*" + suffix for suffix in SUFFIXES[kind])} in or below it.')
-    if kind == 'openpose':
+        raise DataError(f'{source}: no {" or ".join("*" + suffix for suffix in SUFFIXES[format_name])} in or below it.')
+    if format_name == 'openpose':
         return _openpose_clips(paths, source)
-    found = {}
+    by_name: dict[str, list[Path]] = {}
     for path in paths:
-        found.setdefault(_name(path, source), []).append(path)
+        by_name.setdefault(_name(path, source), []).append(path)
     return {name if len(same) == 1 else _below(path.with_suffix(''), source): path
-            for name, same in found.items() for path in same}
+            for name, same in by_name.items() for path in same}
 
 
-def _openpose_clips(paths, source):
+def _openpose_clips(paths: Sequence[Path], source: Path) -> dict[str, Path | list[Path]]:
     """Files by folder and by the beginning of their names, in the order of the frames."""
-    folders = {}
+    folders: dict[Path, dict[str, list[Path]]] = {}
     for path in paths:
         beginning = path.stem.removesuffix('_keypoints').rstrip('0123456789').rstrip('_-. ')
         folders.setdefault(path.parent, {}).setdefault(beginning, []).append(path)
     names = [folder.name for folder in folders]
-    clips = {}
+    clips: dict[str, list[Path]] = {}
     for folder, videos in folders.items():
         for beginning, files in videos.items():
             whole = folder.resolve().name if names.count(folder.name) == 1 else _below(folder, source)
             clips[unicodedata.normalize('NFC', whole if len(videos) == 1 else beginning)] = files
     if sum(map(len, clips.values())) < len(paths):
-        raise DataError(f'{source}: two videos of one name; expected a folder for each.')
-    return clips
+        raise DataError(f'{source}: two videos have the same name; expected a folder for each.')
+    return dict(clips)
 
 
-def _name(path, source):
-    """A clip's name: the file's, or the folder's where the program gives all its files one name."""
+def _name(path: Path, source: Path) -> str:
+    """A clip's name: the file's, or the folder's if the program gives all its files one name."""
     stem = path.stem
-    if stem in ('alphapose-results', 'results', 'predictions') and path.parent.resolve() != source.resolve():
+    if stem in RESULT_NAMES and path.parent.resolve() != source.resolve():
         stem = path.parent.name
     return unicodedata.normalize('NFC', stem)
 
 
-def _below(path, source):
+def _below(path: Path, source: Path) -> str:
     return unicodedata.normalize('NFC', path.relative_to(source).as_posix())
 
 
-def read_files(files, read, *, jobs=1, skip_bad=False):
+def read_files(files: Mapping[str, Any], read: Callable[[str, Any], Result], *, jobs: int = 1,
+               skip_bad: bool = False) -> tuple[dict[str, Result], list[str]]:
     """Read files in several processes, with a progress bar.
 
     Args:
-        files (dict[str, Path]): Clip -> what `read` takes.
-        read (callable): Name and path in, list of recordings out; a function of a module, or a `partial` of one.
-        jobs (int): Processes; 0 for one a core.
-        skip_bad (bool): Leave broken files out.
+        files: Clip -> what `read` takes.
+        read: Takes name and path; a function of a module, or a `partial` of one.
+        jobs: Processes; 0 for one per core.
+        skip_bad: Leave broken files out.
 
     Returns:
-        tuple[dict[str, list], list[str]]: Clip -> what was read, in the order of `files`; a line on every file that was
-        left out.
+        Clip -> what was read, in the order of `files`; and a line about every file that was left out.
 
     Raises:
         DataError: A file is broken, and `skip_bad` is not set.
     """
     jobs = min(jobs or os.cpu_count() or 1, len(files))
-    results, bad = {}, []
-    with contextlib.closing(_results(files, read, jobs)) as found:  # ends the processes at once where a file is broken
-        for name, result in track(found, 'reading', total=len(files)):
-            if isinstance(result, str):
-                if not skip_bad:
-                    raise DataError(result)
-                bad.append(result)
-            else:
+    results: dict[str, Result] = {}
+    bad = []
+    with contextlib.closing(_results(files, read, jobs)) as reading:  # ends the processes at once if a file is broken
+        for name, (result, fault) in track(reading, 'reading', total=len(files)):
+            if fault is None:
                 results[name] = result
+            elif skip_bad:
+                bad.append(fault)
+            else:
+                raise DataError(fault)
     return {name: results[name] for name in files if name in results}, bad
 
 
-def _results(files, read, jobs):
+def _results(files: Mapping[str, Any], read: Callable[[str, Any], Any],
+             jobs: int) -> Generator[tuple[str, tuple[Any, str | None]], None, None]:
     if jobs <= 1:
         yield from ((name, _attempt(read, name, path)) for name, path in files.items())
         return
@@ -120,15 +127,15 @@ def _results(files, read, jobs):
             for future in as_completed(futures):
                 yield futures[future], future.result()
         except BrokenProcessPool:
-            raise DataError('a process that read files was ended from outside, perhaps for want of memory; --jobs 1 '
-                            'shows at which file.') from None
+            raise DataError('a process that read files was killed, perhaps for lack of memory; --jobs 1 shows at which '
+                            'file.') from None
         finally:
-            pool.shutdown(cancel_futures=True)  # waits for those that read just now
+            pool.shutdown(cancel_futures=True)  # waits for the files that are being read
 
 
-def _attempt(read, name, path):
-    """What `read` makes of a file, or what is wrong with it."""
+def _attempt(read: Callable[[str, Any], Any], name: str, path: Any) -> tuple[Any, str | None]:
+    """What `read` returns for a file, or what is wrong with the file."""
     try:
-        return read(name, path)
-    except (ValueError, OSError, pickle.UnpicklingError) as error:  # a DataError is a ValueError
-        return ' '.join(str(error).split())
+        return read(name, path), None
+    except (UserError, OSError) as error:
+        return None, ' '.join(str(error).split())

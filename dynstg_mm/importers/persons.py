@@ -1,5 +1,7 @@
-"""Whom a recording is of, where several people are seen."""
+"""Tracking people from frame to frame, and keeping those whom a recording is about."""
+import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,32 +9,39 @@ from scipy.optimize import linear_sum_assignment
 
 from dynstg_mm.datasets.annotation_file import LARGEST
 from dynstg_mm.errors import DataError
+from dynstg_mm.gait.person import best_persons, person_rank
+from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.importers.recording import EmptyRecording, with_lost
 
-FORGET = 150  # frames after which a person who was lost is no longer looked for
+FORGET = 150  # frames after which a lost person is no longer looked for
 
 
 class Detection(NamedTuple):
-    """One person in one frame: coordinates (V, C), scores (V,), and the number of its track, where the file has one."""
+    """One person in one frame: coordinates (V, C), scores (V,), and the number of the track, if the file has one."""
 
     keypoint: np.ndarray
     score: np.ndarray
     track: int | str | None = None
 
 
-def pick_persons(frames, persons, path):
-    """The persons who are seen longest, of these the largest, as arrays.
+People = list[Detection]  # of one frame
+Track = dict[int, Detection]  # frame -> one person
 
-    A person is who has one track number, or else, where more than one is in a frame, who is nearest from frame to
-    frame.
+
+def pick_persons(frames: Sequence[People], persons: int,
+                 path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The persons whom a recording is about, by `person_rank`, as arrays.
+
+    Detections with the same track number are one person. Without numbers, and if a frame has several people, they are
+    linked to the nearest ones of the frames before.
 
     Args:
-        frames (list[list[Detection]]): The people of every frame; a frame without any is a lost one.
-        persons (int): How many to keep.
-        path (str | Path): Names the file in errors.
+        frames: The people of every frame; a frame without any is a lost one.
+        persons: How many to keep.
+        path: Names the file in errors.
 
     Returns:
-        tuple[ndarray, ndarray, list[str]]: (M, T, V, C), (M, T, V), and notes on who was left out.
+        Keypoints (M, T, V, C), scores (M, T, V), and notes on who was left out.
 
     Raises:
         DataError: Frames differ in the number of joints or coordinates.
@@ -48,9 +57,8 @@ def pick_persons(frames, persons, path):
         raise DataError(f'{path}: keypoints: {other[0]} joints of {other[1]} coordinates in frame {frame}; expected '
                         f'{usual[0]} of {usual[1]} as in the others.')
     tracks = _tracks(frames)
-    ranked = sorted(tracks, key=lambda track: (len(track), np.median([_size(person) for person in track.values()])),
-                    reverse=True)
-    kept, (joints, channels) = ranked[:persons], shapes.most_common(1)[0][0]
+    kept = [tracks[index] for index in best_persons([_rank(track) for track in tracks], persons)]
+    joints, channels = shapes.most_common(1)[0][0]
     keypoint = np.full((len(kept), len(frames), joints, channels), np.nan, np.float32)
     score = np.zeros(keypoint.shape[:3], np.float32)
     for row, track in enumerate(kept):
@@ -58,35 +66,43 @@ def pick_persons(frames, persons, path):
             keypoint[row, frame], score[row, frame] = person.keypoint, person.score
     notes = []
     if len(tracks) > len(kept):
-        seen = ' and '.join(f'{len(track)} of {len(frames)} frames' for track in kept)
-        notes.append(f'{len(tracks)} persons; kept the {"one" if persons == 1 else persons} seen longest ({seen})')
+        lengths = ' and '.join(f'{len(track)} of {len(frames)} frames' for track in kept)
+        notes.append(f'{_kept_note(len(tracks), persons)} ({lengths})')
     return *with_lost(keypoint, score, path), notes
 
 
-def most_seen(keypoint, score, persons):
-    """The persons of an array who are seen in the most frames.
+def most_seen(keypoint: np.ndarray, score: np.ndarray, persons: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The persons of an array whom the recording is about, by `person_rank`.
 
     Args:
-        keypoint (ndarray): (M, T, V, C).
-        score (ndarray): (M, T, V), 0 for a lost joint.
-        persons (int): How many to keep.
+        keypoint: Shape (M, T, V, C).
+        score: Shape (M, T, V), 0 for a lost joint.
+        persons: How many to keep.
 
     Returns:
-        tuple[ndarray, ndarray, list[str]]: The same of at most `persons`, and notes on who was left out.
+        The same of at most `persons`, and notes on who was left out.
     """
-    seen = (score > 0).any(-1).sum(-1)
-    there = [int(index) for index in np.argsort(-seen, kind='stable') if seen[index]]
-    kept = sorted(there[:persons])
-    notes = [f'{len(there)} persons; kept the {"one" if persons == 1 else persons} seen longest'] * (
-        len(there) > len(kept))
+    there = [index for index in range(len(keypoint)) if seen_joints(keypoint[index], score[index], 0).any()]
+    ranks = [person_rank(keypoint[index], score[index]) for index in there]
+    kept = [there[index] for index in best_persons(ranks, persons)]
+    notes = [_kept_note(len(there), persons)] * (len(there) > len(kept))
     return keypoint[kept], score[kept], notes
 
 
-def _tracks(frames):
-    """Tracks, each a dict frame -> Detection."""
+def _kept_note(count: int, persons: int) -> str:
+    return f'{count} persons; kept the {"one" if persons == 1 else persons} seen longest'
+
+
+def _rank(track: Track) -> tuple[int, float, float]:
+    return person_rank(np.stack([person.keypoint for person in track.values()]),
+                       np.stack([person.score for person in track.values()]))
+
+
+def _tracks(frames: Sequence[People]) -> list[Track]:
+    """The detections of each person."""
     everyone = [person for people in frames for person in people]
     if all(person.track is not None for person in everyone) and _ids_are_apart(frames):
-        tracks = {}
+        tracks: dict[int | str | None, Track] = {}
         for frame, people in enumerate(frames):
             for person in people:
                 tracks.setdefault(person.track, {})[frame] = person
@@ -96,13 +112,14 @@ def _tracks(frames):
     return _nearest(frames)
 
 
-def _ids_are_apart(frames):
+def _ids_are_apart(frames: Sequence[People]) -> bool:
     return all(len({person.track for person in people}) == len(people) for people in frames)
 
 
-def _nearest(frames):
-    """Link every person to the nearest of the frames before, within half a body's size for each frame in between."""
-    tracks, active = [], []
+def _nearest(frames: Sequence[People]) -> list[Track]:
+    """Link every person to the nearest one of the frames before, within half a body's size per frame in between."""
+    tracks: list[Track] = []
+    active: list[Track] = []
     for frame, people in enumerate(frames):
         active = [track for track in active if frame - max(track) <= FORGET]
         cost = np.array([[_distance(track, frame, person) for person in people] for track in active])
@@ -120,18 +137,23 @@ def _nearest(frames):
     return tracks
 
 
-def _distance(track, frame, person):
-    """Mean distance of the joints seen in both, as a share of how far a person may have come."""
+def _distance(track: Track, frame: int, person: Detection) -> float:
+    """Mean distance of the joints seen in both, as a share of how far a person can have moved."""
     before = max(track)
     last = track[before]
-    both = (last.score > 0) & (person.score > 0)
+    both = _found(last) & _found(person)
     if not both.any():
         return np.inf
-    moved = np.linalg.norm(last.keypoint[both].astype(float) - person.keypoint[both], axis=-1).mean()
+    moved = float(np.linalg.norm(last.keypoint[both].astype(float) - person.keypoint[both], axis=-1).mean())
     return moved / (0.5 * max(_size(last), 1e-6) * min(frame - before, 10))
 
 
-def _size(person):
-    """Diagonal of the box around the joints that are seen."""
-    seen = person.keypoint[(person.score > 0) & (np.abs(person.keypoint) < LARGEST).all(-1)]
+def _found(person: Detection) -> np.ndarray:
+    """Which joints have a place and a score."""
+    return seen_joints(person.keypoint, person.score, 0)
+
+
+def _size(person: Detection) -> float:
+    """Diagonal of the box around the joints that were found."""
+    seen = person.keypoint[_found(person) & (np.abs(person.keypoint) < LARGEST).all(-1)]
     return float(np.linalg.norm(np.ptp(seen, axis=0))) if len(seen) else 0.

@@ -1,82 +1,84 @@
-"""What every reader returns, and how it says that a file cannot be used."""
+"""What every reader returns, and how it reports a file that cannot be used."""
 import contextlib
 import importlib
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from dynstg_mm.datasets.annotation_file import LARGEST
 from dynstg_mm.errors import DataError
+from dynstg_mm.gait.visibility import seen_joints
+from dynstg_mm.skeletons import Layout
 
 
 class EmptyRecording(DataError):
-    """A file is sound and shows nobody."""
+    """A file is sound but shows nobody."""
 
 
 @dataclass
 class Recording:
-    """One recording as a file has it, in the file's own axes and order of joints.
+    """One recording as it is in a file, with the file's axes and order of joints.
 
-    Args:
-        name (str): Name of the clip, or None where the file's name is it.
-        keypoint (ndarray): (M, T, V, 2) in pixels with y down, or (M, T, V, 3) in any unit of length. A lost joint is
-            zeros.
-        keypoint_score (ndarray): (M, T, V), 0 for a lost joint.
-        joints (Sequence[str]): Names of the V joints, where the file has them.
-        layout (str | dict): The layout that the format implies.
-        rate (float): Frames per second, where the file has it.
-        img_shape (tuple[int, int]): Height and width in pixels, where the file has it.
-        up (str): Vertical axis of 3-D coordinates, such as 'y' or '-z'.
-        fields (dict): What else the file says of the clip, such as its label.
-        notes (list[str]): What the reader had to decide.
+    Attributes:
+        name: Name of the clip, or None if the file's name is the clip's. keypoint: Shape (M, T, V, 2) in pixels with y
+        down, or (M, T, V, 3) in any unit of length. A lost joint is zeros. keypoint_score: Shape (M, T, V), 0 for a
+        lost joint. joints: Names of the V joints, if the file has them. layout: The layout that the format implies.
+        rate: Frames per second, if the file has it. img_shape: Height and width in pixels, if the file has them. up:
+        Vertical axis of 3-D coordinates, such as 'y' or '-z'. fields: What else the file says about the clip, such as
+        its label. notes: What the reader had to decide.
     """
 
     name: str | None
     keypoint: np.ndarray
     keypoint_score: np.ndarray
-    joints: list | tuple | None = None
-    layout: str | dict | None = None
+    joints: Sequence[str] | None = None
+    layout: str | Layout | None = None
     rate: float | None = None
-    img_shape: tuple | None = None
+    img_shape: tuple[int, int] | None = None
     up: str = 'y'
-    fields: dict = field(default_factory=dict)
-    notes: list = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
-def readable(path, kind):
-    """Turn whatever a library raises over a damaged file into one line: they raise anything."""
+def readable(path: str | os.PathLike, description: str) -> Iterator[None]:
+    """Turn whatever a library raises for a damaged file into a DataError of one line."""
     try:
         yield
     except (DataError, MemoryError, FileNotFoundError, PermissionError, IsADirectoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # libraries raise anything
         reason = str(error).strip().split('\n')[0]
-        raise DataError(f'{path}: not a readable {kind} ({type(error).__name__}: {reason}).') from None
+        raise DataError(f'{path}: not a readable {description} ({type(error).__name__}: {reason}).') from None
 
 
-def need(module, extra):
-    """Import an optional library, or say in one line how to get it."""
+def need(module: str, extra: str) -> ModuleType:
+    """Import an optional library, or say how to install it."""
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise DataError(f'{module.split(".")[0]} is missing, which reads this format; '
-                        f'pip install "dynstg_mm[{extra}]" brings it.') from None
+        raise DataError(f'{module.split(".")[0]} is not installed, but this format needs it; run pip install '
+                        f'"dynstg_mm[{extra}]".') from None
 
 
-def with_lost(keypoint, score, path):
-    """Put zeros and score 0 where a joint is lost: no number in any coordinate, or a score that is no number or 0.
+def with_lost(keypoint: np.ndarray, score: np.ndarray | None,
+              path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
+    """Put zeros and score 0 for a joint that is lost: NaN or 0 in all coordinates, or a score that is NaN or 0.
 
     Args:
-        keypoint (ndarray): (M, T, V, C), NaN in every coordinate where a joint was not found.
-        score (ndarray, optional): (M, T, V); without it, everything that was found has score 1.
-        path (str | Path): Names the file in errors.
+        keypoint: Shape (M, T, V, C), NaN in all coordinates of a joint that was not found.
+        score: Shape (M, T, V); without it, every joint that was found has score 1.
+        path: Names the file in errors.
 
     Returns:
-        tuple[ndarray, ndarray]: The same as float32, without NaN.
+        The same as float32, without NaN.
 
     Raises:
-        DataError: A joint has a number in one coordinate and none in another, or an infinite one.
+        DataError: A joint has a number in only some coordinates, or an infinite one.
         EmptyRecording: No joint was found in any frame.
     """
     keypoint = np.asarray(keypoint, np.result_type(keypoint, np.float32))
@@ -87,15 +89,12 @@ def with_lost(keypoint, score, path):
     if len(wrong):
         _, frame, joint = wrong[0]
         raise DataError(f'{path}: keypoints: NaN or infinite in frame {frame}, joint {joint}; expected numbers in all '
-                        'of its coordinates, or in none where it was not found.')
-    score = np.ones(keypoint.shape[:3]) if score is None else np.asarray(
-        score, np.result_type(score, np.float32))
+                        'coordinates, or in none if the joint was not found.')
+    score = np.ones(keypoint.shape[:3]) if score is None else np.asarray(score, np.result_type(score, np.float32))
     wild = np.argwhere(np.abs(score) >= LARGEST)
     if len(wild):
         raise DataError(f'{path}: scores: {score[tuple(wild[0])]:g} in frame {wild[0][1]}; expected 0 to 1.')
-    lost = nothing | ~(score > 0)
-    if keypoint.shape[-1] == 2:  # detectors write (0, 0) for a joint they did not find
-        lost |= (keypoint == 0).all(-1)
-    if lost.all():
+    seen = seen_joints(keypoint, score, 0)
+    if not seen.any():
         raise EmptyRecording(f'{path}: keypoints: nobody in any of its {keypoint.shape[1]} frames.')
-    return np.where(lost[..., None], 0, keypoint).astype(np.float32), np.where(lost, 0, score).astype(np.float32)
+    return np.where(seen[..., None], keypoint, 0).astype(np.float32), np.where(seen, score, 0).astype(np.float32)

@@ -103,7 +103,8 @@ def test_every_defect_of_a_clip_is_listed_with_its_name(people, tmp_path):
     found = places(tmp_path / 'clips.pkl')
     for (_, kind, text), clip in zip(CLIPS, people):
         assert any(f'clip {clip["frame_dir"]}' in where and text in where for where in found[kind]), (kind, found[kind])
-    assert found['name'][0].startswith(f'annotation {len(people) - 3}: ') and people[-3]['frame_dir'] in found['name'][0]
+    duplicate, = found['name']
+    assert duplicate.startswith(f'annotation {len(people) - 3}: ') and people[-3]['frame_dir'] in duplicate
     assert [where.partition(';')[0] for where in found['annotation']] == [
         f"annotation {len(people) - 2}: 'no dict'", f'annotation {len(people) - 1}: frame_dir: 3']
 
@@ -203,7 +204,8 @@ def test_every_defect_of_a_split_is_listed(people, tmp_path):
         'split twice_test: names clip nobody, which', 'split broken: 3; expected a list',
         'split empty_test: empty; expected at least']
     assert found['no_part'] == ['split lonely', 'split broken', 'split 7']
-    assert any(where.startswith(f'clip {names[8]}: in both twice_train and twice_val') for where in found['recording_leak'])
+    assert any(where.startswith(f'clip {names[8]}: in both twice_train and twice_val')
+               for where in found['recording_leak'])
     assert any(f'{normal[0]} and copy: the same numbers; in task_fold0_train and task_fold0_test' in where
                for where in found['recording_leak'])
     leak, = found['subject_leak']

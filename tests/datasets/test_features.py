@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from mmaction.registry import TRANSFORMS
 
-from dynstg_mm.datasets import feature_channels
+from dynstg_mm.datasets.transforms import feature_channels
 from dynstg_mm.datasets.transforms.features import FEATS, joint_angles
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.skeletons import LAYOUTS, mirror_order

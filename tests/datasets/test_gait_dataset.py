@@ -88,7 +88,7 @@ def test_wrong_clip_is_named_with_its_field(annotation_file, break_it, message):
     (lambda data: data.pop('annotations'), 'annotations: missing'),
     (lambda data: data['annotations'].append(dict()), 'annotation 16: frame_dir: missing'),
     (lambda data: data['annotations'].append(dict(frame_dir='two\nlines')), "annotation 16: frame_dir: 'two"),
-    (lambda data: data['annotations'].append(dict(data['annotations'][0])), 'annotation 16: frame_dir: synthetic_normal_00_0'),
+    (lambda data: data['annotations'].append(dict(data['annotations'][0])), 'annotation 16: frame_dir: synthetic_'),
     (lambda data: data['split'].pop('train'), 'split train: missing; .* test'),
     (lambda data: data['split'].update(train=[]), 'split train: empty'),
     (lambda data: data['split']['train'].append('nobody'), 'split train: names clip nobody'),
@@ -113,7 +113,7 @@ def test_subject_on_both_sides_is_an_error(annotation_file, prefix, suffix, load
         data['split']['other_train'] = [shared]  # of another task, where the same person may well train
 
     path = annotation_file(leak)
-    with pytest.raises(DataError, match='clip synthetic_normal_00_[01]: subject: .*(train.* and .*test|test.* and .*train)'):
+    with pytest.raises(DataError, match='clip synthetic_normal_00_[01]: subject: .* in both '):
         build(path, split=prefix + loaded + suffix)
     assert len(build(path, split=prefix + loaded + suffix, shared_subjects=True))
 

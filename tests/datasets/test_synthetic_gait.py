@@ -84,7 +84,8 @@ def test_neither_pose_nor_metadata_alone_give_the_class_away(sample):
 
     def part(name):
         members = [clips[member] for member in sample['split'][name]]
-        poses = [pipeline(dict(clip, layout=LAYOUTS['body_25']))['inputs'][..., :2].numpy().mean((0, 1, 2)).ravel() for clip in members]
+        poses = [pipeline(dict(clip, layout=LAYOUTS['body_25']))['inputs'][..., :2].numpy().mean((0, 1, 2)).ravel()
+                 for clip in members]
         metadata = [[clip['rate'], clip['total_frames'], (clip['keypoint_score'] == 0).mean()] for clip in members]
         return poses, metadata, [clip['label'] for clip in members]
 

@@ -23,8 +23,9 @@ def build(type, **options):
 def stick(frames=50, rate=25., speed=40.):
     """A standing figure that is carried along, with toes ahead of the heels; pixels."""
     pose = np.zeros((25, 2), np.float32)
-    for joint, (x, y) in {8: (0, 0), 9: (0, 0), 12: (0, 0), 10: (5, 40), 13: (-5, 40), 11: (0, 80), 14: (0, 80), 1: (0, -50),
-                          24: (-5, 85), 21: (-5, 85), 22: (15, 85), 19: (15, 85), 4: (10, 0), 7: (-10, 0)}.items():
+    for joint, (x, y) in {8: (0, 0), 9: (0, 0), 12: (0, 0), 10: (5, 40), 13: (-5, 40), 11: (0, 80), 14: (0, 80),
+                          1: (0, -50), 24: (-5, 85), 21: (-5, 85), 22: (15, 85), 19: (15, 85),
+                          4: (10, 0), 7: (-10, 0)}.items():
         pose[joint] = x, y
     track = np.stack([300 + speed * np.arange(frames) / rate, np.full(frames, 200.)], -1)
     keypoint = (pose + track[:, None])[None].astype(np.float32)

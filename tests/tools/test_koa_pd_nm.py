@@ -64,12 +64,12 @@ def test_folder_becomes_an_annotation_file(folder, tmp_path, run_tool):
     (lambda path: path.write_bytes(b''), 'not a readable .npz'),
     (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 17, 3))),
      '25 names; keypoints has 17 joints'),
-    (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 25, 4))), '4 numbers a joint; expected 2'),
+    (lambda path: write(path.parent, '001_NM_01', 0, keypoints=np.zeros((9, 25, 4))), 'keypoints: 4 numbers'),
     (lambda path: write(path.parent, '001_NM_01', 0, joint_names=np.array(['Nose', 'Neck', *range(23)])),
      'joints: right_shoulder, '),
     (lambda path: write(path.parent, '001_NM_01', 0, fps=np.float64(0)), 'fps: 0'),
     (lambda path: write(path.parent, '001_NM_01', 0, fps=np.array([{}], dtype=object)), 'not a readable .npz'),
-    (lambda path: path.rename(path.with_name('somebody_keypoints.npz')), 'name; expected'),
+    (lambda path: path.rename(path.with_name('somebody_keypoints.npz')), 'name: expected'),
 ])
 def test_wrong_file_is_one_line_and_the_old_result_stays(folder, tmp_path, error_of, break_it, message):
     out = tmp_path / 'koa.pkl'
@@ -80,7 +80,7 @@ def test_wrong_file_is_one_line_and_the_old_result_stays(folder, tmp_path, error
 
 
 def test_missing_folder_is_one_line(tmp_path, error_of):
-    assert 'nowhere: not there; expected a file or folder' in error_of(CONVERT, tmp_path / 'nowhere')
+    assert 'nowhere: no such file' in error_of(CONVERT, tmp_path / 'nowhere')
     assert 'no *.npz in or below it' in error_of(CONVERT, tmp_path)
 
 

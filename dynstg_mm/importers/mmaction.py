@@ -1,4 +1,7 @@
 """Annotation files of MMAction2 and PYSKL."""
+import os
+from typing import Any
+
 import numpy as np
 
 from dynstg_mm.errors import DataError
@@ -7,19 +10,18 @@ from dynstg_mm.importers.recording import EmptyRecording, Recording, with_lost
 from dynstg_mm.safe_pickle import load_pickle
 
 
-def read_mmaction(path, *, persons=1):
+def read_mmaction(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
     """Clips of an annotation pickle of MMAction2 or PYSKL: `dict(split, annotations)`, or a bare list of annotations.
 
     Args:
-        path (str | Path): The file. Only arrays and plain containers are read; nothing in it is executed.
-        persons (int): How many persons to keep, those seen longest.
+        path: The file. Only arrays and plain containers are read; nothing in it is executed.
+        persons: How many persons to keep.
 
     Returns:
-        list[Recording]: One a clip, with its label, subject, rate and classes where the file has them.
+        One recording per clip, with its label, subject, rate and classes if the file has them.
 
     Raises:
-        DataError: A clip cannot be used; the message names it and the field.
-        pickle.UnpicklingError: The file is damaged, or names anything that could run code.
+        DataError: The file is damaged or names anything that could run code, or a clip cannot be used.
     """
     data = load_pickle(path)
     clips = data.get('annotations') if isinstance(data, dict) else data
@@ -29,13 +31,13 @@ def read_mmaction(path, *, persons=1):
         raise DataError(f'{path}: annotations: missing or empty; expected a dict with split and annotations.')
     file = data if isinstance(data, dict) else {}
     splits = ', '.join(map(str, list(file.get('split') or [])[:4]))
-    notes = [f'its own splits ({splits}) are not taken over'] if splits else []
+    notes = [f'its own splits ({splits}) are not kept'] if splits else []
     recordings = [_clip(path, index, clip, file, persons) for index, clip in enumerate(clips)]
     recordings[0].notes += notes
     return recordings
 
 
-def _clip(path, index, clip, file, persons):
+def _clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str, Any], persons: int) -> Recording:
     name = clip.get('frame_dir', clip.get('filename')) if isinstance(clip, dict) else None
     if not isinstance(name, str):
         raise DataError(f'{path}: annotation {index}: frame_dir: missing; expected a dict with the clip\'s name.')
@@ -48,7 +50,7 @@ def _clip(path, index, clip, file, persons):
     if score is not None and (not isinstance(score, np.ndarray) or score.dtype.kind not in 'fiu'
                               or score.shape != keypoint.shape[:3]):
         raise DataError(f'{where}: keypoint_score: shape {np.shape(score)}; expected {keypoint.shape[:3]}.')
-    if score is None and keypoint.shape[-1] == 3:  # a person whom NTU does not show is zeros
+    if score is None and keypoint.shape[-1] == 3:  # NTU writes zeros for a person who is not there
         score = np.broadcast_to((keypoint != 0).any((1, 2, 3))[:, None, None], keypoint.shape[:3])
     if not keypoint.size:
         raise EmptyRecording(f'{where}: keypoint: no frames.')
@@ -56,5 +58,5 @@ def _clip(path, index, clip, file, persons):
     rate, shape = clip.get('rate', clip.get('fps')), clip.get('img_shape', clip.get('original_shape'))
     fields = {key: clip[key] for key in ('label', 'subject') if clip.get(key) is not None}
     return Recording(name, keypoint, score, layout=file.get('layout'), rate=rate, notes=notes,
-                     img_shape=tuple(map(int, shape[:2])) if shape is not None else None,
+                     img_shape=(int(shape[0]), int(shape[1])) if shape is not None else None,
                      fields=dict(fields, classes=file.get('classes')))

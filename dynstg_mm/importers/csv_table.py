@@ -1,0 +1,69 @@
+"""CSV files as tables of text and numbers."""
+import csv
+import io
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dynstg_mm.errors import DataError
+from dynstg_mm.importers.recording import readable
+
+_MISSING = ('', 'na', 'n/a', 'none', 'null', '-')  # cells of a missing number, besides nan
+
+
+def csv_rows(path: str | os.PathLike) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a CSV file as text, separated by comma, semicolon or tab, in any common encoding.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The cells; decimal commas become points if the separator is not a comma.
+
+    Raises:
+        DataError: The file is empty or not text, or a line and the header differ in their number of cells.
+    """
+    if not Path(path).is_file():
+        raise DataError(f'{path}: no such file.')
+    with readable(path, 'CSV file'):
+        content = Path(path).read_bytes()
+        encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            text = content.decode('cp1252')  # of spreadsheet programs in Western Europe
+        first = text.lstrip().split('\n')[0]
+        delimiter = max(',;\t', key=first.count)
+        reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
+        lines = [row for row in reader if any(map(str.strip, row))]
+    if len(lines) < 2:
+        raise DataError(f'{path}: {"no lines below its header" if lines else "empty"}; expected a header and data.')
+    header, rows = [cell.strip() for cell in lines[0]], lines[1:]
+    for number, row in enumerate(rows):
+        if len(row) != len(header):
+            raise DataError(f'{path}: line {number + 2}: {len(row)} cells; the header has {len(header)}.')
+    if len(set(header)) < len(header):
+        duplicate = next(name for name in header if header.count(name) > 1)
+        raise DataError(f'{path}: header: column {duplicate!r} is duplicated.')
+    if delimiter != ',':
+        rows = [[re.sub(r'^(\s*-?\d*),(\d+)', r'\1.\2', cell) for cell in row] for row in rows]
+    return header, rows
+
+
+def number_cells(path: str | os.PathLike, header: Sequence[str], rows: Sequence[Sequence[str]],
+                 columns: Sequence[int]) -> np.ndarray:
+    """Numbers of these columns, a missing one as NaN; float64 (lines, columns)."""
+    table = np.empty((len(rows), len(columns)))
+    for line, row in enumerate(rows):
+        for place, column in enumerate(columns):
+            try:
+                table[line, place] = float(row[column] or 'nan')
+            except ValueError:
+                if row[column].strip().lower() not in _MISSING:
+                    raise DataError(f'{path}: line {line + 2}, column {header[column]}: {row[column]!r}; expected a '
+                                    'number.') from None
+                table[line, place] = np.nan
+    return table

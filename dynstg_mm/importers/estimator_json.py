@@ -1,0 +1,89 @@
+"""What the readers of pose estimators' JSON files share."""
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dynstg_mm.datasets.annotation_file import LARGEST
+from dynstg_mm.errors import DataError
+from dynstg_mm.importers.persons import Detection, People
+from dynstg_mm.importers.recording import Recording, readable
+from dynstg_mm.skeletons import LAYOUTS
+
+COCO = LAYOUTS['coco']['joints']
+_FEET = ('left_big_toe', 'left_small_toe', 'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel')
+# Joint orders that are not among our layouts: the names of their first joints, without hands and face.
+_WHOLE_BODY = COCO + _FEET
+_HALPE = COCO + ('head_top', 'neck', 'mid_hip', 'left_big_toe', 'right_big_toe', 'left_small_toe', 'right_small_toe',
+                 'left_heel', 'right_heel')
+MAX_GAP = 10_000  # frames in a row without anybody, above which a frame number is taken for an error
+
+
+def load_json(path: str | os.PathLike) -> Any:
+    """Content of a JSON file."""
+    with readable(path, 'JSON file'):
+        return json.loads(Path(path).read_bytes().decode('utf-8-sig'))
+
+
+def number_array(values: object, path: str | os.PathLike, field: str) -> np.ndarray:
+    """A nested list of finite numbers as an array."""
+    try:
+        numbers = np.array(values, float)
+    except (ValueError, TypeError, OverflowError):
+        raise DataError(f'{path}: {field}: expected a list of numbers.') from None
+    if not (np.abs(numbers) < LARGEST).all():
+        raise DataError(f'{path}: {field}: NaN or infinite; expected zeros if a joint was not found.')
+    return numbers
+
+
+def flat_detection(values: object, path: str | os.PathLike, field: str, track: int | None) -> Detection:
+    """Detection from a flat list x, y, score, x, y, score, ..."""
+    numbers = number_array(values, path, field)
+    if numbers.ndim != 1 or not len(numbers) or len(numbers) % 3:
+        raise DataError(f'{path}: {field}: shape {numbers.shape}; expected x, y and score of every joint in one list.')
+    numbers = numbers.reshape(-1, 3)
+    return Detection(numbers[:, :2], numbers[:, 2], track)
+
+
+def last_number(name: str, path: str | os.PathLike) -> int:
+    """Frame number in a file's name: the last one, before `_keypoints`."""
+    numbers = re.findall(r'\d+', name)
+    if not numbers:
+        raise DataError(f'{path}: name: {name!r}; expected a frame number in it.')
+    return int(numbers[-1])
+
+
+def in_order(people: Mapping[int, People], path: str | os.PathLike) -> tuple[list[People], list[str]]:
+    """The people of every frame, and notes.
+
+    A missing number is a frame without anybody, unless all numbers have the same distance.
+
+    Args:
+        people: Frame number -> people.
+        path: Names the file in errors.
+    """
+    numbers = np.array(sorted(people))
+    if not len(numbers):
+        return [[]], []
+    steps = np.diff(numbers)
+    if len(steps) and steps.max() > MAX_GAP:
+        raise DataError(f'{path}: frame numbers: {numbers[steps.argmax()]} is followed by '
+                        f'{numbers[steps.argmax() + 1]}; expected one video.')
+    step = int(np.gcd.reduce(steps)) if len(steps) else 1
+    frames = [people.get(number, []) for number in range(int(numbers[0]), int(numbers[-1]) + 1, step)]
+    missing = len(frames) - len(numbers)
+    return frames, [f'{missing} of {len(frames)} frames have no entry; treated as lost'] * bool(missing)
+
+
+def recording_by_count(keypoint: np.ndarray, score: np.ndarray, notes: list[str], **fields: Any) -> Recording:
+    """A recording whose joints are recognised by their number."""
+    count = keypoint.shape[2]
+    names = {17: COCO, 26: _HALPE, 133: _WHOLE_BODY, 136: _HALPE}.get(count)
+    if names and len(names) < count:
+        notes = [*notes, f'the first {len(names)} of {count} joints; hands and face are left out']
+        keypoint, score = keypoint[:, :, :len(names)], score[:, :, :len(names)]
+    return Recording(None, keypoint, score, names, 'coco' if count == 17 else None, notes=notes, **fields)

@@ -1,0 +1,132 @@
+"""The table of who walks in which clip, and its match with the recordings."""
+import os
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from dynstg_mm.errors import DataError
+from dynstg_mm.gait.signal import RATES, is_rate
+from dynstg_mm.importers.arrange import few
+from dynstg_mm.importers.csv_table import csv_rows
+from dynstg_mm.importers.find import SUFFIXES
+from dynstg_mm.importers.left_out import LeftOut
+from dynstg_mm.importers.recording import Recording
+
+REQUIRED = ('clip', 'subject', 'label')
+COLUMNS = (*REQUIRED, 'rate', 'split')
+
+Row = dict[str, Any]  # subject, label, perhaps rate (a number) and split
+Rows = dict[str, Row]  # by clip
+Value = TypeVar('Value')
+
+
+def read_labels(path: str | os.PathLike) -> Rows:
+    """Read a table of the clips: CSV with the columns clip, subject, label, and perhaps rate and split.
+
+    Args:
+        path: The file, separated by comma, semicolon or tab.
+
+    Raises:
+        DataError: The file cannot be read, a column or cell is missing, or a clip is duplicated.
+    """
+    header, table = csv_rows(path)
+    header = [name.lower() for name in header]
+    missing = [name for name in REQUIRED if name not in header]
+    if missing:
+        raise DataError(f'{path}: header: no column {missing[0]}; expected clip, subject, label, and perhaps rate and '
+                        'split.')
+    rows: Rows = {}
+    for number, cells in enumerate(table, 2):
+        row: Row = {name: cell.strip() for name, cell in zip(header, cells) if name in COLUMNS}
+        where = f'{path}: line {number}'
+        empty = [name for name in REQUIRED if not row[name]]
+        if empty:
+            raise DataError(f'{where}: {empty[0]}: empty; every clip needs one.')
+        clip = unicodedata.normalize('NFC', row.pop('clip'))  # file systems and spreadsheets encode letters differently
+        if clip in rows:
+            raise DataError(f'{where}: clip: {clip} is duplicated.')
+        row['rate'] = parse_rate(row.get('rate'), f'{where}: clip {clip}: rate')
+        rows[clip] = row
+    return rows
+
+
+def parse_rate(text: str | None, where: str) -> float | None:
+    """Frames per second as a number, None for an empty cell; DataError for anything else."""
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.
+    if not is_rate(value):
+        raise DataError(f'{where}: {text!r}; expected frames per second, {RATES[0]} to {RATES[1]}.')
+    return value
+
+
+def order_classes(classes: Sequence[str] | None, rows: Rows, table: object) -> list[str]:
+    """Names of the classes in their order: the given one, or sorted, numbers first.
+
+    Args:
+        classes: The names, if they are given.
+        rows: The table of the clips.
+        table: Names the table in errors.
+    """
+    if classes is None:
+        labels = {row['label'] for row in rows.values()}
+        return sorted(labels, key=lambda label: (0, int(label), label) if label.isdigit() else (1, 0, label))
+    if len(set(classes)) < len(classes):
+        raise DataError(f'classes: {", ".join(classes)}; expected different names.')
+    for clip, row in rows.items():
+        if row['label'] not in classes:
+            raise DataError(f'{table}: clip {clip}: label: {row["label"]!r}; expected one of {", ".join(classes)}.')
+    return list(classes)
+
+
+def without_suffix(rows: Rows, format_name: str, table: object) -> Rows:
+    """The rows by names of clips; the table may have those of files."""
+    plain: Rows = {}
+    for clip, row in rows.items():
+        suffix = next((suffix for suffix in SUFFIXES[format_name] if clip.lower().endswith(suffix)), '')
+        if plain.setdefault(clip[:len(clip) - len(suffix)], row) is not row:
+            raise DataError(f'{table}: clip: {clip} is duplicated, with and without {suffix}.')
+    return plain
+
+
+def with_labels(recordings: Mapping[str, Value], rows: Rows, table: object, left_out: LeftOut) -> dict[str, Value]:
+    """The recordings that have a row in the table; rows and recordings without the other are left out."""
+    for name in recordings:
+        if name not in rows:
+            left_out.add(f'{table}: clip {name}: no line in the table, which has {few(rows)}.')
+    for name in rows:
+        if name not in recordings:
+            left_out.add(f'{table}: clip {name}: no such recording; there are {few(recordings)}.')
+    kept = {name: value for name, value in recordings.items() if name in rows}
+    if not kept:
+        raise DataError(f'{table}: none of its clips is a recording; there are {few(recordings)}.')
+    return kept
+
+
+def own_labels(recordings: Mapping[str, Recording], classes: Sequence[str] | None,
+               source: object) -> tuple[Rows, list[str]]:
+    """Rows and classes from annotations that bring their own labels.
+
+    Raises:
+        DataError: A subject or label is missing or wrong.
+    """
+    first = next(iter(recordings.values())).fields.get('classes')
+    rows: Rows = {}
+    for clip, recording in recordings.items():
+        missing = [key for key in ('subject', 'label') if key not in recording.fields]
+        if missing:
+            raise DataError(f'{source}: clip {clip}: {missing[0]}: missing; add a table with clip, subject and label '
+                            '(--labels).')
+        label = recording.fields['label']
+        if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or label < 0 or (
+                first is not None and label >= len(first)):
+            raise DataError(f'{source}: clip {clip}: label: {label!r}; expected a class number from 0.')
+        rows[clip] = dict(subject=str(recording.fields['subject']), label=str(first[label] if first else label))
+    if classes is None and first:
+        classes = [str(label) for label in first]
+    return rows, order_classes(classes, rows, source)

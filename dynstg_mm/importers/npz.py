@@ -1,0 +1,98 @@
+"""NPZ files of any skeleton."""
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from dynstg_mm.errors import DataError
+from dynstg_mm.importers.persons import most_seen
+from dynstg_mm.importers.recording import EmptyRecording, Recording, readable, with_lost
+
+
+def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = None) -> list[Recording]:
+    """Keypoints of an NPZ file: `keypoint` or `keypoints`, (T, V, C) or (M, T, V, C).
+
+    The file may also have `keypoint_score` (or `scores`, `confidence`, `visibility`), `joint_names` (or `joints`),
+    `rate` (or `fps`) and `img_shape` (height, width).
+
+    Args:
+        path: The file. Arrays of Python objects are refused; nothing is unpickled.
+        persons: How many persons to keep.
+        dims: 2 or 3 coordinates, if three numbers per joint can be x, y, z or x, y, score.
+
+    Returns:
+        One recording.
+
+    Raises:
+        DataError: The file is damaged or ambiguous; the message names the field.
+    """
+    arrays = read_arrays(path)
+    name = next((key for key in ('keypoint', 'keypoints', 'landmarks', 'joints3d', 'poses') if key in arrays), None)
+    if name is None:
+        raise DataError(f'{path}: keypoints: missing; it has {", ".join(arrays) or "nothing"}.')
+    if not arrays[name].size:
+        raise EmptyRecording(f'{path}: {name}: no frames.')
+    values = with_persons(path, name, arrays[name], 4)
+    scores = next((key for key in ('keypoint_score', 'keypoint_scores', 'scores', 'score', 'confidence', 'visibility')
+                   if key in arrays), None)
+    channels = values.shape[-1]
+    if scores is None and channels == 3 and dims is None:
+        raise DataError(f'{path}: {name}: 3 numbers per joint, either x, y, z or x, y, score; say which with '
+                        '--dims 3 or --dims 2.')
+    count = dims or (channels if scores else min(channels, 3 if channels == 4 else 2))
+    if count not in (2, 3) or channels not in ((count, ) if scores else (count, count + 1)):
+        raise DataError(f'{path}: {name}: {channels} numbers per joint; expected {count} coordinates'
+                        f'{"" if scores else ", and perhaps a score"}.')
+    score = with_persons(path, scores, arrays[scores], 3) if scores else None
+    if score is not None and score.shape != values.shape[:3]:
+        raise DataError(f'{path}: {scores}: shape {score.shape}; expected {values.shape[:3]}.')
+    if channels > count:
+        values, score = values[..., :count], values[..., count]
+    key = next((key for key in ('joint_names', 'joints', 'keypoint_names') if key in arrays), None)
+    names = None if key is None else [str(joint) for joint in np.ravel(arrays[key])]
+    if names is not None:
+        if len(names) != values.shape[2]:
+            raise DataError(f'{path}: joint_names: {len(names)} names; keypoints has {values.shape[2]} joints.')
+    keypoint, score, notes = most_seen(*with_lost(values, score, path), persons)
+    return [Recording(None, keypoint, score, names, rate=read_rate(path, arrays),
+                      img_shape=read_img_shape(path, arrays), notes=notes)]
+
+
+def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Arrays of an NPZ file, without anything that would have to be unpickled."""
+    with readable(path, '.npz file'):
+        file = np.load(path, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise DataError(f'{path}: one array without a name; expected an .npz file with keypoints.')
+        with file:
+            return {name: file[name] for name in file.files}
+
+
+def with_persons(path: str | os.PathLike, name: str, values: np.ndarray, axes: int) -> np.ndarray:
+    """The array with the persons as first axis: keypoints (M, T, V, C) have 4 axes, scores (M, T, V) 3."""
+    if values.dtype.kind not in 'fiu' or values.ndim not in (axes, axes - 1):
+        shape = 'frames, joints, 2 or 3' if axes == 4 else 'frames, joints'
+        raise DataError(f'{path}: {name}: {values.dtype} of shape {values.shape}; expected numbers ({shape}), or with '
+                        'the persons as first axis.')
+    return values if values.ndim == axes else values[None]
+
+
+def read_rate(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> float | None:
+    """Frames per second, if the file has them."""
+    name = next((name for name in ('rate', 'fps', 'frame_rate') if name in arrays), None)
+    if name is None:
+        return None
+    value = arrays[name]
+    if value.size != 1 or value.dtype.kind not in 'fiu' or not (np.isfinite(value).all() and value.ravel()[0] > 0):
+        raise DataError(f'{path}: {name}: {value}; expected the frames per second of the recording.')
+    return float(value.ravel()[0])
+
+
+def read_img_shape(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> tuple[int, int] | None:
+    """Height and width of the image, if the file has them."""
+    if 'img_shape' not in arrays:
+        return None
+    shape = np.ravel(arrays['img_shape'])
+    if len(shape) < 2 or shape.dtype.kind not in 'fiu':
+        raise DataError(f'{path}: img_shape: {shape}; expected height and width in pixels.')
+    return int(shape[0]), int(shape[1])

@@ -1,0 +1,55 @@
+"""OpenPose: a folder of JSON files."""
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dynstg_mm.errors import DataError
+from dynstg_mm.importers.estimator_json import flat_detection, in_order, last_number, load_json
+from dynstg_mm.importers.persons import People, pick_persons
+from dynstg_mm.importers.recording import Recording, readable
+
+
+def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1) -> list[Recording]:
+    """Keypoints of a folder with one JSON file per frame, as OpenPose's `--write_json` writes it.
+
+    Args:
+        path: The folder, or the files of one video.
+        persons: How many persons to keep.
+
+    Returns:
+        One recording, in BODY_25 or OpenPose's 18 joints if it has as many.
+
+    Raises:
+        DataError: A file is damaged; the message names it and the field.
+    """
+    files = sorted(Path(path).glob('*.json')) if isinstance(path, (str, os.PathLike)) else list(path)
+    if not files:
+        raise DataError(f'{path}: no *.json; expected one file per frame.')
+    folder = Path(files[0]).parent
+    people = {last_number(file.stem, file): _openpose_people(file) for file in files}
+    if len(people) < len(files):
+        raise DataError(f'{folder}: {len(files)} files with {len(people)} different frame numbers; expected one '
+                        'file per frame.')
+    frames, notes = in_order(people, folder)
+    keypoint, score, more = pick_persons(frames, persons, folder)
+    layout = {25: 'body_25', 18: 'openpose'}.get(keypoint.shape[2])
+    return [Recording(None, keypoint, score, layout=layout, notes=notes + more)]
+
+
+def _openpose_people(path: Path) -> People:
+    """The people of one frame."""
+    content = load_json(path)
+    people = content.get('people') if isinstance(content, dict) else None
+    if not isinstance(people, list):
+        raise DataError(f'{path}: people: missing; expected a list, as written by OpenPose.')
+    detections = []
+    for person in people:
+        with readable(path, 'file of OpenPose, people'):
+            values = person['pose_keypoints_2d']
+            track = np.ravel(person.get('person_id', -1))[0]  # -1 where OpenPose did not track
+        if len(values):
+            detections.append(flat_detection(values, path, 'people: pose_keypoints_2d',
+                                             None if track == -1 else int(track)))
+    return detections

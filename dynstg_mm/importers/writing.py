@@ -1,0 +1,91 @@
+"""Writing an annotation file, and the summary of a conversion."""
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dynstg_mm.datasets.annotation_file import AnnotationFile
+from dynstg_mm.datasets.exact_copies import exact_copies
+from dynstg_mm.datasets.folds import split_task
+from dynstg_mm.errors import DataError
+from dynstg_mm.files import dump_pickle
+
+Clip = dict[str, Any]
+
+
+def check_out(out: str | os.PathLike) -> None:
+    """Refuse a folder as the file to write, before the long work."""
+    if Path(out).is_dir():
+        raise DataError(f'{out}: a folder; expected the name of the file to write.')
+
+
+def write(data: dict[str, Any], out: str | os.PathLike, *, shared_subjects: bool = False) -> None:
+    """Check an annotation file and write it, whole or not at all.
+
+    Args:
+        data: Its content.
+        out: The file.
+        shared_subjects: Accept subjects on both sides of a split.
+
+    Raises:
+        DataError: `GaitDataset` would refuse the file, or the disk does not take it.
+    """
+    for fault in AnnotationFile(data, out).faults():
+        if not (shared_subjects and fault.kind == 'subject_leak'):
+            raise fault.error(out)
+    try:
+        dump_pickle(data, out)
+    except OSError as error:
+        raise DataError(f'{out}: not written, and left as it was: {error.strerror or error}.') from None
+
+
+def drop_duplicates(clips: Sequence[Clip]) -> tuple[list[Clip], list[str]]:
+    """The first clip of each recording, and a line about each exact copy of it.
+
+    Raises:
+        DataError: A recording has two labels.
+    """
+    by_name, kept, lines = {clip['frame_dir']: clip for clip in clips}, [], []
+    for first, *others in exact_copies({name: clip['keypoint'] for name, clip in by_name.items()}):
+        kept.append(by_name[first])
+        for other in others:
+            if by_name[other]['label'] != by_name[first]['label']:
+                raise DataError(f'clip {other}: label: another one than that of {first}, which is the same recording; '
+                                'use --keep-duplicates to keep both.')
+            lines.append(f'{other} is the same recording as {first}; left out')
+    return kept, lines
+
+
+def summary(clips: Sequence[Clip], classes: Sequence[str]) -> str:
+    """Table of the classes: subjects, clips, rates, lengths, share of lost joints."""
+    groups = [(name, [clip for clip in clips if clip['label'] == index]) for index, name in enumerate(classes)]
+    rows = [['class', 'subjects', 'clips', 'rates per s', 'seconds', 'lost joints']]
+    for name, members in [*groups, ('all', list(clips))]:
+        if not members:
+            rows.append([name, '0', '0', '', '', ''])
+            continue
+        rates = [f'{rate:g}' for rate in sorted({clip['rate'] for clip in members})]
+        seconds = [clip['total_frames'] / clip['rate'] for clip in members]
+        lost = sum((clip['keypoint_score'] == 0).sum() for clip in members) / sum(
+            clip['keypoint_score'].size for clip in members)
+        rows.append([name, str(len({clip['subject'] for clip in members})), str(len(members)),
+                     ', '.join(rates) if len(rates) < 5 else f'{rates[0]} to {rates[-1]}',
+                     f'{min(seconds):.1f} to {max(seconds):.1f}, median {np.median(seconds):.1f}', f'{lost:.1%}'])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def listing(title: str, lines: Sequence[str], most: int = 20) -> list[str]:
+    """Lines of the summary: the first of many, and their number."""
+    shown = [f'{title}: {line}' for line in lines[:most]]
+    if len(lines) > 1:
+        shown.append(f'{title}: {len(lines)} in all')
+    return shown
+
+
+def written(data: dict[str, Any], out: str | os.PathLike) -> str:
+    """The last line of a summary."""
+    names = sorted({split_task(split) for split in data['split']})
+    return f'{out}: {len(data["annotations"])} clips, {len(data["split"])} splits ({", ".join(names) or "none"})'
