@@ -34,7 +34,7 @@ ALLOWED = {
                          'statistics'},
     'audit': BASE | {'datasets', 'gait', 'skeletons', 'statistics'},
 }
-UNTYPED = {'commands', 'datasets', 'importers'}  # rooms that are not typed yet
+UNTYPED = {'commands'}  # rooms that are not typed yet
 TORCH_ONLY = ('ops', 'layers')  # rooms without MMEngine, mmcv and MMAction2
 
 

@@ -51,8 +51,8 @@ def test_p_value_is_that_of_a_permutation_test_over_subjects():
     found = paired_difference([clips_of(list(ours == labels), list(labels))],
                               [clips_of(list(theirs == labels), list(labels))], 2)
     for name, score in (('accuracy', lambda labels, predicted: (labels == predicted).mean()), ('macro_f1', macro_f1)):
-        expected = permutation_test((ours, theirs), lambda a, b: score(labels, a) - score(labels, b), vectorized=False,
-                                    permutation_type='samples', n_resamples=np.inf)
+        expected = permutation_test((ours, theirs), lambda a, b, score=score: score(labels, a) - score(labels, b),
+                                    vectorized=False, permutation_type='samples', n_resamples=np.inf)
         assert found[name][0] == pytest.approx(expected.statistic)
         assert found[name][3] == pytest.approx(expected.pvalue) and 0 < expected.pvalue < 1
 
@@ -81,7 +81,7 @@ def test_share_of_loss():
     assert share == pytest.approx(4 / 16) and 0 < low < share < high < 1
     assert share_of_loss(([whole, bad], [worse, bad]), ([whole] * 2, [bad] * 2), 2,
                          score='accuracy')[0] == pytest.approx(2 / 16)  # the mean over the seeds
-    # Who loses the same of the same people loses all of it, whoever is drawn; of a loss that may be none there is no share.
+    # The same loss on the same people is the whole loss in every draw; a loss that may be 0 has no share.
     assert share_of_loss(([whole], [bad]), ([whole], [bad]), 2) == pytest.approx((1, 1, 1))
     assert share_of_loss(([whole], [bad]), ([whole], [clips_of([1] * 39 + [0])]), 2) is None
 

@@ -1,19 +1,20 @@
-"""How fast a config's data are loaded, beside MMAction2's own skeleton pipeline on the same clips, in one run.
+"""Measure how fast a config's data are loaded, compared with MMAction2's own skeleton pipeline on the same clips.
 
     python -m dynstg_mm benchmark-data \\
         configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py
 
-The loaders take turns, round by round, so that what else the machine does hits all alike; a figure is the median over
-the rounds with half the distance of its quartiles, the ratio the median of the rounds' ratios. All have the batch size
-and workers of the config, and MMAction2's pipeline as many frames and windows as ours gives. Our data sets keep what
-the first transforms make of a clip; the row without the cache is what the first epoch costs. The second table has what
-each transform of the config takes of a sample, measured by itself in this process, without the cache.
+The loaders take turns in rounds, so that other load on the machine affects all of them. A figure is the median over the
+rounds with half of the interquartile range; the ratio is the median of the rounds' ratios. All loaders have the batch
+size and workers of the config, and MMAction2's pipeline gives as many frames and windows as ours. Our data sets cache
+the result of the first transforms; the row without the cache is the cost of the first epoch. The second table has the
+time of each transform of the config per sample, measured in this process without the cache.
 """
 import argparse
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,14 +34,15 @@ OURS, FRESH, STOCK = 'the config\'s', 'the config\'s, without the cache', 'MMAct
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config whose data set and pipeline are measured')
-    parser.add_argument('--part', choices=['train', 'val', 'test'], default='train', help='which of its loaders')
+    parser.add_argument('--part', choices=['train', 'val', 'test'], default='train', help='the loader to measure')
     parser.add_argument('--rounds', type=int, default=9)
-    parser.add_argument('--samples', type=int, default=256, help='of one round')
-    parser.add_argument('--workers', type=int, help='processes, in place of the config\'s')
-    parser.add_argument('--threads', type=int, default=1, help='of the main process')
-    parser.add_argument('--out', type=Path, metavar='FILE', help='write the tables there, too')
+    parser.add_argument('--samples', type=int, default=256, help='samples per round')
+    parser.add_argument('--workers', type=int, help='processes, instead of the config\'s')
+    parser.add_argument('--threads', type=int, default=1, help='threads of the main process')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='also write the tables to this file')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override settings of the config')
     args = parser.parse_args(argv)
     if min(args.rounds, args.samples, args.threads) < 1:
@@ -57,12 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def benchmark(args):
+def benchmark(args: argparse.Namespace) -> str:
     """Both tables as text."""
     cfg = apply_options(read_config(args.config), args.cfg_options)
     loader = cfg.get(f'{args.part}_dataloader')
     if loader is None:
-        raise ConfigError(f'{args.config}: {args.part}_dataloader: missing; the config has no such part.')
+        raise ConfigError(f'{args.config}: {args.part}_dataloader: missing; choose another --part.')
     loader = dict(loader, num_workers=loader['num_workers'] if args.workers is None else args.workers)
     loader['persistent_workers'] = loader['num_workers'] > 0
     dataset = DATASETS.build(loader['dataset'])
@@ -72,7 +74,7 @@ def benchmark(args):
     if getattr(dataset, 'cache_mb', 0):
         datasets[FRESH] = DATASETS.build(dict(loader['dataset'], cache_mb=0))
     batches = {name: endless(Runner.build_dataloader(dict(loader, dataset=part))) for name, part in datasets.items()}
-    speeds = {name: [] for name in batches}
+    speeds: dict[str, list[float]] = {name: [] for name in batches}
     for part in batches.values():  # fills the cache
         samples_per_second(part, max(len(dataset), args.samples))
     for turn in track(range(args.rounds), 'loading'):
@@ -90,15 +92,15 @@ def benchmark(args):
     return '\n\n'.join(lines)
 
 
-def stock_pipeline(dataset):
-    """The pipeline of MMAction2's skeleton configs, with as many frames and windows as the data set's own gives.
+def stock_pipeline(dataset: PoseDataset) -> list[Any]:
+    """The pipeline of MMAction2's skeleton configs, with as many frames and windows as the data set's own.
 
-    Bones are known to it for three layouts only, so that it loads joints; motion where the config's pipeline has it.
+    It knows the bones of three layouts only, so it loads joints, and motion if the config's pipeline has it.
     """
     windows, _, frames, _, channels = dataset[0]['inputs'].shape
     dimensions = dataset.get_data_info(0)['keypoint'].shape[-1]
     feats = ['j', 'jm'] if channels > dimensions else ['j']
-    first = [dict(type='PreNormalize2D'), dict(type='GenSkeFeat', dataset='coco', feats=feats)]
+    first: list[Any] = [dict(type='PreNormalize2D'), dict(type='GenSkeFeat', dataset='coco', feats=feats)]
     if dimensions == 3:
         first = [without_score, dict(type='PreNormalize3D'), dict(type='GenSkeFeat', feats=feats)]
     return first + [
@@ -108,28 +110,28 @@ def stock_pipeline(dataset):
         dict(type='PackActionInputs')]
 
 
-def without_score(results):
-    """MMAction2's 3-D transforms refuse scores."""
+def without_score(results: dict[str, Any]) -> dict[str, Any]:
+    """Remove the scores, which MMAction2's 3-D transforms refuse."""
     results.pop('keypoint_score', None)
     return results
 
 
-def endless(loader):
-    """Batches of a loader, over and over."""
+def endless(loader: Iterable[Any]) -> Iterator[Any]:
+    """Batches of a loader, again and again."""
     while True:
         yield from loader
 
 
-def samples_per_second(batches, samples):
-    """Samples a second of loading at least so many."""
+def samples_per_second(batches: Iterator[Any], samples: int) -> float:
+    """Speed of loading at least so many samples."""
     start, loaded = time.perf_counter(), 0
     while loaded < samples:
         loaded += len(next(batches)['inputs'])
     return loaded / (time.perf_counter() - start)
 
 
-def transform_rows(dataset, samples):
-    """What each transform takes of a sample, the header first."""
+def transform_rows(dataset: PoseDataset, samples: int) -> list[list[str]]:
+    """Time of each transform per sample, the header first."""
     transforms = dataset.pipeline.transforms
     seconds = np.zeros((samples, len(transforms)))
     order = np.random.default_rng(0).integers(len(dataset), size=samples)
@@ -143,10 +145,10 @@ def transform_rows(dataset, samples):
     rows = [[type(transform).__name__, f'{mean:.3f}', f'{spread(1000 * seconds[:, column], ".3f")}',
              f'{mean / means.sum():.0%}'] for column, (transform, mean) in enumerate(zip(transforms, means))]
     total = ['all', f'{means.sum():.3f}', spread(1000 * seconds.sum(1), '.3f'), '100%']
-    return [['transform', 'ms a sample, mean', 'median ± half the quartiles\' distance', 'share'], *rows, total]
+    return [['transform', 'ms per sample, mean', 'median ± half of the interquartile range', 'share'], *rows, total]
 
 
-def spread(values, form):
-    """Median and half the distance of the quartiles."""
+def spread(values: Sequence[float] | np.ndarray, form: str) -> str:
+    """Median and half of the interquartile range."""
     low, middle, high = np.percentile(values, [25, 50, 75])
     return f'{middle:{form}} ± {(high - low) / 2:{form}}'

@@ -115,7 +115,8 @@ class GaitDataset(PoseDataset):
             self._metainfo['classes'] = tuple(found)
         elif tuple(ours) != tuple(found[:len(ours)]):
             raise DataError(f'{self.ann_file}: classes: {", ".join(found)} in the file, but '
-                            f'{", ".join(map(str, ours))} in the config; the numbers of the labels would mean other classes.')
+                            f'{", ".join(map(str, ours))} in the config; the numbers of the labels would mean other '
+                            'classes.')
 
     def _take_layout(self, found: Layout | None) -> None:
         if found is None:

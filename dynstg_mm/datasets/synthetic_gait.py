@@ -1,11 +1,11 @@
-"""Synthetic walkers: keypoints computed from joint-angle curves, of normal gait and of three disorders.
+"""Synthetic walkers: keypoints computed from joint-angle curves, for normal gait and three disorders.
 
 Nothing here is a recording of a person. The curves are smooth textbook shapes (after Winter 2009 and Perry 2010) whose
-sizes differ from walker to walker; the disorders change them in the ways that clinicians describe, each by a severity
-that differs from walker to walker too. Lengths are metres, angles radians, x points forward, y up, z to the walker's
-left.
+amplitudes differ between walkers; the disorders change them as clinicians describe, with a severity that also differs
+between walkers. Lengths are in metres, angles in radians; x points forward, y up, z to the walker's left.
 """
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,14 +20,13 @@ CAPTURED = 60  # frames per second of motion capture
 
 @dataclass
 class Walker:
-    """What makes one person's walk; every field has the same distribution in every class but for the disorder's
-    effect."""
+    """Parameters of one person's walk; except for the disorder's effect, they do not depend on the class."""
 
     height: float
     cycle: float  # seconds a stride
     hip: float  # amplitude of hip flexion
-    hip_rest: float  # hip flexion that the amplitude is around
-    knee_rest: np.ndarray  # knee flexion that never goes away, left and right
+    hip_rest: float  # mean hip flexion
+    knee_rest: np.ndarray  # least knee flexion, left and right
     knee_swing: np.ndarray  # peak knee flexion in swing, left and right
     knee_load: np.ndarray  # knee flexion under load, left and right
     ankle: float  # scale of the ankle's curve
@@ -43,14 +42,9 @@ class Walker:
     proportions: dict = field(default_factory=dict)
 
 
-def draw_walker(disorder, rng):
-    """Draw a person of the class `disorder`.
-
-    Args:
-        disorder (str): One of `CLASSES`.
-        rng (numpy.random.Generator): Source of all randomness.
-    """
-    def around(mean, spread):
+def draw_walker(disorder: str, rng: np.random.Generator) -> Walker:
+    """Draw a person of the class `disorder`, one of `CLASSES`."""
+    def around(mean: float, spread: float) -> float:
         return mean * np.exp(spread * rng.standard_normal())
 
     w = Walker(
@@ -80,7 +74,7 @@ def draw_walker(disorder, rng):
         w.timing += 0.2 * severity
         w.reach += 0.4 * severity
         w.cycle *= 1 + 0.1 * severity
-    elif disorder == 'osteoarthritis':  # one knee stiff, never straight, and spared of load
+    elif disorder == 'osteoarthritis':  # one knee stiff, never straight, and loaded less
         w.knee_swing[side] *= 1 - 0.6 * severity
         w.knee_rest[side] += np.radians(6) * severity
         w.knee_load[side] *= 1 - 0.7 * severity
@@ -89,22 +83,22 @@ def draw_walker(disorder, rng):
     return w
 
 
-def _bump(phase, center, width):
+def _bump(phase: np.ndarray, center: float, width: float) -> np.ndarray:
     """Periodic bump of height 1 over a phase in strides."""
     distance = (phase - center + 0.5) % 1 - 0.5
     return np.exp(-(distance / width)**2)
 
 
-def walk(walker, seconds, rng):
-    """3D joints of a walk.
+def walk(walker: Walker, seconds: float, rng: np.random.Generator) -> np.ndarray:
+    """3-D joints of a walk.
 
     Args:
-        walker (Walker): Who walks.
-        seconds (float): How long.
-        rng (numpy.random.Generator): Source of the variation from stride to stride.
+        walker: Who walks.
+        seconds: How long.
+        rng: Source of the variation from stride to stride.
 
     Returns:
-        ndarray: (seconds * FINE, 25, 3), metres.
+        Shape (seconds * FINE, 25, 3), in metres.
     """
     frames = round(seconds * FINE)
     strides = int(seconds / walker.cycle * 1.6) + 3
@@ -150,11 +144,12 @@ def walk(walker, seconds, rng):
     return np.stack([joint[name] for name in JOINTS], 1) + path[:, None]
 
 
-def _point(x, y, z, frames):
+def _point(x: Any, y: Any, z: Any, frames: int) -> np.ndarray:
     return np.stack([np.broadcast_to(value, frames) for value in (x, y, z)], -1).astype(float)
 
 
-def _upper_body(joint, walker, length, stride, scale, wobble):
+def _upper_body(joint: dict[str, np.ndarray], walker: Walker, length: dict[str, float], stride: np.ndarray,
+                scale: np.ndarray, wobble: np.ndarray) -> None:
     frames = len(stride)
     lean = walker.lean + wobble + np.radians(1.5) * np.cos(4 * np.pi * stride)
     along = _point(np.sin(lean), np.cos(lean), 0, frames)
@@ -177,9 +172,8 @@ def _upper_body(joint, walker, length, stride, scale, wobble):
     joint['nose'] = joint['neck'] + along * length['neck'] + _point(0.06 * walker.height, 0, 0, frames)
 
 
-def _path(joint, phases):
-    """Where the pelvis goes: the leg in stance stands on the ground and does not slip, first on its heel, then its
-    toes."""
+def _path(joint: dict[str, np.ndarray], phases: np.ndarray) -> np.ndarray:
+    """Path of the pelvis: the leg in stance is on the ground without slipping, first on its heel, then its toes."""
     weight = np.exp(4 * np.cos(2 * np.pi * (phases - 0.28)))  # (2, frames)
     weight /= weight.sum(0)
     late = 1 / (1 + np.exp(-30 * (phases % 1 - 0.3)))
@@ -190,16 +184,16 @@ def _path(joint, phases):
     return np.stack([np.cumsum(speed) / FINE, height, np.zeros_like(speed)], -1)
 
 
-def film(joints, rate, rng):
-    """What a pose estimator makes of the walk: another rate, perspective from the side, noise, and lost joints.
+def film(joints: np.ndarray, rate: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The walk as seen by a pose estimator: another rate, perspective from the side, noise, and lost joints.
 
     Args:
-        joints (ndarray): (frames, 25, 3) at `FINE` frames per second, metres.
-        rate (float): Frames per second of the camera.
-        rng (numpy.random.Generator): Source of the camera's place and noise.
+        joints: Shape (frames, 25, 3) at `FINE` frames per second, in metres.
+        rate: Frames per second of the camera.
+        rng: Source of the camera's position and noise.
 
     Returns:
-        tuple[ndarray, ndarray]: Keypoints (T, 25, 2) in pixels, and scores (T, 25); a lost joint is zeros in both.
+        Keypoints (T, 25, 2) in pixels, and scores (T, 25); a lost joint is zeros in both.
     """
     moments = np.round(np.arange(0, len(joints) / FINE - 1e-6, 1 / rate) * FINE).astype(int)
     joints = joints[np.minimum(moments, len(joints) - 1)]
@@ -221,8 +215,8 @@ def film(joints, rate, rng):
     return keypoint, score
 
 
-def _lost(frames, rng):
-    """Joints lost for a while, the face more often, and sometimes the whole person."""
+def _lost(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """Mask of joints that are lost for a while, the face more often, and sometimes the whole person."""
     lost = np.zeros((frames, len(JOINTS)), bool)
     for index, name in enumerate(JOINTS):
         share = 0.25 if name.endswith(('eye', 'ear')) else 0.04
@@ -245,16 +239,15 @@ for _side in ('left', 'right'):
         f'{_side}_toe_tip': (f'{_side}_ankle', f'{_side}_big_toe', 1)})
 
 
-def capture(joints, rng):
-    """What motion capture makes of the walk: the layout `msnd` in 3-D at 60 frames per second, nothing lost.
+def capture(joints: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The walk as seen by motion capture: the layout `msnd` in 3-D at 60 frames per second, nothing lost.
 
     Args:
-        joints (ndarray): (frames, 25, 3) at `FINE` frames per second, metres.
-        rng (numpy.random.Generator): Source of the noise.
+        joints: Shape (frames, 25, 3) at `FINE` frames per second, in metres.
+        rng: Source of the noise.
 
     Returns:
-        tuple[ndarray, ndarray]: Keypoints (T, 25, 3) in metres, with axes that are right-handed as in BVH files, and
-        scores (T, 25) of 1.
+        Keypoints (T, 25, 3) in metres, with right-handed axes as in BVH files, and scores (T, 25) of 1.
     """
     joints = joints[::FINE // CAPTURED] * (1, 1, -1)
     place = dict(zip(JOINTS, joints.swapaxes(0, 1)))
@@ -265,19 +258,19 @@ def capture(joints, rng):
     return keypoint, np.ones(keypoint.shape[:2])
 
 
-def synthetic_gait(subjects=24, clips=2, seed=0, layout='body_25'):
-    """The sample of `data/`: an annotation file's content, in MMAction2's format.
+def synthetic_gait(subjects: int = 24, clips: int = 2, seed: int = 0, layout: str = 'body_25') -> dict[str, Any]:
+    """The sample of `data/` as the content of an annotation file.
 
-    Rate (25 or 30; 60 of motion capture), length (3.2 to 4 s), direction and camera do not depend on the class.
+    Rate (25 or 30; 60 for motion capture), length (3.2 to 4 s), direction and camera do not depend on the class.
 
     Args:
-        subjects (int): Walkers of each class; of 24 there are 14 in `train`, 3 in `val` and 7 in `test`.
-        clips (int): Clips of each walker.
-        seed (int): Of all randomness.
-        layout (str): 'body_25', filmed from the side, or 'msnd', 3-D motion capture.
+        subjects: Walkers of each class; 24 give 14 in `train`, 3 in `val` and 7 in `test`.
+        clips: Clips of each walker.
+        seed: Seed of all random numbers.
+        layout: 'body_25', filmed from the side, or 'msnd', 3-D motion capture.
 
     Returns:
-        dict: `split` and `annotations`.
+        `split` and `annotations`.
     """
     rng = np.random.default_rng(seed)
     split: dict[str, list[str]] = dict(train=[], val=[], test=[])

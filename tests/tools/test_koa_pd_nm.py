@@ -9,8 +9,8 @@ from ..conftest import ROOT
 
 CONVERT = ROOT / 'tools/data/koa_pd_nm/convert.py'
 NAMES = ['Nose', 'Neck', 'RShoulder', 'RElbow', 'RWrist', 'LShoulder', 'LElbow', 'LWrist', 'MidHip', 'RHip', 'RKnee',
-         'RAnkle', 'LHip', 'LKnee', 'LAnkle', 'REye', 'LEye', 'REar', 'LEar', 'LBigToe', 'LSmallToe', 'LHeel', 'RBigToe',
-         'RSmallToe', 'RHeel']
+         'RAnkle', 'LHip', 'LKnee', 'LAnkle', 'REye', 'LEye', 'REar', 'LEar', 'LBigToe', 'LSmallToe', 'LHeel',
+         'RBigToe', 'RSmallToe', 'RHeel']
 
 
 def write(folder, name, seed, frames=40, fps=50., **changes):

@@ -87,7 +87,8 @@ def test_all_files_by_clip_leak(folder, tmp_path, monkeypatch):
     data = load_pickle(out)
     tested = [clip for fold in range(5) for clip in data['split'][f'msnd_by_clip_fold{fold}_test']]
     assert len(data['annotations']) == 38 == len(set(tested)) and len(data['split']) == 10
-    subjects = [{clip.split('_')[0] for clip in data['split'][f'msnd_by_clip_fold0_{part}']} for part in ('train', 'test')]
+    subjects = [{clip.split('_')[0] for clip in data['split'][f'msnd_by_clip_fold0_{part}']}
+                for part in ('train', 'test')]
     assert subjects[0] & subjects[1]
 
 

@@ -37,8 +37,8 @@ class GaitFeatures(LayoutTransform):
                             the window
     ======================= ============================================= ======== =============================
 
-    C is 2 or 3; after `ScaleByLegLength` the unit is the leg length. `j`, `b`, `jm` and `bm` are named as in MMAction2's
-    `GenSkeFeat`, but work for any layout.
+    C is 2 or 3; after `ScaleByLegLength` the unit is the leg length. `j`, `b`, `jm` and `bm` are named as in
+    MMAction2's `GenSkeFeat`, but work for any layout.
 
     The angle at a joint is between the bones to its parent and to the child with the most joints behind it: pi for a
     straight knee. If a joint and its mirror image have the same parent (hips and pelvis, shoulders and neck), the bone

@@ -1,4 +1,4 @@
-"""Write the synthetic sample of data/, or more such walks to pretrain with: computed walkers, not recordings of people."""
+"""Write the synthetic sample of data/, or more such walks for pretraining."""
 from dynstg_mm.commands.synthetic_gait import main
 
 if __name__ == '__main__':
