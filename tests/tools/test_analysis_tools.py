@@ -15,8 +15,8 @@ TINY = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'mo
 
 def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_tool):
     done = run_tool('tools/analysis_tools/benchmark.py', '--models', 'dynstg-mamba-small', 'stgcn', '--layouts', 'coco',
-                    '--growth-models', 'dynstg-mamba-small', '--growth-frames', 8, 16, '--frames', 32, '--batch-size', 4,
-                    '--rounds', 1, '--scans', '2,4,8,2', '--backends', 'numba', '--out', tmp_path)
+                    '--growth-models', 'dynstg-mamba-small', '--growth-frames', 8, 16, '--frames', 32,
+                    '--batch-size', 4, '--rounds', 1, '--scans', '2,4,8,2', '--backends', 'numba', '--out', tmp_path)
     assert done.returncode == 0, done.stdout
     table = (tmp_path / 'benchmark.md').read_text()
     assert '| model (coco)' in table and '| t = 16' in table and '(2, 4, 8, 2)' in table and 'torch ' in table

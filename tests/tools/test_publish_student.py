@@ -52,7 +52,8 @@ def test_wrong_input_is_one_clear_line(distilled, tmp_path, error_of):
     assert 'default_runtime.py: model: missing' in error_of(TOOL, 'configs/_base_/default_runtime.py', distilled, *out)
     assert 'none.py: no such config' in error_of(TOOL, 'none.py', distilled, *out)
     assert 'does not fit the architecture' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options',
-                                                 'model.student.backbone.base_channels=[8,8,8]', 'model.student.cls_head.in_channels=8')
+                                                 'model.student.backbone.base_channels=[8,8,8]',
+                                                 'model.student.cls_head.in_channels=8')
     assert 'model: 3; expected a dict' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options', 'model=3')
     assert 'student: README.md: not a config file' in error_of(TOOL, CONFIG, distilled, *out, '--cfg-options',
                                                                      'model.student=README.md')
