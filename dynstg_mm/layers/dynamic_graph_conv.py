@@ -23,7 +23,7 @@ class DynamicGraphConv(DerivedModule):
       more subset, fixed, with its own weights. It is linear, so that its three matrices are one.
 
     Args:
-        in_channels: c.
+        in_channels: Width c.
         out_channels: c_out.
         adjacency: A.
         hierarchy: From `skeletons.limbs.limb_hierarchy`; None leaves it out.

@@ -11,7 +11,7 @@ class MovementPhases(DerivedModule):
     Source: method, DF-STGNN 2 (our reading of arXiv 2503.13156).
 
     Args:
-        in_channels: c.
+        in_channels: Width c.
         num_phases: p; 1 switches the phases off, and every frame is assigned to the only one.
 
     Shape:

@@ -10,7 +10,7 @@ class PhaseRelation(nn.Module):
     Query and key come from the features of the phase. Source: method, DF-STGNN 3.
 
     Args:
-        in_channels: c.
+        in_channels: Width c.
         relation_channels: c'.
 
     Shape:

@@ -20,7 +20,7 @@ class PhaseTemporalConv(nn.Module):
     the product W over channels after the filter, without which channels of different dilations would never mix.
 
     Args:
-        channels: c.
+        channels: Width c.
         num_phases: p; 1 is a plain temporal convolution.
         kernel_size: J, odd.
         dilations: One for each branch.

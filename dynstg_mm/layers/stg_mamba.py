@@ -59,10 +59,10 @@ class STGMambaBlock(DerivedModule):
     How the last two were compared on inner folds is documented on the page of the method.
 
     Args:
-        channels: c.
+        channels: Width c.
         adjacency: A, summed over the subsets and normalised by columns.
         expand: d = expand * c, rounded to a multiple of the directions.
-        state_size: n.
+        state_size: State size n.
         dt_rank: r; 'auto' is ceil(d / 16).
         kernel_size: Taps j of the convolution along time; 1 switches it off.
         num_phases: p of the dynamic adjacency; None if the caller passes the relations.

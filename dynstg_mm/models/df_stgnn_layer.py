@@ -11,7 +11,7 @@ class DFSTGNNLayer(nn.Module):
     """Dynamic graph convolution with hierarchy, phase-mixed temporal filter, residual.
 
     Args:
-        in_channels: c.
+        in_channels: Width c.
         out_channels: c_out.
         adjacency: A.
         hierarchy: From `limb_hierarchy`; None leaves it out.
