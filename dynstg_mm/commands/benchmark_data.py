@@ -9,26 +9,24 @@ size and workers of the config, and MMAction2's pipeline gives as many frames an
 the result of the first transforms; the row without the cache is the cost of the first epoch. The second table has the
 time of each transform of the config per sample, measured in this process without the cache.
 """
+from __future__ import annotations
+
 import argparse
 import platform
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from mmaction.datasets import PoseDataset
-from mmaction.registry import DATASETS
-from mmaction.utils import register_all_modules
-from mmengine.runner import Runner
 from rich.progress import track
 
-from dynstg_mm.benchmark.tables import markdown
-from dynstg_mm.commands.common import one_line_errors
-from dynstg_mm.config import ConfigOptions, apply_options, read_config
+from dynstg_mm.commands.common import CfgOptions, one_line_errors
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
+
+if TYPE_CHECKING:
+    from mmaction.datasets import PoseDataset
 
 OURS, FRESH, STOCK = 'the config\'s', 'the config\'s, without the cache', 'MMAction2\'s own'
 
@@ -43,10 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--workers', type=int, help='processes, instead of the config\'s')
     parser.add_argument('--threads', type=int, default=1, help='threads of the main process')
     parser.add_argument('--out', type=Path, metavar='FILE', help='also write the tables to this file')
-    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override settings of the config')
+    parser.add_argument('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE',
+                        help='override settings of the config')
     args = parser.parse_args(argv)
     if min(args.rounds, args.samples, args.threads) < 1:
         parser.error('--rounds, --samples and --threads: expected positive numbers')
+    import torch
+    from mmaction.utils import register_all_modules
     register_all_modules()
     torch.set_num_threads(args.threads)
     with one_line_errors():
@@ -61,6 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def benchmark(args: argparse.Namespace) -> str:
     """Both tables as text."""
+    from mmaction.datasets import PoseDataset
+    from mmaction.registry import DATASETS
+    from mmengine.runner import Runner
+
+    from dynstg_mm.benchmark.tables import markdown
+    from dynstg_mm.config import apply_options, read_config
     cfg = apply_options(read_config(args.config), args.cfg_options)
     loader = cfg.get(f'{args.part}_dataloader')
     if loader is None:
