@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy
 
-from dynstg_mm.errors import DataError, UserError
+from dynstg_mm.errors import DataError
 
 multiarray: Any = (numpy._core if hasattr(numpy, '_core') else numpy.core).multiarray  # numpy 2, numpy 1
 _MAX_DEPTH = 50  # of nested containers; an annotation file has 5
@@ -170,22 +170,6 @@ def load_pickle(path: str | os.PathLike) -> Any:
     except Exception as error:  # a damaged pickle can make the unpickler raise anything
         reason = ' '.join(str(error).split())
         raise UnreadablePickleError(f'{path}: not a complete pickle file ({type(error).__name__}: {reason}).') from None
-
-
-def load_annotations(path: str | os.PathLike, error: type[UserError] = DataError) -> dict[str, Any]:
-    """Read an annotation file without checking its clips.
-
-    Args:
-        path: The file, as for `load_pickle`.
-        error: Class of the error if there is no list of annotations.
-
-    Returns:
-        The content, whose `annotations` are a list that is not empty.
-    """
-    data = load_pickle(path)
-    if not isinstance(data, dict) or not isinstance(data.get('annotations'), list) or not data['annotations']:
-        raise error(f'{path}: annotations: missing; expected a dict with split and a list of annotations.')
-    return data
 
 
 def _check_sizes(content: mmap.mmap) -> None:

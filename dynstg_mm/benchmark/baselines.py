@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from dynstg_mm.benchmark.results import Clip, Results
+from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.datasets.folds import parse_fold
 from dynstg_mm.datasets.metadata_control import metadata_forest, metadata_of, scores_by_fold
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.gait.parameters import gait_feature_table
-from dynstg_mm.safe_pickle import load_annotations
 
 METADATA = 'metadata only'
 TREES = {f'gait features + {model}': model for model in ('extra-trees', 'boosting')}
@@ -97,21 +97,6 @@ def gait_feature_trees(ann_file: str, folds: Folds, *, seed: int = 0, model: str
     return _from_other_folds(folds, _gait_features(ann_file, folds, layout=layout, up=up), _trees(model, seed))
 
 
-def read_clips(ann_file: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Content of an annotation file, and its clips by name.
-
-    Raises:
-        ResultsError: It is no annotation file, or a clip lacks a field that the controls need.
-    """
-    data = load_annotations(ann_file, ResultsError)
-    for index, clip in enumerate(data['annotations']):
-        fields = clip if isinstance(clip, dict) else {}
-        missing = [field for field in ('frame_dir', 'keypoint', 'label', 'rate', 'total_frames') if field not in fields]
-        if missing:
-            raise ResultsError(f'{ann_file}: clip {fields.get("frame_dir", index)}: {missing[0]}: missing.')
-    return data, {clip['frame_dir']: clip for clip in data['annotations']}
-
-
 def all_folds(results: Results, ann_file: str) -> dict[int, list[Clip]] | None:
     """Test clips of all folds in an annotation file, given results of some of them, as `add_controls` takes them.
 
@@ -119,19 +104,18 @@ def all_folds(results: Results, ann_file: str) -> dict[int, list[Clip]] | None:
         The folds of the first task whose folds include those of the results; None if there is none.
 
     Raises:
-        ResultsError: It is no annotation file, or a split names a clip that is not in it.
+        DataError: It is no annotation file, or a split or a clip of a fold is wrong.
     """
-    data, clips = read_clips(ann_file)
+    file = AnnotationFile.read(ann_file)
     tasks: dict[str, dict[int, list[Clip]]] = {}
-    for split, members in (data.get('split') or {}).items():
+    for split in file.split_names:
         parsed = parse_fold(split)
         if parsed is not None and parsed.part == 'test':
-            for member in members:
-                if member not in clips:
-                    raise ResultsError(f'{ann_file}: split {split}: names clip {member}, which has no annotation.')
+            for fault in file.split_faults([split]):
+                raise fault.error(ann_file)
+            members = _sound_clips(file, file.splits[split])
             tasks.setdefault(parsed.name, {})[parsed.fold] = [
-                dict(clip=member, subject=str(clips[member].get('subject')), label=clips[member]['label'])
-                for member in members]
+                dict(clip=clip['frame_dir'], subject=str(clip.get('subject')), label=clip['label']) for clip in members]
     own = [{clip['clip']: clip['label'] for clip in part} for part in results.tests().values()]
     for folds in tasks.values():
         labels = [{clip['clip']: clip['label'] for clip in part} for part in folds.values()]
@@ -142,32 +126,42 @@ def all_folds(results: Results, ann_file: str) -> dict[int, list[Clip]] | None:
 
 def _metadata(ann_file: str, folds: Folds) -> list[np.ndarray]:
     """Metadata of every fold's clips, (clips, columns) each."""
-    chosen = _annotations(read_clips(ann_file)[1], ann_file, folds)
-    return [np.array([metadata_of(clip) for clip in clips]) for clips in chosen]
+    return [np.array([metadata_of(clip) for clip in clips])
+            for clips in _annotations(AnnotationFile.read(ann_file), folds)]
 
 
 def _gait_features(ann_file: str, folds: Folds, *, layout: str | dict[str, Any] | None = None,
                    up: str = 'y') -> list[np.ndarray]:
     """Gait parameters of every fold's clips, (clips, columns) each."""
-    data, clips = read_clips(ann_file)
-    layout = data.get('layout') if layout is None else layout
+    file = AnnotationFile.read(ann_file)
+    layout = file.layout if layout is None else layout
     if layout is None:
         raise ResultsError(f'{ann_file}: layout: missing; gait features need the skeleton, given by --layout.')
-    chosen = _annotations(clips, ann_file, folds)
+    chosen = _annotations(file, folds)
     try:
         return [gait_feature_table(part, layout, up=up)[1] for part in chosen]
     except ValueError as error:
         raise ResultsError(f'{ann_file}: {error}') from None
 
 
-def _annotations(clips: Mapping[str, dict[str, Any]], ann_file: str, folds: Folds) -> list[list[dict[str, Any]]]:
+def _annotations(file: AnnotationFile, folds: Folds) -> list[list[dict[str, Any]]]:
     """Annotations of every fold's clips."""
     if len(folds) < 2:
         raise ResultsError('a control learns from the other folds; it needs at least two folds.')
-    unknown = [clip['clip'] for fold in folds for clip in fold if clip['clip'] not in clips]
+    unknown = [clip['clip'] for fold in folds for clip in fold if clip['clip'] not in file.clips]
     if unknown:
-        raise ResultsError(f'{ann_file}: no clip {unknown[0]}, which the predictions name.')
-    return [[clips[clip['clip']] for clip in fold] for fold in folds]
+        raise ResultsError(f'{file.path}: no clip {unknown[0]}, which the predictions name.')
+    return [_sound_clips(file, [clip['clip'] for clip in fold]) for fold in folds]
+
+
+def _sound_clips(file: AnnotationFile, names: Iterable[str]) -> list[dict[str, Any]]:
+    """These annotations; DataError if one of them cannot be used."""
+    names = list(names)
+    for name in names:
+        for fault in file.clip_faults(name):
+            if fault.kind != 'subject':
+                raise fault.error(file.path)
+    return [file.clips[name] for name in names]
 
 
 def _from_other_folds(folds: Folds, columns: Sequence[np.ndarray], learner: Any) -> list[list[Clip]]:

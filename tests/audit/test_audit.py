@@ -166,7 +166,7 @@ def same_subject(data):
     (as_tests(set), False), (as_tests(np.array), False), (as_tests(tuple), False), (as_tests(str), True),
     (as_tests(lambda members: members + members[:1]), True), (as_tests(lambda members: [*members, 'nobody']), True),
 ])
-def test_the_audit_calls_an_error_what_the_data_set_refuses(annotation_file, change, refused):
+def test_the_audit_reports_an_error_for_all_that_the_data_set_refuses(annotation_file, change, refused):
     path = annotation_file(change)
     found = audit_file(path, layout='body_25', progress=False)
     assert found.failed == refused, [finding.kind for finding in found.findings]
@@ -251,7 +251,7 @@ def test_without_splits_copies_are_a_warning(few_people, tmp_path):
     assert 'no_splits' in found
 
 
-def test_rate_and_place_that_give_the_class_away(people, tmp_path):
+def test_shortcuts_of_rate_and_place_are_found(people, tmp_path):
     for clip in people:
         clip.update(label=clip['label'] % 2, rate=50. if clip['label'] % 2 else 30., img_shape=(480, 4000))
         if clip['label']:  # at the right of the image

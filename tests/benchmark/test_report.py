@@ -8,7 +8,7 @@ from dynstg_mm.benchmark.predictions import results_of_folder, training_cost
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.tables import result_rows
 from dynstg_mm.commands.report import main
-from dynstg_mm.errors import ResultsError
+from dynstg_mm.errors import DataError, ResultsError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.statistics import paired_difference
@@ -187,13 +187,13 @@ def test_control_of_some_folds_learns_from_all_of_the_file(results):
 
 @pytest.mark.parametrize('change, field', [
     (lambda data: ['no dict'], 'annotations'),
-    (lambda data: dict(data, annotations=['no clip', *data['annotations'][1:]]), 'clip 0: frame_dir'),
-    (lambda data: dict(data, annotations=[{'frame_dir': 'a', 'label': 0}]), 'clip a: keypoint'),
+    (lambda data: dict(data, annotations=[{'frame_dir': 'a', 'label': 0}], split=dict(gait_fold0_test=['a'])),
+     'clip a: keypoint'),
     (lambda data: dict(data, split=dict(gait_fold0_test=['nobody'])), 'split gait_fold0_test'),
 ])
 def test_wrong_annotation_file_is_named(results, change, field):
     dump_pickle(change(load_pickle(results / 'data.pkl')), results / 'data.pkl')
-    with pytest.raises(ResultsError, match=f'data.pkl: {field}'):
+    with pytest.raises(DataError, match=f'data.pkl: {field}'):
         all_folds(results_of_folder('small', results / 'model'), results / 'data.pkl')
 
 

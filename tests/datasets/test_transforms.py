@@ -77,7 +77,7 @@ def test_resampling_keeps_the_movement_in_seconds(rate):
     np.testing.assert_allclose(out['keypoint'][0, 10:-10, 0, 0], expected[10:-10], atol=0.01)
 
 
-def test_noise_above_the_cut_off_does_not_tell_the_rates_apart():
+def test_noise_above_the_cut_off_does_not_depend_on_the_rate():
     draw = np.random.default_rng(0)
     spread = [build('ResampleRate', rate=25, lowpass=lowpass)(dict(
         frame_dir='noise', rate=rate, keypoint=np.sqrt(rate) * draw.standard_normal((1, int(40 * rate), 1, 2))))
@@ -118,7 +118,7 @@ def test_everyone_walks_one_way():
     np.testing.assert_allclose(mirror(forwards)['keypoint'], stick()['keypoint'])
 
 
-def test_toes_tell_where_someone_faces_who_stands():
+def test_toes_give_the_direction_of_a_standing_person():
     standing = stick(speed=0)
     standing['keypoint'][..., 0] *= -1
     out = build('MirrorDirection', layout='body_25')(standing)['keypoint']
@@ -165,7 +165,7 @@ def walker(heading, up, feet=True, speed=1., frames=50):
 
 @pytest.mark.parametrize('up', ['y', '-y', 'z', '-z'])
 @pytest.mark.parametrize('feet, speed', [(True, 1.), (True, 0.), (False, 0.), (False, 1.)])
-def test_whoever_walks_wherever_walks_along_x(up, feet, speed):
+def test_every_heading_is_aligned_with_x(up, feet, speed):
     align = build('AlignHeading', up=up)
     straight = walker(0, up, feet, speed)
     for heading in (0, 1, np.pi / 2, 3, np.pi, -2.5, -1):
@@ -238,7 +238,7 @@ def test_a_person_whose_scores_are_0_is_not_seen():
     np.testing.assert_array_equal(out['keypoint'], one)
 
 
-def test_of_two_who_are_seen_as_long_the_surer_then_the_larger_is_kept():
+def test_ties_are_broken_by_score_then_by_size():
     one = stick()['keypoint']
     for better, score in (one, [0.9, 0.8]), (one * 2, None), (one * 2, [0.5, 0.5]):
         clip = dict(keypoint=np.concatenate([better, one]))
@@ -251,16 +251,16 @@ def test_of_two_who_are_seen_as_long_the_surer_then_the_larger_is_kept():
             assert score is None or out['keypoint_score'].max() == np.float32(score[0])
 
 
-def test_several_persons_are_said_once_and_padding_is_none(monkeypatch):
-    said = []
-    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', said.append)
+def test_several_persons_are_logged_once_and_padding_does_not_count(monkeypatch):
+    logged = []
+    monkeypatch.setattr(MMLogger.get_current_instance(), 'warning', logged.append)
     keep, one = build('KeepTrackedPerson'), stick()['keypoint']
     keep(dict(frame_dir='padded', keypoint=np.concatenate([one, 0 * one])))
     assert keep(dict(frame_dir='nobody', keypoint=np.zeros((2, 50, 25, 2))))['keypoint'].shape[0] == 1
-    assert not said
+    assert not logged
     for name in ('first', 'second'):
         keep(dict(frame_dir=name, keypoint=np.concatenate([one, one])))
-    assert len(said) == 1 and said[0].startswith('clip first: keypoint: 2 persons')
+    assert len(logged) == 1 and logged[0].startswith('clip first: keypoint: 2 persons')
 
 
 def test_a_long_clip_is_resampled_in_blocks_to_the_last_bit(monkeypatch):

@@ -193,7 +193,7 @@ def test_joints_are_brought_into_one_order(lab):
     assert len(names) == 7 and load_pickle(out)['layout']['num_node'] == 3
 
 
-def test_folders_with_equal_file_names_are_told_apart(tmp_path):
+def test_folders_with_equal_file_names_are_distinguished(tmp_path):
     for folder in ('a', 'b'):
         write_csv(tmp_path / folder / 'walk.csv', 0)
     write_csv(tmp_path / 'b/other.csv', 0)
@@ -212,7 +212,7 @@ def end_process(name, path):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_process_that_is_ended_is_one_line(tmp_path):
+def test_killed_process_is_one_line(tmp_path):
     with pytest.raises(DataError, match='process .* --jobs 1'):
         read_files(dict(a=tmp_path, b=tmp_path), end_process, jobs=2)
 
@@ -262,7 +262,7 @@ def test_part_of_a_long_recording_without_anybody_is_left_out(tmp_path):
     assert 'left out: clip long/1: nobody in it' in summary and '2 clips' in summary
 
 
-def test_the_same_recording_twice(lab):
+def test_duplicated_recording(lab):
     (lab / 'Müller 4_1.csv').write_text((lab / 'Müller 4_0.csv').read_text())
     out = lab.parent / 'gait.pkl'
     summary = convert('csv', lab, out, labels=table(lab))

@@ -18,6 +18,8 @@ from dynstg_mm.importers import (
     read_openpose,
 )
 from dynstg_mm.importers.arrange import arrange
+from dynstg_mm.importers.persons import most_seen
+from dynstg_mm.importers.recording import with_lost
 from dynstg_mm.skeletons import LAYOUTS
 
 # A hip at (0, 10, 0) + position channels, a knee 4 below and an end site 3 below that. The root's offset is not added.
@@ -97,7 +99,7 @@ def test_openpose_frames_without_anybody_are_lost(tmp_path):
     assert recording.notes == ['1 of 20 frames have no entry; treated as lost']
 
 
-def test_of_two_persons_the_one_seen_longest_is_kept(tmp_path):
+def test_the_person_seen_longest_is_kept(tmp_path):
     person, passer_by = walker(joints=25), walker(joints=25, x=600.)
     passer_by[:12] = np.nan
     passer_by = passer_by[:, :, :] * [1, 1.2, 1]
@@ -110,7 +112,7 @@ def test_of_two_persons_the_one_seen_longest_is_kept(tmp_path):
     assert (both.keypoint_score[1] > 0).all(-1).sum() == 8
 
 
-def test_who_crosses_another_stays_the_same_person(tmp_path):
+def test_people_who_cross_keep_their_identity(tmp_path):
     right, left = walker(frames=60, joints=25), walker(frames=60, joints=25, x=240.)
     left[:, :, 0] -= 4 * np.arange(60)[:, None]  # walks left, so that both change places
     left = left[::1, ::-1]
@@ -158,7 +160,7 @@ def test_alphapose_list(tmp_path):
     assert '2 persons; kept the one seen longest (19 of 20 frames)' in recording.notes
 
 
-def test_halpe_joints_are_known_by_name(tmp_path):
+def test_halpe_joints_have_names(tmp_path):
     path = tmp_path / 'clip.json'
     path.write_text(json.dumps([dict(image_id=f'{frame}.jpg', keypoints=pose.ravel().tolist(), score=1)
                                 for frame, pose in enumerate(walker(joints=136))]))
@@ -238,7 +240,7 @@ def test_csv_with_a_line_a_frame(tmp_path):
     assert recording.keypoint_score[0].tolist() == [[1, 0.5], [1, 0], [0, 0], [1, 0.5]]
 
 
-def test_csv_tells_its_rate(tmp_path):
+def test_rate_of_a_csv_file(tmp_path):
     path = tmp_path / 'clip.csv'
     path.write_text('timestamp_ms,x0,y0,z0\n' + ''.join(f'{20 * frame},{frame},1,2\n' for frame in range(5)))
     recording, = read_csv(path)
@@ -269,7 +271,7 @@ def test_csv_lines_in_any_order_with_times_alone(tmp_path):
     np.testing.assert_array_equal(recording.keypoint[0, :, 0, 0], [0, 1, 2, 3, 0, 5, 6, 7, 8, 9])
 
 
-def test_csv_time_that_is_none_is_not_used(tmp_path):
+def test_an_impossible_time_column_is_not_used(tmp_path):
     path = tmp_path / 'clip.csv'
     for times, note in (((0, 1, 0.5, 2), 'column time goes backwards'), ((0, 1e-6, 2e-6, 3e-6), '1e+06 frames')):
         path.write_text('frame,time,x0,y0\n' + ''.join(f'{row},{time},1,2\n' for row, time in enumerate(times)))
@@ -484,7 +486,7 @@ def test_broken_c3d_is_one_line(tmp_path):
     assert 'not a readable C3D file' in error(read_c3d, path)
 
 
-def test_annotation_file_of_others(tmp_path):
+def test_annotation_file_of_mmaction(tmp_path):
     path = tmp_path / 'ntu.pkl'
     second = np.zeros((1, 9, 17, 2))
     clip = dict(frame_dir='S001', label=1, img_shape=(1080, 1920), total_frames=9,
@@ -507,3 +509,23 @@ def test_broken_annotation_is_named(tmp_path, change, message):
     path = tmp_path / 'ntu.pkl'
     dump_pickle([dict(dict(frame_dir='S001', keypoint=walker(9)[None, ..., :2]), **change)], path)
     assert message in error(read_mmaction, path)
+
+
+def test_the_person_with_most_joints_is_kept_over_a_fragment_that_is_seen_longer(tmp_path):
+    whole, legs = walker(joints=25), walker(joints=25, x=600.)
+    whole[15:] = np.nan
+    legs[:, :20] = 0  # a fifth of the joints in all frames
+    for order in ([whole, legs], [legs, whole]):
+        recording, = read_openpose(write_openpose(tmp_path / 'clip', order))
+        np.testing.assert_allclose(recording.keypoint[0, :15], whole[:15, :, :2], rtol=1e-6)
+        both = np.stack([np.nan_to_num(person) for person in order])
+        kept = most_seen(both[..., :2], both[..., 2], 1)[0]
+        np.testing.assert_array_equal(kept[0, :15], whole[:15, :, :2])
+
+
+@pytest.mark.parametrize('channels', [2, 3])
+def test_zeros_are_a_lost_joint(channels):
+    keypoint = np.ones((1, 4, 3, channels))
+    keypoint[0, 1, 2] = 0
+    place, score = with_lost(keypoint, None, 'clip')
+    assert np.argwhere(score == 0).tolist() == [[0, 1, 2]] and (place == keypoint).all()
