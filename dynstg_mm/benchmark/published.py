@@ -30,8 +30,7 @@ ROBUSTNESS = 'dynstg_mamba/robustness'
 
 DATASETS = {'koa-nm': 'KOA-NM', 'koa-nm-jointdropout': 'KOA-NM', 'koa-pd-nm': 'KOA-PD-NM', 'koa-stage': 'KOA stage',
             'msnd': 'MSND', 'msnd-by-clip': 'MSND (by clip, people known)'}
-SUMMARY = ('small-pretrained', 'large-pretrained', 'st-gcn', 'posec3d', 'cgrkd', 'gait features + extra-trees',
-           'metadata only')
+SUMMARY = ('small-pretrained', 'cgrkd', 'st-gcn', 'posec3d', 'gait features + extra-trees', 'metadata only')
 SUMMARY_COLUMNS = {'koa-nm': 'KOA-NM', 'koa-pd-nm': 'three classes', 'koa-stage': 'stages', 'msnd': 'MSND'}
 GOALS = (  # task, file, teacher, student alone, CGRKD, other distillers
     ('KOA-NM, joints lost', 'koa-nm-jointdropout', 'large-pretrained-jointdropout', 'small-pretrained-jointdropout',

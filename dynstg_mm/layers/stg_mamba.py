@@ -63,7 +63,7 @@ class STGMambaBlock(DerivedModule):
         adjacency: A, summed over the subsets and normalised by columns.
         expand: d = expand * c, rounded to a multiple of the directions.
         state_size: State size n.
-        dt_rank: r; 'auto' is ceil(d / 16).
+        dt_rank: r; 'auto' is ceil(d / 16), 'mamba' is mamba's ceil(c / 16).
         kernel_size: Taps j of the convolution along time; 1 switches it off.
         num_phases: p of the dynamic adjacency; None if the caller passes the relations.
         scan: 'temporal' scans each joint for itself; 'spatio-temporal' scans all joints of a frame one after the
@@ -95,7 +95,7 @@ class STGMambaBlock(DerivedModule):
         order = list(range(joints)) if joint_order is None else list(joint_order)
         _check_options(scan, dt_rank, order, joints)
         d = groups * max(1, round(expand * channels / groups))
-        r = math.ceil(d / 16) if isinstance(dt_rank, str) else dt_rank
+        r = {'auto': math.ceil(d / 16), 'mamba': math.ceil(channels / 16)}.get(dt_rank, dt_rank)
         self.dt_rank, self.state_size, self.groups = r, state_size, groups
         self.scan, self.graph_conv, self.graph_selective, self.with_cp = scan, graph_conv, graph_selective, with_cp
         self.register_buffer('order', torch.tensor(order), persistent=False)
@@ -251,8 +251,8 @@ class STGMambaBlock(DerivedModule):
 def _check_options(scan, dt_rank, order, joints):
     if scan not in SCANS:
         raise ConfigError(f'scan: {scan!r}; expected one of {", ".join(SCANS)}.')
-    if dt_rank != 'auto' and not (isinstance(dt_rank, int) and dt_rank > 0):
-        raise ConfigError(f"dt_rank: {dt_rank!r}; expected 'auto' or a positive integer.")
+    if dt_rank not in ('auto', 'mamba') and not (isinstance(dt_rank, int) and dt_rank > 0):
+        raise ConfigError(f"dt_rank: {dt_rank!r}; expected 'auto', 'mamba' or a positive integer.")
     if sorted(order) != list(range(joints)):
         raise ConfigError(f'joint_order: {order}; expected each of {joints} joints once.')
 

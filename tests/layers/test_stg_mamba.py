@@ -179,3 +179,4 @@ def test_checkpoint_with_the_old_names_is_refused():
 def test_rank_of_the_step():
     assert block(expand=4).dt_rank == 2 and block(expand=4).dt_proj.weight.shape == (24, 2)
     assert block(dt_rank=3).dt_proj.weight.shape == (6, 3)
+    assert block(expand=4, dt_rank='mamba').dt_rank == 1
