@@ -2,7 +2,7 @@
 
 Importing this package patches what keeps MMAction2 1.2 from running on today's Python stack (`compat`) and registers
 into `mmaction.registry`, so that a config needs only `custom_imports = dict(imports='dynstg_mm')`. The import itself is
-quick: patches and registrations follow when MMAction2's own modules are imported. Registered are:
+quick: patches and registrations follow when MMAction2's own modules are imported. It registers:
 
 backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block for use alone or after any other backbone
 heads       GaitHead; GaitParameterHead, to pretrain without labels
@@ -25,9 +25,9 @@ subsets, p movement phases, d inner channels, n state size.
 """
 import os
 
-# Waiting threads should give up their core, but not at once. With the default, spinning for milliseconds, a training
-# step beside another busy process takes ten times as long; sleeping between any two operations doubles a small model's
-# latency. OpenMP reads these variables once, when torch is imported.
+# Waiting threads should yield their core after a short spin. With the default, which spins for milliseconds, a training
+# step next to another busy process takes ten times as long; without any spin, the latency of a small model doubles.
+# OpenMP reads these variables once, when torch is imported.
 if 'OMP_WAIT_POLICY' not in os.environ:
     os.environ['OMP_WAIT_POLICY'] = 'passive'
     os.environ.setdefault('GOMP_SPINCOUNT', '2000')  # spins of GNU OpenMP

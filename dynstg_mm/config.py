@@ -10,8 +10,8 @@ places at once:
 | `feats=A,B`       | `feats` of every `GaitFeatures`, and `in_channels` of all backbones                         |
 | `joint_dropout=P` | `RandomJointDropout(prob=P)` after every `PoseDecode` of the training pipelines; 0 removes it |
 
-Student and teacher are set as well. An option that names a setting in full wins over a short one. A config file that
-inherits from another cannot set `task` or `fold` for it, since MMEngine has filled in the data sets by then: an error.
+They also apply to student and teacher. A setting named in full overrides a short option. A config file that inherits
+from another cannot set `task` or `fold`, because MMEngine has filled in the data sets by then; this is an error.
 """
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def read_config(path: str, field: str | None = None) -> Config:
 
 
 def resolve_config(path: str, options: Mapping[str, Any] | None = None, *, seed: int | None = None) -> Config:
-    """Read a config file and apply options to it, so that nothing in it refers to another config.
+    """Read a config file, apply options to it, and resolve all references to other configs.
 
     Args:
         path: See `read_config`.
@@ -106,7 +106,7 @@ def resolve_config(path: str, options: Mapping[str, Any] | None = None, *, seed:
 
 
 def load_config(args: argparse.Namespace, merge_args: Callable[[Config], None]) -> Config:
-    """Resolved config of a command line; `--cfg-options` win over the command's own options.
+    """Resolved config of a command line; `--cfg-options` override the command's own options.
 
     Without `--work-dir`, a run writes to `work_dirs/CONFIG`, or `work_dirs/CONFIG/TASK` for a task given as an option.
 
@@ -135,8 +135,8 @@ def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
 
     Raises:
         FileNotFoundError: There is no such teacher's or student's config.
-        ConfigError: A value is wrong; or neither the config nor MMEngine's runners know a setting, since a mistyped one
-            would change nothing.
+        ConfigError: A value is wrong, or a setting is known neither to the config nor to MMEngine's runners; a mistyped
+            one would otherwise be ignored.
     """
     options = dict(options or {})
     for key in options:
@@ -239,7 +239,7 @@ def _set_joint_dropout(cfg: Config, probability: float) -> None:
     if not pipelines:
         raise ConfigError(f'--cfg-options: joint_dropout: no training pipeline of {cfg.filename} has PoseDecode.')
     step = ConfigDict(type='RandomJointDropout', prob=probability, share=(0.1, 0.5))
-    for pipeline in pipelines:  # before the walker is turned, centred and scaled, which then see only what is left
+    for pipeline in pipelines:  # before the skeleton is turned, centred and scaled, which must not use the lost joints
         pipeline[:] = [part for part in pipeline if part.get('type') != 'RandomJointDropout']
         decoded = [part.get('type') for part in pipeline].index('PoseDecode') + 1
         pipeline[decoded:decoded] = [step] if probability else []
@@ -251,7 +251,7 @@ SHORT_OPTIONS: dict[str, Callable[[Config, Any], None]] = dict(
 
 
 def _fit_networks(cfg: Config, changed: Collection[str]) -> None:
-    """Let the model of the config, or its student and teacher, score and see what the short options say."""
+    """Fit heads and inputs of the model, or of its student and teacher, to the short options that changed."""
     model = cfg.get('model') or {}
     for network in (model, model.get('student'), model.get('teacher')):
         if isinstance(network, dict):
@@ -266,7 +266,7 @@ def _fit_network(network: dict, cfg: Config, changed: Collection[str]) -> None:
 
 
 def _check_short_settings(cfg: Config, options: Mapping[str, Any]) -> None:
-    """Refuse a `task` or `fold` at the top of a config that its test data set does not follow."""
+    """Refuse a `task` or `fold` at the top of a config that its test data set does not have."""
     data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     expected = {}
     if 'task' not in options:
@@ -286,9 +286,9 @@ def _data_with_folds(node: Any) -> Iterator[dict]:
     return (data for data in _nodes(node) if isinstance(data, dict) and 'fold' in data and 'type' in data)
 
 
-def _typed(node: Any, kind: str) -> Iterator[dict]:
+def _typed(node: Any, type_name: str) -> Iterator[dict]:
     """Settings of everything of a type below a node of a config."""
-    return (part for part in _nodes(node) if isinstance(part, dict) and part.get('type') == kind)
+    return (part for part in _nodes(node) if isinstance(part, dict) and part.get('type') == type_name)
 
 
 def _nodes(node: Any) -> Iterator[Any]:
@@ -304,14 +304,14 @@ def _nodes(node: Any) -> Iterator[Any]:
 
 
 def check_parts(cfg: Config, parts: Sequence[str] = ('val', 'test')) -> None:
-    """Check that nobody is trained on and tested on, and that training and test data have the same classes.
+    """Check that training and test data share no subject or clip, and have the same classes.
 
     Args:
         cfg: Config of a run.
-        parts: The parts that are compared with the training data.
+        parts: The parts to compare with the training data.
 
     Raises:
-        DataError: A subject or a clip is on both sides, or the classes differ.
+        DataError: A subject or a clip is in both, or the classes differ.
     """
     from mmaction.registry import DATASETS
 

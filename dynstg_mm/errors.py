@@ -1,24 +1,24 @@
-"""What a user's input can cause. Anything else that is raised is a bug of ours and keeps its traceback."""
+"""Errors that a user's input can cause. Any other exception is a bug of ours and keeps its traceback."""
 
 
 class UserError(ValueError):
-    """Something that the user gave cannot be used.
+    """The user's input cannot be used.
 
-    The message is one line. It names the file, the clip and the field, says what was expected and what to do.
+    The message is one line. It names the file, the clip and the field, and says what was expected and what to do.
     """
 
 
 class ConfigError(UserError):
-    """A config, or an option of a command, a model or a transform."""
+    """Wrong config, or wrong option of a command, a model or a transform."""
 
 
 class DataError(UserError):
-    """An annotation file, a recording or a label table."""
+    """Wrong annotation file, recording or label table."""
 
 
 class ClipError(DataError):
-    """One clip of an annotation file."""
+    """Wrong clip of an annotation file."""
 
 
 class ResultsError(UserError):
-    """Results or predictions of a cross-validation."""
+    """Wrong results or predictions of a cross-validation."""

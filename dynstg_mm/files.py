@@ -1,4 +1,4 @@
-"""Files that this package ships, files that are written whole or not at all, and JSON that is checked."""
+"""Find shipped files, write files whole or not at all, and read JSON with a schema."""
 import contextlib
 import difflib
 import glob
@@ -16,7 +16,7 @@ from dynstg_mm.errors import ConfigError, DataError, UserError
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
-SHIPPED = 'dynstg_mm::'  # opens the names of files that this package ships
+SHIPPED = 'dynstg_mm::'  # prefix of the names of files that this package ships
 
 
 def shipped_configs() -> Path:
@@ -27,7 +27,7 @@ def shipped_configs() -> Path:
 
 
 def resolve_shipped(path: str | os.PathLike) -> Path:
-    """Turn a name such as `dynstg_mm::dynstg_mamba/pretrained/x.pth` into a path; any other path stays as it is.
+    """Turn a name such as `dynstg_mm::dynstg_mamba/pretrained/x.pth` into a path; any other path is returned unchanged.
 
     Args:
         path: A path, or `dynstg_mm::` and the place below the shipped `configs` folder.
@@ -44,7 +44,7 @@ def resolve_shipped(path: str | os.PathLike) -> Path:
     files = (file for suffix in ('py', 'pth', 'yml') for file in folder.rglob(f'*.{suffix}'))
     names = [file.relative_to(folder).as_posix() for file in files]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0)
-    hint = f'; expected a name such as {SHIPPED}{near[0]}' if near else f'; {folder} holds no configs'
+    hint = f'; expected a name such as {SHIPPED}{near[0]}' if near else f'; {folder} has no configs'
     raise ConfigError(f'{text}: no such file is shipped{hint}.')
 
 
@@ -53,7 +53,7 @@ def read_json(path: str | os.PathLike, schema: dict[str, Any], error: type[UserE
 
     Args:
         path: The file.
-        schema: The schema; a `description` in it says in words what is expected there.
+        schema: The schema; a `description` in it is used as the expected value in messages.
         error: Class of the error.
 
     Raises:
@@ -77,7 +77,7 @@ def check_fields(content: Any, schema: dict[str, Any], path: str | os.PathLike,
 
     Args:
         content: The content.
-        schema: The schema; a `description` in it says in words what is expected there.
+        schema: The schema; a `description` in it is used as the expected value in messages.
         path: The file, for the message.
         error: Class of the error.
 
@@ -97,7 +97,7 @@ def check_fields(content: Any, schema: dict[str, Any], path: str | os.PathLike,
 
 
 def _expected(fault: 'ValidationError') -> str:
-    """What a schema asks for, in words."""
+    """What the schema expects, in words."""
     value = fault.validator_value
     if fault.validator == 'required':
         return ', '.join(value)
@@ -109,10 +109,10 @@ def _expected(fault: 'ValidationError') -> str:
 
 @contextlib.contextmanager
 def atomic_open(path: str | os.PathLike, mode: str = 'w', **kwargs: Any) -> Iterator[IO[Any]]:
-    """Open a file for writing; it is replaced if the block succeeds, and stays as it was otherwise.
+    """Open a file for writing; it is replaced if the block succeeds, and left unchanged otherwise.
 
-    The new content goes to a hidden file beside it. Each process has its own, since the ranks of a distributed run may
-    write the same file; the next process removes what a killed one has left.
+    The new content goes to a hidden file beside it. Each process has its own hidden file, since the ranks of a
+    distributed run may write the same file; the next writer removes those that killed processes left.
 
     Args:
         path: The file.

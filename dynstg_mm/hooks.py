@@ -15,10 +15,10 @@ from dynstg_mm.errors import ConfigError
 class EpochSeedHook(Hook):
     """Seed every epoch from the run's seed, the epoch and the rank.
 
-    MMEngine seeds a process once, so that a resumed run would draw other windows and drop other units than one that was
-    never interrupted. With this hook both are the same run, provided that this process loads the data
-    (`num_workers=0`); workers keep the seed that MMEngine gives them. Ranks draw different numbers, for which MMEngine
-    needs `diff_rank_seed`, while the weights and the order of the clips are the same on all.
+    MMEngine seeds a process only once, so a resumed run would draw other windows and drop other units than an
+    uninterrupted one. With this hook both give the same result if the main process loads the data (`num_workers=0`);
+    workers keep the seed that MMEngine gives them. Ranks draw different numbers even without `diff_rank_seed`, while
+    the initial weights and the order of the clips are the same on all ranks.
     """
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -30,10 +30,10 @@ class EpochSeedHook(Hook):
 
 
 def check_classes(outputs: int | None, dataset: Dataset) -> None:
-    """Refuse training data with another number of classes than the head has outputs.
+    """Check that the head has one output for each class of the training data.
 
     Args:
-        outputs: `num_classes` of the head; None if it is no classifier.
+        outputs: `num_classes` of the head; None if the head is no classifier.
         dataset: The training data; without `classes` in its `metainfo` nothing is checked.
 
     Raises:

@@ -1,7 +1,7 @@
 """Run code around the import of another module.
 
-MMAction2 takes seconds to import. Patches and registrations wait here until their module is imported, so that
-`import dynstg_mm` and `-h` cost nothing, and still nobody can use that module without them.
+MMAction2 takes seconds to import. Patches and registrations wait here until their module is imported. So
+`import dynstg_mm` and `-h` stay quick, and the module is still never used without its patches.
 """
 import functools
 import importlib.abc
@@ -15,7 +15,7 @@ Execute = Callable[[ModuleType], None]
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds modules as the other finders do, and wraps the execution of those that are waited for."""
+    """Finds modules as the other finders do, and wraps the execution of those that have wrappers."""
 
     def __init__(self) -> None:
         self.wrappers: dict[str, list[Callable[[Execute, Any], None]]] = {}
@@ -45,7 +45,7 @@ def wrap_import(name: str, wrapper: Callable[[Execute, Any], None]) -> None:
 
     Args:
         name: Full name of the module.
-        wrapper: What runs instead of the module's code alone.
+        wrapper: Runs instead of the module's code, which it executes itself.
     """
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)

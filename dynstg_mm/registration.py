@@ -1,10 +1,10 @@
-"""What MMEngine and MMAction2 have to know of this package: its modules, configs and weights."""
+"""Register the modules, configs and weights of this package with MMEngine and MMAction2."""
 from typing import Any
 
 from dynstg_mm.files import SHIPPED, resolve_shipped
 from dynstg_mm.import_hooks import when_imported
 
-# Registry of MMAction2 -> our modules that register into it; imported when the registry is first asked for a type.
+# Registry of MMAction2 -> our modules that register into it; imported at the registry's first look-up.
 LOCATIONS = {
     'MODELS': ('dynstg_mm.models', 'dynstg_mm.distillation'),
     'DATASETS': ('dynstg_mm.datasets.catalog', ),
@@ -16,7 +16,7 @@ LOCATIONS = {
 
 
 def register() -> None:
-    """Register all, each part when the module that it concerns is imported."""
+    """Register everything, each part when the MM module that it changes is imported."""
     when_imported('mmaction.registry', _add_locations)
     when_imported('mmengine.config.config', _find_shipped_configs)
     when_imported('mmengine.config.utils', _name_the_package)
@@ -27,13 +27,13 @@ def _add_locations(registries: Any) -> None:
     for name, modules in LOCATIONS.items():
         registry = getattr(registries, name)
         registry._locations = [*registry._locations, *modules]
-        if registry._imported:  # it would not look at its locations again
+        if registry._imported:  # otherwise it would not read its locations again
             registry._imported = False
             registry.import_from_location()
 
 
 def _name_the_package(utils: Any) -> None:
-    """`mmengine.hub` takes only packages that it knows."""
+    """`mmengine.hub` accepts only packages in this list."""
     utils.MODULE2PACKAGE['dynstg_mm'] = 'dynstg_mm'
 
 

@@ -32,7 +32,7 @@ class UnsafePickleError(UnreadablePickleError):
 
 
 class _Dtype:
-    """Placeholder for a numpy dtype while a pickle is read; numpy would accept a forged state, and crash later."""
+    """Placeholder for a numpy dtype while a pickle is read; numpy would accept a forged state and crash later."""
 
     __slots__ = ('plain', )
     __hash__ = None  # type: ignore[assignment]
@@ -72,8 +72,8 @@ class _PlainUnpickler(pickle.Unpickler):
     """Builds arrays, containers and numbers.
 
     A pickle can call nothing but the methods below. None of them trusts its arguments: a set of a huge `range`, for
-    example, would fill the memory. Ordered dicts and the like become plain ones, since a pickle may set attributes of
-    them.
+    example, would fill the memory. Ordered dicts and the like become plain dicts, because a pickle could set their
+    attributes.
     """
 
     def find_class(self, module: str, name: str) -> Any:
@@ -175,14 +175,14 @@ def load_pickle(path: str | os.PathLike) -> Any:
 def _check_sizes(content: mmap.mmap) -> None:
     """Check that no instruction claims more bytes than follow it, nor a memo entry far beyond the memo's end.
 
-    The unpickler would allocate memory first: ten bytes of a file can ask for gigabytes.
+    The unpickler would allocate the memory first: ten bytes of a file can claim gigabytes.
     """
     position, memorized = 0, 0
     while position < len(content):
         code = content[position]
         position += 1
         argument = _ARGUMENT.get(code)
-        if code == ord('.') or argument is None:  # the unpickler ends here too, by itself or with an error
+        if code == ord('.') or argument is None:  # the unpickler stops here too, with or without an error
             return
         if code in b'PQ\x82\x83\x84':
             raise UnsafePickleError('it refers to objects outside of the file')

@@ -17,15 +17,15 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
     """Linear warm-up, then cosine decay to 0, both following the length of the training.
 
     The values are those of MMEngine's `LinearLR` followed by its `CosineAnnealingLR`. Those two need the length of the
-    warm-up twice in a config; here it is a tenth of the epochs, so that `train_cfg.max_epochs` alone sets the schedule.
-    A config must say `convert_to_iter_based=True`; MMEngine then fills in the other arguments.
+    warm-up twice in a config. Here it is a tenth of the epochs, so that `train_cfg.max_epochs` alone sets the schedule.
+    A config must set `convert_to_iter_based=True`; MMEngine then fills in the other arguments.
 
     Args:
         optimizer: The optimizer or its wrapper.
         end: Epochs of the training.
         epoch_length: Iterations of an epoch.
         warmup_epochs: Epochs of the warm-up; by default a tenth of `end`, rounded.
-        start_factor: Share of the learning rate that the first iteration has.
+        start_factor: Learning rate of the first iteration, as a share of the full one.
         **kwargs: Passed to MMEngine's `_ParamScheduler`.
 
     Raises:
@@ -40,7 +40,7 @@ class WarmupCosineLR(LRSchedulerMixin, _ParamScheduler):
             raise ConfigError(f'param_scheduler.warmup_epochs: {warmup_epochs}; expected 0 or more, and fewer than the '
                               f'{end} epochs of the training.')
         steps = int(warmup_epochs * epoch_length)
-        self.warmup = steps if steps > 1 else 0  # a single one would have no next one to rise to
+        self.warmup = steps if steps > 1 else 0  # in a single iteration the rate cannot rise
         self.start_factor = start_factor
         super().__init__(optimizer, end=end * epoch_length, by_epoch=False, **kwargs)
 

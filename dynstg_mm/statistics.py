@@ -97,8 +97,8 @@ def subject_interval(seeds: Seeds, num_classes: int, *, resamples: int = 2000, l
                      seed: int = 0) -> dict[str, tuple[float, float]]:
     """Bootstrap interval of every score that resamples subjects, not clips (percentile method).
 
-    With several training seeds the score is the mean over them, and each draw takes the same subjects for all: more
-    seeds say more about a model, but they are not more people.
+    With several training seeds, the score is the mean over them, and each draw takes the same subjects for all seeds:
+    more seeds measure a model better, but they are not more people.
 
     Args:
         seeds: Clips of each training seed, with `subject`, `label`, `score` (C,).
@@ -120,13 +120,13 @@ def paired_difference(seeds: Seeds, baseline: Seeds, num_classes: int, *, resamp
                       seed: int = 0) -> dict[str, tuple[float, float, float, float]]:
     """Difference between the scores of two models, with its interval and a p-value, paired by subject.
 
-    Each bootstrap draw takes the same subjects for both, so that what is hard for both does not widen the interval. The
-    two-sided p-value is that of a paired permutation test by subject (approximate randomisation: Noreen 1989; Yeh 2000,
-    arXiv cs/0008005): if the models were alike, a subject's results could as well be the other model's. For every
-    subject, the results of the two models for all clips and seeds are exchanged or not, and the difference is computed
-    again. p is the share of these differences that are at least as large in size as the observed one. Up to 13
+    Each bootstrap draw takes the same subjects for both models, so that subjects who are hard for both do not widen the
+    interval. The two-sided p-value is that of a paired permutation test by subject (approximate randomisation: Noreen
+    1989; Yeh 2000, arXiv cs/0008005): if the models were equal, their results for a subject would be exchangeable. For
+    every subject, the results of the two models for all clips and seeds are exchanged or not, and the difference is
+    recomputed. p is the share of these differences that are at least as large in size as the observed one. Up to 13
     subjects, all exchanges are counted; with more, 9999 random ones and the observed one (Phipson 2010). For the
-    accuracy this is the sign-flip test of the subjects' differences.
+    accuracy, this is the sign-flip test of the subjects' differences.
 
     Args:
         seeds: Clips of each training seed of the model, with `clip`, `subject`, `label`, `score` (C,).
@@ -225,7 +225,7 @@ def mean_roc(seeds: Seeds, num_classes: int, rates: np.ndarray) -> tuple[np.ndar
 
 
 def calibration(clips: Sequence[Clip], bins: int = 10) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """How often the predicted class is right, by the score it has.
+    """How often the predicted class is right, by its score.
 
     Args:
         clips: Clips with `label` and `score` (C,).

@@ -1,8 +1,8 @@
-"""What MMEngine's `get_model('dynstg_mm::...')` calls by this name."""
+"""`register_all_modules`, which MMEngine's `get_model('dynstg_mm::...')` calls."""
 
 
 def register_all_modules(init_default_scope: bool = True) -> None:
-    """Register MMAction2's modules; ours follow when a registry is first asked for a type.
+    """Register MMAction2's modules; ours are registered at a registry's first look-up.
 
     Args:
         init_default_scope: Look up types in MMAction2's registries from now on.

@@ -1,4 +1,4 @@
-"""Rows of a table that need no network: classifiers on the recordings' metadata and on gait parameters."""
+"""Control rows without a network: classifiers on the metadata of the recordings and on gait parameters."""
 from __future__ import annotations
 
 import functools
@@ -23,19 +23,19 @@ Folds = Sequence[Sequence[Clip]]  # the test clips of each fold
 
 def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterable[Clip]] | None = None,
                  layout: str | dict[str, Any] | None = None) -> None:
-    """Add a row for every control; one that is there already is computed again.
+    """Add a row for every control, replacing those that the results already have.
 
     A control that cannot be computed has no scores, and a note that says why.
 
     Args:
         results: The results.
         ann_file: The annotation file that the models were trained on.
-        tests: Test clips of every fold in the file, if the results are of some of them: like the models, a control
+        tests: Test clips of every fold in the file, if the results have only some folds: like the models, a control
             learns from all folds except the one it is tested on.
         layout: Skeleton layout for the gait features, if the file has none.
 
     Raises:
-        ResultsError: A control that has scores cannot be computed again.
+        ResultsError: A control that already has scores cannot be recomputed.
     """
     blank = [0.] * len(results.classes)
     folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or results.tests()).values()]
@@ -46,10 +46,10 @@ def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterabl
             columns = measure(ann_file, folds)  # once for all learners and seeds
             predictions = {name: [_from_other_folds(folds, columns, learner(max(seed, 0))) for seed in results.seeds]
                            for name, learner in learners.items()}
-        except (ValueError, OSError) as error:  # must not cost the rows of the models
+        except (ValueError, OSError) as error:  # the rows of the models must not be lost
             for name in learners:
                 if name in results.models and not np.isnan(results.scores(name)).all():
-                    raise ResultsError(f'{name}: cannot be computed again: {error}') from None
+                    raise ResultsError(f'{name}: cannot be recomputed: {error}') from None
                 results.add_model(name, [], kind='control', note=str(error))
             continue
         for name, seeds in predictions.items():
@@ -59,7 +59,7 @@ def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterabl
 
 
 def metadata_control(ann_file: str, folds: Folds, *, seed: int = 0) -> list[list[Clip]]:
-    """How well metadata alone give the class away: a forest on rate, length, missing joints and image size.
+    """How well metadata alone predict the class: a forest on rate, length, missing joints and image size.
 
     Args:
         ann_file: The annotation file that the models were trained on.
@@ -68,7 +68,7 @@ def metadata_control(ann_file: str, folds: Folds, *, seed: int = 0) -> list[list
         seed: Seed of the forest.
 
     Returns:
-        Its predictions, in the same form.
+        Its predictions, in the form of `folds`.
 
     Raises:
         ResultsError: The file lacks a clip, or there is only one fold.
@@ -78,7 +78,7 @@ def metadata_control(ann_file: str, folds: Folds, *, seed: int = 0) -> list[list
 
 def gait_feature_trees(ann_file: str, folds: Folds, *, seed: int = 0, model: str = 'extra-trees',
                        layout: str | dict[str, Any] | None = None, up: str = 'y') -> list[list[Clip]]:
-    """How well gait parameters recognise the class: trees that learn from the clips of the other folds.
+    """How well gait parameters predict the class: trees that learn from the clips of the other folds.
 
     Args:
         ann_file: As in `metadata_control`.
@@ -89,7 +89,7 @@ def gait_feature_trees(ann_file: str, folds: Folds, *, seed: int = 0, model: str
         up: Vertical axis of 3-D clips.
 
     Returns:
-        The predictions, in the same form.
+        The predictions, in the form of `folds`.
 
     Raises:
         ResultsError: The file has no layout, or lacks a clip, or a clip cannot be used, or there is only one fold.
@@ -147,10 +147,10 @@ def _gait_features(ann_file: str, folds: Folds, *, layout: str | dict[str, Any] 
 def _annotations(file: AnnotationFile, folds: Folds) -> list[list[dict[str, Any]]]:
     """Annotations of every fold's clips."""
     if len(folds) < 2:
-        raise ResultsError('a control learns from the other folds; it needs at least two folds.')
+        raise ResultsError('a control learns from the other folds; expected at least two folds.')
     unknown = [clip['clip'] for fold in folds for clip in fold if clip['clip'] not in file.clips]
     if unknown:
-        raise ResultsError(f'{file.path}: no clip {unknown[0]}, which the predictions name.')
+        raise ResultsError(f'{file.path}: no clip {unknown[0]}, which the predictions contain.')
     return [_sound_clips(file, [clip['clip'] for clip in fold]) for fold in folds]
 
 
@@ -174,8 +174,8 @@ def _from_other_folds(folds: Folds, columns: Sequence[np.ndarray], learner: Any)
 def _trees(model: str, seed: int) -> Any:
     """Classifier of that name, with balanced classes; a missing value becomes the median.
 
-    The settings, the same for all data, were chosen on inner folds of the training part of one fold of KOA-NM, of its
-    three classes, of the stages and of MSND, by the mean macro-F1 and log-loss.
+    All data use the same settings. They were chosen by the mean macro-F1 and log-loss on inner folds of the training
+    part of one fold of each task: KOA-NM, its three classes, the stages and MSND.
     """
     from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer

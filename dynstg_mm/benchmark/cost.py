@@ -1,4 +1,4 @@
-"""What a model costs: parameters, multiply-adds of one window, latency; and on which machine."""
+"""Cost of a model: parameters, multiply-adds of one window and latency, and the machine it is measured on."""
 from __future__ import annotations
 
 import hashlib
@@ -21,12 +21,12 @@ from torch.utils.flop_counter import FlopCounterMode
 def multiply_adds(model: nn.Module, x: Tensor) -> int:
     """Multiply-adds of the backbone and the head for an input.
 
-    PyTorch counts matrix products and convolutions. A module that does more, such as a temporal filter or a selective
-    scan, gives the number by its method `more_multiply_adds(result)`.
+    PyTorch counts matrix products and convolutions. A module with other operations, such as a temporal filter or a
+    selective scan, reports their number by its method `more_multiply_adds(result)`.
 
     Args:
         model: A recognizer with `backbone` and `cls_head`.
-        x: One window (1, M, T, V, C), or what else the backbone takes.
+        x: One window (1, M, T, V, C), or another input of the backbone.
     """
     extra: list[int] = []
     model.eval()
@@ -42,9 +42,9 @@ def multiply_adds(model: nn.Module, x: Tensor) -> int:
 def measure_costs(configs: Mapping[str, Config], *, rounds: int = 5, repeats: int = 10) -> dict[str, dict[str, Any]]:
     """Parameters, multiply-adds of one window, and latency with batch size 1.
 
-    The models take turns, round by round, on the GPU if there is one, else on the CPU with one thread, which other
-    processes of the machine disturb least. Random weights do, since they do not change what is measured. Of a distilled
-    model, the student is measured.
+    The models take turns, round by round, on the GPU if there is one. Otherwise they run on one CPU thread, which other
+    processes disturb least. The weights are random, because they do not affect the cost. For a distilled model, the
+    student is measured.
 
     Args:
         configs: Name -> config with `model` and `test_dataloader`.

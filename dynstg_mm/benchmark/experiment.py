@@ -1,4 +1,4 @@
-"""Experiment files: a cross-validation of many models as YAML, so that one short command repeats it::
+"""Experiment files: YAML files that describe a cross-validation, so that one short command repeats it::
 
     python -m dynstg_mm cross-validate configs/experiments/koa-nm.yml --out work_dirs/koa_nm
 
@@ -18,8 +18,8 @@
     seed_ensembles: {seeds: [cgrkd]}
     controls: false                # default: true
 
-Paths are relative to the file. Options of the command line come after those of the file, and the other arguments of the
-command line replace what the file says.
+Paths are relative to the file. Options on the command line are applied after those of the file; its other arguments
+replace those of the file.
 """
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from typing import Any
 
 import yaml
 
+from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_models
 from dynstg_mm.config import parse_cfg_options, resolve_config
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import SHIPPED, check_fields, resolve_shipped
@@ -56,18 +57,18 @@ SCHEMA = dict(
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data only, and no key twice, of which YAML would keep the last."""
+    """Loads plain data only, and refuses duplicated keys, of which YAML would keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.YAMLError(f'line {node.start_mark.line + 1}: {key!r} is named twice')
+                raise yaml.YAMLError(f'line {node.start_mark.line + 1}: {key!r} is duplicated')
         return super().construct_mapping(node, deep=deep)
 
 
 def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
-    """Read an experiment file. Its models are dicts then, with a `config` that is valid from the working directory.
+    """Read an experiment file; its models become dicts with a `config` that is valid from the working directory.
 
     Args:
         path: The file; `dynstg_mm::experiments/NAME.yml` is one that this package ships.
@@ -89,25 +90,26 @@ def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
         content[group] = {name: dict(config=model) if isinstance(model, str) else dict(model)
                           for name, model in content[group].items()}
     networks = content['teachers'] | content['models']
-    shipped = SHIPPED if str(path).startswith(SHIPPED) else ''  # so are the configs beside a shipped file
+    shipped = SHIPPED if str(path).startswith(SHIPPED) else ''  # the configs beside a shipped file are shipped too
     folder = Path(str(path).removeprefix(SHIPPED)).parent
     for name, model in networks.items():
         teacher = model.get('teacher')
         if teacher is not None and 'teacher' in networks.get(teacher, model):
-            raise ConfigError(f'{path}: models.{name}.teacher: {teacher}; expected a model that has no teacher itself.')
+            raise ConfigError(f'{path}: models.{name}.teacher: {teacher}; expected another model, which has '
+                              'no teacher.')
         if not model['config'].startswith(SHIPPED):
             model['config'] = shipped + os.path.normpath(folder / model['config'])
     return content
 
 
 def plan_calls(args: Namespace) -> list[Namespace]:
-    """Calls of `cross_validate` for a command line: first the teachers whose checkpoints are missing, then all models.
+    """Calls of `cross_validate` for a command line: first teachers if their checkpoints are missing, then all models.
 
     Args:
         args: Options of `python -m dynstg_mm cross-validate`.
 
     Returns:
-        Options of each call, without experiment files; of one call if `configs` names none.
+        Options of each call, without the experiment file.
 
     Raises:
         UserError: See `read_experiment`; or a model or fold is unknown.
@@ -156,7 +158,7 @@ def _call(args: Namespace, experiment: dict[str, Any], names: Sequence[str]) -> 
 
 
 def _own_options(args: Namespace, experiment: dict[str, Any], name: str) -> list[str]:
-    """Options of one model: its own in the file, and where its teacher's checkpoints are."""
+    """Options of one model: its own from the file, and the path of its teacher's checkpoints."""
     networks = experiment['teachers'] | experiment['models']
     texts = _texts(networks[name].get('options', {}))
     teacher = networks[name].get('teacher')
@@ -172,8 +174,6 @@ def _own_options(args: Namespace, experiment: dict[str, Any], name: str) -> list
 def _is_missing(call: Namespace, out: str) -> bool:
     """Whether a model of a call has no checkpoint for one of its seeds and folds."""
     from mmaction.utils import register_all_modules
-
-    from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_models
     register_all_modules(init_default_scope=True)
     models = name_models(call.configs, call.cfg_options, call.model_options)
     folds = choose_folds(call.folds, check_tests(models)[1], models[0])

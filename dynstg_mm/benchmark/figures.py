@@ -1,4 +1,4 @@
-"""Figures of results. Each comes with its description in words, for those who cannot see it."""
+"""Figures of results, each with a description in words for those who cannot see it."""
 from __future__ import annotations
 
 import base64
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 DASHES = ('-', '--', '-.', ':')
 MARKERS = 'os^Dv*P'
-WIDTH = 5.  # inches; a phone then shows the letters at their own size
+WIDTH = 5.  # inches; a phone then shows the text unscaled
 
 Style = dict[str, str]
 
@@ -54,7 +54,7 @@ def save(figure: Figure, file: IO[bytes], **options: Any) -> None:
 
 
 def embedded(figure: Figure, description: str) -> dict[str, Any]:
-    """A figure as the template of the page takes it: an SVG in base64, its width in pixels, its description."""
+    """A figure for the template of the page: an SVG in base64, its width in pixels, its description."""
     content = io.BytesIO()
     save(figure, content, format='svg', metadata=dict(Date=None))
     return dict(svg=base64.b64encode(content.getvalue()).decode(), width=round(112 * figure.get_figwidth()),
@@ -126,7 +126,7 @@ def roc(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, str]:
 
 
 def reliability(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, str]:
-    """Reliability diagram by clip over all seeds, in ten bins; larger marks stand for more clips."""
+    """Reliability diagram by clip over all seeds, in ten bins; larger marks have more clips."""
     figure, said = new_figure(height=5), []
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color='#8c959f', linewidth=1)

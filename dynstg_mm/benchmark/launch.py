@@ -1,4 +1,4 @@
-"""Start the runs of a cross-validation, here or under Slurm, watch them, stop them and resume them."""
+"""Carry out the runs of a cross-validation: several at once, in processes that can be stopped and resumed."""
 from __future__ import annotations
 
 import contextlib
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import filelock
 from rich.console import Console
@@ -21,7 +21,6 @@ from dynstg_mm.benchmark.runs import Run
 from dynstg_mm.errors import ConfigError
 
 THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS')
-SLURM_POLL = 2.  # seconds between two looks at a job's files
 
 
 class FolderLock(filelock.FileLock):
@@ -48,7 +47,7 @@ def locked(out: Path) -> Iterator[int]:
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise ConfigError(f'{out}: is in use by another call, or by processes that a killed call left behind; wait '
+        raise ConfigError(f'{out}: is in use by another call, or by processes that a killed call left running; wait '
                           'for them, end them, or use another --out.') from None
     try:
         yield lock.fileno()
@@ -57,14 +56,14 @@ def locked(out: Path) -> Iterator[int]:
 
 
 class Stopped(Exception):
-    """The call was stopped while a run was going on, or before it started."""
+    """The call was stopped before or during a run."""
 
 
 class Launcher(Protocol):
     """Carries out runs, several at once, and can end all of them."""
 
     def perform(self, run: Run, slot: int) -> None:
-        """Carry out a run to its end; raises RuntimeError with one line of explanation if it fails."""
+        """Carry out a run; raises RuntimeError with one line of explanation if it fails."""
 
     def stop(self) -> None:
         """End all runs."""
@@ -87,7 +86,7 @@ class Processes:
         self.stopped, self.mutex = False, threading.Lock()
 
     def perform(self, run: Run, slot: int = 0) -> None:
-        """Train, unless that is done, and test; leaves predictions.json. Resumes from the latest checkpoint."""
+        """Train, or resume from the latest checkpoint, and test; the result is predictions.json."""
         started = time.time()
         run.folder.mkdir(parents=True, exist_ok=True)
         log, latest, summary = (run.folder / name for name in ('train.log', 'last_checkpoint', 'train_summary.json'))
@@ -108,7 +107,7 @@ class Processes:
                 path.unlink()
 
     def call(self, command: Sequence[str], log: Path, slot: int) -> None:
-        """Run a command to its end, with its output appended to a file; raises RuntimeError if it fails."""
+        """Run a command and append its output to a file; raises RuntimeError if it fails."""
         with open(log, 'ab') as file:
             start = file.tell()
             with self.mutex:
@@ -134,7 +133,7 @@ class Processes:
         return environment
 
     def stop(self, patience: float = 10) -> None:
-        """End all processes with their children, first politely."""
+        """End all processes and their children, by SIGTERM and, after `patience` seconds, by SIGKILL."""
         with self.mutex:
             self.stopped = True
             processes = list(self.processes)
@@ -145,94 +144,6 @@ class Processes:
             deadline = time.time() + patience
             while any(process.poll() is None for process in processes) and time.time() < deadline:
                 time.sleep(0.05)
-
-
-class SlurmJobs:
-    """Carries out runs as Slurm jobs, one each, through submitit.
-
-    A job that a killed call left in the queue is not submitted again: the next call waits for it.
-
-    Args:
-        folder: Where submitit keeps its files.
-        options: `KEY=VALUE` texts: submitit's (timeout_min, mem_gb, cpus_per_task, gpus_per_node) and Slurm's
-            (partition, account, qos, ...).
-        keep_checkpoints: Keep the checkpoints of a run that was tested.
-        cluster: A cluster of submitit.
-
-    Raises:
-        ConfigError: submitit or Slurm is missing, or does not know an option.
-    """
-
-    def __init__(self, folder: Path, options: Sequence[str] = (), keep_checkpoints: bool = False,
-                 cluster: str = 'slurm') -> None:
-        try:
-            import submitit
-        except ImportError:
-            raise ConfigError("--launcher slurm: needs submitit; pip install 'dynstg_mm[slurm]'.") from None
-        self.keep_checkpoints, self.stopped, self.mutex = keep_checkpoints, False, threading.Lock()
-        self.jobs: list[Any] = []
-        try:
-            self.executor = submitit.AutoExecutor(folder, cluster=cluster)
-            self.executor.update_parameters(name='dynstg_mm', **_slurm_parameters(options))
-        except (RuntimeError, NameError, AssertionError) as error:
-            raise ConfigError(f'--launcher slurm: {str(error).splitlines()[0]}') from None
-
-    def perform(self, run: Run, slot: int = 0) -> None:
-        """Submit a run, unless its job is still in the queue, and wait for it."""
-        run.folder.mkdir(parents=True, exist_ok=True)
-        with self.mutex:
-            if self.stopped:
-                raise Stopped
-            job = self.queued_job(run)
-            if job is None:
-                job = self.executor.submit(_in_job, run, self.keep_checkpoints)
-                run.note(slurm_job=job.job_id)
-            self.jobs.append(job)
-        while not job.done() and not self.stopped:
-            time.sleep(SLURM_POLL)
-        if self.stopped:
-            raise Stopped
-        error = job.exception()
-        if error is not None:  # it left no result, as when Slurm ended it
-            raise RuntimeError(f'Slurm job {job.job_id}: {job.state}; see {job.paths.stderr}')
-        if job.result() is not None:
-            raise RuntimeError(job.result())
-
-    def queued_job(self, run: Run) -> Any:
-        """The job that an earlier call submitted for a run, if it is waiting or running; None otherwise."""
-        number = run.notes().get('slurm_job')
-        if number is None:
-            return None
-        job = self.executor._executor.job_class(folder=self.executor.folder, job_id=number)
-        return job if job.state in ('PENDING', 'RUNNING', 'COMPLETING', 'REQUEUED', 'CONFIGURING') else None
-
-    def stop(self) -> None:
-        """Cancel all jobs."""
-        with self.mutex:
-            self.stopped = True
-            for job in self.jobs:
-                if not job.done():
-                    job.cancel(check=False)
-
-
-def _slurm_parameters(options: Sequence[str]) -> dict[str, Any]:
-    shared = ('timeout_min', 'mem_gb', 'nodes', 'cpus_per_task', 'gpus_per_node', 'tasks_per_node')
-    parameters: dict[str, Any] = {}
-    for text in options:
-        key, _, value = text.partition('=')
-        if not key.isidentifier() or not value:
-            raise ConfigError(f'--slurm-args: {text}; expected KEY=VALUE, such as partition=gpu or gpus_per_node=1.')
-        parameters[key if key in shared else f'slurm_{key}'] = int(value) if value.isdigit() else value
-    return parameters
-
-
-def _in_job(run: Run, keep_checkpoints: bool) -> str | None:
-    """Carry out a run inside a job; returns why it failed."""
-    try:
-        Processes(keep_checkpoints=keep_checkpoints).perform(run)
-    except (RuntimeError, OSError) as error:
-        return str(error)
-    return None
 
 
 def cores() -> int:
@@ -257,7 +168,7 @@ def last_line(path: Path, start: int = 0) -> str:
 
 
 def how_it_ended(status: int, line: str) -> str:
-    """How a process failed, in words: its last line, or the signal if it was killed and could not say why."""
+    """How a process failed, in words: its last line of output, or the signal that killed it."""
     if status > 0 and line:
         return line
     how = f'ended by {signal.Signals(-status).name}' if status < 0 else f'ended with status {status}'
@@ -267,18 +178,18 @@ def how_it_ended(status: int, line: str) -> str:
 
 
 def execute(runs: Sequence[Run], launcher: Launcher, jobs: int) -> dict[Run, str]:
-    """Carry out the runs that are not done, several at once, whatever happens to each.
+    """Carry out the runs that are not done, several at once, even if some fail.
 
     Args:
         runs: All runs.
-        launcher: What carries them out.
+        launcher: Carries them out.
         jobs: Runs at once.
 
     Returns:
         Why runs failed.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, or the signals TERM or HUP; the runs have ended then.
+        KeyboardInterrupt: On Ctrl-C, SIGTERM or SIGHUP; all runs have ended then.
     """
     waiting, failed = [run for run in runs if not run.done()], {}
     slots: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -325,7 +236,7 @@ def execute(runs: Sequence[Run], launcher: Launcher, jobs: int) -> dict[Run, str
 
 @contextlib.contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """Let the signals that end a job or close a terminal do what Ctrl-C does."""
+    """Treat the signals that end a job or close a terminal as Ctrl-C."""
     numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, signal.default_int_handler)

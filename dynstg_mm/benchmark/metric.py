@@ -1,4 +1,4 @@
-"""The metric that gait papers report, per clip and per person."""
+"""The metrics that gait papers report, per clip and per person."""
 from __future__ import annotations
 
 import json
@@ -21,14 +21,14 @@ class GaitMetric(BaseMetric):
     """Accuracy, macro-F1, macro-recall and macro-precision, per clip, per class and per subject.
 
     A clip's score is the mean over its windows (the head's `average_clips`), a subject's the mean over the clips. The
-    scores per subject need `PackActionInputs` with `meta_keys=('frame_dir', 'subject')`; without it they are left out.
+    scores per subject need `PackActionInputs` with `meta_keys=('frame_dir', 'subject')`, and are left out without it.
     The keys are `gait/accuracy`, `gait/macro_f1`, ..., `gait/subject_accuracy`, ..., `gait/f1_<class>`,
     `gait/recall_<class>`, `gait/precision_<class>`. `save_best='gait/macro_f1'` needs `rule='greater'`.
 
     Args:
         out_file: JSON file for the scores of every clip, written whole or not at all.
         collect_device: Device for collecting results from several processes.
-        prefix: Replaces `gait`.
+        prefix: Prefix of the keys, instead of `gait`.
     """
 
     default_prefix = 'gait'
@@ -49,12 +49,12 @@ class GaitMetric(BaseMetric):
         num_classes = len(results[0]['score'])
         classes = (self.dataset_meta or {}).get('classes') or [str(index) for index in range(num_classes)]
         if len(classes) != num_classes:
-            raise ConfigError(f'the head scores {num_classes} classes, and the data set has {len(classes)} '
+            raise ConfigError(f'the head has {num_classes} outputs; the data set has {len(classes)} classes '
                               f'({", ".join(classes)}); set model.cls_head.num_classes.')
         for clip in results:
             if not all(map(math.isfinite, clip['score'])):
-                raise ResultsError(f'clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers: the model '
-                                   'has diverged in training; a lower learning rate or clip_grad helps.')
+                raise ResultsError(f'clip {clip["clip"]}: score: {clip["score"]}; expected finite numbers. The '
+                                   'training has diverged; try a lower learning rate or clip_grad.')
         confusion = confusion_of(results, num_classes)
         metrics = classification_scores(confusion)
         if all(clip['subject'] is not None for clip in results):
@@ -70,7 +70,7 @@ class GaitMetric(BaseMetric):
 
 
 def class_table(classes: Sequence[str], confusion: np.ndarray) -> str:
-    """The scores of every class and its confusions, as text."""
+    """Scores and confusions of every class, as text."""
     width = max(5, *map(len, classes)) + 2
     lines = ['class'.ljust(width) + 'clips  precision  recall     f1   predicted as ' + ', '.join(classes)]
     scores = class_scores(confusion)

@@ -1,4 +1,4 @@
-"""One HTML page of results that needs nothing else: tables, figures, versions and commands."""
+"""Results as one self-contained HTML page: tables, figures, versions and commands."""
 from __future__ import annotations
 
 from collections.abc import Mapping

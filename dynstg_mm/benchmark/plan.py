@@ -1,31 +1,22 @@
-"""Cross-validation: every config on every fold with every seed."""
+"""What a cross-validation runs: models, ensembles, test clips and folds, checked before the first run starts."""
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
 import re
-import sys
-from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmaction.registry import DATASETS
-from mmaction.utils import register_all_modules
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 
-from dynstg_mm.benchmark.baselines import CONTROLS, add_controls
-from dynstg_mm.benchmark.cost import measure_costs
-from dynstg_mm.benchmark.launch import Launcher, Processes, SlurmJobs, execute, locked
-from dynstg_mm.benchmark.page import write_report
-from dynstg_mm.benchmark.results import Clip, Results
-from dynstg_mm.benchmark.runs import Model, Run, collect, plan_runs, settle_old_runs
+from dynstg_mm.benchmark.results import Clip
+from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.config import check_parts, parse_cfg_options
 from dynstg_mm.datasets.folds import folds_of
-from dynstg_mm.errors import ConfigError, ResultsError, UserError
+from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.safe_pickle import load_pickle
 
 NAME = r'[\w+-][\w.+-]*'  # of a model; also of a folder, so neither . nor ..
@@ -33,101 +24,8 @@ RESERVED = ('fold', 'work_dir', 'randomness.seed')  # settings that cross-valida
 Tests = dict[int, list[Clip]]  # the test clips of each fold
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence the log of data sets and models that are only built to look at them."""
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel('WARNING')
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-@quiet()
-def cross_validate(args: Namespace, command: str) -> int:
-    """Train and test all models, and write results.json, results.md, results.html and results.png.
-
-    Args:
-        args: Options of `python -m dynstg_mm cross-validate`.
-        command: The call, for the page.
-
-    Returns:
-        0, or 1 if a run failed.
-
-    Raises:
-        UserError: Something does not fit; nothing has been run then.
-        KeyboardInterrupt: It was stopped; the runs have ended, and the next call resumes.
-    """
-    register_all_modules(init_default_scope=True)
-    models = name_models(args.configs, args.cfg_options, args.model_options)
-    controls = [] if args.no_controls else CONTROLS
-    names = [*(model.name for model in models), *controls]
-    ensembles = name_ensembles(names, args.ensemble, args.seed_ensemble, args.seeds)
-    baseline = args.baseline or names[0]
-    if baseline not in [*names, *ensembles]:
-        raise ConfigError(f'--baseline: {baseline!r}; expected one of {", ".join([*names, *ensembles])}.')
-    if len(set(args.seeds)) < len(args.seeds):
-        raise ConfigError(f'--seeds: {" ".join(map(str, args.seeds))}; expected each once.')
-    if not all(0 <= seed < 2**32 for seed in args.seeds):
-        raise ConfigError(f'--seeds: {" ".join(map(str, args.seeds))}; expected numbers from 0 to 2^32 - 1.')
-    if args.slurm_args and args.launcher != 'slurm':
-        raise ConfigError('--slurm-args: needs --launcher slurm.')
-    classes, tests = check_tests(models)
-    folds = choose_folds(args.folds, tests, models[0])
-    runs = plan_runs(models, args.seeds, folds, args.out)
-    out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
-    with locked(out) as lock:
-        settle_old_runs(runs, args.redo)
-        _warn_of_losses(out, {*names, *ensembles}, args.seeds, folds)
-        if args.keep_checkpoints:
-            _warn_of_missing_checkpoints(runs)
-        launcher: Launcher = Processes(args.jobs, args.keep_checkpoints, lock)
-        if args.launcher == 'slurm':
-            launcher = SlurmJobs(out / 'slurm', args.slurm_args, args.keep_checkpoints)
-        failed = execute(runs, launcher, args.jobs)
-        results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, command)
-        results.baseline = baseline
-        results.leaking = Results.of_folds(classes, tests, args.seeds).leaking_subjects()
-        results.write(out / 'results.json')  # what took long, before anything else can go wrong
-        add_costs(results, models, folds[0])
-        if controls:
-            data = models[0].settings().test_dataloader.dataset
-            add_controls(results, data.ann_file, tests=tests, layout=data.get('layout'))
-        for name, (members, over_seeds) in ensembles.items():
-            results.add_ensemble(name, members, over_seeds=over_seeds)
-        results.write(out / 'results.json')
-        written = write_report(results, out)
-    print(f'{out}: results.json, {", ".join(written)}')
-    return 1 if failed else 0
-
-
-def _warn_of_losses(out: Path, names: set[str], seeds: Sequence[int], folds: Sequence[int]) -> None:
-    """Say which parts of an earlier call's results.json the new one will not have."""
-    try:
-        earlier = Results.read(out / 'results.json')
-    except (OSError, UserError):
-        return
-    lost = [*(name for name in earlier.models if name not in names),
-            *(f'seed {seed}' for seed in earlier.seeds if seed not in seeds),
-            *(f'fold {fold}' for fold in earlier.folds if fold not in folds)]
-    if lost:
-        print(f'{out}/results.json: is written again without {", ".join(lost)} of an earlier call; the runs stay in '
-              f'{out}/runs.', file=sys.stderr)
-
-
-def _warn_of_missing_checkpoints(runs: Sequence[Run]) -> None:
-    """Say which runs are done but have no checkpoint to keep."""
-    missing = [run.folder for run in runs if run.done() and not run.folder.joinpath('last_checkpoint').is_file()]
-    if missing:
-        print(f'--keep-checkpoints: the checkpoints of {len(missing)} earlier runs were deleted; delete {missing[0]}'
-              f'{" and the others" if len(missing) > 1 else ""} to rerun them, or use another --out.', file=sys.stderr)
-
-
 def name_models(configs: Iterable[str], options: Sequence[str], model_options: Iterable[Sequence[str]]) -> list[Model]:
-    """Models of the texts on the command line.
+    """Models that the command line names.
 
     Args:
         configs: `CONFIG` or `NAME=CONFIG`; the default name is the file name up to the first underscore.
@@ -135,14 +33,14 @@ def name_models(configs: Iterable[str], options: Sequence[str], model_options: I
         model_options: The name of a model and `KEY=VALUE` settings of its own.
 
     Raises:
-        ConfigError: A name is taken, unknown or not a name, or an option is no setting.
+        ConfigError: A name is invalid, taken or unknown, or an option is no setting.
     """
     own: dict[str, list[str]] = {}
     models: dict[str, Model] = {}
     for text in itertools.chain(options, *model_options):
         key, _, value = text.partition('=')
         if not re.fullmatch(r'[a-z_]\w*(\.\w+)+', key) and value.endswith('.py') and os.path.isfile(value):
-            raise ConfigError(f'{text}: follows --cfg-options or --model-options, which would take it for a setting; '
+            raise ConfigError(f'{text}: follows --cfg-options or --model-options, which would read it as a setting; '
                               'put configs first.')
     for name, *rest in model_options:
         if not rest:
@@ -167,7 +65,7 @@ def name_models(configs: Iterable[str], options: Sequence[str], model_options: I
 
 def name_ensembles(names: Sequence[str], ensembles: Iterable[str], seed_ensembles: Iterable[str],
                    seeds: Sequence[int], *, taken: Iterable[str] = ()) -> dict[str, tuple[list[str], bool]]:
-    """Ensembles of the options --ensemble and --seed-ensemble.
+    """Ensembles that --ensemble and --seed-ensemble name.
 
     Args:
         names: Names of the models and controls.
@@ -180,8 +78,8 @@ def name_ensembles(names: Sequence[str], ensembles: Iterable[str], seed_ensemble
         Name -> members, and whether it is over the seeds, as `Results.add_ensemble` takes them.
 
     Raises:
-        ResultsError: A name is not a name, or taken; a member is unknown, named twice, or the only one; or there is
-            only one seed.
+        ResultsError: A name is invalid or taken, a member is unknown, duplicated or the only one, or there is only one
+            seed.
     """
     named: dict[str, tuple[list[str], bool]] = {}
     for option, texts in (('--ensemble', ensembles), ('--seed-ensemble', seed_ensembles)):
@@ -209,13 +107,13 @@ def name_ensembles(names: Sequence[str], ensembles: Iterable[str], seed_ensemble
 
 
 def check_tests(models: Sequence[Model]) -> tuple[list[str], Tests]:
-    """What the models are tested on, which must be the same for all.
+    """Check the configs, and that all models are tested on the same clips.
 
     Returns:
         The classes, and the test clips of every fold in the file.
 
     Raises:
-        ConfigError: A config cannot be cross-validated, or tests something else than the first.
+        ConfigError: A config cannot be cross-validated, or tests other clips or classes than the first.
     """
     read: dict[str, tuple[list[str] | None, Tests]] = {}
     checked: set[tuple[str, str]] = set()
@@ -245,7 +143,7 @@ def check_tests(models: Sequence[Model]) -> tuple[list[str], Tests]:
 
 
 def _settings_key(data: Any) -> str:
-    """Settings of a data set as a text, without its pipeline and fold."""
+    """Settings of a data set without its pipeline and fold, as text."""
     settings = {name: value for name, value in data.to_dict().items() if name not in ('pipeline', 'fold')}
     return json.dumps(settings, default=str)
 
@@ -288,7 +186,7 @@ def _read_tests(model: Model, data: Any) -> tuple[list[str] | None, Tests]:
                 raise ConfigError(f'{data.ann_file}: clip {name}: subject: missing; intervals are by subject.')
             if tested_in.setdefault(name, fold) != fold:
                 raise ConfigError(f'{data.ann_file}: clip {name}: is tested in folds {tested_in[name]} and {fold} of '
-                                  f'{data.split}; expected one.')
+                                  f'{data.split}; expected only one.')
         tests[fold] = sorted((dict(clip=clip['frame_dir'], subject=str(clip['subject']), label=int(clip['label']))
                               for clip in clips), key=lambda clip: clip['clip'])
     return list(classes) if classes else None, tests
@@ -302,15 +200,14 @@ def _check_same_tests(model: Model, tests: Tests, first: Model, expected: Tests)
                 described = ['not tested' if part.get(clip) is None else
                              f'label {part[clip]["label"]}, subject {part[clip]["subject"]}' for part in (ours, theirs)]
                 raise ConfigError(f'{model.config}: fold {fold}, clip {clip}: {described[0]}; for {first.config}: '
-                                  f'{described[1]}. All models must test the same clips.')
+                                  f'{described[1]}. Expected the same test clips for all models.')
 
 
 def choose_folds(texts: Sequence[str], tests: Tests, model: Model) -> list[int]:
-    """Folds of `all`, or of a list of numbers.
+    """Folds that --folds selects: `all`, or a list of numbers.
 
     Raises:
-        ConfigError: A fold is unknown, or the folds have only one subject or class, too few for a score with an
-            interval.
+        ConfigError: A fold is unknown, or the folds have only one subject or class, too few for an interval.
     """
     known = {str(fold): fold for fold in tests}
     if list(texts) == ['all']:
@@ -325,16 +222,3 @@ def choose_folds(texts: Sequence[str], tests: Tests, model: Model) -> list[int]:
         if len(values) < 2:
             raise ConfigError(f'--folds: all test clips have the {field} {values.pop()}; expected at least two.')
     return folds
-
-
-def add_costs(results: Results, models: Iterable[Model], fold: int) -> None:
-    """Measure what the complete models cost without training, in this process, and add it to the results.
-
-    Args:
-        results: The results.
-        models: Models to measure.
-        fold: The fold whose data set gives the window.
-    """
-    complete = {model.name: model.settings(fold) for model in models if results.is_complete(model.name)}
-    for name, cost in measure_costs(complete).items():
-        results.models[name].cost = {**(results.models[name].cost or {}), **cost}

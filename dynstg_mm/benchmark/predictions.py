@@ -1,4 +1,4 @@
-"""What a training and a test leave in their folder: predictions.json and train_summary.json."""
+"""Read the files that training and test write: train_summary.json and predictions.json."""
 from __future__ import annotations
 
 import re
@@ -39,10 +39,10 @@ def read_train_summary(path: str | Path) -> dict[str, Any]:
 
 
 def results_of_folder(name: str, folder: str | Path) -> Results:
-    """Results of one model and one seed: the predictions.json in a folder, or in the folders of the folds below it.
+    """Results of one model and one seed from the predictions.json of a folder, or of one folder for each fold.
 
     Raises:
-        ResultsError: There are none, or they do not fit together.
+        ResultsError: There are none, or they are inconsistent.
     """
     paths = sorted(Path(folder).rglob('predictions.json'),  # fold10 after fold2
                    key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', str(path))])
@@ -58,8 +58,8 @@ def results_of_folder(name: str, folder: str | Path) -> Results:
     clips = [clip for part in folds.values() for clip in part]
     names = [clip['clip'] for clip in clips]
     if len(set(names)) < len(names):
-        raise ResultsError(f'{folder}: clip {max(names, key=names.count)} is tested twice; expected folds that do not '
-                           'overlap.')
+        raise ResultsError(f'{folder}: clip {max(names, key=names.count)} is tested more than once; expected folds '
+                           'that do not overlap.')
     if len({clip['subject'] for clip in clips}) < 2:
         raise ResultsError(f'{folder}: all clips are of one subject; an interval by subject needs at least two.')
     results = Results.of_folds(classes, folds, [UNKNOWN_SEED])
@@ -68,7 +68,7 @@ def results_of_folder(name: str, folder: str | Path) -> Results:
 
 
 def training_cost(summaries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Mean cost of training runs. Runs that were resumed only know the cost of their last part and are left out.
+    """Mean cost of training runs. A resumed run records only the cost of its last part, and is left out.
 
     Args:
         summaries: Contents of train_summary.json, with `resumed` where a run was resumed.

@@ -1,4 +1,4 @@
-"""Tables and metafiles made from the published results, configs/*/results/*.json.
+"""Generate tables and metafiles from the published results, configs/*/results/*.json.
 
 A Markdown file marks a table by two comments, and only the text between them is replaced:
 
@@ -124,7 +124,7 @@ class Published:
         return rows
 
     def goal_rows(self) -> Rows:
-        """CGRKD beside its teacher, the student alone and the other distillers. Bold: the mean reaches the goal."""
+        """CGRKD compared with its teacher, the student alone and other distillers. Bold: the mean reaches the goal."""
         rows = [['task', 'teacher', 'student alone', 'CGRKD (of the teacher\'s; goal: 99 %)',
                  'points above the student (goal: 1.5)', 'points above the best other distiller (goal: 0)']]
         for task, name, teacher, student, model, others in GOALS:
@@ -165,10 +165,10 @@ class Published:
                   if not loss or name != content.baseline)]
 
     def replaced(self, path: Path) -> str:
-        """Text of a Markdown file with its tables made again.
+        """Text of a Markdown file with its tables regenerated.
 
         Raises:
-            ConfigError: A table is unknown, or a mark has no counterpart.
+            ConfigError: A table is unknown, or a begin or end mark is missing.
         """
         text = path.read_text(encoding='utf-8')
         marks = [match[1].split(':')[0].split()[0] for match in MARK.finditer(text)]
@@ -210,7 +210,7 @@ class Published:
     def _models(self, folder: str, collection: str) -> list[dict[str, Any]]:
         """Entries of the configs of a folder, as they are or with joint dropout, and their results on every task.
 
-        If a config is in several tables, that of its own folder counts, and there the one with the most seeds.
+        If a config is in several tables, the one in its own folder counts; among equals, the one with the most seeds.
         """
         entries: dict[str, dict[str, Any]] = {}
         measured: dict[tuple[str, str], tuple[bool, int]] = {}

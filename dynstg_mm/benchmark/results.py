@@ -14,15 +14,15 @@ from dynstg_mm.benchmark.schema import COLUMNS, FORMAT, SCHEMA, results_fault
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.files import atomic_open, read_json
 
-UNKNOWN_SEED = -1  # null in the file: predictions in a folder do not say which seed they are from
-ROW = ('model', 'seed', 'fold', 'clip', 'subject', 'label')  # what every row of the table begins with
+UNKNOWN_SEED = -1  # null in the file: predictions in a folder do not record their seed
+ROW = ('model', 'seed', 'fold', 'clip', 'subject', 'label')  # the first columns of the table
 
 Clip = dict[str, Any]
 
 
 @dataclasses.dataclass
 class Facts:
-    """What is known of a model beside its scores.
+    """Facts about a model besides its scores.
 
     Args:
         kind: 'model', 'ensemble' or 'control'.
@@ -61,9 +61,9 @@ class Results:
             class: `score_0`, `score_1`, ... Ensembles are not in it; `scores` computes them.
         models: Facts about each model, in the order of the rows of a report.
         baseline: The model that the others are compared with.
-        command: The calls that made the results, a line each.
+        command: The commands that made the results, a line each.
         versions: Versions of the software, and the machine.
-        leaking: Subjects who are also tested in folds that are not part of these results.
+        leaking: Subjects who are also tested in folds that are not in these results.
     """
 
     classes: list[str]
@@ -188,26 +188,25 @@ class Results:
         Models keep their order, seeds take that of the argument.
 
         Raises:
-            ResultsError: One is not there, a seed is named twice, or an ensemble would lose a member. The message names
-                `source`.
+            ResultsError: One is missing or duplicated, or an ensemble would lose a member. The message names `source`.
         """
         for field, asked, known in (('models', models, list(self.models)), ('seeds', seeds, self.seeds),
                                     ('folds', folds, self.folds)):
             unknown = [value for value in asked or () if value not in known]
             if unknown:
-                raise ResultsError(f'{source}: {field}: no {_listed(unknown)}; expected some of {_listed(known)}.')
+                raise ResultsError(f'{source}: {field}: no {listed(unknown)}; expected some of {listed(known)}.')
             if len(set(asked or ())) < len(asked or ()):
-                raise ResultsError(f'{source}: {field}: {_listed(asked or ())}; expected each once.')
+                raise ResultsError(f'{source}: {field}: {listed(asked or ())}; expected each once.')
         names = [name for name in self.models if models is None or name in models]
         for name in names:
             lost = [member for member in self.models[name].members or () if member not in names]
             if lost:
-                raise ResultsError(f'{source}: {name} averages {_listed(lost)}; select {_listed(lost)} as well.')
+                raise ResultsError(f'{source}: {name} averages {listed(lost)}; select {listed(lost)} as well.')
         seeds, leaking = list(self.seeds if seeds is None else seeds), self.leaking
         if folds is not None:
             leaking = self.leaking_subjects()
         folds = self.folds if folds is None else folds
-        if len(seeds) == 1:  # there is nothing to average over
+        if len(seeds) == 1:  # nothing to average over
             names = [name for name in names if not self.models[name].over_seeds]
         facts = {name: self.models[name] for name in names}
         for name, fact in facts.items():
@@ -221,55 +220,13 @@ class Results:
                                    table=table.reset_index(drop=True), leaking=leaking)
 
     def rename(self, prefix: str) -> Results:
-        """The same with `prefix` and a hyphen before the names of all models except controls."""
+        """The same results with `prefix-` before the names of all models except controls."""
         names = {name: name if facts.kind == 'control' else f'{prefix}-{name}' for name, facts in self.models.items()}
         models = {names[name]: dataclasses.replace(
             facts, members=facts.members and [names[member] for member in facts.members])
             for name, facts in self.models.items()}
         return dataclasses.replace(self, models=models, table=self.table.assign(model=self.table.model.map(names)),
                                    baseline=names.get(self.baseline or ''))
-
-    def merge(self, other: Results, source: str) -> Results:
-        """These results and others of the same clips: further models with the same seeds, or further seeds.
-
-        With the same seeds, controls that are in both are taken from these results. With further seeds, the models must
-        be the same ones.
-
-        Raises:
-            ResultsError: The clips, folds, labels or classes differ, some but not all seeds are the same, a name is
-                taken, or the models of further seeds differ. The message names `source`, where `other` is from.
-        """
-        if other.classes != self.classes:
-            raise ResultsError(f'{source}: classes: {_listed(other.classes)}; the first results have '
-                               f'{_listed(self.classes)}.')
-        _check_same_clips(self.clips, other.clips, source)
-        if len(self.seeds) == len(other.seeds) == 1 and UNKNOWN_SEED in (*self.seeds, *other.seeds):
-            other = other._with_seed(self.seeds[0])  # nothing says that it is another one
-        if set(other.seeds) == set(self.seeds):
-            other = other._without_known_controls(self.models, source)
-            models, seeds = {**self.models, **other.models}, self.seeds
-        elif set(other.seeds).isdisjoint(self.seeds):
-            models, seeds = _with_further_seeds(self, other, source), [*self.seeds, *other.seeds]
-        else:
-            raise ResultsError(f'{source}: seeds: {_listed(other.seeds)}; the first results have '
-                               f'{_listed(self.seeds)}; expected the same seeds, or none of them. --seeds selects '
-                               'some of both.')
-        return dataclasses.replace(
-            self, seeds=seeds, models=models, table=pd.concat([self.table, other.table], ignore_index=True),
-            leaking=list(dict.fromkeys([*self.leaking, *other.leaking])),
-            versions=merged_versions(self.versions, other.versions), command=united(self.command, other.command, '\n'))
-
-    def _with_seed(self, seed: int) -> Results:
-        """The only seed is this one."""
-        return dataclasses.replace(self, seeds=[seed], table=self.table.assign(seed=seed))
-
-    def _without_known_controls(self, known: Mapping[str, Facts], source: str) -> Results:
-        taken = [name for name, facts in self.models.items() if name in known and facts.kind != 'control']
-        if taken:
-            raise ResultsError(f'{source}: models: the name {taken[0]} is taken; NAME={source} puts NAME- before all '
-                               'of its names.')
-        models = {name: facts for name, facts in self.models.items() if name not in known}
-        return dataclasses.replace(self, models=models, table=self.table[self.table.model.isin(models)])
 
     @classmethod
     def read(cls, path: str | Path) -> Results:
@@ -328,27 +285,6 @@ class Results:
         return content
 
 
-def add_command(results: Results, command: str) -> None:
-    """Add a call to those that the results are from."""
-    results.command = united(results.command, command, '\n')
-
-
-def merged_versions(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
-    """Versions that two results are from, `first or second` where they differ."""
-    return {**ours, **{package: united(ours.get(package, ''), version, ' or ') for package, version in theirs.items()}}
-
-
-def united(first: str, second: str, separator: str) -> str:
-    """The parts of two texts, each once.
-
-    Args:
-        first: The first text.
-        second: The second text.
-        separator: What stands between the parts.
-    """
-    return separator.join(dict.fromkeys(part for text in (first, second) if text for part in text.split(separator)))
-
-
 def _rounded(score: Sequence[float]) -> list[float]:
     """The scores of a clip to 4 digits, or more where that would change which one is the largest."""
     for digits in (4, 6, 8):
@@ -358,41 +294,6 @@ def _rounded(score: Sequence[float]) -> list[float]:
     return [float(value) for value in score]
 
 
-def _check_same_clips(ours: pd.DataFrame, theirs: pd.DataFrame, source: str) -> None:
-    only = ours.index.symmetric_difference(theirs.index, sort=False)
-    if len(only):
-        where = 'the first' if only[0] in ours.index else 'these'
-        raise ResultsError(f'{source}: clips: {only[0]} is only in {where} results; a table compares the same clips. '
-                           '--folds selects the folds that are in both.')
-    theirs = theirs.loc[ours.index]
-    differs = (ours != theirs[ours.columns]).any(axis=1)
-    if differs.any():
-        clip = differs.idxmax()
-        raise ResultsError(f'{source}: clip {clip}: {_described(theirs.loc[clip])}; the first results have '
-                           f'{_described(ours.loc[clip])}.')
-
-
-def _described(row: pd.Series) -> str:
-    return f'subject {row.subject}, label {row.label}, fold {row.fold}'
-
-
-def _with_further_seeds(ours: Results, theirs: Results, source: str) -> dict[str, Facts]:
-    """The facts of models that further seeds were trained for."""
-    if set(theirs.models) != set(ours.models):
-        raise ResultsError(f'{source}: models: {_listed(theirs.models)} with seeds {_listed(theirs.seeds)}; the first '
-                           f'results have {_listed(ours.models)}; expected the same models with further seeds.')
-    merged = {}
-    for name, facts in ours.models.items():
-        more = theirs.models[name]
-        for field in ('kind', 'config', 'options', 'members', 'over_seeds'):
-            if getattr(facts, field) != getattr(more, field):
-                raise ResultsError(f'{source}: models.{name}.{field}: {getattr(more, field)!r} with seeds '
-                                   f'{_listed(theirs.seeds)}; the first results have {getattr(facts, field)!r}.')
-        merged[name] = dataclasses.replace(
-            facts, failed=facts.failed and [*facts.failed, *(more.failed or ())] or more.failed,
-            curves=None if facts.curves is None else {**facts.curves, **(more.curves or {})})
-    return merged
-
-
-def _listed(values: Iterable[Any]) -> str:
+def listed(values: Iterable[Any]) -> str:
+    """Values in a message, the unknown seed by name."""
     return ', '.join('unknown' if value == UNKNOWN_SEED else str(value) for value in values)

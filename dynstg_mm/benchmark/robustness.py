@@ -1,4 +1,4 @@
-"""How much models lose as recordings get worse: lost joints, noise, a lower frame rate, a shorter clip."""
+"""How much models lose on corrupted recordings: lost joints, noise, a lower frame rate, shorter clips."""
 from __future__ import annotations
 
 import copy
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from dynstg_mm.benchmark.figures import MARKERS, new_figure
-from dynstg_mm.benchmark.results import Clip, merged_versions, united
+from dynstg_mm.benchmark.merge import merged_versions, united
+from dynstg_mm.benchmark.results import Clip
 from dynstg_mm.benchmark.schema import INTEGERS, TEXT, TEXTS, score_fault
 from dynstg_mm.benchmark.tables import Rows, interval_cells
 from dynstg_mm.errors import ConfigError, ResultsError
@@ -57,10 +58,10 @@ class Robustness:
 
     Args:
         kinds: The corruptions.
-        baseline: The model whose loss the others' is compared with.
+        baseline: The model whose loss the other losses are compared with.
         clips: Columns `clip`, `subject`, `label`.
         models: Name -> scores as `[condition][seed][clip][class]`, the conditions as in `conditions`.
-        command: The calls that made it, a line each.
+        command: The commands that made it, a line each.
         versions: Versions of the software, and the machine.
     """
 
@@ -114,7 +115,7 @@ class Robustness:
         """
         for field in ('clips', 'kinds', 'seeds'):
             if getattr(other, field) != getattr(self, field):
-                raise ResultsError(f'{source}: {field}: others than in the first file; a table compares the same.')
+                raise ResultsError(f'{source}: {field}: not those of the first file; expected the same.')
         both = [name for name in other.models if name in self.models]
         if both:
             raise ResultsError(f'{source}: models: {both[0]} is in more than one file.')
@@ -127,7 +128,7 @@ class Robustness:
         """Some of the models and corruptions, in the order of the arguments; None keeps all.
 
         Raises:
-            ResultsError: One is not there, or is named twice.
+            ResultsError: One is missing or duplicated.
         """
         models, kinds = list(models or self.models), list(kinds or self.kinds)
         baseline = baseline or (self.baseline if self.baseline in models else models[-1])
@@ -140,7 +141,7 @@ class Robustness:
                                    models={name: [self.models[name][place] for place in places] for name in models})
 
     def rows(self) -> Rows:
-        """Macro-F1 of every model under every condition, and its share of the baseline's loss.
+        """Macro-F1 of every model under every condition, and its loss as a share of the baseline's.
 
         Returns:
             Cells, the header first.
@@ -185,7 +186,7 @@ class Robustness:
 
 
 def _fault(content: dict[str, Any]) -> str | None:
-    """The first thing in a robustness.json that does not fit together, or None."""
+    """The first inconsistency in a robustness.json, or None."""
     clips, models, places = content['clips'], content['models'], len(conditions(content['kinds']))
     count, baseline = len(clips['clip']), content['baseline']
     if {len(column) for column in clips.values()} != {count}:
@@ -215,7 +216,7 @@ def measure(folder: str | Path, models: Sequence[str], kinds: Sequence[str], bas
         kinds: The corruptions.
         baseline: One of the models.
         seeds: Training seeds; None takes all.
-        command: The call, to be kept.
+        command: The command, to be recorded.
 
     Raises:
         ResultsError: A run has no checkpoint, or the models have different seeds and folds.
@@ -228,7 +229,7 @@ def measure(folder: str | Path, models: Sequence[str], kinds: Sequence[str], bas
     parts = {name: [path.parent.parts[-2:] for _, path in itertools.chain(*runs[name].values())] for name in models}
     for name in models:
         if parts[name] != parts[baseline]:
-            raise ResultsError(f'{folder}: {name} has other seeds and folds than {baseline}; expected the same.')
+            raise ResultsError(f'{folder}: {name} has other seeds or folds than {baseline}; expected the same.')
     jobs = [(name, place, run) for name in models for place, part in enumerate(runs[name].values()) for run in part]
     tested: dict[str, list[list[list[Clip]]]] = {name: [[[] for _ in runs[name]] for _ in conditions(kinds)]
                                                  for name in models}
@@ -262,7 +263,7 @@ def _find_runs(folder: str | Path, model: str, seeds: Sequence[int] | None) -> d
 
 
 def _test_all(settings: dict[str, Any], path: Path, kinds: Sequence[str]) -> list[list[Clip]]:
-    """Clips with scores that a checkpoint gives under every condition."""
+    """Clips with the scores of a checkpoint, under every condition."""
     import torch
     from mmaction.registry import MODELS
     from mmengine.config import Config
@@ -296,7 +297,7 @@ def corrupted(dataset: dict[str, Any], kind: str, value: float | None) -> dict[s
     Args:
         dataset: Settings of the data set.
         kind: A key of `CORRUPTIONS`, or `ORIGINAL`.
-        value: How strong it is.
+        value: Its strength.
     """
     dataset = copy.deepcopy(dataset)
     if kind == ORIGINAL or value is None:

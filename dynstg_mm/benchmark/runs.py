@@ -1,4 +1,4 @@
-"""The runs of a cross-validation: one model, seed and fold each, all that its result depends on, and what it left."""
+"""The runs of a cross-validation: one model, seed and fold each, everything its result depends on, and its files."""
 from __future__ import annotations
 
 import dataclasses
@@ -54,7 +54,7 @@ class Run:
         seed: The training seed.
         fold: The fold that is tested.
         folder: Where its files are.
-        record: All that its result depends on.
+        record: Everything that its result depends on.
     """
 
     model: Model
@@ -93,7 +93,7 @@ class Run:
 
 
 def plan_runs(models: Sequence[Model], seeds: Sequence[int], folds: Sequence[int], out: str | Path) -> list[Run]:
-    """All runs. The first seed of all models comes first, so that a stopped call leaves something to look at.
+    """All runs. The first seed of all models comes first, so that a stopped call leaves comparable results.
 
     Raises:
         ConfigError: A config names a file that does not exist.
@@ -127,7 +127,7 @@ def _data_files(settings: Any) -> Iterator[tuple[str, str]]:
 
 
 def settle_old_runs(runs: Sequence[Run], redo: bool) -> None:
-    """Refuse runs that were made with other settings, data or code; with `redo`, delete them instead.
+    """Refuse earlier runs with other settings, data or code; with `redo`, delete them instead.
 
     Raises:
         ConfigError: There are such runs, or one that would be deleted is the teacher of another model.
@@ -191,7 +191,7 @@ def collect(runs: Sequence[Run], failed: dict[Run, str], classes: Sequence[str],
             try:
                 clips = read_predictions(run.folder / 'predictions.json')[1]
                 summary = read_train_summary(run.folder / 'train_summary.json')
-            except (OSError, UserError) as error:  # one damaged file must not cost the table of the others
+            except (OSError, UserError) as error:  # one damaged file must not prevent the table of the others
                 failed[run] = f'{error} Delete {run.folder} to rerun it.'
                 continue
             predictions[run.seed] += clips
@@ -205,7 +205,7 @@ def collect(runs: Sequence[Run], failed: dict[Run, str], classes: Sequence[str],
 
 
 def shown_command(command: Sequence[str]) -> str:
-    """A command as one would type it."""
+    """A command as a user would type it."""
     here = f'{os.getcwd()}{os.sep}'
     return shlex.join('python' if part == sys.executable else part.removeprefix(here) for part in command)
 

@@ -1,4 +1,4 @@
-"""What a results.json must look like."""
+"""The schema of a results.json."""
 from __future__ import annotations
 
 import reprlib
@@ -36,10 +36,10 @@ SCHEMA = dict(type='object', required=['format', 'classes', 'seeds', 'clips', 'm
 
 
 def results_fault(content: dict[str, Any]) -> str | None:
-    """The first thing in a results.json that does not fit together, or None.
+    """The first inconsistency in a results.json, or None.
 
     Args:
-        content: What has passed `SCHEMA`.
+        content: The content, already checked by `SCHEMA`.
     """
     classes, seeds, clips, models = (content[field] for field in ('classes', 'seeds', 'clips', 'models'))
     count, folds = len(clips['name']), len(set(clips['fold']))

@@ -29,13 +29,13 @@ def result_rows(results: Results, *, cost: bool = True) -> Rows:
     """All models, per clip and per subject.
 
     Scores are pooled over the folds, with the interval by subject, and averaged over the seeds. With several seeds, the
-    standard deviation over the seeds (a sample, so n - 1) follows, then mean ± standard deviation over the folds (all
-    there are, so n) of each fold's mean over the seeds. An ensemble over the seeds has no deviation over them. If
-    subjects are tested in several folds, rows per subject are left out: the models saw these people in training.
+    standard deviation over the seeds (a sample, so n - 1) follows, then mean ± standard deviation over the folds (the
+    whole population, so n) of each fold's mean over the seeds. An ensemble over the seeds has no deviation over them.
+    If subjects are tested in several folds, rows per subject are left out: the models saw these people in training.
 
     Args:
         results: The results.
-        cost: Add columns of what the models cost.
+        cost: Add columns of the costs.
 
     Returns:
         Cells, the header first. A model with missing runs has no scores.
@@ -64,7 +64,7 @@ def result_rows(results: Results, *, cost: bool = True) -> Rows:
 
 
 def in_order(results: Results) -> list[str]:
-    """Names of the models, the control on metadata last: a model below it may not have learned from the gait."""
+    """Names of the models, the control on metadata last: models that score less may not see the gait."""
     return sorted(results.models, key=METADATA.__eq__)
 
 
@@ -97,12 +97,12 @@ def interval_cells(seeds: Sequence[Sequence[Clip]], classes: int) -> dict[str, s
 
 
 def difference_rows(results: Results, baseline: str, scores: Sequence[str] = DIFFERENCES) -> Rows:
-    """Differences of every model to one of them, by clip, with intervals and p-values by subject.
+    """Difference of every model to the baseline, by clip, with intervals and p-values by subject.
 
     Args:
         results: The results.
         baseline: Name of a complete model.
-        scores: What is compared.
+        scores: The scores to compare.
 
     Returns:
         Cells, the header first.
@@ -120,7 +120,7 @@ def difference_rows(results: Results, baseline: str, scores: Sequence[str] = DIF
 
 
 def protocol_rows(tables: Mapping[str, Results]) -> Rows:
-    """The same models by several protocols, side by side, per clip; a protocol that leaks is marked.
+    """The same models under several protocols, side by side, per clip; a leaking protocol is marked.
 
     Args:
         tables: Name of the protocol -> results.
@@ -144,7 +144,7 @@ def protocol_rows(tables: Mapping[str, Results]) -> Rows:
 
 
 def cost_rows(results: Results) -> Rows:
-    """What the models cost, a row for each that has a cost; no rows if none has."""
+    """Costs of the models, a row for each that has some; no rows if none has."""
     costs = {name: facts.cost for name, facts in results.models.items() if facts.cost}
     keys = [key for key in COST if any(key in cost for cost in costs.values())]
     rows = [[name, *(COST[key][1](cost[key]) if key in cost else '' for key in keys)] for name, cost in costs.items()]
@@ -172,7 +172,7 @@ def failures(results: Results, baseline: str | None = None) -> list[str]:
     lines, leaks = [], results.leaking_subjects()
     if leaks:
         lines.append(f'leaking: {len(leaks)} of {results.clips.subject.nunique()} subjects are tested in several '
-                     'folds, so models saw them in training; these scores say nothing about new people')
+                     'folds, so models saw them in training; these scores do not hold for new people')
     for name, facts in results.models.items():
         lines += [f'{name}, seed {run["seed"]}, fold {run["fold"]}: {run["error"]}' for run in facts.failed or []]
         lines += [f'{name}: {facts.note}'] if facts.note else []

@@ -1,4 +1,4 @@
-"""Audit an annotation file before a model sees it: a text, a JSON file, one page of pictures.
+"""Audit an annotation file before training: a text, a JSON file and one page of pictures.
 
     python -m dynstg_mm audit data/mine/mine.pkl --layout coco --out work_dirs/audit
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--layout',
                         help=f'skeleton layout, replaces the file\'s: {", ".join(LAYOUTS)}, or a .json file')
     parser.add_argument('--split', nargs='+', default=(), metavar='NAME',
-                        help='look only at these splits and those of the same fold; a task name for all its folds')
+                        help='audit only these splits and those of the same fold; a task name selects all its folds')
     parser.add_argument('--window', type=float, default=2.56, metavar='SECONDS',
                         help='length of the window that a model sees; by default 2.56')
     parser.add_argument('--allow', nargs='+', default=(), choices=errors, metavar='KIND',

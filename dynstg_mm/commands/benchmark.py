@@ -1,4 +1,4 @@
-"""Measure what the models cost next to MMAction2's, and the selective scan next to its reference, in one run.
+"""Measure the models against those of MMAction2, and the selective scan against its reference.
 
     python -m dynstg_mm benchmark --out work_dirs/benchmark
     python -m dynstg_mm benchmark --parts models --models stgcn dynstg-mamba-small --dtype bfloat16

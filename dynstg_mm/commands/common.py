@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dynstg_mm.errors import UserError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CfgOptions(argparse.Action):
-    """`--cfg-options`, which import MMEngine only when they are given, so that `-h` is quick."""
+    """`--cfg-options` that import MMEngine only if they are given, so that `-h` is quick."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
                  option_string: str | None = None) -> None:
@@ -23,8 +23,15 @@ class CfgOptions(argparse.Action):
         ConfigOptions(self.option_strings, self.dest)(parser, namespace, values, option_string)
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that training and testing share with MMAction2's tools."""
+def add_common_arguments(parser: argparse.ArgumentParser, written: str) -> None:
+    """Arguments that training and testing share with MMAction2's tools.
+
+    Args:
+        parser: The parser.
+        written: What the command writes to `--work-dir`.
+    """
+    parser.add_argument('config', help='config file, or dynstg_mm::NAME of a shipped one')
+    parser.add_argument('--work-dir', help=f'folder for {written}; by default work_dirs/NAME_OF_CONFIG')
     parser.add_argument(
         '--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE',
         help='override settings of the config; a list is KEY="[a,b]" or KEY=a,b. Short ones that change several places '
@@ -34,15 +41,15 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_ensemble_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options for rows that are means of others, as `benchmark.plan.name_ensembles` takes them."""
+    """Options for ensembles, as `benchmark.plan.name_ensembles` takes them."""
     parser.add_argument('--ensemble', action='append', default=[], metavar='NAME=A,B,...',
-                        help='one more row: the mean of the scores of these models; may be repeated')
+                        help='add a row: the mean of the scores of these models; may be repeated')
     parser.add_argument('--seed-ensemble', action='append', default=[], metavar='NAME=A,B,...',
-                        help='the same, of these models of all seeds; one model will do')
+                        help='the same over all seeds; one model is enough')
 
 
 def own_command(name: str, argv: Sequence[str] | None = None) -> list[str]:
-    """The call of one of our commands as a list, in whatever way it was started."""
+    """The command line of one of our commands as a list, however it was started."""
     return [sys.executable, '-m', 'dynstg_mm', name, *(sys.argv[1:] if argv is None else map(str, argv))]
 
 
@@ -53,8 +60,22 @@ def build_runner(cfg: 'Config') -> 'Runner':
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
+def run_job(job: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
+    """Train or test, report wrong input in one line, and end distributed runs cleanly; returns the exit status.
+
+    Args:
+        job: Builds and runs a runner.
+        args: The parsed arguments.
+    """
+    keep_freed_memory()
+    with one_line_errors():
+        job(args)
+        leave_process_group()
+    return 0
+
+
 def leave_process_group() -> None:
-    """End a distributed run on all ranks together; call it after the runner and its model are gone.
+    """End a distributed run on all ranks together; call it after the runner and its model are deleted.
 
     MMEngine leaves the group open. Python then aborts a rank that ends while a thread of the group still holds a tensor
     ("terminate called without an active exception"), and a successful run is reported as failed.
@@ -85,9 +106,9 @@ def keep_freed_memory() -> None:
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """End the process with one line and status 1 where a file, an option or a config is wrong.
+    """End the process with one line and status 1 if a file, an option or a config is wrong.
 
-    Any other error is a bug and keeps its traceback. `DYNSTG_TRACEBACK=1` shows the traceback of all.
+    Any other error is a bug and keeps its traceback. `DYNSTG_TRACEBACK=1` always shows the traceback.
     """
     try:
         yield
@@ -110,7 +131,7 @@ def _is_about_the_config(error: Exception) -> bool:
 def _in_one_line(error: Exception) -> str:
     message = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or repr(error)
     if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename:
-        message = f'{error.filename}: is not a folder; expected one, or a name that is free.'
-    if 'Original Traceback' in message:  # from a worker of the data loader; the message is the last line
+        message = f'{error.filename}: is not a folder; expected a folder or a new path.'
+    if 'Original Traceback' in message:  # from a worker of the data loader; the its message is the last line
         message = message.strip().splitlines()[-1].partition(': ')[2]
     return ' '.join(message.split())

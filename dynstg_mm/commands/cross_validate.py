@@ -3,10 +3,10 @@
     python -m dynstg_mm cross-validate configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py \\
         st-gcn=configs/stgcn/stgcn_1xb16-joint-w64-30e_koa-keypoint-2d.py --seeds 0 1 2 --jobs 2 --out work_dirs/koa
 
-Every run is a training and a test in processes of their own, without validation: the last checkpoint counts. If the
-call is stopped, the same call resumes it; it also reruns what failed. --out then holds results.json (the scores of
-every clip, from which `report` makes tables, page and picture again), results.md, results.html, results.png, and in
-runs/MODEL/seedS/foldK the files train.log, predictions.json, train_summary.json and run.json (all settings).
+Every run trains and tests in separate processes, without validation: the last checkpoint counts. If the command is
+stopped, the same command resumes it; it also reruns failed runs. --out then holds results.json (the scores of every
+clip, from which `report` regenerates tables, page and picture), results.md, results.html and results.png.
+runs/MODEL/seedS/foldK holds train.log, predictions.json, train_summary.json and run.json (all settings).
 
 Instead of configs, one experiment file (YAML) can name models, options, seeds, ensembles and the baseline. Those of the
 published tables are in configs/experiments:
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seeds', nargs='+', type=int, help='training seeds (default: 0)')
     parser.add_argument('--out', required=True, help='folder for the results and the runs')
     parser.add_argument('--jobs', type=_count, default=1,
-                        help='runs at once, which share the cores and GPUs; with Slurm, jobs at once (default: 1)')
+                        help='runs in parallel, which share the cores and GPUs, or Slurm jobs in parallel (default: 1)')
     parser.add_argument('--baseline', help='model that the others are compared with (default: the first)')
     add_ensemble_arguments(parser)
     parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model-options', nargs='+', action='append', default=[], metavar=('NAME', 'KEY=VALUE'),
                         help='settings for one model; may be repeated')
     parser.add_argument('--no-controls', action='store_true',
-                        help='leave out the rows of classifiers on metadata and on gait features')
+                        help='leave out the control rows: classifiers on metadata and on gait features')
     parser.add_argument('--keep-checkpoints', action='store_true', help='keep the checkpoints after the test')
-    parser.add_argument('--redo', action='store_true', help='rerun what was run with other settings, data or code')
+    parser.add_argument('--redo', action='store_true', help='delete and rerun runs with other settings, data or code')
     parser.add_argument('--launcher', choices=['none', 'slurm'], default='none',
                         help='slurm: submit every run as a Slurm job')
     parser.add_argument('--slurm-args', nargs='+', default=[], metavar='KEY=VALUE',
@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     args = parser.parse_args(argv)
+    from dynstg_mm.benchmark.cross_validation import cross_validate
     from dynstg_mm.benchmark.experiment import plan_calls
-    from dynstg_mm.benchmark.plan import cross_validate
     from dynstg_mm.benchmark.runs import shown_command
     from dynstg_mm.commands.common import one_line_errors, own_command
     try:
@@ -67,5 +67,5 @@ def main(argv: Sequence[str] | None = None) -> int:
                     return 1
             return 0
     except KeyboardInterrupt:
-        print('stopped; the same call resumes', file=sys.stderr)
+        print('stopped; the same command resumes', file=sys.stderr)
         return 130

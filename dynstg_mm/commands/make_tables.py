@@ -1,11 +1,11 @@
-"""Make the tables of results in the documents, and the metafiles, from the published results.
+"""Generate the tables of results in the docs, and the metafiles, from the published results.
 
     python -m dynstg_mm make-tables
     python -m dynstg_mm make-tables --check
 
-It reads configs/*/results/*.json and writes configs/*/metafile.yml and, in README.md, data/README.md, docs and
-configs/*/README.md, what is between <!-- begin results: ID --> and <!-- end results -->. An unknown ID is an error that
-lists the known ones.
+It reads configs/*/results/*.json. It writes configs/*/metafile.yml and, in README.md, data/README.md, docs and
+configs/*/README.md, the tables between <!-- begin results: ID --> and <!-- end results -->. An unknown ID is an error
+that lists the known ones.
 """
 import argparse
 import sys
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument('--check', action='store_true',
-                        help='write nothing; list the files that are not current, and exit with status 1')
+                        help='write nothing; list outdated files, and exit with status 1 if there are any')
     parser.add_argument('--root', default='.', help='folder of the repository (default: the working directory)')
 
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     if not path.is_file() or path.read_text(encoding='utf-8') != text]
         for path, text in outdated:
             if args.check:
-                print(f'{path}: not current; run make-tables.', file=sys.stderr)
+                print(f'{path}: outdated; run make-tables.', file=sys.stderr)
             else:
                 with atomic_open(path, encoding='utf-8') as file:
                     file.write(text)

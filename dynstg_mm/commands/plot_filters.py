@@ -1,4 +1,4 @@
-"""Plot what the dynamic filters of a model compute for a clip: movement phases over time, and the graph of each layer.
+"""Plot the dynamic filters of a model for a clip: movement phases over time, and the graph of each layer.
 
     python -m dynstg_mm plot-filters CONFIG CHECKPOINT --clip NAME --out work_dirs/filters
 
@@ -76,7 +76,7 @@ def load_model(settings: Any, config: str, checkpoint: str) -> 'nn.Module':
         load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
     except RuntimeError as error:
         reason = ' '.join(str(error).split())[:200]
-        raise UserError(f'{checkpoint}: is not a checkpoint of the model in {config} ({reason}).') from None
+        raise UserError(f'{checkpoint}: not a checkpoint of the model in {config} ({reason}).') from None
     return model
 
 
@@ -95,11 +95,11 @@ def find_clip(dataset: Any, name: str | None) -> 'tuple[Tensor, str]':
 
 def draw(file: Any, layers: dict[str, Arrays], joints: Sequence[str], title: str) -> None:
     """One row for each layer: phases over time, mean of the graph over time, and its standard deviation."""
-    import matplotlib
-    matplotlib.use('Agg')
-    import matplotlib.pyplot as plt
     import numpy as np
-    figure, axes = plt.subplots(len(layers), 3, figsize=(11, 2.6 * len(layers)), layout='constrained', squeeze=False)
+
+    from dynstg_mm.benchmark.figures import new_figure
+    figure = new_figure(11, 2.6 * len(layers))
+    axes = figure.subplots(len(layers), 3, squeeze=False)
     figure.suptitle(title)
     for (name, layer), row in zip(layers.items(), axes):
         phases, graph = layer['phases'], layer['adjacency']
@@ -114,4 +114,3 @@ def draw(file: Any, layers: dict[str, Arrays], joints: Sequence[str], title: str
             axis.set_xticks(range(len(joints)), joints, rotation=90, fontsize=4)
             axis.set_yticks(range(len(joints)), joints, fontsize=4)
     figure.savefig(file, dpi=130, format='png')
-    plt.close(figure)

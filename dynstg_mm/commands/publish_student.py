@@ -3,10 +3,10 @@
     python -m dynstg_mm publish-student configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py \\
         work_dirs/koa_nm/epoch_30.pth --out work_dirs/small.pth
 
-The new file holds the student's weights, the names of the classes and the training split. It holds nothing of the
-teacher, the projection, the memory or the optimizer, and not the config with its paths. If the config has no teacher,
-the recognizer itself is written. As MMAction2's publish_model.py does, the command adds the first digits of the file's
-SHA-256 to its name.
+The new file holds the student's weights, the names of the classes and the training split. The teacher,
+the projection, the memory, the optimizer and the config with its paths are left out. If the config has no teacher, the
+recognizer itself is written. Like MMAction2's publish_model.py, the command adds the first digits of the file's SHA-256
+to its name.
 """
 import argparse
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('checkpoint', help='the distilled checkpoint')
     parser.add_argument('--out', required=True, help='checkpoint to write, *.pth; digits are added to its name')
     parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', default=[],
-                        help='the options that the checkpoint was trained with')
+                        help='the settings that the checkpoint was trained with')
     args = parser.parse_args(argv)
     from dynstg_mm.commands.common import one_line_errors
     with one_line_errors():

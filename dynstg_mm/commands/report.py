@@ -4,9 +4,9 @@
         --ann-file data/koa_pd_nm/koa_pd_nm.pkl --out work_dirs/koa_nm/report
     python -m dynstg_mm report work_dirs/koa/results.json work_dirs/more/results.json --out work_dirs/both
 
-A folder holds the predictions.json of a test, or one folder for each fold that does. A results.json is the output of
-`cross-validate`: further models with the same seeds, or the same models with further seeds. NAME=FILE puts NAME- before
-the names of its models:
+A folder holds the predictions.json of a test, or one such folder for each fold. A results.json is the output of
+`cross-validate`; several are merged if they have the same seeds, or the same models with further seeds. NAME=FILE puts
+NAME- before the names of its models:
 
     python -m dynstg_mm report mine=work_dirs/koa-nm/results.json configs/dynstg_mamba/results/koa-nm.json \\
         --seeds 0 --baseline st-gcn --out work_dirs/both
@@ -14,7 +14,7 @@ the names of its models:
 With `--folds 0`, one fold is enough to compare your own run with the published results.
 
 Scores are pooled over the folds, with a 95 % bootstrap interval that resamples subjects, followed by mean and standard
-deviation over folds. With a baseline, a second table has every model's difference to it, with intervals and p-values.
+deviation over folds. With a baseline, a second table shows every model's difference to it, with intervals and p-values.
 """
 import argparse
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--models', nargs='+', help='select these rows; they keep the order of the files')
     parser.add_argument('--folds', nargs='+', type=int, help='select these folds of each results.json')
     parser.add_argument('--ann-file',
-                        help='annotation file; adds the rows of classifiers on metadata and on gait features')
+                        help='annotation file; adds the control rows: classifiers on metadata and on gait features')
     parser.add_argument('--layout', help='skeleton layout for the gait features, if the annotation file has none')
     add_ensemble_arguments(parser)
     parser.add_argument('--baseline',
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         'by-subject=work_dirs/msnd/results.json by-clip=work_dirs/msnd-by-clip/results.json')
     parser.add_argument('--out', required=True, help='folder for results.md, results.html and results.png')
     parser.add_argument('--latency', action='store_true',
-                        help='measure the latency of all networks again, if the rows come from several machines')
+                        help='remeasure the latency of all networks, for rows that come from several machines')
     parser.add_argument('--save-results', metavar='FILE', help='also write everything as one results.json')
 
 
@@ -67,19 +67,20 @@ def report(args: argparse.Namespace, command: str) -> None:
 
     Args:
         args: The options.
-        command: The call, to be kept in `--save-results`.
+        command: The command, to be recorded in `--save-results`.
     """
     from dynstg_mm.benchmark.baselines import add_controls, all_folds
+    from dynstg_mm.benchmark.merge import merge_results, united
     from dynstg_mm.benchmark.page import write_report
     from dynstg_mm.benchmark.plan import name_ensembles
-    from dynstg_mm.benchmark.results import Results, add_command
+    from dynstg_mm.benchmark.results import Results
     if args.layout and not args.ann_file:
-        raise ResultsError('--layout: is for the rows that --ann-file adds; expected both.')
+        raise ResultsError('--layout: needs --ann-file, whose rows it is for.')
     if args.save_results and Path(args.save_results).is_dir():
         raise ResultsError(f'--save-results: {args.save_results}: is a folder; expected a file.')
     results, *others = [_read(text, args) for text in args.results]
     for other, text in zip(others, args.results[1:]):
-        results = results.merge(other, text.rpartition('=')[2])
+        results = merge_results(results, other, text.rpartition('=')[2])
     beside = {}
     for text in args.beside:
         name, _, path = text.rpartition('=')
@@ -101,7 +102,7 @@ def report(args: argparse.Namespace, command: str) -> None:
         raise ResultsError(f'--baseline: {args.baseline!r}; expected one of {expected}.')
     results.baseline = args.baseline or results.baseline
     if args.save_results:
-        add_command(results, command)
+        results.command = united(results.command, command, '\n')
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
         results.write(args.save_results)
     out = Path(args.out)
@@ -110,22 +111,22 @@ def report(args: argparse.Namespace, command: str) -> None:
 
 
 def _measure_latency(results: 'Results') -> None:
-    """Measure all networks by their configs and data; ensembles and controls have none."""
+    """Measure all networks, on their configs and data; ensembles and controls have no latency."""
     from mmaction.utils import register_all_modules
 
-    from dynstg_mm.benchmark.plan import add_costs, quiet
+    from dynstg_mm.benchmark.cross_validation import add_costs, quiet
     from dynstg_mm.benchmark.runs import Model
     register_all_modules(init_default_scope=True)
     models = [Model(name, facts.config, tuple(facts.options or ()))
               for name, facts in results.models.items() if facts.config]
     if not models:
-        raise ResultsError('--latency: no row has a config; expected results of cross-validate.')
+        raise ResultsError('--latency: no row has a config; expected a results.json of cross-validate.')
     with quiet():
         add_costs(results, models, results.folds[0])
 
 
 def _read(text: str, args: argparse.Namespace) -> 'Results':
-    """Results of a folder or a file; a name before = is the model's, or goes before those of the file's models."""
+    """Results of a folder or a file; NAME= names the folder's model, or prefixes the names of the file's models."""
     from dynstg_mm.benchmark.predictions import results_of_folder
     from dynstg_mm.benchmark.results import Results
     name, _, path = text.rpartition('=')

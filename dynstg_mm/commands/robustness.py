@@ -1,4 +1,4 @@
-"""Test trained models on recordings that get worse: lost joints, noise, a lower frame rate, a shorter clip.
+"""Test trained models on corrupted recordings: lost joints, noise, a lower frame rate, shorter clips.
 
     python -m dynstg_mm cross-validate CONFIG CONFIG --out work_dirs/koa_nm --keep-checkpoints
     python -m dynstg_mm robustness work_dirs/koa_nm --models small large st-gcn --baseline st-gcn \\
@@ -7,12 +7,12 @@
     python -m dynstg_mm robustness FIRST.json SECOND.json --out work_dirs/together
 
 Every checkpoint is tested on its own fold, on corrupted recordings, which are the same for all models. Joints are lost,
-and clips cut, only while the person is visible, so that every clip can still be tested. Noise is equally strong after
-the low-pass filter, whatever the frame rate of the recording, which may depend on its class.
+and clips cut, only while the person is visible, so that every clip can still be tested. Noise has the same
+strength after the low-pass filter at any frame rate, because the frame rate may depend on the class.
 
---out then holds robustness.json (the scores of every clip), robustness.md and robustness.png. The third call makes the
-last two again, for all models and corruptions or for some; the fourth merges the models of several files with the same
-clips.
+--out then holds robustness.json (the scores of every clip), robustness.md and robustness.png. The third command
+regenerates the last two, for all models and corruptions or some of them; the fourth merges the models of several files
+with the same clips.
 """
 import argparse
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='the --out of cross-validate --keep-checkpoints, or robustness.json files')
     parser.add_argument('--models', nargs='+', help='models to test; with a robustness.json, by default all')
     parser.add_argument('--seeds', nargs='+', type=int, help='training seeds (default: all)')
-    parser.add_argument('--baseline', help='model whose loss the others\' is compared with (default: the last)')
+    parser.add_argument('--baseline', help='model whose loss the other losses are compared with (default: the last)')
     parser.add_argument('--kinds', nargs='+', choices=KINDS, help='corruptions (default: all)')
     parser.add_argument('--out', required=True, help='folder for robustness.json, robustness.md and robustness.png')
 
@@ -56,10 +56,10 @@ def _robustness(args: argparse.Namespace, command: str) -> None:
     from dynstg_mm.files import atomic_open
     files = [Path(source).suffix == '.json' for source in args.sources]
     if len(files) > 1 and not all(files):
-        raise ResultsError(f'{args.sources[files.index(False)]}: is one of several sources; expected robustness.json '
-                           'files only.')
+        raise ResultsError(f'{args.sources[files.index(False)]}: not a robustness.json; several sources must all be '
+                           'robustness.json files.')
     if files[0] and args.seeds:
-        raise ConfigError('--seeds: selects runs of a folder; a robustness.json is read with all seeds.')
+        raise ConfigError('--seeds: selects runs of a folder; a robustness.json always keeps all seeds.')
     if files[0]:
         content, *others = [Robustness.read(source) for source in args.sources]
         for other, source in zip(others, args.sources[1:]):

@@ -1,4 +1,4 @@
-"""What the command `benchmark` measures."""
+"""The measurements of the command `benchmark`."""
 import itertools
 import json
 import os
@@ -129,7 +129,7 @@ class Bench:
             torch.cuda.synchronize()
 
     def peak(self, call: Callable[[], Any]) -> int:
-        """Bytes that a call needs in addition to what is allocated."""
+        """Bytes that a call needs in addition to those already allocated."""
         if self.device.type == 'cuda':
             torch.cuda.reset_peak_memory_stats()
             before = torch.cuda.memory_allocated()
@@ -255,7 +255,7 @@ def scan(bench: Bench, backend: str, inputs: Sequence[Tensor]) -> None:
 
 def measure_scan(bench: Bench, args: Namespace) -> tuple[Rows, dict[str, Any]]:
     """Forward and backward time and peak memory of every backend that runs here."""
-    interpreted = 'triton' if bench.device.type == 'cpu' else None  # its speed there means nothing
+    interpreted = 'triton' if bench.device.type == 'cpu' else None  # its speed in the interpreter is meaningless
     backends = ['reference'] + [name for name in args.backends if name != interpreted and runs(name, args.device)]
     rows = [['scan (b, d, l, n)', 'backend', 'forward + backward', 'times as fast', 'peak memory']]
     results: dict[str, Any] = {}
@@ -298,18 +298,17 @@ def machine(args: Namespace) -> str:
 
 def growth_picture(path: Path, times: dict[str, dict[int, list[float]]]) -> None:
     """Draw the time of a training step over the number of frames."""
-    import matplotlib
-    matplotlib.use('Agg')
-    import matplotlib.pyplot as plt
-    figure, axes = plt.subplots(figsize=(6, 4), layout='constrained')
+    from dynstg_mm.benchmark.figures import new_figure
+    figure = new_figure(6, 4)
+    axes = figure.add_subplot()
     for name, steps in times.items():
         axes.plot(list(steps), [np.median(values) for values in steps.values()], marker='o', label=name)
     axes.set(xscale='log', yscale='log', xlabel='frames', ylabel='seconds a training step')
-    axes.set_xticks(list(steps), list(steps))
+    axes.set_xticks(list(steps), list(map(str, steps)))
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    with atomic_open(path, 'wb') as file:
+        figure.savefig(file, dpi=120, format='png')
 
 
 def progress(text: str) -> None:

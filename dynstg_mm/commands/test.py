@@ -4,13 +4,7 @@ import os.path as osp
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dynstg_mm.commands.common import (
-    add_common_arguments,
-    build_runner,
-    keep_freed_memory,
-    leave_process_group,
-    one_line_errors,
-)
+from dynstg_mm.commands.common import add_common_arguments, build_runner, run_job
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import resolve_shipped
 
@@ -21,16 +15,13 @@ if TYPE_CHECKING:
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the options of testing, which are those of MMAction2's tools/test.py."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, or dynstg_mm::NAME of a shipped one')
+    add_common_arguments(parser, 'logs, metrics and predictions.json, the scores of every clip')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--work-dir', help='folder for logs, metrics and predictions.json, the scores of every clip; '
-                        'by default work_dirs/NAME_OF_CONFIG')
     parser.add_argument('--dump', metavar='FILE', help='also write the predictions to this .pkl file')
     parser.add_argument('--show-dir', metavar='FOLDER', help='save pictures of the samples there')
     parser.add_argument('--show', action='store_true', help='show the samples in a window')
     parser.add_argument('--interval', type=int, default=1, help='show or save every INTERVAL-th sample')
     parser.add_argument('--wait-time', type=float, default=2, metavar='SECONDS', help='how long a window stays open')
-    add_common_arguments(parser)
     return parser.parse_args(argv)
 
 
@@ -38,7 +29,7 @@ def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
     """Merge the options of testing into the config."""
     evaluators = cfg.get('test_evaluator')
     if evaluators is None:
-        raise ConfigError(f'{args.config}: test_evaluator: missing; expected what to test with, such as '
+        raise ConfigError(f'{args.config}: test_evaluator: missing; expected metrics, such as '
                           'dict(type="GaitMetric").')
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     for evaluator in evaluators:
@@ -59,7 +50,7 @@ def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
 
 
 def test(args: argparse.Namespace) -> None:
-    """Test as the parsed options say."""
+    """Test with the parsed options."""
     from dynstg_mm.config import load_config
     if '://' not in args.checkpoint and not osp.isfile(resolve_shipped(args.checkpoint)):
         raise FileNotFoundError(f'{args.checkpoint}: no such checkpoint.')
@@ -68,9 +59,5 @@ def test(args: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parse_args(argv)
-    keep_freed_memory()
-    with one_line_errors():
-        test(args)
-        leave_process_group()
-    return 0
+    """Run the command; returns the exit status."""
+    return run_job(test, parse_args(argv))

@@ -7,13 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dynstg_mm.commands.common import (
-    add_common_arguments,
-    build_runner,
-    keep_freed_memory,
-    leave_process_group,
-    one_line_errors,
-)
+from dynstg_mm.commands.common import add_common_arguments, build_runner, run_job
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
 
@@ -25,8 +19,7 @@ if TYPE_CHECKING:
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the options of training, which are those of MMAction2's tools/train.py."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, or dynstg_mm::NAME of a shipped one')
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints; by default work_dirs/NAME_OF_CONFIG')
+    add_common_arguments(parser, 'logs and checkpoints')
     parser.add_argument(
         '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
         help='resume from this checkpoint, or from the latest one in the work folder')
@@ -38,7 +31,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, help='random seed, instead of the config\'s')
     parser.add_argument('--diff-rank-seed', action='store_true', help='use a different seed on every rank')
     parser.add_argument('--deterministic', action='store_true', help='use deterministic algorithms of cuDNN')
-    add_common_arguments(parser)
     return parser.parse_args(argv)
 
 
@@ -70,7 +62,7 @@ def use_amp(cfg: 'Config') -> None:
     import torch
     from mmengine.device import get_device
     if get_device() == 'cpu':
-        raise ConfigError('--amp: needs a GPU, and there is none; leave it out.')
+        raise ConfigError('--amp: needs a GPU, and there is none here.')
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ConfigError(f'optim_wrapper.type: {wrapper}; --amp expects OptimWrapper or AmpOptimWrapper.')
@@ -85,7 +77,7 @@ def write_summary(runner: 'Runner', started: float) -> None:
 
     Args:
         runner: The runner after training.
-        started: When training started, in seconds since the epoch; if it was resumed, when it resumed.
+        started: When training started or resumed, in seconds since the epoch.
     """
     import torch
     from mmengine.device import get_device
@@ -101,7 +93,7 @@ def write_summary(runner: 'Runner', started: float) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train as the parsed options say."""
+    """Train with the parsed options."""
     from dynstg_mm.config import check_parts, load_config
     from dynstg_mm.hooks import check_classes
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
@@ -113,17 +105,13 @@ def train(args: argparse.Namespace) -> None:
         check_classes(head.get('num_classes'), runner.train_dataloader.dataset)
         if not len(runner.train_dataloader):
             batch = cfg.train_dataloader.get('batch_size')
-            raise ConfigError(f'{args.config}: train_dataloader.batch_size: {batch}; the clips fill no batch of that '
-                              'size in every process. Choose a smaller one, or set drop_last=False.')
+            raise ConfigError(f'{args.config}: train_dataloader.batch_size: {batch}; there are too few clips for one '
+                              'batch in every process. Choose a smaller one, or set drop_last=False.')
     runner.train()
     if runner.rank == 0:
         write_summary(runner, started)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parse_args(argv)
-    keep_freed_memory()
-    with one_line_errors():
-        train(args)
-        leave_process_group()
-    return 0
+    """Run the command; returns the exit status."""
+    return run_job(train, parse_args(argv))

@@ -1,9 +1,9 @@
-"""Rename the parameters of a checkpoint of dynstg_mm 0.1 to mamba's names, as the models have them now.
+"""Rename the parameters of a checkpoint of dynstg_mm 0.1 to those of mamba, which the models now use.
 
     python -m dynstg_mm upgrade-checkpoint work_dirs/old.pth work_dirs/new.pth
 
-The values and their order do not change, and everything else in the checkpoint is kept, so that a training can also be
-resumed from the new one.
+The values and their order do not change, and everything else in the checkpoint is kept, so that training can also
+resume from the new checkpoint.
 """
 import argparse
 from collections.abc import Mapping, Sequence

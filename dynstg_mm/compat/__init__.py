@@ -1,7 +1,7 @@
-"""What it takes to run MMAction2 1.2 on today's Python stack.
+"""Patches that let MMAction2 1.2 run on today's Python stack.
 
 `apply()` runs once, when `dynstg_mm` is imported. Each patch is one file: its docstring names the upstream issue and
-the condition under which it does nothing, so that a repaired MMAction2, MMEngine or fork stays as it is. A patch takes
+the condition under which it does nothing, so that a fixed MMAction2, MMEngine or fork is left alone. A patch takes
 effect when the module that it concerns is imported, or at once if it is imported already.
 
 To run without the patches, set `DYNSTG_SKIP_PATCHES=all`, or name those to leave out:
@@ -22,13 +22,13 @@ from dynstg_mm.errors import ConfigError
 PATCHES = ('find_packages', 'accept_newer_mmcv', 'missing_drn', 'newer_transformers', 'safe_checkpoints', 'whole_files',
            'distributed_cpu', 'bfloat16_scores', 'layouts_by_name')
 
-# Module -> what to type where it is missing.
+# Module -> the command that installs it.
 STACK = {
     'mmengine': 'pip install "mmengine>=0.10.7,<1"  (or its continuation onedl-mmengine, never both)',
     'mmcv': 'pip install "mmcv-lite>=2.0.0,<2.2.0"  (no compiler needed; or mmcv or onedl-mmcv, never two of them)',
     'mmaction': 'pip install "mmaction2>=1.2.0,<2"',
 }
-# Distributions that bring the same module, and so overwrite each other's files.
+# Distributions that provide the same module, and so overwrite each other's files.
 RIVALS = {'mmengine': ('mmengine', 'mmengine-lite', 'onedl-mmengine'), 'mmcv': ('mmcv', 'mmcv-lite', 'onedl-mmcv')}
 
 
@@ -36,7 +36,7 @@ RIVALS = {'mmengine': ('mmengine', 'mmengine-lite', 'onedl-mmengine'), 'mmcv': (
 def apply() -> None:
     """Apply the patches that this environment needs and the user has not switched off."""
     require_stack()
-    # mmcv-lite warns of an operator that no skeleton model uses, on every import and in every worker.
+    # mmcv-lite warns about an operator that no skeleton model uses, on every import and in every worker.
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
     skipped = skipped_patches()
     for name in PATCHES:
@@ -59,10 +59,10 @@ def skipped_patches() -> set[str]:
 
 
 def require_stack() -> None:
-    """Say what to type where a part of the OpenMMLab stack is missing; warn where two distributions bring the same.
+    """Check that the OpenMMLab stack is installed, and warn if two distributions provide the same module.
 
     Raises:
-        ImportError: MMEngine, mmcv or MMAction2 is missing.
+        ImportError: MMEngine, mmcv or MMAction2 is missing; the message has the command that installs it.
     """
     for module, command in STACK.items():
         if importlib.util.find_spec(module) is None:

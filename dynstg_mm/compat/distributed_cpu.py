@@ -1,4 +1,4 @@
-"""MMEngine asks for CUDA in every distributed run; without a device, gloo on the CPU serves.
+"""MMEngine requires CUDA for every distributed run; without an accelerator, gloo on the CPU replaces it.
 
 No issue upstream. Does nothing when torch sees an accelerator.
 """
@@ -33,7 +33,7 @@ def _join_by_gloo(utils: Any) -> None:
 
     @functools.wraps(by_slurm)
     def init_dist_slurm(backend: str, port: int | None = None, **kwargs: Any) -> None:
-        """MMEngine's, less the choice of a GPU."""
+        """MMEngine's function without the choice of a GPU."""
         if not on_cpu():
             return by_slurm(backend, port, **kwargs)
         kwargs.pop('init_backend', None)

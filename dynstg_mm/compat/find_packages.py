@@ -1,7 +1,7 @@
-"""MMEngine finds packages by pkg_resources, which setuptools 82 has removed (open-mmlab/mmengine#1676).
+"""MMEngine finds packages with pkg_resources, which setuptools 82 removed (open-mmlab/mmengine#1676).
 
-Without it neither `_base_ = 'mmaction::...'` nor `get_config` work; with older setuptools they warn. Does nothing when
-MMEngine does without pkg_resources.
+Without it neither `_base_ = 'mmaction::...'` nor `get_config` works; with older setuptools they warn. Does nothing if
+MMEngine no longer uses pkg_resources.
 """
 import importlib.metadata
 import importlib.util
@@ -35,7 +35,7 @@ def is_installed(package: str) -> bool:
 
 
 def get_installed_path(package: str) -> str:
-    """Folder of the module that the distribution or module `package` brings."""
+    """Folder of the module `package`, or of the module of the distribution `package`."""
     folder = module_folder(package) or module_folder(package2module(package))
     if folder is None:
         raise importlib.metadata.PackageNotFoundError(package)

@@ -1,7 +1,7 @@
 """MMAction2's `Graph` knows three skeleton layouts by name (no issue upstream).
 
-Here it takes all of ours as well, so that MMAction2's backbones and ours can replace each other in a config. Its own
-three keep their edges.
+With this patch it takes all of our layouts too, so that MMAction2's backbones and ours are interchangeable in a config.
+Its own three keep their edges.
 """
 import functools
 from typing import Any

@@ -31,7 +31,7 @@ def _register_stand_in(missing: list[str]) -> None:
 
     @MODELS.register_module()
     class DRN:
-        """Says why the temporal localizer DRN cannot be built."""
+        """Stand-in whose error explains why the temporal localizer DRN cannot be built."""
 
         def __init__(self, *args: object, **kwargs: object) -> None:
             raise ImportError(f'DRN needs {" and ".join(missing)}, not found here (open-mmlab/mmaction2#2714).')

@@ -1,7 +1,7 @@
-"""transformers 4.56 and later lack what VindLU imports, and with VindLU all of `mmaction.models` fails.
+"""transformers 4.56 and later lack functions that VindLU imports, so importing `mmaction.models` fails.
 
-No issue upstream; seen with transformers 5.17. Does nothing without transformers, or with one that has it. Its file is
-read, not imported, which would take seconds.
+No issue upstream; seen with transformers 5.17. Does nothing without transformers, or if it has these functions. Its
+source is read as text, because importing it takes seconds.
 """
 from collections.abc import Sequence
 from pathlib import Path

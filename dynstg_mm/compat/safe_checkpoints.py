@@ -1,7 +1,7 @@
 """torch 2.6 and later load only tensors by default, so resuming and testing fail (open-mmlab/mmengine#1655).
 
-MMEngine's main branch answers with `weights_only=False`, which runs whatever a checkpoint asks for. Here local and
-downloaded checkpoints are loaded with `weights_only=True` and a list of what MMEngine puts into them. Always on.
+MMEngine's main branch uses `weights_only=False`, which runs any code that a checkpoint contains. Here local and
+downloaded checkpoints are loaded with `weights_only=True` and an allow-list of what MMEngine stores. Always on.
 """
 import contextlib
 import errno
@@ -23,7 +23,7 @@ def _load_by_allow_list(checkpoint: Any) -> None:
     torch.serialization.add_safe_globals(_checkpoint_types())
 
     def load_from_local(filename: str, map_location: Any) -> Any:
-        """Load a local checkpoint, refusing anything beyond tensors, plain containers, log histories and scalars."""
+        """Load a local checkpoint of tensors, plain containers, log histories and scalars; refuse anything else."""
         filename = os.path.expanduser(filename)
         if not os.path.isfile(filename):
             raise FileNotFoundError(f'{filename}: no such checkpoint.')
@@ -45,7 +45,7 @@ def _checkpoint_types() -> list[Any]:
     from mmengine.logging import HistoryBuffer
 
     def history_statistic(owner: object, name: str) -> object:
-        """Stands in for the `getattr` by which a HistoryBuffer pickles its statistics; it reaches nothing else."""
+        """Replaces the `getattr` by which a HistoryBuffer pickles its statistics, and allows nothing else."""
         if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
             raise pickle.UnpicklingError(f'it asks for {name} of {owner!r}')
         return getattr(HistoryBuffer, name)
@@ -62,13 +62,13 @@ def _checkpoint_types() -> list[Any]:
 
 @contextlib.contextmanager
 def _refusal_in_one_line(source: str) -> Iterator[None]:
-    """Name the checkpoint that was refused and the reason, without torch's advice to try `weights_only=False`."""
+    """Report the refused checkpoint and the reason, without torch's advice to try `weights_only=False`."""
     from dynstg_mm.safe_pickle import UnsafePickleError
     try:
         yield
     except Exception as error:  # a damaged checkpoint can make the unpickler raise anything
         if isinstance(error, MemoryError) or isinstance(error, OSError) and error.errno != errno.EINVAL:
-            raise  # of the machine; EINVAL comes from places in the file that are not there
+            raise  # an error of the machine, except EINVAL, which an offset beyond the end of the file causes
         requested = re.search(r'GLOBAL (\S+)', str(error))
         if requested:
             reason = f'it asks for {requested[1]}'

@@ -1,6 +1,6 @@
-"""MMEngine writes checkpoints and `last_checkpoint` in place, so that a killed run leaves half a file.
+"""MMEngine writes checkpoints and `last_checkpoint` in place, so a killed run leaves a truncated file.
 
-No issue upstream. Does nothing when the user has replaced the local backend.
+No issue upstream. Does nothing if the user has replaced the local backend.
 """
 import io
 import os
@@ -19,7 +19,7 @@ def _write_files_whole(fileio: Any) -> None:
         return
 
     class WholeFileBackend(fileio.LocalBackend):
-        """LocalBackend whose files are replaced whole or not at all."""
+        """LocalBackend that replaces files whole or not at all."""
 
         def put(self, obj: bytes | io.BytesIO, filepath: str | os.PathLike) -> None:
             from dynstg_mm.files import atomic_open

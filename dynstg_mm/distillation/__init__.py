@@ -1,7 +1,7 @@
-"""A large teacher trains a small student.
+"""Distillation: a large teacher trains a small student.
 
-`Distiller` joins a student, a frozen `Teacher` and a list of losses. CGRKD, LogitKD, FitNet and RKD are such lists with
-a name. `DistillationHook` loads the teacher and checks that it fits the student and the data.
+`Distiller` combines a student, a frozen `Teacher` and a list of losses. CGRKD, LogitKD, FitNet and RKD are named lists.
+`DistillationHook` loads the teacher and checks that it fits the student and the data.
 """
 from dynstg_mm.distillation.distiller import Distiller
 from dynstg_mm.distillation.hook import DistillationHook

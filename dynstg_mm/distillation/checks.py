@@ -1,4 +1,4 @@
-"""What is checked before a distilled run starts or resumes, one function a question."""
+"""Checks before a distilled run starts or resumes, one function each."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ CLIPS_TRIED = 16  # a random transform may by chance leave one clip unchanged
 
 
 def check_resumed(model: Distiller, dataset: Any, checkpoint: dict) -> None:
-    """Another teacher, student, list of losses or part of the data would be mixed with what was learnt from the first.
+    """Check that a resumed run has the teacher, student, losses and data that it was started with.
 
     Raises:
-        ConfigError: The run that wrote the checkpoint differs in one of them.
+        ConfigError: One of them differs.
     """
     started = checkpoint.get('distillation')
     if not isinstance(started, dict):
@@ -37,9 +37,10 @@ def check_resumed(model: Distiller, dataset: Any, checkpoint: dict) -> None:
 
 
 def check_teacher_data(teacher_ckpt: str, taught: dict[str, Sequence[str]], own: dict[str, Any]) -> None:
-    """A teacher of other classes teaches wrong labels; one of another fold may have seen the student's test subjects.
+    """Check that teacher and student were trained on the same classes, and on the same part of a file.
 
-    Unknown data, and a teacher from another file, are only logged as a warning.
+    A teacher of other classes teaches wrong labels, and one of another fold may have seen the student's test subjects.
+    Unknown data, and a teacher trained on another file, only cause a warning.
 
     Args:
         teacher_ckpt: Path of the teacher's checkpoint.
@@ -64,7 +65,7 @@ def check_teacher_data(teacher_ckpt: str, taught: dict[str, Sequence[str]], own:
 
 
 def check_every_class(dataset: Any, num_classes: int) -> None:
-    """A class without a clip is never learnt, and the memory waits for nodes of every class.
+    """Check that every class has a clip; the memory gives no loss until it holds nodes of every class.
 
     Raises:
         DataError: A class has no clip.
@@ -79,7 +80,9 @@ def check_every_class(dataset: Any, num_classes: int) -> None:
 
 
 def check_skeletons(model: Distiller, batch: dict) -> None:
-    """A teacher with as many joints in another order would accept the student's input and compute nonsense.
+    """Check that both networks have the same joints, if they get the same input.
+
+    A teacher with as many joints in another order would accept the student's input and compute nonsense.
 
     Raises:
         ConfigError: The skeletons differ, and the samples have no input for the teacher.
@@ -89,10 +92,10 @@ def check_skeletons(model: Distiller, batch: dict) -> None:
 
 
 def check_unlabelled_windows(dataset: Any, batch: dict) -> None:
-    """A key that PackActionInputs does not pack is lost without an error, for one network or for both.
+    """Check that unlabelled windows reach both networks: keys that PackActionInputs does not pack are silently lost.
 
     Raises:
-        ConfigError: The pipeline makes unlabelled windows that do not reach both networks.
+        ConfigError: A network does not get the unlabelled windows of the pipeline.
     """
     while not hasattr(dataset, 'pipeline') and hasattr(dataset, 'dataset'):  # in a RepeatDataset
         dataset = dataset.dataset
@@ -109,7 +112,7 @@ def check_unlabelled_windows(dataset: Any, batch: dict) -> None:
 
 
 def check_inputs(model: Distiller, batch: dict) -> None:
-    """A network of other channels or joints than the samples would fail in the first step with an error of PyTorch.
+    """Check that both networks can process the samples, which otherwise fails with an error of PyTorch.
 
     Raises:
         ConfigError: One of the networks cannot process the batch, or the teacher's scores are not finite.
@@ -130,11 +133,11 @@ def check_inputs(model: Distiller, batch: dict) -> None:
         model.train(training)
     if not scores.isfinite().all():
         raise ConfigError(f'teacher_ckpt: {model.teacher.checkpoint}: its scores for {name_of(batch, 0)} are not '
-                          'finite; the training of the teacher has failed.')
+                          'finite; expected a teacher whose training has not diverged.')
 
 
 def check_repeatable(model: Distiller, dataset: Any) -> None:
-    """A cache of the teacher's outputs is useless for windows that differ in every epoch, and fills the main memory.
+    """Check that windows are the same in every epoch; otherwise a cache of the teacher's outputs only fills the memory.
 
     Raises:
         ConfigError: A clip gives another window the second time.
@@ -153,5 +156,5 @@ def batch_of(model: Distiller, dataset: Any, index: int) -> dict:
 
 
 def name_of(batch: dict, index: int) -> str:
-    """Name of the only clip of a batch, or its number, because MMAction2's own pipelines do not keep the name."""
+    """Name of the only clip of a batch, or its number, because MMAction2's pipelines do not keep the name."""
     return batch['data_samples'][0].get('frame_dir', f'clip {index}')

@@ -1,4 +1,4 @@
-"""The distiller: a student that stays a plain recognizer, beside a frozen teacher."""
+"""The distiller: a student, which stays a plain recognizer, and a frozen teacher."""
 from __future__ import annotations
 
 from collections import Counter
@@ -26,20 +26,20 @@ class Distiller(RecognizerGCN):
     .. math:: L = L_{cls} + \sum_i w_i L_i(student, teacher)
 
     The student is this recognizer itself: a plain `RecognizerGCN` loads its weights by the same names. Everything that
-    is needed only to teach starts with `distill_` in the state dict: the projection of the student's features to the
+    only distillation needs starts with `distill_` in the state dict: the projection of the student's features to the
     teacher's channels, and the state of the losses. How often the teacher is right is logged as `teacher_acc`.
 
     A sample may hold two further inputs:
 
     - `teacher_inputs`, from `TeacherInput`: the same window for a teacher with another skeleton or other features.
-    - `unlabelled_inputs`, from `UnlabelledWindows`: windows from which the student learns the teacher's outputs only.
-      On the few clips that it was trained on, a teacher is nearly always right and adds little to the labels; other
-      windows show where it draws the border between classes.
+    - `unlabelled_inputs`, from `UnlabelledWindows`: windows where the student learns only from the teacher's outputs.
+      On its few training clips, a teacher is nearly always right and adds little to the labels; other windows show its
+      decision boundary.
 
     Args:
-        teacher: Model config of a `RecognizerGCN`, or the path of a config file that has one.
-        teacher_ckpt: The teacher's checkpoint. The tools replace `{fold}` and `{seed}` by those of the run.
-        student: Model config of a `RecognizerGCN`, or the path of a config file that has one.
+        teacher: Model config of a `RecognizerGCN`, or the path of a config file that contains one.
+        teacher_ckpt: The teacher's checkpoint. The tools replace `{task}`, `{fold}` and `{seed}` by those of the run.
+        student: Model config of a `RecognizerGCN`, or the path of a config file that contains one.
         losses: Settings of `LogitLoss`, `RelationLoss`, `FeatureLoss`, `DistanceLoss`, `AngleLoss` or own subclasses
             of `DistillationLoss`. A weight of 0 switches a loss off.
 
@@ -107,13 +107,13 @@ class Distiller(RecognizerGCN):
         return losses
 
     def clear_memory(self) -> None:
-        """Empty what the losses keep of the clips of earlier batches."""
+        """Empty the memories that the losses keep of earlier batches."""
         for module in self.distill_losses.modules():
             if isinstance(module, NodeMemory):
                 module.clear()
 
     def fingerprint(self) -> dict[str, str]:
-        """What must be equal in a stopped run and the run that resumes it, by field of the config."""
+        """Values that a stopped run and the run that resumes it must share, by field of the config."""
         state = [f'{name} {list(value.shape)}' for name, value in self.distill_losses.state_dict().items()]
         weights = [value.numel() for value in self.parameters()]
         return dict(teacher_ckpt=f'weights {self.teacher.digest}', losses=', '.join([*self.loss_names, *state]),
@@ -130,7 +130,7 @@ def build_losses(settings: Sequence[dict]) -> list[DistillationLoss]:
             raise ConfigError(f'losses: {type(loss).__name__}; expected a DistillationLoss, such as LogitLoss.')
     name, count = Counter(['cls', *(loss.name for loss in losses)]).most_common(1)[0]
     if count > 1:
-        raise ConfigError(f'losses: two are logged as loss_{name}; give one of them another name=.')
+        raise ConfigError(f'losses: two are logged as loss_{name}; set another name= for one of them.')
     if not any(loss.weight for loss in losses):
         weights = ', '.join(f'{loss.name} loss: weight' for loss in losses) or 'losses'
         raise ConfigError(f'{weights}: 0; expected one above 0, or the teacher teaches nothing.')

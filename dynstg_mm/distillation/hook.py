@@ -16,7 +16,7 @@ from dynstg_mm.hooks import check_classes
 class DistillationHook(Hook):
     """Loads the teacher of a `Distiller`, and stops a run whose teacher, student and data do not fit.
 
-    What is checked, and why, is listed in `distillation.checks`.
+    For the checks and their reasons, see `distillation.checks`.
 
     Args:
         cache_teacher: Compute the teacher's outputs for a window once and keep them in main memory. This saves the time
@@ -34,7 +34,7 @@ class DistillationHook(Hook):
         self.cache_teacher = cache_teacher
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Record what a resumed run must have in common with this one."""
+        """Record the values that a resumed run must share with this one."""
         checkpoint['distillation'] = distiller_of(runner).fingerprint()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

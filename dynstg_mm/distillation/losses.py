@@ -1,4 +1,4 @@
-"""What a student can learn from a teacher: the terms of a `Distiller`."""
+"""Losses of a `Distiller`: what a student can learn from its teacher."""
 from __future__ import annotations
 
 import math

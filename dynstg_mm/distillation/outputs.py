@@ -1,4 +1,4 @@
-"""What the losses of a distiller compare."""
+"""Outputs of student and teacher, which the losses of a distiller compare."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from dynstg_mm.distillation.relations import graph_nodes
 
 @dataclass
 class Outputs:
-    """What one network computes from a batch of windows, in float32.
+    """Outputs of one network for a batch of windows, in float32.
 
-    The labelled windows come first. What several losses share is computed once.
+    The labelled windows come first. Values that several losses share are computed once.
 
     Attributes:
         features: Last maps of the backbone, (n, m, c, t, v), where m are the persons of a window.

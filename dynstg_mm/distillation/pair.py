@@ -13,13 +13,13 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.skeletons import get_layout
 from dynstg_mm.skeletons.limbs import limb_pool
 
-# Names that get_layout makes up if a layout names no joints or limbs; the same name means nothing in another layout.
+# Names that get_layout generates for unnamed joints and limbs; in another layout they mean something else.
 MADE_UP_JOINT, MADE_UP_LIMB = r'joint_\d+', r'center|branch_\d+'
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What a loss needs to know about a student and its teacher before training.
+    """Facts about a student and its teacher that a loss needs before training.
 
     Attributes:
         same_joints: Whether both skeletons have the same joints.
@@ -40,7 +40,7 @@ def recognizer_settings(model: dict | str, role: str) -> dict:
         role: `teacher` or `student`, for the message of an error.
 
     Raises:
-        ConfigError: The settings are not those of a `RecognizerGCN` with a head, or of a student's exactly.
+        ConfigError: The settings are not those of a `RecognizerGCN` with a head; a student may not be a subclass.
         FileNotFoundError: There is no such config file.
     """
     model = read_config(model, role).get('model') if isinstance(model, str) else model

@@ -18,8 +18,8 @@ PREFIX = 'distill_'  # of everything in a distiller's state dict that its studen
 class Teacher:
     """A recognizer in eval mode whose weights do not change.
 
-    It is no `nn.Module`, so that its weights are neither in the optimizer nor in the checkpoints of a distiller that
-    holds it. They are read when training starts; a test of the student needs none.
+    It is no `nn.Module`, so its weights are neither in the optimizer nor in the checkpoints of the distiller. They are
+    read when training starts; testing the student does not need them.
 
     Args:
         settings: Model config of a `RecognizerGCN`.
@@ -57,7 +57,7 @@ class Teacher:
         return data
 
     def cache_outputs(self) -> None:
-        """From now on, compute the outputs for a window once and keep them in main memory."""
+        """Compute the outputs for each window only once from now on, and keep them in main memory."""
         self._cache = {}
 
     @torch.no_grad()
@@ -103,7 +103,7 @@ def read_checkpoint(path: str) -> tuple[dict[str, Tensor], dict[str, Sequence[st
         The weights without those that a distiller needs only to teach, and the data as in `training_data`.
 
     Raises:
-        ConfigError: It is no checkpoint of MMEngine.
+        ConfigError: It is not a checkpoint of MMEngine.
     """
     try:
         checkpoint = CheckpointLoader.load_checkpoint(path, map_location='cpu', logger='silent')

@@ -1,4 +1,4 @@
-"""Values that eval mode need not compute again for every clip."""
+"""Cache values that depend only on parameters, so that eval mode does not recompute them for every clip."""
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 class DerivedModule(nn.Module):
-    """Module that caches what follows from its parameters alone, such as a learned adjacency.
+    """Module that caches values which depend only on its parameters, such as a learned adjacency.
 
-    It caches in eval mode and without gradients only. Cached values are dropped by `train()` and `eval()`, which code
+    It caches only in eval mode without gradients. Cached values are dropped by `train()` and `eval()`, which code
     that replaces `param.data` calls (MMEngine's EMA hook does), and by everything else that changes a parameter:
     loading, an optimizer step, a move to another device.
     """

@@ -50,13 +50,13 @@ class STGMambaBlock(DerivedModule):
     - The adjacency is summed over the subsets and normalised by columns: mixing a step is a mean over neighbours.
     - The graph convolution has no weights of its own, because in-projection and scan have. It comes before the temporal
       convolution, which then runs together with its SiLU.
-    - In a bidirectional block each direction has half of the inner channels, so that it costs as much as a causal one.
-      In a causal block the graph is static, so that no frame depends on a later one.
+    - In a bidirectional block, each direction has half of the inner channels: it costs as much as a causal block.
+      In a causal block, the graph is static, so that no frame depends on a later one.
     - The rank of the step is ceil(d / 16), where mamba has ceil(c / 16). `dt_rank` sets it.
-    - A weight decay of the optimizer reaches all parameters. Mamba exempts `A_log` and `D`; to do the same, add
+    - Weight decay applies to all parameters. Mamba exempts `A_log` and `D`; to do the same, add
       `paramwise_cfg=dict(custom_keys={'.A_log': dict(decay_mult=0.), '.D': dict(decay_mult=0.)})` to `optim_wrapper`.
 
-    How the last two were compared on inner folds is documented on the page of the method.
+    The documentation of the method compares the last two on inner folds.
 
     Args:
         channels: Width c.

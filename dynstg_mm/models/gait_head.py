@@ -11,9 +11,8 @@ from torch import Tensor
 class GaitHead(GCNHead):
     """MMAction2's `GCNHead` that pools the temporal standard deviation as well as the mean.
 
-    A walk is periodic: its mean pose says little, and the mean over time that `GCNHead` takes loses the range of a
-    movement, such as that of a knee. The standard deviation keeps it (statistics pooling, Snyder et al. 2018,
-    X-vectors).
+    A walk is periodic: the mean over time that `GCNHead` takes loses the range of a movement, such as that of a knee.
+    The standard deviation keeps it (statistics pooling, Snyder et al. 2018, X-vectors).
 
     Args:
         num_classes: Classes.

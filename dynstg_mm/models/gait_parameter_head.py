@@ -15,9 +15,9 @@ from dynstg_mm.models.gait_head import GaitHead
 class GaitParameterHead(GaitHead):
     """A head that regresses gait parameters, to pretrain a backbone on walks without a diagnosis.
 
-    What a gait laboratory measures (step length and time, joint ranges, symmetry, regularity) can be computed from any
-    walk, so that a backbone learns it from unlabelled walks. Our choice; self-supervision by regressing known
-    descriptors of the input.
+    The parameters that a gait laboratory measures (step length and time, joint ranges, symmetry, regularity) can be
+    computed from any walk, so a backbone can learn them from unlabelled walks. Our choice: self-supervision by
+    regressing known descriptors of the input.
 
     Args:
         num_parameters: P, the number of `gait_parameters` of a clip.

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import dynstg_mm
-from dynstg_mm.benchmark import launch, plan
+from dynstg_mm.benchmark import cross_validation, launch
 from dynstg_mm.benchmark.cost import code_version
-from dynstg_mm.benchmark.launch import Processes, SlurmJobs, execute, how_it_ended, locked
+from dynstg_mm.benchmark.launch import Processes, execute, how_it_ended, locked
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Model, Run, first_difference, learning_curve, plan_runs, settle_old_runs
+from dynstg_mm.benchmark.slurm import SlurmJobs
 from dynstg_mm.commands.cross_validate import main
 from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
 from dynstg_mm.errors import ConfigError
@@ -127,7 +128,7 @@ def test_killed_and_resumed_as_if_nothing_had_happened(tmp_path):
 
 
 def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(plan, 'Processes', StandIn)
+    monkeypatch.setattr(cross_validation, 'Processes', StandIn)
     path, out = config(), tmp_path / 'out'
     fold = out / 'runs/df-stgnn/seed3/fold0'
     both = [path, f'unlucky={path}', '--seeds', 3, '--out', out, '--ensemble', 'mean=df-stgnn,unlucky',
@@ -259,7 +260,7 @@ def test_wrong_slurm_options_are_one_line(tmp_path, monkeypatch, options):
     (['--cfg-options', 'train_dataloader.dataset.split=other'], 'test_dataloader.dataset'),
 ])
 def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, monkeypatch, arguments, field):
-    monkeypatch.setattr(launch, 'execute', None)
+    monkeypatch.setattr(cross_validation, 'execute', None)
     path = config(change=lambda data: data['split'].update(
         {f'other_fold{fold}_train': data['split'][f'gait_fold{fold}_test'] for fold in range(2)}))
     assert field in error(path, '--out', tmp_path / 'out', *arguments)

@@ -76,7 +76,7 @@ def trained(monkeypatch):
     ('models: {a: {options: {}}}', r'models\.a\.config: missing'),
     ('models: {a: {config: x.py, epochs: 3}}', r'models\.a: '),
     ('models: {a: {config: x.py, options: {fold: {}}}}', r'models\.a\.options\.fold'),
-    ('models: {a: x.py, a: y.py}', "'a' is named twice"),
+    ('models: {a: x.py, a: y.py}', "'a' is duplicated"),
     ('models: {1: x.py}', '1'),
     ('models: {a: {config: x.py, teacher: b}}', r'models\.a\.teacher: b'),
     ('models: {a: {config: x.py, teacher: a}}', r'models\.a\.teacher: a'),
@@ -140,7 +140,7 @@ def test_teachers_are_trained_first_and_once(experiment, annotation_file, tmp_pa
     options = ['train_dataloader.dataset.ann_file', 'test_dataloader.dataset.ann_file']
     command = [experiment(TAUGHT), '--out', tmp_path / 'out', '--cfg-options', *(f'{name}={data}' for name in options)]
     calls = []
-    monkeypatch.setattr('dynstg_mm.benchmark.plan.cross_validate',
+    monkeypatch.setattr('dynstg_mm.benchmark.cross_validation.cross_validate',
                         lambda call, command: calls.append(call) or len(calls) == 3)
     assert cross_validate.main(list(map(str, command))) == 0
     first, second = calls

@@ -5,7 +5,7 @@ from matplotlib.image import imread
 from dynstg_mm.benchmark.page import write_page, write_report
 from dynstg_mm.benchmark.tables import result_rows, write_tables
 
-from .test_results import make
+from .conftest import make
 
 
 def fail(results, name, error):

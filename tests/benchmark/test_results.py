@@ -5,43 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dynstg_mm.benchmark.results import UNKNOWN_SEED, Results
+from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.tables import result_rows
 from dynstg_mm.errors import ResultsError
 
-
-def make(clips=24, seeds=(0, 1, 2), models=('a', 'b'), classes=('NM', 'KOA', 'PD')):
-    """Two folds of random scores, two clips a subject."""
-    rng = np.random.default_rng(0)
-    tests = [dict(clip=f'clip_{index:03}', subject=f'p{index // 2}', label=index // 2 % len(classes))
-             for index in range(clips)]
-    results = Results.of_folds(classes, {0: tests[:clips // 2], 1: tests[clips // 2:]}, seeds)
-    for name in models:
-        drawn = [rng.dirichlet([.3] * len(classes), clips) for _ in seeds]
-        results.add_model(name, [[dict(clip=clip['clip'], score=list(score)) for clip, score in zip(tests, scores)]
-                                 for scores in drawn])
-    return results
-
-
-def same(first, second):
-    """Whether two results say the same."""
-    fields = [field.name for field in dataclasses.fields(Results) if field.name not in ('table', 'clips')]
-    return (first.clips.equals(second.clips)
-            and all(getattr(first, field) == getattr(second, field) for field in fields)
-            and all(np.array_equal(first.scores(name), second.scores(name), equal_nan=True) for name in first.models))
-
-
-@pytest.fixture
-def everything():
-    """Results that use every field."""
-    results = make()
-    results.models['a'] = dataclasses.replace(
-        results.models['a'], config='a.py', options=['x=1'], commands=['train'], cost=dict(parameters=5),
-        curves={(seed, fold): [1., seed + fold / 2] for seed in range(3) for fold in range(2)})
-    results.add_model('c', [], kind='control', note='no layout')
-    results.add_ensemble('both', ['a', 'b'])
-    results.add_ensemble('all', ['a', 'b'], over_seeds=True)
-    return dataclasses.replace(results, baseline='a', command='first\nsecond', versions=dict(numpy='2'), leaking=['p1'])
+from .conftest import make, same
 
 
 def test_what_is_written_is_read_again(everything, tmp_path):
@@ -135,64 +103,6 @@ def test_renamed_models_stay_members(everything):
     renamed = everything.rename('mine')
     assert list(renamed.models) == ['mine-a', 'mine-b', 'c', 'mine-both', 'mine-all'] and renamed.baseline == 'mine-a'
     np.testing.assert_array_equal(renamed.scores('mine-both'), everything.scores('both'))
-
-
-def test_models_are_merged_clip_by_clip():
-    results, other = make(models=('a', )), make(models=('b', ))
-    expected = other.pooled('b')
-    other.clips = other.clips.sample(frac=1, random_state=1)
-    other.table = other.table.sample(frac=1, random_state=2)
-    merged = results.merge(other, 'more.json')
-    assert merged.pooled('b') == expected and list(merged.models) == ['a', 'b']
-
-
-def test_controls_of_both_are_merged_to_one(everything):
-    other = make(models=('d', ))
-    other.add_model('c', [[dict(clip=name, score=[1., 0., 0.]) for name in other.clips.index]] * 3, kind='control')
-    merged = everything.merge(other, 'more.json')
-    assert merged.models['c'].note == 'no layout' and not merged.is_complete('c') and merged.is_complete('d')
-
-
-def test_seeds_are_merged_in_any_order(everything):
-    first, rest = everything.select(seeds=[0]), everything.select(seeds=[2, 1])
-    rest = dataclasses.replace(rest, command='second\nthird', leaking=['p2'], versions=dict(numpy='2', torch='3'))
-    names = ['a', 'b', 'c', 'both']
-    merged = first.select(models=names).merge(rest.select(models=names), 'more.json')
-    expected = dataclasses.replace(everything, command='first\nsecond\nthird', leaking=['p1', 'p2'],
-                                   versions=dict(numpy='2', torch='3'))
-    expected = expected.select(models=['a', 'b', 'c', 'both'], seeds=[0, 2, 1])
-    assert same(merged, expected)
-    both = everything.merge(everything.select(seeds=[2, 0, 1]).rename('mine'), 'again.json')
-    assert all(np.array_equal(both.scores(f'mine-{name}'), both.scores(name)) for name in 'ab')
-
-
-def test_predictions_of_an_unknown_seed_stand_beside_those_of_one():
-    for ours, theirs in ((0, UNKNOWN_SEED), (UNKNOWN_SEED, 0)):
-        merged = make(models=('a', ), seeds=(ours, )).merge(make(models=('b', ), seeds=(theirs, )), 'folder')
-        assert merged.complete() == ['a', 'b'] and merged.seeds == [ours]
-
-
-@pytest.mark.parametrize('change, field', [
-    (lambda other: other.clips.__setitem__('label', [0, 0, 0, *other.clips.label[3:]]), 'clip clip_002'),
-    (lambda other: other.clips.__setitem__('fold', [1 - fold for fold in other.clips.fold]), 'clip clip_000'),
-    (lambda other: other.clips.rename({'clip_002': 'else'}, inplace=True), 'clips: clip_002'),
-    (lambda other: other.seeds.__setitem__(slice(None), [2, 3, 4]), 'seeds'),
-    (lambda other: other.seeds.__setitem__(slice(None), [3, 4, 5]), 'models'),
-    (lambda other: other.models.update(a=other.models.pop('b')), 'models: the name a'),
-    (lambda other: other.classes.reverse(), 'classes'),
-])
-def test_results_that_do_not_fit_are_refused(change, field):
-    other = make(models=('b', ))
-    change(other)
-    with pytest.raises(ResultsError, match=f'^more.json: {field}'):
-        make(models=('a', )).merge(other, 'more.json')
-
-
-def test_further_seeds_of_another_model_are_refused(everything):
-    more = everything.select(models=['a', 'b', 'c'], seeds=[1])
-    more.models['a'].options = ['model.backbone.dynamic=False']
-    with pytest.raises(ResultsError, match=r'^more.json: models.a.options'):
-        everything.select(models=['a', 'b', 'c'], seeds=[0]).merge(more, 'more.json')
 
 
 @pytest.mark.parametrize('change, field', [

@@ -110,7 +110,7 @@ def test_models_of_several_files_make_one_table(content, tmp_path):
                           (dict(clips=dict(CLIPS, clip=list('vxyz'))), 'clips')):
         Robustness(**{**other.__dict__, **change}).write(second)
         assert f'b.json: {field}' in error(first, second, '--out', tmp_path / 'none')
-    assert f'{tmp_path}: is one of several sources' in error(first, tmp_path, '--out', tmp_path / 'none')
+    assert f'{tmp_path}: not a robustness.json' in error(first, tmp_path, '--out', tmp_path / 'none')
     assert not (tmp_path / 'none').exists()
 
 
@@ -120,7 +120,7 @@ def test_wrong_options_are_one_line(runs, content):
             ([runs, '--models', 'tiny', 'st-gcn'], 'runs/st-gcn'), ([runs], '--models'),
             ([runs, '--models', 'tiny', '--baseline', 'st-gcn'], "--baseline: 'st-gcn'"),
             ([runs, '--models', 'tiny', 'tiny'], '--models: tiny tiny'), ([runs / 'nope'], 'nope: no such folder'),
-            ([runs, '--models', 'tiny', 'more'], 'tiny has other seeds and folds'),
+            ([runs, '--models', 'tiny', 'more'], 'tiny has other seeds or folds'),
             ([runs, '--models', 'tiny', '--seeds', '7'], 'runs/tiny'),
             ([runs / 'kept.json', '--kinds', 'noise'], '--kinds: noise'),
             ([runs / 'kept.json', '--seeds', 3], '--seeds'),

@@ -6,8 +6,10 @@ from dynstg_mm.ops.cpu import threads
 
 @pytest.fixture(params=['openmp', 'pool'])
 def three_threads(request, monkeypatch):
-    """Call it, and kernels share out any work among three threads, torch's or our own; it returns the list that their
-    parts are noted in."""
+    """Function after whose call kernels divide any work among three threads, torch's or our own.
+
+    It returns a list to which every kernel appends its number of parts.
+    """
     if request.param == 'pool':
         monkeypatch.setattr(threads, '_openmp', lambda: None)
     elif threads._openmp() is None:

@@ -26,7 +26,7 @@ TINY = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'mo
         'test_dataloader.dataset.indices=4']
 
 
-def train(*arguments, options=(), **rest):
+def train(*arguments, options=()):
     return ['tools/train.py', CONFIG, *arguments, '--cfg-options', *TINY, *options]
 
 

@@ -1,0 +1,132 @@
+"""Cross-validation: every config on every fold with every seed."""
+from __future__ import annotations
+
+import contextlib
+import sys
+from argparse import Namespace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from mmaction.utils import register_all_modules
+from mmengine.logging import MMLogger
+
+from dynstg_mm.benchmark.baselines import CONTROLS, add_controls
+from dynstg_mm.benchmark.cost import measure_costs
+from dynstg_mm.benchmark.launch import Launcher, Processes, execute, locked
+from dynstg_mm.benchmark.page import write_report
+from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_ensembles, name_models
+from dynstg_mm.benchmark.results import Results
+from dynstg_mm.benchmark.runs import Model, Run, collect, plan_runs, settle_old_runs
+from dynstg_mm.benchmark.slurm import SlurmJobs
+from dynstg_mm.errors import ConfigError, UserError
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silence the log of data sets and models that are built only to be inspected."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@quiet()
+def cross_validate(args: Namespace, command: str) -> int:
+    """Train and test all models, and write results.json, results.md, results.html and results.png.
+
+    Args:
+        args: Options of `python -m dynstg_mm cross-validate`.
+        command: The command, for the page.
+
+    Returns:
+        0, or 1 if a run failed.
+
+    Raises:
+        UserError: An option, a config or the data cannot be used; nothing has been run then.
+        KeyboardInterrupt: It was stopped; all runs have ended, and the next call resumes them.
+    """
+    register_all_modules(init_default_scope=True)
+    models = name_models(args.configs, args.cfg_options, args.model_options)
+    controls = [] if args.no_controls else CONTROLS
+    names = [*(model.name for model in models), *controls]
+    ensembles = name_ensembles(names, args.ensemble, args.seed_ensemble, args.seeds)
+    baseline = args.baseline or names[0]
+    _check_options(args, baseline, [*names, *ensembles])
+    classes, tests = check_tests(models)
+    folds = choose_folds(args.folds, tests, models[0])
+    runs = plan_runs(models, args.seeds, folds, args.out)
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    with locked(out) as lock:
+        settle_old_runs(runs, args.redo)
+        _report_lost_parts(out, {*names, *ensembles}, args.seeds, folds)
+        if args.keep_checkpoints:
+            _report_missing_checkpoints(runs)
+        launcher: Launcher = Processes(args.jobs, args.keep_checkpoints, lock)
+        if args.launcher == 'slurm':
+            launcher = SlurmJobs(out / 'slurm', args.slurm_args, args.keep_checkpoints)
+        failed = execute(runs, launcher, args.jobs)
+        results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, command)
+        results.baseline = baseline
+        results.leaking = Results.of_folds(classes, tests, args.seeds).leaking_subjects()
+        results.write(out / 'results.json')  # secure the scores, which took long
+        add_costs(results, models, folds[0])
+        if controls:
+            data = models[0].settings().test_dataloader.dataset
+            add_controls(results, data.ann_file, tests=tests, layout=data.get('layout'))
+        for name, (members, over_seeds) in ensembles.items():
+            results.add_ensemble(name, members, over_seeds=over_seeds)
+        results.write(out / 'results.json')
+        written = write_report(results, out)
+    print(f'{out}: results.json, {", ".join(written)}')
+    return 1 if failed else 0
+
+
+def _check_options(args: Namespace, baseline: str, rows: Sequence[str]) -> None:
+    if baseline not in rows:
+        raise ConfigError(f'--baseline: {baseline!r}; expected one of {", ".join(rows)}.')
+    seeds = ' '.join(map(str, args.seeds))
+    if len(set(args.seeds)) < len(args.seeds):
+        raise ConfigError(f'--seeds: {seeds}; expected each once.')
+    if not all(0 <= seed < 2**32 for seed in args.seeds):
+        raise ConfigError(f'--seeds: {seeds}; expected numbers from 0 to 2^32 - 1.')
+    if args.slurm_args and args.launcher != 'slurm':
+        raise ConfigError('--slurm-args: needs --launcher slurm.')
+
+
+def _report_lost_parts(out: Path, names: Collection[str], seeds: Sequence[int], folds: Sequence[int]) -> None:
+    """Report the parts of an earlier call's results.json that the new one will not contain."""
+    try:
+        earlier = Results.read(out / 'results.json')
+    except (OSError, UserError):
+        return
+    lost = [*(name for name in earlier.models if name not in names),
+            *(f'seed {seed}' for seed in earlier.seeds if seed not in seeds),
+            *(f'fold {fold}' for fold in earlier.folds if fold not in folds)]
+    if lost:
+        print(f'{out}/results.json: will be rewritten without {", ".join(lost)} of an earlier call; their runs stay in '
+              f'{out}/runs.', file=sys.stderr)
+
+
+def _report_missing_checkpoints(runs: Sequence[Run]) -> None:
+    """Report runs that are done but have no checkpoint to keep."""
+    missing = [run.folder for run in runs if run.done() and not run.folder.joinpath('last_checkpoint').is_file()]
+    if missing:
+        print(f'--keep-checkpoints: the checkpoints of {len(missing)} earlier runs were deleted; delete {missing[0]}'
+              f'{" and the others" if len(missing) > 1 else ""} to rerun them, or use another --out.', file=sys.stderr)
+
+
+def add_costs(results: Results, models: Iterable[Model], fold: int) -> None:
+    """Measure what the complete models cost without training, in this process, and add it to the results.
+
+    Args:
+        results: The results.
+        models: Models to measure.
+        fold: The fold whose data set gives the window.
+    """
+    complete = {model.name: model.settings(fold) for model in models if results.is_complete(model.name)}
+    for name, cost in measure_costs(complete).items():
+        results.models[name].cost = {**(results.models[name].cost or {}), **cost}
