@@ -31,6 +31,7 @@ from typing import Any
 
 import yaml
 
+from dynstg_mm.benchmark.baselines import CONTROLS
 from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_models
 from dynstg_mm.config import parse_cfg_options, resolve_config
 from dynstg_mm.errors import ConfigError
@@ -135,7 +136,7 @@ def plan_calls(args: Namespace) -> list[Namespace]:
 
 
 def _call(args: Namespace, experiment: dict[str, Any], names: Sequence[str]) -> Namespace:
-    """Options of a call with these models of the experiment."""
+    """Options of a call with these models of the experiment, without the ensembles of models that are not run."""
     networks = experiment['teachers'] | experiment['models']
     left_out = set(networks) - set(names)
     call = Namespace(**vars(args))
@@ -147,9 +148,12 @@ def _call(args: Namespace, experiment: dict[str, Any], names: Sequence[str]) -> 
     call.seeds = args.seeds or experiment.get('seeds', [0])
     call.folds = args.folds or [str(fold) for fold in _as_list(experiment.get('folds', 'all'))]
     call.no_controls = args.no_controls or not experiment.get('controls', True)
+    if call.no_controls:
+        left_out |= set(CONTROLS)
     for field in ('ensemble', 'seed_ensemble'):
         ensembles = experiment.get(f'{field}s', {})
-        left_out |= {name for name, members in ensembles.items() if left_out & set(members)}
+        one_seed = field == 'seed_ensemble' and len(call.seeds) == 1  # then there is nothing to average
+        left_out |= {name for name, members in ensembles.items() if one_seed or left_out & set(members)}
         texts = [f'{name}={",".join(members)}' for name, members in ensembles.items() if name not in left_out]
         setattr(call, field, [*texts, *getattr(args, field)])
     baseline = experiment.get('baseline')

@@ -128,6 +128,16 @@ def test_some_models_alone_leave_out_what_needs_the_others(experiment):
             plan_calls(parse(*arguments, 'x.py', '--models', 'big', '--out', 'out'))
 
 
+def test_ensembles_that_cannot_be_computed_are_left_out():
+    published = ROOT / 'configs/experiments/cgrkd-koa-nm.yml'
+    (call, ) = plan_calls(parse(published, '--models', 'small-pretrained', 'st-gcn', '--out', 'out'))
+    assert 'small-seeds+trees=small-pretrained,gait features + extra-trees' in call.seed_ensemble
+    (call, ) = plan_calls(parse(published, '--models', 'small-pretrained', 'st-gcn', '--no-controls', '--out', 'out'))
+    assert not call.ensemble and not call.seed_ensemble
+    (call, ) = plan_calls(parse(published, '--models', 'small-pretrained', 'st-gcn', '--seeds', '0', '--out', 'out'))
+    assert not call.seed_ensemble
+
+
 def test_teachers_are_trained_first_and_once(experiment, annotation_file, tmp_path, monkeypatch):
     def stages(data):
         for clip in data['annotations']:
