@@ -1,3 +1,5 @@
+import copy
+import functools
 import gc
 import os
 import runpy
@@ -20,6 +22,7 @@ from mmengine.registry import DefaultScope
 from mmengine.visualization import Visualizer
 
 import dynstg_mm  # noqa: F401
+from dynstg_mm.config import read_config
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.safe_pickle import load_pickle
 
@@ -48,6 +51,15 @@ def unformatted_configs():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('mmengine.config.config.FormatCode', lambda text, **options: (text, True))
         yield
+
+
+_read_config = functools.lru_cache(read_config)
+
+
+@pytest.fixture
+def read_once(monkeypatch):
+    """Read every config once; MMEngine needs 0.1 s for a config with its bases."""
+    monkeypatch.setattr('dynstg_mm.config.read_config', lambda *names: copy.deepcopy(_read_config(*map(str, names))))
 
 
 @pytest.fixture(scope='session')

@@ -19,7 +19,7 @@ from mmengine.runner import CheckpointLoader, save_checkpoint
 from mmengine.utils import get_installed_path, is_installed
 
 from dynstg_mm import compat, import_hooks
-from dynstg_mm.compat import find_packages, missing_drn
+from dynstg_mm.compat import find_packages, missing_drn, newer_transformers
 from dynstg_mm.errors import ConfigError
 
 
@@ -30,11 +30,12 @@ def python(code, **environment):
     return done.stdout
 
 
-@pytest.mark.parametrize('first', [
-    'from mmengine.runner import Runner', 'from mmaction.registry import DATASETS; DATASETS.get("PoseDataset")'])
-def test_patches_and_types_are_there_whatever_was_imported_before(first):
+def test_patches_and_types_reach_modules_that_were_imported_before():
     """MMAction2's own tools/train.py imports the runner first, and dynstg_mm by `custom_imports`."""
-    output = python(first + """
+    output = python("""
+from mmengine.runner import Runner
+from mmaction.registry import DATASETS
+DATASETS.get('PoseDataset')
 from mmengine.utils import import_modules_from_strings
 import_modules_from_strings(**dict(imports='dynstg_mm'))
 from mmengine.fileio import get_file_backend
@@ -79,7 +80,7 @@ print(CheckpointLoader._schemes[''].__module__, type(get_file_backend('x')).__mo
 
 
 @pytest.mark.parametrize('module, command', [('mmcv', 'mmcv-lite>=2.0.0,<2.2.0'), ('mmengine', 'onedl-mmengine')])
-def test_missing_part_of_the_stack_says_what_to_type(monkeypatch, module, command):
+def test_missing_part_of_the_stack_names_the_command_that_installs_it(monkeypatch, module, command):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None if name == module else find(name))
     with pytest.raises(ImportError, match=command):
@@ -129,7 +130,7 @@ def test_mmaction_config_is_inherited(tmp_path):
     assert Config.fromfile(path).model.backbone.type == 'STGCN'
 
 
-def test_drn_says_why_it_is_missing():
+def test_missing_drn_is_explained():
     from mmaction.models.localizers import DRN
     if 'dynstg_mm' not in DRN.__module__:
         pytest.skip('this MMAction2 has its own DRN')
@@ -146,24 +147,25 @@ def test_own_drn_is_left_alone(tmp_path, monkeypatch):
     assert len(executed) == 1
 
 
-@pytest.mark.parametrize('missing', [True, False])
-def test_vindlu_is_left_out_beside_a_newer_transformers(tmp_path, missing):
-    """MMAction2 takes any distribution of that name for one that it can import from."""
+def test_vindlu_is_left_out_with_a_newer_transformers(tmp_path, monkeypatch):
+    """MMAction2 assumes that any distribution of that name has what it imports."""
     package, record = tmp_path / 'transformers', tmp_path / 'transformers-5.17.0.dist-info'
     for folder in (package, record):
         folder.mkdir()
     (record / 'METADATA').write_text('Metadata-Version: 2.1\nName: transformers\nVersion: 5.17.0\n')
     (package / '__init__.py').write_text('')
-    names = ['apply_chunking_to_forward', 'find_pruneable_heads_and_indices', 'prune_linear_layer'][missing:]
-    (package / 'modeling_utils.py').write_text(f'from .pytorch_utils import {", ".join(names)}')
+    (package / 'modeling_utils.py').write_text(f'from .pytorch_utils import {", ".join(newer_transformers.NEEDED[1:])}')
     output = python('import dynstg_mm\n'
                     'from mmaction.registry import MODELS\n'
                     'print(MODELS.get("STGCN"))\n'
                     'MODELS.build(dict(type="VindLUVQA"))', PYTHONPATH=str(tmp_path))
-    if missing:
-        assert 'STGCN' in output and 'VindLUVQA needs apply_chunking_to_forward of' in output
-    else:  # nothing of it is touched: MMAction2 imports, and fails on what this stand-in of ours lacks
-        assert "No module named 'transformers.models'" in output
+    assert 'STGCN' in output and 'VindLUVQA needs apply_chunking_to_forward of' in output
+
+    (package / 'modeling_utils.py').write_text(f'from .pytorch_utils import {", ".join(newer_transformers.NEEDED)}')
+    monkeypatch.setattr(newer_transformers, 'module_folder', lambda name: str(package))
+    dependency = SimpleNamespace(WITH_MULTIMODAL=True)
+    newer_transformers._leave_out_vindlu(dependency)
+    assert dependency == SimpleNamespace(WITH_MULTIMODAL=True)  # an older transformers is left alone
 
 
 def test_checkpoint_with_logs_and_scalars_loads(tmp_path):

@@ -1,6 +1,4 @@
 """Every config builds, and takes a training step and a test on the sample; options reach every place they should."""
-import copy
-import functools
 import hashlib
 import itertools
 
@@ -24,14 +22,7 @@ KOA = FOLDER / 'dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
 CGRKD = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
 CGRKD_GAIT13 = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-gait13-keypoint-2d.py'
 
-
-_read = functools.lru_cache(read_config)
-
-
-@pytest.fixture(autouse=True)
-def read_once(monkeypatch):
-    """MMEngine needs 0.1 s to read a config with its bases."""
-    monkeypatch.setattr('dynstg_mm.config.read_config', lambda *names: copy.deepcopy(_read(*map(str, names))))
+pytestmark = pytest.mark.usefixtures('read_once')
 
 
 def resolve(path, *options):

@@ -66,8 +66,8 @@ class STGMambaBlock(DerivedModule):
         dt_rank: r; 'auto' is ceil(d / 16), 'mamba' is mamba's ceil(c / 16).
         kernel_size: Taps j of the convolution along time; 1 switches it off.
         num_phases: p of the dynamic adjacency; None if the caller passes the relations.
-        scan: 'temporal' scans each joint for itself; 'spatio-temporal' scans all joints of a frame one after the
-            other, then the next frame.
+        scan: 'temporal' scans each joint separately; 'spatio-temporal' scans all joints of a frame in turn, then
+            those of the next frame.
         joint_order: Order of the joints in a spatio-temporal scan, such as `skeletons.depth_first`.
         bidirectional: Half of the channels scan backwards.
         dynamic: Dynamic adjacency (needs `bidirectional`).
@@ -95,7 +95,8 @@ class STGMambaBlock(DerivedModule):
         order = list(range(joints)) if joint_order is None else list(joint_order)
         _check_options(scan, dt_rank, order, joints)
         d = groups * max(1, round(expand * channels / groups))
-        r = {'auto': math.ceil(d / 16), 'mamba': math.ceil(channels / 16)}.get(dt_rank, dt_rank)
+        ranks = {'auto': math.ceil(d / 16), 'mamba': math.ceil(channels / 16)}
+        r = ranks[dt_rank] if isinstance(dt_rank, str) else dt_rank
         self.dt_rank, self.state_size, self.groups = r, state_size, groups
         self.scan, self.graph_conv, self.graph_selective, self.with_cp = scan, graph_conv, graph_selective, with_cp
         self.register_buffer('order', torch.tensor(order), persistent=False)

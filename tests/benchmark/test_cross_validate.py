@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import dynstg_mm
-from dynstg_mm.benchmark import cross_validation, launch
+from dynstg_mm.benchmark import cross_validation, launch, slurm
 from dynstg_mm.benchmark.cost import code_version
-from dynstg_mm.benchmark.launch import Processes, execute, how_it_ended, locked
+from dynstg_mm.benchmark.launch import Processes, cores, execute, how_it_ended, locked
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Model, Run, first_difference, learning_curve, plan_runs, settle_old_runs
 from dynstg_mm.benchmark.slurm import SlurmJobs
@@ -87,10 +87,25 @@ def children_of(process):
             for child in path.read_text().split()]
 
 
-def test_killed_and_resumed_as_if_nothing_had_happened(tmp_path):
-    """SIGKILL to the call, then to what it left behind; resuming gives the scores of a Slurm job that ran in one go."""
+@pytest.fixture
+def forks(run_tool):
+    """`Processes` that forks this process, which saves the seconds of the imports."""
+
+    class Forks(Processes):
+
+        def call(self, command, log, slot):
+            done = run_tool(f'tools/{command[3]}.py', *command[4:])
+            with open(log, 'a') as file:
+                file.write(done.stdout)
+            assert done.returncode == 0, done.stdout
+
+    return Forks
+
+
+def test_killed_and_resumed_run_equals_one_that_was_not_stopped(tmp_path, monkeypatch, forks):
+    """SIGKILL to the call, then to the process that it left running."""
     path, out = write_config(tmp_path), tmp_path / 'out'
-    arguments = [path, '--seeds', 3, '--folds', 0, '--no-controls', '--out', out]
+    arguments = [path, '--seeds', 3, '--folds', 0, '--no-controls', '--out', out, '--jobs', cores()]  # one thread each
     process = os.fork()
     if process == 0:
         os.dup2(os.open(tmp_path / 'log', os.O_CREAT | os.O_WRONLY), 1)
@@ -105,11 +120,12 @@ def test_killed_and_resumed_as_if_nothing_had_happened(tmp_path):
     os.kill(left, signal.SIGSTOP)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
-    assert f'{out}: is in use' in error(*arguments)  # what the call left behind still holds the folder
+    assert f'{out}: is in use' in error(*arguments)  # by the process that is still running
     os.killpg(left, signal.SIGKILL)
     while os.path.exists(f'/proc/{left}/fd/1'):
         time.sleep(.02)
     assert not (fold / 'train_summary.json').exists()
+    monkeypatch.setattr(cross_validation, 'Processes', forks)
     assert call(*arguments) == 0
     log = (fold / 'train.log').read_text()
     assert 'resumed epoch: ' in log and 'gait/macro_f1' in log and not list(fold.glob('*.pth'))
@@ -120,11 +136,17 @@ def test_killed_and_resumed_as_if_nothing_had_happened(tmp_path):
     assert facts.cost['latency_ms'] > 0 and '--no-validate' in facts.commands[0]
 
     run, = plan_runs([Model('df-stgnn', str(path))], [3], [0], tmp_path / 'whole')
-    run.folder.mkdir(parents=True)
-    assert execute([run], SlurmJobs(tmp_path / 'slurm', ['timeout_min=5'], cluster='local'), 1) == {}
-    assert 'resumed epoch: ' not in (run.folder / 'train.log').read_text() and run.notes()['slurm_job']
+    assert execute([run], forks(), 1) == {}
+    assert 'resumed epoch: ' not in (run.folder / 'train.log').read_text()
     whole, parts = (json.loads((folder / 'predictions.json').read_text()) for folder in (run.folder, fold))
     assert whole == parts
+
+
+def test_a_slurm_job_carries_out_a_run_and_reports_why_it_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm, 'POLL', .1)
+    run = Run(Model('a', 'nowhere.py'), 0, 0, tmp_path / 'run', {})
+    jobs = SlurmJobs(tmp_path / 'slurm', ['timeout_min=5'], cluster='local')
+    assert execute([run], jobs, 1) == {run: 'error: nowhere.py: no such config file.'} and run.notes()['slurm_job']
 
 
 def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_path, monkeypatch, capsys):
@@ -146,7 +168,9 @@ def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_p
     table = (out / 'results.md').read_text()
     assert '| df-stgnn ' in table and '| incomplete' in table and 'no node for it' in table
 
-    # A run whose files are damaged counts as failed, and the message says how to rerun it.
+    monkeypatch.setattr(cross_validation, 'write_report', lambda *args: [])
+    monkeypatch.setattr(cross_validation, 'measure_costs', lambda configs: {})
+    # A run whose files are damaged counts as failed, and the message shows how to rerun it.
     summary = (fold / 'train_summary.json').read_text()
     (fold / 'train_summary.json').write_text('{')
     one = [path, '--seeds', 3, '--out', out, '--no-controls']

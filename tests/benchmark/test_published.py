@@ -35,6 +35,7 @@ def test_published_results_are_complete_and_their_origin_is_known(path):
             assert facts.kind != 'model' or (ROOT / facts.config).is_file() and facts.cost['parameters'] > 0, name
 
 
+@pytest.mark.usefixtures('read_once')
 def test_configs_and_options_of_published_models_are_still_valid():
     models = {(facts.config, tuple(facts.options)) for path in PATHS if path.stem != 'robustness'
               for facts in Results.read(path).models.values() if facts.kind == 'model'}

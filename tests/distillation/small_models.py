@@ -1,12 +1,6 @@
-"""Small teachers and students.
-
-`torchrun -m tests.distillation.small_models FOLDER` runs two steps of distributed training.
-"""
+"""Small teachers and students, and steps of distributed training."""
 import dynstg_mm  # noqa: F401  isort: skip  # patches what MMAction2 cannot import
 import copy
-import os
-import sys
-from pathlib import Path
 
 import torch
 from mmaction.registry import MODELS
@@ -83,8 +77,11 @@ def two_steps(rank, world, folder, method, **options):
 # methods that compare the clips of all processes, and one that does not
 DISTRIBUTED = dict(CGRKD=dict(memory_size=64), RKD={}, FitNet={})
 
-if __name__ == '__main__':
-    torch.distributed.init_process_group('gloo')
+
+def distributed_steps(rank, world, folder):
+    """Two steps of each method in one process of a distributed run on the CPU."""
+    torch.set_num_threads(1)  # a forked process has none of its parent's threads, and would wait for them
+    torch.distributed.init_process_group('gloo', f'file://{folder}/store', rank=rank, world_size=world)
     for name, settings in DISTRIBUTED.items():
-        two_steps(int(os.environ['RANK']), int(os.environ['WORLD_SIZE']), Path(sys.argv[1]), name, **settings)
+        two_steps(rank, world, folder, name, **settings)
     torch.distributed.destroy_process_group()

@@ -1,8 +1,4 @@
 """Whole distilled runs: stopped and resumed, started from other weights, and in two processes."""
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -10,8 +6,7 @@ from mmengine.hooks import Hook
 
 from dynstg_mm.errors import ConfigError
 
-from ..conftest import ROOT
-from .small_models import DISTRIBUTED, distiller, two_steps
+from .small_models import DISTRIBUTED, distiller, distributed_steps, two_steps
 from .test_hook import unlabelled_windows
 
 
@@ -78,9 +73,8 @@ def test_two_processes_learn_what_one_learns_from_the_whole_batch(tmp_path):
     distiller(tmp_path)  # writes the teacher
     for method, options in DISTRIBUTED.items():
         two_steps(0, 1, tmp_path, method, **options)
-    subprocess.run([sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2', '-m',
-                    'tests.distillation.small_models', str(tmp_path)], cwd=ROOT, check=True,  # torchrun
-                   env=dict(os.environ, CUDA_VISIBLE_DEVICES=''))
+    torch.multiprocessing.start_processes(distributed_steps, (2, tmp_path), 2, start_method=(
+        'spawn' if torch.cuda.is_initialized() else 'fork'))  # a fork saves the imports
     for method in DISTRIBUTED:
         whole, *parts = (torch.load(tmp_path / f'{method}_{name}.pt', weights_only=True)
                          for name in ('0_of_1', '0_of_2', '1_of_2'))

@@ -7,13 +7,20 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
+from dynstg_mm.commands import speed
+
 from ..conftest import ROOT
 
 CONFIG = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 TINY = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'model.cls_head.in_channels=8']
 
 
-def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_tool):
+def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_tool, monkeypatch):
+    def peak_memory(bench, args, task, measure=speed.peak_memory):
+        """Measured for one model and one scan, because every measurement is a process of its own."""
+        return measure(bench, args, task) if task.startswith(('train:dynstg-mamba-small:', 'scan:numba:')) else 2**20
+
+    monkeypatch.setattr(speed, 'peak_memory', peak_memory)
     done = run_tool('tools/analysis_tools/benchmark.py', '--models', 'dynstg-mamba-small', 'stgcn', '--layouts', 'coco',
                     '--growth-models', 'dynstg-mamba-small', '--growth-frames', 8, 16, '--frames', 32,
                     '--batch-size', 4, '--rounds', 1, '--scans', '2,4,8,2', '--backends', 'numba', '--out', tmp_path)
@@ -24,7 +31,7 @@ def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_t
     small, stgcn = (results['models_coco'][name] for name in ('dynstg-mamba-small', 'stgcn'))
     assert stgcn['parameters'] > 3e6 and stgcn['multiply_adds'] > 10 * small['multiply_adds'] > 0
     assert all(len(cost[key]) == 1 and cost[key][0] > 0 for cost in (small, stgcn) for key in ('latency', 'step'))
-    assert stgcn['memory'] > 2 * small['memory'] > 0
+    assert 2**20 < small['memory'] < 2**30
     assert set(results['scan']['2,4,8,2']) == {'reference', 'numba'}
     assert (tmp_path / 'growth.png').stat().st_size > 5000
 
