@@ -31,7 +31,7 @@ SAMPLE = ROOT / 'data/synthetic_gait/synthetic_gait.pkl'
 
 
 def pytest_collection_finish():
-    """MMEngine collects garbage for every data set that it builds; freezing what is imported saves 0.3 s each time."""
+    """MMEngine collects garbage for every data set that it builds; freezing the imports saves 0.3 s each time."""
     import mmaction.datasets
     import mmaction.models  # noqa: F401
     gc.collect()
@@ -90,8 +90,8 @@ def annotation_file(sample, tmp_path):
 def run_tool():
     """Run a script of the project in a process of its own; returns the finished process, output as text.
 
-    The process is forked off this one, which saves the seconds that the imports take. `fresh=True` starts a new one; so
-    does a GPU in use, which a forked process cannot use.
+    The process is forked, which saves the seconds of the imports. `fresh=True` starts a new one; so does a GPU in use,
+    which a forked process could not use.
     """
 
     def run(*arguments, fresh=False):
@@ -112,7 +112,7 @@ def run_tool():
 
 
 def _be_the_tool(arguments, output):
-    """Turn this process into the script, with its output in that file, and end with its status."""
+    """Run the script in this process, with its output in that file, and exit with its status."""
     status = 1
     try:
         signal.alarm(240)

@@ -1,4 +1,4 @@
-"""The rules of the house: imports run one way, and public signatures have types."""
+"""Rules for the whole package: imports run one way, and public signatures have types."""
 import ast
 import functools
 from pathlib import Path

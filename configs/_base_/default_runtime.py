@@ -6,7 +6,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # Two are kept, since the last one is removed only after the next one is complete; with validation, also the best.
+    # Two are kept, because the last one is removed only after the next one is complete; with validation, also the best.
     checkpoint=dict(
         type='CheckpointHook', interval=1, max_keep_ckpts=2, save_best='gait/macro_f1', rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),

@@ -12,7 +12,7 @@ model = dict(
     teacher_ckpt=f'work_dirs/{teacher}/epoch_30.pth')
 default_hooks = dict(distillation=dict(type='DistillationHook'))
 
-# The teacher sees all 25 joints of a window, the student 13. The same holds for the computed walk beside it.
+# The teacher sees all 25 joints of a window, and of the unlabelled walk; the student sees 13.
 both = [dict(type='TeacherInput', transforms=_base_.features), _base_.map_layout, *_base_.features]
 walks = dict(
     _base_.walks,

@@ -12,7 +12,7 @@ model = dict(
     teacher_ckpt=f'work_dirs/{teacher}/epoch_30.pth')
 default_hooks = dict(distillation=dict(type='DistillationHook'))
 
-# Beside each window of a patient, the student learns the teacher's scores for a computed walk.
+# With each window of a patient, the student learns the teacher's scores for an unlabelled synthetic walk.
 walks = dict(
     _base_.walks, pipeline=[*_base_.train_windows, *_base_.augment, *_base_.features, *_base_.pack])
 train_dataloader = dict(

@@ -1,6 +1,6 @@
 _base_ = './dynstg-mamba-small-pretrained_1xb16-joint-w64-30e_koa-keypoint-2d.py'
 
-# The same windows, of which the model sees the 13 joints that every pose estimator gives.
+# The same windows, with only the 13 joints that every pose estimator gives.
 student_layout = 'gait_13'
 map_layout = dict(type='MapLayout', layout=student_layout)
 model = dict(

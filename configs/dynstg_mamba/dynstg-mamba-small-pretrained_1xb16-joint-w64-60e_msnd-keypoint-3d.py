@@ -3,5 +3,5 @@ _base_ = ['./dynstg-mamba-small_1xb16-joint-w64-60e_msnd-keypoint-3d.py', '../_b
 pretrained = dict(type='Pretrained', checkpoint=_base_.pretrained_weights['small_msnd'], prefix='backbone.')
 model = dict(backbone=dict(init_cfg=pretrained))
 
-# Few people have recordings here: the pretrained part changes slowly.
+# There are few people in this data set, so the pretrained part gets a lower learning rate.
 optim_wrapper = dict(paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.1))))

@@ -64,7 +64,7 @@ def embedded(figure: Figure, description: str) -> dict[str, Any]:
 def forest(results: Results, names: Sequence[str]) -> tuple[Figure, str]:
     """Macro-F1 of every model with its interval, per clip and per subject."""
     classes = len(results.classes)
-    figure, said = new_figure(height=0.9 + 0.5 * len(names)), []
+    figure, described = new_figure(height=0.9 + 0.5 * len(names)), []
     axes, leaks = figure.add_subplot(), results.leaking_subjects()
     for row, name in enumerate(names):
         seeds = results.pooled(name)
@@ -75,12 +75,12 @@ def forest(results: Results, names: Sequence[str]) -> tuple[Figure, str]:
             axes.plot([low, high], [row + shift] * 2, color=COLORS[0], linewidth=1.8)
             axes.plot(score, row + shift, 'o', color=COLORS[0], markerfacecolor=face, markersize=6,
                       label=f'per {unit}' if row == 0 else None)
-            said.append(f'{name} per {unit} {score:.3f} [{low:.3f}, {high:.3f}]')
+            described.append(f'{name} per {unit} {score:.3f} [{low:.3f}, {high:.3f}]')
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set(ylim=(len(names) - .5, -.5), xlabel='macro-F1, 95 % interval by subject')
     axes.grid(axis='x', alpha=.3)
     figure.legend(loc='outside upper right', ncols=2, frameon=False, fontsize=9)
-    return figure, 'Macro-F1 with intervals: ' + '; '.join(said)
+    return figure, 'Macro-F1 with intervals: ' + '; '.join(described)
 
 
 def confusion_size(classes: Sequence[str]) -> float:
@@ -111,23 +111,23 @@ def confusion_matrix(results: Results, name: str) -> tuple[Figure, str]:
 
 def roc(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, str]:
     """ROC curves by clip, one class against the rest, averaged over classes and seeds."""
-    figure, said, rates = new_figure(height=5), [], np.linspace(0, 1, 201)
+    figure, described, rates = new_figure(height=5), [], np.linspace(0, 1, 201)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color='#8c959f', linewidth=1)
     for name, style in styles.items():
         right, area = mean_roc(results.pooled(name), len(results.classes), rates)
         axes.plot(rates, right, color=style['color'], linestyle=style['linestyle'],
                   label=_legend(f'{name}: AUC {area:.3f}'))
-        said.append(f'{name} {area:.3f}')
+        described.append(f'{name} {area:.3f}')
     axes.set(xlabel='false positive rate', ylabel='true positive rate', xlim=(-.01, 1.01), ylim=(-.01, 1.01))
     axes.set_aspect('equal')
     axes.legend(loc='lower right', fontsize=9)
-    return figure, 'ROC curves; area under the curve: ' + '; '.join(said)
+    return figure, 'ROC curves; area under the curve: ' + '; '.join(described)
 
 
 def reliability(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, str]:
     """Reliability diagram by clip over all seeds, in ten bins; larger marks have more clips."""
-    figure, said = new_figure(height=5), []
+    figure, described = new_figure(height=5), []
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color='#8c959f', linewidth=1)
     for name, style in styles.items():
@@ -137,12 +137,12 @@ def reliability(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, 
                      alpha=.8)
         axes.plot([], [], color=style['color'], linestyle=style['linestyle'], marker=style['marker'],
                   label=_legend(f'{name}: ECE {error:.3f}'))
-        said.append(f'{name} {error:.3f}')
+        described.append(f'{name} {error:.3f}')
     axes.set(xlabel='score of the predicted class', ylabel='share of right predictions', xlim=(0, 1.02),
              ylim=(-.02, 1.02))
     axes.set_aspect('equal')
     axes.legend(loc='upper left', fontsize=9)
-    return figure, 'Reliability diagram; expected calibration error: ' + '; '.join(said)
+    return figure, 'Reliability diagram; expected calibration error: ' + '; '.join(described)
 
 
 def subject_errors(results: Results, names: Sequence[str]) -> tuple[Figure | None, str, int, int]:
@@ -180,7 +180,7 @@ def subject_errors(results: Results, names: Sequence[str]) -> tuple[Figure | Non
 def learning_curves(results: Results, styles: Mapping[str, Style]) -> tuple[Figure | None, str]:
     """Training loss of every epoch: the mean over folds and seeds, and a band from the lowest run to the highest."""
     from matplotlib.ticker import MaxNLocator
-    figure, said = new_figure(), []
+    figure, described = new_figure(), []
     axes = figure.add_subplot()
     for name, style in styles.items():
         curves = [curve for curve in (results.models[name].curves or {}).values() if curve]
@@ -190,14 +190,14 @@ def learning_curves(results: Results, styles: Mapping[str, Style]) -> tuple[Figu
             axes.plot(steps, losses.mean(0), color=style['color'], linestyle=style['linestyle'], label=_legend(name),
                       marker='o' if epochs == 1 else None)
             axes.fill_between(steps, losses.min(0), losses.max(0), color=style['color'], alpha=.15, linewidth=0)
-            said.append(f'{name} {losses[:, 0].mean():.3f} to {losses[:, -1].mean():.3f}')
-    if not said:
+            described.append(f'{name} {losses[:, 0].mean():.3f} to {losses[:, -1].mean():.3f}')
+    if not described:
         return None, ''
     axes.set(xlabel='epoch', ylabel='training loss')
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=9)
-    return figure, 'Training loss, first to last epoch: ' + '; '.join(said)
+    return figure, 'Training loss, first to last epoch: ' + '; '.join(described)
 
 
 def _legend(text: str) -> str:

@@ -125,7 +125,7 @@ class Published:
 
     def goal_rows(self) -> Rows:
         """CGRKD compared with its teacher, the student alone and other distillers. Bold: the mean reaches the goal."""
-        rows = [['task', 'teacher', 'student alone', 'CGRKD (of the teacher\'s; goal: 99 %)',
+        rows = [['task', 'teacher', 'student alone', 'CGRKD (share of the teacher; goal: 99 %)',
                  'points above the student (goal: 1.5)', 'points above the best other distiller (goal: 0)']]
         for task, name, teacher, student, model, others in GOALS:
             results = self.read(f'cgrkd/{name}')
@@ -244,7 +244,7 @@ class Published:
             name = re.sub(r'_.*-(\d+e)_', r'_\1_', stem) + ('-msnd' if view == '3d' else '')
             for weights in sorted((self.root / 'configs' / folder / 'pretrained').glob(f'{name}-????????.pth')):
                 entry = _entry(config.stem, collection, f'configs/{folder}/{config.name}', [], {}, self.root)
-                entry['Metadata']['Training Data'] = ['computed walks']
+                entry['Metadata']['Training Data'] = ['synthetic walks']
                 yield {**{key: value for key, value in entry.items() if key != 'Results'},
                        'Weights': f'{SHIPPED}{folder}/pretrained/{weights.name}'}
 

@@ -24,7 +24,7 @@ CORRUPTIONS: dict[str, tuple[str, str, str, tuple[float, ...]]] = dict(
     noise=('noise [leg lengths]', 'AddNoise', 'sigma', (0.01, 0.02, 0.05, 0.1)),
     rate=('frames per second', 'LowerRate', 'rate', (20, 15, 12, 10)),
     seconds=('length of the clip [s]', 'CutClip', 'seconds', (2.5, 2, 1.5, 1)))
-ORIGINAL = 'as it is'
+ORIGINAL = 'original'
 FORMAT = 'dynstg_mm robustness 1'
 COLUMNS = ('clip', 'subject', 'label')
 SCHEMA = dict(type='object', required=['format', 'kinds', 'baseline', 'clips', 'models'], properties=dict(

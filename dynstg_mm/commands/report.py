@@ -73,7 +73,6 @@ def report(args: argparse.Namespace, command: str) -> None:
     from dynstg_mm.benchmark.merge import merge_results, united
     from dynstg_mm.benchmark.page import write_report
     from dynstg_mm.benchmark.plan import name_ensembles
-    from dynstg_mm.benchmark.results import Results
     if args.layout and not args.ann_file:
         raise ResultsError('--layout: needs --ann-file, whose rows it is for.')
     if args.save_results and Path(args.save_results).is_dir():
@@ -81,12 +80,7 @@ def report(args: argparse.Namespace, command: str) -> None:
     results, *others = [_read(text, args) for text in args.results]
     for other, text in zip(others, args.results[1:]):
         results = merge_results(results, other, text.rpartition('=')[2])
-    beside = {}
-    for text in args.beside:
-        name, _, path = text.rpartition('=')
-        if not name or name in beside:
-            raise ResultsError(f'--beside: {text!r}; expected NAME=FILE, with a different name for every file.')
-        beside[name] = Results.read(path)
+    beside = _read_beside(args.beside)
     if args.models:
         results = results.select(models=args.models, source='--models')
     if args.ann_file:
@@ -108,6 +102,18 @@ def report(args: argparse.Namespace, command: str) -> None:
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     print(f'{out}: {", ".join(write_report(results, out, beside))}')
+
+
+def _read_beside(texts: Sequence[str]) -> 'dict[str, Results]':
+    """Results of NAME=FILE texts, by name."""
+    from dynstg_mm.benchmark.results import Results
+    beside: dict[str, Results] = {}
+    for text in texts:
+        name, _, path = text.rpartition('=')
+        if not name or name in beside:
+            raise ResultsError(f'--beside: {text!r}; expected NAME=FILE, with a different name for every file.')
+        beside[name] = Results.read(path)
+    return beside
 
 
 def _measure_latency(results: 'Results') -> None:

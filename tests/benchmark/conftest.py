@@ -21,7 +21,7 @@ def make(clips=24, seeds=(0, 1, 2), models=('a', 'b'), classes=('NM', 'KOA', 'PD
 
 
 def same(first, second):
-    """Whether two results say the same."""
+    """Whether two results are equal."""
     fields = [field.name for field in dataclasses.fields(Results) if field.name not in ('table', 'clips')]
     return (first.clips.equals(second.clips)
             and all(getattr(first, field) == getattr(second, field) for field in fields)

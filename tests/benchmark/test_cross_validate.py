@@ -1,4 +1,4 @@
-"""The smallest model on folds of eight computed people: a real run, killed and resumed, and stand-ins for the rest."""
+"""A tiny model on two folds of eight synthetic people: one real run, killed and resumed; stand-ins otherwise."""
 import json
 import os
 import signal
@@ -63,7 +63,7 @@ def error(*arguments):
 
 
 class StandIn(Processes):
-    """Leaves what a run leaves, without training; has no machine for the model called `unlucky`."""
+    """Writes the files of a run without training; runs of the model `unlucky` fail."""
 
     def perform(self, run, slot=0):
         if run.model.name == 'unlucky':

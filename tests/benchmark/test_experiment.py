@@ -1,4 +1,4 @@
-"""Experiment files: what they may hold, what becomes of them, and that those of the published tables repeat these."""
+"""Experiment files: their fields, the calls that they give, and those that repeat the published tables."""
 from argparse import ArgumentParser
 
 import pytest
@@ -62,7 +62,7 @@ def experiment(tmp_path):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """As if all teachers had checkpoints; otherwise their data sets are read for the numbers of the folds."""
+    """Pretend that all teachers have checkpoints; otherwise their data sets are read for the folds."""
     monkeypatch.setattr('dynstg_mm.benchmark.experiment._is_missing', lambda *_: False)
 
 

@@ -83,7 +83,7 @@ def test_table_page_and_control(results, report):
     assert 'alt="Confusion matrix of small; recall NM ' in page and '<h2>Metadata control</h2>' in page
     assert printed.splitlines()[-1].endswith('report: results.md, results.html, results.png')
     control = next(line for line in table.splitlines() if line.startswith('| metadata only'))
-    assert '1.000 [1.000, 1.000]' in control  # the rate gives the class away, and the table says so
+    assert '1.000 [1.000, 1.000]' in control  # the rate reveals the class, and the table shows it
 
 
 def test_saved_results_are_read_again_and_means_are_added(results, report):

@@ -55,7 +55,7 @@ def test_models_are_tested_under_every_condition_and_drawn(runs, tmp_path, capsy
     call(runs, '--models', 'tiny', 'other', '--out', out, '--kinds', *KINDS)
     text = (out / 'robustness.md').read_text()
     assert text in capsys.readouterr().out
-    assert '| as it is ' in text and '| joints lost, share of the time: 0.5 ' in text and 'loss, tiny / other' in text
+    assert '| original ' in text and '| joints lost, share of the time: 0.5 ' in text and 'loss, tiny / other' in text
     content = Robustness.read(out / 'robustness.json')
     assert len(set(content.clips['clip'])) == 3 and set(content.models) == {'tiny', 'other'}
     assert f'robustness {runs} ' in content.command and 'torch' in content.versions
@@ -70,7 +70,7 @@ def test_models_are_tested_under_every_condition_and_drawn(runs, tmp_path, capsy
     call(out / 'robustness.json', '--out', tmp_path / 'part', '--models', 'tiny', '--kinds', 'rate')
     whole, part = ([[cell.strip() for cell in line.split('|')[1:3]] for line in lines.splitlines()[2:]]
                    for lines in (text, (tmp_path / 'part/robustness.md').read_text()))
-    assert part == [row for row in whole if row[0] == 'as it is' or 'frames per second' in row[0]]
+    assert part == [row for row in whole if row[0] == 'original' or 'frames per second' in row[0]]
 
     folder = runs / 'runs/tiny/seed0/fold0'
     torch.save(dict(state_dict=dict(weight=torch.zeros(1))), folder / 'epoch_2.pth')
@@ -85,7 +85,7 @@ def test_models_are_tested_under_every_condition_and_drawn(runs, tmp_path, capsy
 def test_the_command_knows_all_corruptions():
     assert KINDS == tuple(CORRUPTIONS)
     titles = [condition_title(*condition) for condition in conditions(['rate'])]
-    assert titles[:2] == ['as it is', 'frames per second: 20']
+    assert titles[:2] == ['original', 'frames per second: 20']
 
 
 @pytest.fixture

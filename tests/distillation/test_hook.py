@@ -114,7 +114,7 @@ def test_every_class_needs_a_clip():
         metainfo = dict(classes=('normal', 'osteoarthritis'))
         get_data_info = list.__getitem__
     check_every_class(Clips([dict(label=0), dict(label=1)]), 2)
-    check_every_class([0], 2)  # a data set that does not tell its labels
+    check_every_class([0], 2)  # a data set without get_data_info
     with pytest.raises(DataError, match='osteoarthritis'):
         check_every_class(Clips([dict(label=0)]), 2)
 

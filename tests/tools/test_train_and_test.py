@@ -70,7 +70,7 @@ def test_killed_run_resumes(tmp_path, run_tool):
 
 
 def test_two_processes_on_the_cpu(tmp_path):
-    """A distilled run, which does all that a plain one does."""
+    """A distilled run, which includes everything that a plain one does."""
     config = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
     teacher, small = tmp_path / 'teacher.pth', tmp_path / 'teacher.py'
     small.write_text(f'_base_ = {str(CONFIG)!r}\nmodel = dict(backbone=dict(base_channels=[8, 16], depths=[1, 1]), '
@@ -94,7 +94,7 @@ def test_two_processes_on_the_cpu(tmp_path):
     weights = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)['state_dict']
     # 25 joints of the 4 clips of each class, from both processes
     assert (weights['distill_losses.memory.memory.written'][0] == 25 * 4).all()
-    teacher.unlink()  # nothing that a test needs
+    teacher.unlink()  # a test does not need it
     run('dist_test.sh', config, tmp_path / 'epoch_1.pth', 2, *options)
     clips = json.loads((tmp_path / 'predictions.json').read_text())['clips']
     assert len({clip['clip'] for clip in clips}) == 4

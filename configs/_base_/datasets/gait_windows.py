@@ -1,4 +1,4 @@
-# Parts that the pipelines of all data sets share: windows of 64 frames, 2.56 s at 25 frames per second.
+# Pipeline steps that all data sets share: windows of 64 frames, 2.56 s at 25 frames per second.
 feats = ['j', 'jm']  # joint positions in leg lengths, and their change per second; see GaitFeatures
 joint_dropout = 0  # probability that a joint is lost for a while in a training window; see RandomJointDropout
 

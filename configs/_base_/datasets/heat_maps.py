@@ -1,5 +1,5 @@
-# From scaled windows to heat maps of 32 x 32 pixels, every second frame. The walker is centred in every frame, since
-# somebody who crosses so small an image would leave it. 3-D windows are seen from the side.
+# From scaled windows to heat maps of 32 x 32 pixels, every second frame. The walker is centred in every frame, because
+# a walker who crosses so small an image would leave it. 3-D windows are projected from the side.
 heat_maps = [
     dict(type='CenterSkeleton'),
     dict(type='ProjectToImage', size=32, interval=2),

@@ -10,7 +10,7 @@ num_classes = tasks[task]['num_classes']
 fold = 0  # 0 to 4
 dataset = dict(tasks[task]['dataset'], ann_file='data/koa_pd_nm/koa_pd_nm.pkl', fold=fold, layout=_base_.layout)
 
-# Nothing is chosen on the test fold: there is no validation, and the last checkpoint counts.
+# Nothing is selected on the test fold: there is no validation, and the last checkpoint is tested.
 train_dataloader = dict(_base_.train_loader, dataset=dict(dataset, pipeline=_base_.train_pipeline))
 test_dataloader = dict(_base_.test_loader, dataset=dict(dataset, test_mode=True, pipeline=_base_.test_pipeline))
 test_evaluator = dict(type='GaitMetric')

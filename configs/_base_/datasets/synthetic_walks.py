@@ -1,4 +1,4 @@
-# Computed walks with their gait parameters, for pretraining.
+# Synthetic walks with their gait parameters, for pretraining.
 _base_ = ['./body_25_windows.py', './unlabelled_walks.py']
 
 num_parameters = 353

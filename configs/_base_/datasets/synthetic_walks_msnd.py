@@ -1,4 +1,4 @@
-# Computed walks as motion capture sees them, with their gait parameters, for pretraining.
+# Synthetic 3-D walks in the layout of the MSND motion capture, with their gait parameters, for pretraining.
 _base_ = './msnd_windows.py'
 
 num_parameters = 509

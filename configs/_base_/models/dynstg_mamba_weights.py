@@ -1,4 +1,4 @@
-# Weights pretrained on computed walks. data/README.md shows how to make the walks; the configs are synthetic-walks_*.
+# Weights pretrained on synthetic walks. data/README.md shows how to make the walks; the configs are synthetic-walks_*.
 pretrained_weights = dict(
     small='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-7574252a.pth',
     small_gait13='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-gait13-f9cbf60f.pth',
