@@ -91,7 +91,11 @@ def check_fields(content: Any, schema: dict[str, Any], path: str | os.PathLike,
     field = [*map(str, fault.absolute_path)]
     if fault.validator == 'required':
         field += [next(name for name in fault.validator_value if name not in fault.instance)]
-    value = 'missing' if fault.validator == 'required' else reprlib.repr(fault.instance)
+    if fault.validator == 'additionalProperties':
+        unknown = [name for name in fault.instance if name not in fault.schema.get('properties', {})]
+        value = f'unknown field {", ".join(map(repr, unknown))}'
+    else:
+        value = 'missing' if fault.validator == 'required' else reprlib.repr(fault.instance)
     where = f'{path}: {".".join(field)}' if field else str(path)
     raise error(f'{where}: {value}; expected {_expected(fault)}.')
 

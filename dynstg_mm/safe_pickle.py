@@ -91,6 +91,8 @@ class _PlainUnpickler(pickle.Unpickler):
                    ('numpy', 'ndarray'): 'numpy.ndarray', ('numpy', 'dtype'): self._dtype,
                    ('numpy', '_reconstruct'): self._array, ('numpy', 'scalar'): self._scalar,
                    ('numpy', '_frombuffer'): self._frombuffer}
+        if not all(part.isidentifier() for part in (*home.split('.'), *name.split('.'))):  # a text file, say
+            raise pickle.UnpicklingError('it is not a pickle')
         if (home, name) not in allowed:
             raise UnsafePickleError(f'it names {module}.{name}; expected arrays and plain containers. Nothing was '
                                     'executed')
@@ -153,8 +155,11 @@ def load_pickle(path: str | os.PathLike) -> Any:
             `UnsafePickleError`), or asks for more memory than its content needs. Nothing is executed in any case.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f'{path}: a folder; expected an annotation file (.pkl).')
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file; data/README.md describes how to get or make data files.')
+        raise FileNotFoundError(f'{path}: no such file; make it with a converter (python -m dynstg_mm -h lists them, '
+                                'docs/datasets.md explains them).')
     try:
         if not path.stat().st_size:
             raise EOFError('it is empty')

@@ -125,7 +125,7 @@ def test_file_of_numpy_1_is_read(tmp_path):
 
 def test_damaged_and_missing_files_are_named(tmp_path):
     whole = pickle.dumps(dict(a=np.zeros(1000)))
-    for content in (whole[:200], b'', b'no pickle at all'):
+    for content in (whole[:200], b'', b'no pickle at all', b'clip,subject,label\n1,2,3\n'):
         path = tmp_path / 'damaged.pkl'
         path.write_bytes(content)
         with pytest.raises(pickle.UnpicklingError, match='damaged.pkl: not a complete pickle'):
@@ -133,5 +133,7 @@ def test_damaged_and_missing_files_are_named(tmp_path):
     path.write_bytes(b'')
     with pytest.raises(pickle.UnpicklingError, match='EOFError: it is empty'):
         load_pickle(path)
+    with pytest.raises(IsADirectoryError, match='a folder'):
+        load_pickle(tmp_path)
     with pytest.raises(FileNotFoundError, match='nowhere.pkl'):
         load_pickle(tmp_path / 'nowhere.pkl')

@@ -149,7 +149,7 @@ class GaitDataset(PoseDataset):
         joints = None if self.layout is None else self.layout['num_node']
         for fault in file.clip_faults(name, joints=joints, classes=self.metainfo.get('classes')):
             if fault.kind == 'joint_count':
-                hint = 'Set the layout of another skeleton in the config (data/README.md, Skeletons).'
+                hint = 'Set the layout of another skeleton in the config (docs/skeletons_and_features.md).'
                 fault = fault._replace(message=f'{fault.message} {hint}')
             if fault.kind != 'subject' or file.clips[name].get('subject') is not None:  # only splits need one
                 yield fault

@@ -56,6 +56,7 @@ def convert(format_name: str, source: str | os.PathLike, out: str | os.PathLike,
     check_out(out)
     split = partial(split_clips, name=name or Path(out).stem, folds=folds, seed=seed, fewer=fewer)
     if labels is not None and not options.get('skip_bad'):  # before the long work
+        find_files(format_name, source)  # a wrong path comes before what is wrong with the folds
         rows = labels if isinstance(labels, dict) else read_labels(labels)
         split([dict(row, frame_dir=clip, **{'class': row['label']}) for clip, row in rows.items()])
     clips, classes, layout, lines = read_clips(format_name, source, labels=labels, classes=classes, **options)

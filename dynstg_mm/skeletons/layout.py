@@ -27,14 +27,23 @@ def get_layout(layout: object) -> Layout:
     """
     if isinstance(layout, str) and layout.endswith('.json'):
         try:
-            layout = json.loads(Path(layout).read_text(encoding='utf-8'))
+            content = json.loads(Path(layout).read_text(encoding='utf-8'))
         except ValueError as error:
             raise ConfigError(f'{layout}: not a readable JSON file ({error}).') from None
+        try:
+            return _completed(content)
+        except ConfigError as error:
+            raise ConfigError(f'{layout}: {error}') from None
     if isinstance(layout, str):
         if layout not in LAYOUTS:
             raise ConfigError(f'layout: unknown name {reprlib.repr(layout)}; expected one of {", ".join(LAYOUTS)}, a '
                               'dict with num_node, inward and center, or the path of a .json file with one.')
         return LAYOUTS[layout]
+    return _completed(layout)
+
+
+def _completed(layout: object) -> Layout:
+    """A layout given as a dict, checked, with `joints` and `limbs`."""
     if not isinstance(layout, dict):
         raise ConfigError(f'layout: a {type(layout).__name__}; expected a name or a dict.')
     _check(layout)

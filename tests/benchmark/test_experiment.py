@@ -85,7 +85,7 @@ def trained(monkeypatch):
     ('models: {a: x.py}\nfolds: some', 'folds: .some'),
     ('models: {a: x.py}\nensembles: {both: a}', r'ensembles\.both'),
     ('models: {a: x.py}\ncontrols: maybe', 'controls: .maybe'),
-    ('models: {a: x.py}\njobs: 2', 'jobs'),
+    ('models: {a: x.py}\njobs: 2', "unknown field 'jobs'"),
 ])
 def test_wrong_file_is_named_with_the_field(text, field, experiment):
     with pytest.raises(ConfigError, match=rf'some\.yml: .*{field}|some\.yml: {field}'):

@@ -120,6 +120,7 @@ def test_wrong_table_is_one_line(lab, change, message):
     (dict(classes=['gesund']), "clip Müller 5_0: label: 'ataxie'; expected one of gesund"),
     (dict(layout='coco'), 'Müller 0_0: joints: nose, left_eye'),
     (dict(layout='nobody', error=ConfigError), "unknown name 'nobody'"), (dict(kind='bvh'), 'no *.bvh in or below it'),
+    (dict(kind='bvh', folds=[6]), 'no *.bvh in or below it'),  # before what is wrong with the folds
     (dict(folds=[6], error=DataError), "gait: 5 subjects of class 'ataxie'; 6 folds"),
     (dict(max_seconds=0.001), 'less than a frame'),
 ])

@@ -357,6 +357,8 @@ def test_truncated_npz_is_one_line(tmp_path):
     for length in (0, 10, 100, len(whole) // 2, len(whole) - 5):
         path.write_bytes(whole[:length])
         assert 'clip.npz: not a readable .npz file' in error(read_npz, path)
+    path.write_text('text')
+    assert 'unsafe' not in error(read_npz, path)
     np.save(path.with_suffix('.npy'), np.ones(3))
     assert 'one array without a name' in error(read_npz, path.with_suffix('.npy'))
 

@@ -40,6 +40,9 @@ def test_own_layout_in_a_file(tmp_path):
     path.write_text('{"num_node": 2')
     with pytest.raises(ConfigError, match='Gelenke.json: not a readable JSON file'):
         get_layout(str(path))
+    path.write_text('{"num_node": 2, "inward": [[1, 9]], "center": 0}')
+    with pytest.raises(ConfigError, match='Gelenke.json: .*inward'):
+        get_layout(str(path))
 
 
 @pytest.mark.parametrize('layout, message', [
