@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 CONFIG=configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py
 OUT=work_dirs/quickstart
 
-echo 'Installing into .venv ...'
+echo 'Installing into .venv (some minutes, the first time) ...'
 bash tools/make_venv.sh
 export PATH="$PWD/.venv/bin:$PATH"
 rm -rf "$OUT"
@@ -17,7 +17,7 @@ run() {  # show the lines that tell of progress; the whole log stays in $OUT
         exit 1
     fi
 }
-echo 'Training on the synthetic sample ...'
+echo "Training on the synthetic sample (the first epoch compiles kernels; whole log: $OUT/quickstart.log) ..."
 run tools/train.py "$CONFIG" --work-dir "$OUT"
 run tools/test.py "$CONFIG" "$OUT/epoch_20.pth" --work-dir "$OUT"
 python tools/analysis_tools/report.py small="$OUT" --out "$OUT/report"
