@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -77,7 +78,9 @@ def test_two_processes_on_the_cpu(tmp_path):
                      'cls_head=dict(in_channels=16))')
     with DefaultScope.overwrite_default_scope('mmaction'):
         torch.save(dict(state_dict=MODELS.build(Config.fromfile(small).model).state_dict()), teacher)
-    environment = dict(os.environ, OMP_NUM_THREADS='1', PORT='29711', CUDA_VISIBLE_DEVICES='',
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        port = server.getsockname()[1]  # one that nobody else uses
+    environment = dict(os.environ, OMP_NUM_THREADS='1', PORT=str(port), CUDA_VISIBLE_DEVICES='',
                        PATH=f'{os.path.dirname(sys.executable)}:{os.environ["PATH"]}')
     tiny = [option.replace('model.', 'model.student.') for option in TINY]
     options = ['--work-dir', tmp_path, '--cfg-options', *tiny,
