@@ -14,7 +14,7 @@ class DynamicGraphConv(DerivedModule):
 
     .. math:: A_t[k] = A_0[k] + \alpha_k \sum_p \pi_{t,p} R_p
 
-    Alpha starts at 0: an untrained layer is exactly the static graph convolution. Source: method, DF-STGNN 1, 3 and 5.
+    Alpha starts at 0: an untrained layer is exactly the static graph convolution. Source: Method, DF-STGNN.
     Our choices:
 
     - Each subset has its own alpha, because the inward and the outward edges may depend on the phase to different

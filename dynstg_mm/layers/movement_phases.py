@@ -6,9 +6,9 @@ from dynstg_mm.layers.derived import DerivedModule
 
 
 class MovementPhases(DerivedModule):
-    r"""Where in the gait cycle each frame lies: :math:`\pi = softmax_p(W \bar x_t)`, x averaged over joints.
+    r"""The phase of each frame: :math:`\pi = \operatorname{softmax}_p(W \bar x_t)`, x a mean over joints.
 
-    Source: method, DF-STGNN 2 (our reading of arXiv 2503.13156).
+    Source: Method, Movement phases (our reading of arXiv 2503.13156).
 
     Args:
         in_channels: Width c.

@@ -7,7 +7,7 @@ from dynstg_mm.ops.graph import frame_relation, phase_features, relation
 class PhaseRelation(nn.Module):
     r"""How joints relate in each frame, :math:`\sum_p \pi_{t,p} R_p` with :math:`R_p = \tanh(q_p k_p^T / \sqrt{c'})`.
 
-    Query and key come from the features of the phase. Source: method, DF-STGNN 3.
+    Query and key come from the features of the phase. Source: Method, Dynamic adjacency.
 
     Args:
         in_channels: Width c.

@@ -8,8 +8,8 @@ from dynstg_mm.layers.derived import DerivedModule
 class StaticAdjacency(DerivedModule):
     r"""The static part of the adjacency, :math:`A_0 = (1-g) A + g F`: F a learned filter that starts at A, g a gate.
 
-    Source: method, DF-STGNN 1; after STG-Mamba (Li 2024, arXiv 2403.12418), which fixes the gate at 0.1. Ours starts
-    there, one for each subset.
+    Source: Method, Static adjacency; after STG-Mamba (Li 2024, arXiv 2403.12418), which fixes the gate at 0.1. Ours
+    starts there, one for each subset.
 
     Args:
         adjacency: A, the normalised subsets of the layout, (k, v, v).

@@ -30,7 +30,7 @@ class STGMambaBlock(DerivedModule):
         \Delta_{t,v} = softplus\Big(\sum_w \hat A_{t,wv} (W u)_{t,w} + bias\Big)
 
     The step is mixed over joints before softplus, so that it stays positive whatever the sign of the adjacency. With
-    the identity as adjacency, the block is plain Mamba, joint by joint. Source: method, STG-Mamba (our reading of arXiv
+    the identity as adjacency, the block is plain Mamba, joint by joint. Source: Method, STG-Mamba (our reading of arXiv
     2503.13156); roots: Li 2024, arXiv 2403.12418; scan and initial values of Mamba, arXiv 2312.00752.
 
     The parameters have the names of mamba::

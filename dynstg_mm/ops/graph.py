@@ -17,7 +17,7 @@ def mix_joints(x: Tensor, adjacency: Tensor) -> Tensor:
 
 
 def phase_features(x: Tensor, phases: Tensor) -> Tensor:
-    """Mean of the features over the frames of each movement phase (method, DF-STGNN 3).
+    """Mean of the features over the frames of each movement phase (Method, Dynamic adjacency).
 
     Shape:
         x: (b, t, v, c). phases, a soft assignment: (b, t, p). Result: (b, p, v, c).
@@ -27,7 +27,7 @@ def phase_features(x: Tensor, phases: Tensor) -> Tensor:
 
 
 def relation(query: Tensor, key: Tensor) -> Tensor:
-    r"""Relation between joints in each phase, :math:`R_p = \tanh(q_p k_p^T / \sqrt{c'})` (method, DF-STGNN 3).
+    r"""Relation between joints in each phase, :math:`R_p = \tanh(q_p k_p^T / \sqrt{c'})` (Method, Dynamic adjacency).
 
     Shape:
         query, key: (b, p, v, c'). Result: (b, p, v, w).
@@ -38,7 +38,7 @@ def relation(query: Tensor, key: Tensor) -> Tensor:
 
 
 def frame_relation(relations: Tensor, phases: Tensor) -> Tensor:
-    r"""Relation of each frame, :math:`\sum_p \pi_{t,p} R_p`: of rank p in time, never t x t (method, DF-STGNN 3).
+    r"""Relation of each frame, :math:`\sum_p \pi_{t,p} R_p`: rank p in time, never t x t (Method, Dynamic adjacency).
 
     Shape:
         relations: (b, p, v, w). phases: (b, t, p). Result: (b, t, v, w).

@@ -42,7 +42,7 @@ def limb_pool(layout: Layout, names: list[str]) -> Tensor:
 
 
 def limb_hierarchy(layout: Layout) -> Tensor:
-    """The hierarchy as one adjacency over joints (method, DF-STGNN 5).
+    """The hierarchy as one adjacency over joints (Method, Hierarchy).
 
     Joints are pooled to limbs and body, these are mixed along the graph of `limb_graph`, and a joint receives the
     result of its limb and of the body. Our choice: the body is a node linked to every limb, so that one step carries a
