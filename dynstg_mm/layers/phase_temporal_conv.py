@@ -15,7 +15,7 @@ class PhaseTemporalConv(nn.Module):
 
     .. math:: y_t = W \sum_j \Big(\sum_p \pi_{t,p} K_p[j]\Big) \odot x_{t + (j - \lfloor J/2 \rfloor) \delta}
 
-    The channels fall into as many branches as there are dilations. Kernels are mixed before they meet the joints;
+    The channels fall into as many branches as there are dilations. Kernels are mixed before they meet the joints,
     so the phases cost little. Source: Method, Temporal filter; branches after ST-GCN++ (Duan 2022). Our choice:
     the product W over channels after the filter, without which channels of different dilations would never mix.
 
