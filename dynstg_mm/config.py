@@ -16,9 +16,11 @@ from another cannot set `task` or `fold`, because MMEngine has filled in the dat
 from __future__ import annotations
 
 import argparse
+import difflib
 import inspect
 import os
 import os.path as osp
+import reprlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +28,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.files import resolve_shipped
+from dynstg_mm.files import existing_file, resolve_shipped
 
 # What MMEngine's runners read from a config besides the arguments of `Runner`.
 RUNNER_SETTINGS = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
@@ -81,8 +83,10 @@ def read_config(path: str, field: str | None = None) -> Config:
         file = resolve_shipped(path)
     except ConfigError as error:
         raise ConfigError(f'{field}: {error}' if field else str(error)) from None
-    if not file.is_file():
-        raise FileNotFoundError(f'{where}: no such config file.')
+    try:
+        existing_file(file, 'config file')
+    except OSError as error:
+        raise type(error)(f'{field}: {error}' if field else str(error)) from None
     try:
         return Config.fromfile(file)
     except SyntaxError as error:
@@ -105,7 +109,7 @@ def resolve_config(path: str, options: Mapping[str, Any] | None = None, *, seed:
     return fill_placeholders(apply_options(read_config(path), options), seed)
 
 
-def load_config(args: argparse.Namespace, merge_args: Callable[[Config], None]) -> Config:
+def load_config(args: argparse.Namespace, merge_args: Callable[[Config], None] = lambda cfg: None) -> Config:
     """Resolved config of a command line; `--cfg-options` override the command's own options.
 
     Without `--work-dir`, a run writes to `work_dirs/CONFIG`, or `work_dirs/CONFIG/TASK` for a task given as an option.
@@ -139,15 +143,21 @@ def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
             one would otherwise be ignored.
     """
     options = dict(options or {})
+    known = {*cfg, *SHORT_OPTIONS, *inspect.signature(Runner.__init__).parameters, *RUNNER_SETTINGS}
     for key in options:
         first = key.partition('.')[0]
-        if first not in {*cfg, *SHORT_OPTIONS, *inspect.signature(Runner.__init__).parameters, *RUNNER_SETTINGS}:
-            raise ConfigError(f'--cfg-options: {key}: {cfg.filename} has no {first}.')
+        if first not in known:
+            near = difflib.get_close_matches(first, known, n=1)
+            raise ConfigError(f'--cfg-options: {key}: {cfg.filename} has no {first}'
+                              f'{f"; expected {near[0]}" if near else ""}.')
     short = {name: value for name, value in options.items() if name in SHORT_OPTIONS}
     _check_short_settings(cfg, short)
     for name, value in short.items():
         SHORT_OPTIONS[name](cfg, value)
-    cfg.merge_from_dict({name: value for name, value in options.items() if name not in short})
+    others = {name: value for name, value in options.items() if name not in short}
+    for name in others:
+        _check_place(cfg, name)
+    cfg.merge_from_dict(others)
     if not isinstance(cfg.get('model') or {}, dict):
         raise ConfigError(f'{cfg.filename}: model: {cfg.model!r}; expected a dict.')
     model = cfg.get('model') or {}
@@ -157,6 +167,23 @@ def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
             if isinstance(model[role], dict):
                 _fit_network(model[role], cfg, short)
     return cfg
+
+
+def _check_place(cfg: Config, name: str) -> None:
+    """Refuse a setting below one that is no dict, or a place in a list that does not exist."""
+    node: Any = cfg
+    parts = name.split('.')
+    for index, part in enumerate(parts):
+        if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
+            node = node[int(part)]
+        elif isinstance(node, (dict, Config)) and part in node:
+            node = node[part]
+        elif not isinstance(node, (dict, Config)) or part.isdecimal():
+            shown = f'a list of {len(node)}' if isinstance(node, list) else reprlib.repr(node)
+            raise ConfigError(f'--cfg-options: {name}: {cfg.filename} has no {part} there, since '
+                              f'{".".join(parts[:index])} is {shown}.')
+        else:
+            return
 
 
 def fill_placeholders(cfg: Config, seed: int | None = None) -> Config:

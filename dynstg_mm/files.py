@@ -41,11 +41,30 @@ def resolve_shipped(path: str | os.PathLike) -> Path:
     folder, name = shipped_configs(), text.removeprefix(SHIPPED)
     if (folder / name).is_file():
         return folder / name
-    files = (file for suffix in ('py', 'pth', 'yml') for file in folder.rglob(f'*.{suffix}'))
+    files = [file for suffix in ('py', 'pth', 'yml') for file in folder.rglob(f'*.{suffix}')]
+    files = [file for file in files if file.suffix == Path(name).suffix] or files
     names = [file.relative_to(folder).as_posix() for file in files]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0)
     hint = f'; expected a name such as {SHIPPED}{near[0]}' if near else f'; {folder} has no configs'
     raise ConfigError(f'{text}: no such file is shipped{hint}.')
+
+
+def existing_file(path: str | os.PathLike, what: str = 'file', hint: str = '') -> Path:
+    """The path of a file that exists.
+
+    Args:
+        path: The path.
+        what: What kind of file is expected, for the message.
+        hint: What to do about a missing file, for the message.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError: There is no such file, or it is a folder.
+    """
+    if os.path.isdir(path):
+        raise IsADirectoryError(f'{path}: is a folder; expected {"an" if what[0] in "aeio" else "a"} {what}.')
+    if not os.path.exists(path):
+        raise FileNotFoundError(f'{path}: no such {what}{hint and f"; {hint}"}.')
+    return Path(path)
 
 
 def read_json(path: str | os.PathLike, schema: dict[str, Any], error: type[UserError] = DataError) -> Any:
@@ -60,9 +79,7 @@ def read_json(path: str | os.PathLike, schema: dict[str, Any], error: type[UserE
         FileNotFoundError: There is no such file.
         UserError: It is not JSON, or a field is missing or wrong; of the given class.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file.')
+    path = existing_file(path)
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
     except (ValueError, RecursionError) as reason:
@@ -138,7 +155,10 @@ def atomic_open(path: str | os.PathLike, mode: str = 'w', **kwargs: Any) -> Iter
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        try:
+            os.replace(partial, path)
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, str(path)) from None
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -1,14 +1,18 @@
 """Hooks that make runs reproducible, and checks before a run."""
 import random
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from dynstg_mm.errors import ConfigError
+
+TEACHING = 'distill_'  # opens the names of the weights that a distiller needs only to teach
 
 
 @HOOKS.register_module()
@@ -27,6 +31,61 @@ class EpochSeedHook(Hook):
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
+
+
+class CompleteCheckpointHook(Hook):
+    """Refuse a checkpoint to test or to resume from that has not exactly the weights of the model.
+
+    MMEngine only logs what does not fit, and goes on with random weights. The commands add this hook by themselves.
+
+    Args:
+        path: The checkpoint, for messages.
+    """
+
+    priority = 'HIGHEST'
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the names and shapes of the weights; to resume, look for the state of the training too."""
+        model = runner.model.module if hasattr(runner.model, 'module') else runner.model
+        check_weights(model.state_dict(), checkpoint.get('state_dict', checkpoint), self.path)
+        if runner._resume:
+            state = dict(checkpoint.get('meta') or {}, optimizer=checkpoint.get('optimizer'))
+            missing = [field for field in ('epoch', 'iter', 'optimizer') if state.get(field) is None]
+            if missing:
+                raise ConfigError(f'{self.path}: {missing[0]}: missing; a training cannot resume from weights alone. '
+                                  'To start from them, leave out --resume and set --cfg-options load_from=...')
+
+
+def check_weights(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: str) -> None:
+    """Refuse weights with other names or shapes than those of a model.
+
+    The weights that a distiller needs only to teach may be missing or left over.
+
+    Args:
+        expected: The model's state dict.
+        weights: The checkpoint's.
+        path: The checkpoint, for the message.
+
+    Raises:
+        ConfigError: A weight is missing, is left over, or has another shape.
+    """
+    weights = {name.removeprefix('module.'): value for name, value in weights.items()}
+    expected, weights = ({name: value for name, value in part.items() if not name.startswith(TEACHING)
+                          and not name.endswith('num_batches_tracked')} for part in (expected, weights))
+    faults = dict(
+        missing=[name for name in expected if name not in weights],
+        unexpected=[name for name in weights if name not in expected],
+        wrong=[name for name, value in expected.items() if name in weights and value.shape != weights[name].shape])
+    for how, names in faults.items():
+        if names:
+            what = how if how != 'wrong' else (
+                f'has shape {tuple(weights[names[0]].shape)}, not {tuple(expected[names[0]].shape)}')
+            raise ConfigError(f'{path}: {names[0]}: {what} (and {len(names) - 1} more); expected the weights of the '
+                              'model in the config. Use the config and options of its training; a checkpoint of '
+                              'dynstg_mm 0.1 must go through upgrade-checkpoint first.')
 
 
 def check_classes(outputs: int | None, dataset: Dataset) -> None:

@@ -7,12 +7,12 @@ import pickle
 import pickletools
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy
 
 from dynstg_mm.errors import DataError
+from dynstg_mm.files import existing_file
 
 multiarray: Any = (numpy._core if hasattr(numpy, '_core') else numpy.core).multiarray  # numpy 2, numpy 1
 _MAX_DEPTH = 50  # of nested containers; an annotation file has 5
@@ -154,12 +154,8 @@ def load_pickle(path: str | os.PathLike) -> Any:
         UnreadablePickleError: The file is truncated, is no pickle, names anything that could run code (then it is an
             `UnsafePickleError`), or asks for more memory than its content needs. Nothing is executed in any case.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f'{path}: a folder; expected an annotation file (.pkl).')
-    if not path.is_file():
-        raise FileNotFoundError(f'{path}: no such file; make it with a converter (python -m dynstg_mm -h lists them, '
-                                'docs/datasets.md explains them).')
+    path = existing_file(path, hint='make it with a converter (python -m dynstg_mm -h lists them, docs/datasets.md '
+                         'explains them)')
     try:
         if not path.stat().st_size:
             raise EOFError('it is empty')

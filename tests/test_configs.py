@@ -239,6 +239,9 @@ def test_teacher_checkpoint_follows_the_run():
     ('joint_dropout=True', 'joint_dropout: True'),
     ('modle.backbone.size=large', 'modle'),
     ('model=small', 'model: .small'),
+    ('train_cfg.max_epochs.x=1', 'max_epochs.x: '),
+    ('train_dataloader.dataset.pipeline.99.type=PoseDecode', 'pipeline.99'),
+    ('param_scheduler.0.type=PoseDecode', 'param_scheduler.0'),
 ])
 def test_wrong_option_is_named(options, named):
     with pytest.raises(ConfigError, match=named):

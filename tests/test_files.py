@@ -11,6 +11,12 @@ from dynstg_mm.files import atomic_open, dump_pickle, resolve_shipped, shipped_c
 from dynstg_mm.safe_pickle import load_pickle
 
 
+def test_folder_in_place_of_a_file_is_named(tmp_path):
+    with pytest.raises(IsADirectoryError) as raised, atomic_open(tmp_path):
+        pass
+    assert raised.value.filename == str(tmp_path) and not list(tmp_path.parent.glob('.*.part'))
+
+
 def test_file_is_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / 'out.pkl'
     dump_pickle([1], path)

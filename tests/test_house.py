@@ -12,7 +12,7 @@ BASE = {'errors', 'files', 'safe_pickle'}
 ALLOWED = {
     'errors': set(),
     'files': {'errors'},
-    'safe_pickle': {'errors'},
+    'safe_pickle': {'errors', 'files'},
     'import_hooks': set(),
     'compat': BASE | {'import_hooks', 'skeletons'},
     'registration': BASE | {'import_hooks'},

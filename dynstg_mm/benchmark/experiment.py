@@ -35,7 +35,7 @@ from dynstg_mm.benchmark.baselines import CONTROLS
 from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_models
 from dynstg_mm.config import parse_cfg_options, resolve_config
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.files import SHIPPED, check_fields, resolve_shipped
+from dynstg_mm.files import SHIPPED, check_fields, existing_file, resolve_shipped
 
 _TEXT = dict(type='string', minLength=1)
 _SCALAR = dict(type=['string', 'number', 'boolean', 'null'])
@@ -78,9 +78,7 @@ def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
         FileNotFoundError: There is no such file.
         ConfigError: It is not YAML, or a field is missing or wrong.
     """
-    file = resolve_shipped(path)
-    if not file.is_file():
-        raise FileNotFoundError(f'{path}: no such experiment file.')
+    file = existing_file(resolve_shipped(path), 'experiment file')
     try:
         content = yaml.load(file.read_text(encoding='utf-8'), _Loader)
         check_fields(content, SCHEMA, path, ConfigError)

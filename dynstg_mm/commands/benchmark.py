@@ -12,7 +12,7 @@ it is measured as resident memory of a separate process.
 import argparse
 from collections.abc import Sequence
 
-from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.commands.common import count, one_line_errors
 
 # name -> file in configs/_base_/models
 MODELS = {'dynstg-mamba-large': 'dynstg_mamba_large', 'dynstg-mamba-small': 'dynstg_mamba_small',
@@ -37,23 +37,23 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--models', nargs='+', choices=list(MODELS), default=list(MODELS), help='models to compare')
     parser.add_argument('--baseline', choices=list(MODELS), default='stgcn', help='the model that ratios refer to')
     parser.add_argument('--layouts', nargs='+', default=['body_25', 'coco'], help='names of skeleton layouts')
-    parser.add_argument('--frames', type=int, default=100, help='frames of a window')
-    parser.add_argument('--batch-size', type=int, default=16, help='windows for throughput and training step')
-    parser.add_argument('--growth-frames', nargs='+', type=int, default=[64, 256, 1024, 4096],
+    parser.add_argument('--frames', type=count, default=100, help='frames of a window')
+    parser.add_argument('--batch-size', type=count, default=16, help='windows for throughput and training step')
+    parser.add_argument('--growth-frames', nargs='+', type=count, default=[64, 256, 1024, 4096],
                         help='window lengths of the part growth')
     parser.add_argument('--growth-models', nargs='+', choices=list(MODELS),
                         default=['dynstg-mamba-large', 'dynstg-mamba-small', 'stgcn'], help='models of the part growth')
-    parser.add_argument('--growth-batch-size', type=int, default=2, help='windows of the part growth')
+    parser.add_argument('--growth-batch-size', type=count, default=2, help='windows of the part growth')
     parser.add_argument('--scans', nargs='+', type=scan_size, default=SCANS, metavar='B,D,L,N',
                         help='sizes of the scan')
     parser.add_argument('--backends', nargs='+', choices=BACKENDS, default=BACKENDS,
                         help='backends of the scan to compare with the reference; those that do not run here are '
                         'skipped')
-    parser.add_argument('--rounds', type=int, default=7, help='rounds after a first one that is not counted')
+    parser.add_argument('--rounds', type=count, default=7, help='rounds after a first one that is not counted')
     parser.add_argument('--device', help='such as cpu or cuda; by default a GPU if there is one')
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32',
                         help='autocast type of the models, and type of the input of the scan')
-    parser.add_argument('--threads', type=int, help='CPU threads; by default those of PyTorch')
+    parser.add_argument('--threads', type=count, help='CPU threads; by default those of PyTorch')
     parser.add_argument('--out', help='folder for benchmark.md, benchmark.json and growth.png')
     parser.add_argument('--memory-of', help=argparse.SUPPRESS)  # for the process that measures memory
     return parser.parse_args(argv)

@@ -1,13 +1,14 @@
 """What several commands share: options, the runner, and how they end."""
 import argparse
 import contextlib
+import math
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dynstg_mm.errors import UserError
+from dynstg_mm.commands.build_errors import explain
+from dynstg_mm.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -48,15 +49,34 @@ def add_ensemble_arguments(parser: argparse.ArgumentParser) -> None:
                         help='the same over all seeds; one model is enough')
 
 
+def count(text: str) -> int:
+    """An option that is a number from 1."""
+    return _number(text, 1)
+
+
+def seed(text: str) -> int:
+    """An option that is a random seed."""
+    return _number(text, 0, 2**32 - 1)
+
+
+def _number(text: str, least: int, most: float = math.inf) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f'{text!r}; expected a whole number from {least}'
+                                         f'{f" to {most}" if most < math.inf else ""}')
+    return int(text)
+
+
 def own_command(name: str, argv: Sequence[str] | None = None) -> list[str]:
     """The command line of one of our commands as a list, however it was started."""
     return [sys.executable, '-m', 'dynstg_mm', name, *(sys.argv[1:] if argv is None else map(str, argv))]
 
 
 def build_runner(cfg: 'Config') -> 'Runner':
-    """Build the runner of a config."""
+    """Build the runner of a config; ConfigError if it has no model."""
     from mmaction.registry import RUNNERS
     from mmengine.runner import Runner
+    if 'model' not in cfg:
+        raise ConfigError(f'{cfg.filename}: model: missing; expected the settings of a model.')
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
@@ -115,23 +135,20 @@ def one_line_errors() -> Iterator[None]:
     except Exception as error:
         if os.environ.get('DYNSTG_TRACEBACK') == '1':
             raise
-        if isinstance(error, (UserError, OSError)) or _is_about_the_config(error):
-            sys.exit(f'error: {_in_one_line(error)}')
-        raise
+        message = _of_the_system(error) if isinstance(error, (UserError, OSError)) else explain(error)
+        if message is None:
+            raise
+        if 'Original Traceback' in message:  # from a worker of the data loader; the message is the last line
+            message = message.strip().splitlines()[-1].partition(': ')[2]
+        sys.exit(f'error: {" ".join(message.split())}')
 
 
-def _is_about_the_config(error: Exception) -> bool:
-    """Whether MMEngine itself refuses the config: an unknown type, an unknown argument, a setting of the wrong type."""
-    if not isinstance(error, (KeyError, TypeError, ValueError, AssertionError, ImportError)):
-        return False
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame.f_globals.get('__name__', '').startswith(('mmengine.config', 'mmengine.registry', 'mmengine.runner'))
-
-
-def _in_one_line(error: Exception) -> str:
-    message = str(error.args[0] if isinstance(error, KeyError) and error.args else error) or repr(error)
-    if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename:
-        message = f'{error.filename}: is not a folder; expected a folder or a new path.'
-    if 'Original Traceback' in message:  # from a worker of the data loader; the its message is the last line
-        message = message.strip().splitlines()[-1].partition(': ')[2]
-    return ' '.join(message.split())
+def _of_the_system(error: UserError | OSError) -> str:
+    """The message of an error, which the system does not begin with the file."""
+    if not isinstance(error, OSError) or not error.filename:
+        return str(error) or repr(error)
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return f'{error.filename}: is not a folder; expected a folder or a new path.'
+    if isinstance(error, IsADirectoryError):
+        return f'{error.filename}: is a folder; expected a file.'
+    return f'{error.filename}: {error.strerror}.'

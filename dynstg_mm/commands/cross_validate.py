@@ -20,14 +20,14 @@ from collections.abc import Sequence
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    from dynstg_mm.commands.common import add_ensemble_arguments
+    from dynstg_mm.commands.common import add_ensemble_arguments, count, seed
     parser.add_argument('configs', nargs='+', metavar='[NAME=]CONFIG',
                         help='configs, or an experiment file; the default name is the file name up to the first _')
     parser.add_argument('--models', nargs='+', metavar='NAME', help='only these models of the experiment file')
     parser.add_argument('--folds', nargs='+', help='all, or numbers (default: all)')
-    parser.add_argument('--seeds', nargs='+', type=int, help='training seeds (default: 0)')
+    parser.add_argument('--seeds', nargs='+', type=seed, help='training seeds (default: 0)')
     parser.add_argument('--out', required=True, help='folder for the results and the runs')
-    parser.add_argument('--jobs', type=_count, default=1,
+    parser.add_argument('--jobs', type=count, default=1,
                         help='runs in parallel, which share the cores and GPUs, or Slurm jobs in parallel (default: 1)')
     parser.add_argument('--baseline', help='model that the others are compared with (default: the first)')
     add_ensemble_arguments(parser)
@@ -43,12 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='slurm: submit every run as a Slurm job')
     parser.add_argument('--slurm-args', nargs='+', default=[], metavar='KEY=VALUE',
                         help='resources of a Slurm job, such as partition=gpu gpus_per_node=1 timeout_min=240')
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r}; expected a number from 1')
-    return int(text)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,9 +4,9 @@ import os.path as osp
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dynstg_mm.commands.common import add_common_arguments, build_runner, run_job
+from dynstg_mm.commands.common import add_common_arguments, build_runner, count, run_job
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.files import resolve_shipped
+from dynstg_mm.files import existing_file, resolve_shipped
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -20,23 +20,23 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--dump', metavar='FILE', help='also write the predictions to this .pkl file')
     parser.add_argument('--show-dir', metavar='FOLDER', help='save pictures of the samples there')
     parser.add_argument('--show', action='store_true', help='show the samples in a window')
-    parser.add_argument('--interval', type=int, default=1, help='show or save every INTERVAL-th sample')
+    parser.add_argument('--interval', type=count, default=1, help='show or save every INTERVAL-th sample')
     parser.add_argument('--wait-time', type=float, default=2, metavar='SECONDS', help='how long a window stays open')
     return parser.parse_args(argv)
 
 
 def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
-    """Merge the options of testing into the config."""
+    """Merge the options of testing into the config, after `--cfg-options`, so that these know the evaluator."""
     evaluators = cfg.get('test_evaluator')
     if evaluators is None:
         raise ConfigError(f'{args.config}: test_evaluator: missing; expected metrics, such as '
                           'dict(type="GaitMetric").')
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     for evaluator in evaluators:
-        if evaluator['type'] == 'GaitMetric':
+        if evaluator.get('type') == 'GaitMetric':
             evaluator.setdefault('out_file', osp.join(cfg.work_dir, 'predictions.json'))
     if args.dump is not None:
-        if not args.dump.endswith(('.pkl', '.pickle')):
+        if not args.dump.endswith(('.pkl', '.pickle')) or osp.isdir(args.dump):
             raise ConfigError(f'--dump: {args.dump}; expected a .pkl file.')
         evaluators.append(dict(type='DumpResults', out_file_path=args.dump))
     cfg.test_evaluator = evaluators
@@ -52,10 +52,14 @@ def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
 def test(args: argparse.Namespace) -> None:
     """Test with the parsed options."""
     from dynstg_mm.config import load_config
-    if '://' not in args.checkpoint and not osp.isfile(resolve_shipped(args.checkpoint)):
-        raise FileNotFoundError(f'{args.checkpoint}: no such checkpoint.')
-    cfg = load_config(args, lambda cfg: merge_args(cfg, args))
-    build_runner(cfg).test()
+    if '://' not in args.checkpoint:
+        existing_file(resolve_shipped(args.checkpoint), 'checkpoint')
+    from dynstg_mm.hooks import CompleteCheckpointHook
+    cfg = load_config(args)
+    merge_args(cfg, args)
+    runner = build_runner(cfg)
+    runner.register_hook(CompleteCheckpointHook(args.checkpoint))
+    runner.test()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dynstg_mm.commands.common import add_common_arguments, build_runner, run_job
+from dynstg_mm.commands.common import add_common_arguments, build_runner, run_job, seed
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
 
@@ -28,7 +28,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--auto-scale-lr', action='store_true',
         help='scale the learning rate by the ratio of the actual batch size to the config\'s base_batch_size')
-    parser.add_argument('--seed', type=int, help='random seed, instead of the config\'s')
+    parser.add_argument('--seed', type=seed, help='random seed, instead of the config\'s')
     parser.add_argument('--diff-rank-seed', action='store_true', help='use a different seed on every rank')
     parser.add_argument('--deterministic', action='store_true', help='use deterministic algorithms of cuDNN')
     return parser.parse_args(argv)
@@ -36,8 +36,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
     """Merge the options of training into the config."""
-    if args.no_validate:
-        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
         use_amp(cfg)
     if args.resume is not None:
@@ -94,12 +92,23 @@ def write_summary(runner: 'Runner', started: float) -> None:
 
 def train(args: argparse.Namespace) -> None:
     """Train with the parsed options."""
+    from mmengine.runner import find_latest_checkpoint
+
     from dynstg_mm.config import check_parts, load_config
-    from dynstg_mm.hooks import check_classes
+    from dynstg_mm.hooks import CompleteCheckpointHook, check_classes
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
+    if args.no_validate:  # after --cfg-options, which may be about the validation too
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     check_parts(cfg)
     started = time.time()
     runner = build_runner(cfg)
+    if cfg.get('resume'):
+        checkpoint = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
+        if checkpoint is not None:
+            runner.register_hook(CompleteCheckpointHook(checkpoint))
+        elif args.resume is not None:  # with resume=True in the config, a run may start or resume
+            raise FileNotFoundError(f'--resume: {cfg.work_dir}: holds no checkpoint; leave --resume out to train from '
+                                    'the start, or name the checkpoint.')
     head = (cfg.model.get('student') or cfg.model).get('cls_head') or {}
     if runner.train_loop is not None:  # without one, MMEngine reports what is missing
         check_classes(head.get('num_classes'), runner.train_dataloader.dataset)

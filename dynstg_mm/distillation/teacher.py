@@ -11,8 +11,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from dynstg_mm.errors import ConfigError
-
-PREFIX = 'distill_'  # of everything in a distiller's state dict that its student does not need
+from dynstg_mm.hooks import TEACHING
 
 
 class Teacher:
@@ -113,7 +112,7 @@ def read_checkpoint(path: str) -> tuple[dict[str, Tensor], dict[str, Sequence[st
     weights, meta = ((checkpoint.get(key) if isinstance(checkpoint, dict) else None) for key in ('state_dict', 'meta'))
     if not isinstance(weights, dict) or not weights or not all(isinstance(name, str) for name in weights):
         raise ConfigError(f'{path}: state_dict: missing; expected a checkpoint of MMEngine.')
-    return {name: value for name, value in weights.items() if not name.startswith(PREFIX)}, training_data(meta)
+    return {name: value for name, value in weights.items() if not name.startswith(TEACHING)}, training_data(meta)
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], path: str) -> None:

@@ -155,7 +155,18 @@ def broken(sample, change):
     (lambda data: None, ['fold=2'], '--cfg-options: fold: '),
     (lambda data: None, ['model.backbone.size=huge'], "size: 'huge'"),
     (lambda data: None, ['model.cls_head.num_classes=3'], 'model.cls_head.num_classes: 3'),
-    (lambda data: None, ['model.backbone.type=Nothing'], 'Nothing is not in the mmaction::model registry'),
+    (lambda data: None, ['model.backbone.type=DFSTGN'], 'DFSTGNN'),
+    (lambda data: None, ['model.backbone.base_chanels=8'], 'base_channels'),
+    (lambda data: None, ['model.backbone.graph_cfg.layot=coco'], 'layot: '),
+    (lambda data: None, ['model.cls_head.drop=0.1'], 'dropout'),
+    (lambda data: None, ['train_dataloader.dataset.ann_fil=gait.pkl'], 'ann_file'),
+    (lambda data: None, ['train_dataloader.dataset.pipeline.3.type=SampleWindow'], 'SampleWindows'),
+    (lambda data: None, ['default_hooks.checkpoint.type=CheckpointHok'], 'CheckpointHook'),
+    (lambda data: None, ['default_hooks.chekpoint.interval=2'], 'type: missing'),
+    (lambda data: None, ['optim_wrapper.optimizer.type=Adamw'], 'AdamW'),
+    (lambda data: None, ['optim_wrapper.optimizer.lr=high'], 'AdamW: '),
+    (lambda data: None, ['train_dataloader.batch_size=0'], 'batch_size=0'),
+    (lambda data: None, ['randomness.seed=-1'], 'Seed must be'),
 ])
 def test_wrong_data_or_setting_is_reported_in_one_line(sample, tmp_path, error_of, change, options, message):
     path = tmp_path / 'broken.pkl'
@@ -186,6 +197,18 @@ class Hostile:
     ('tools/train.py TMP/failing.py', 'failing.py: not a config file'),
     ('tools/train.py CONFIG --cfg-options model=3', 'model: 3; expected a dict'),
     ('tools/train.py TMP/notes.md', 'notes.md: not a config file'),
+    ('tools/train.py TMP', 'TMP: is a folder'),
+    ('tools/train.py TMP/empty.py', 'empty.py: model: missing'),
+    ('tools/train.py CONFIG --resume', '--resume: '),
+    ('tools/train.py CONFIG --no-validate --resume TMP/weights.pth', 'weights.pth: backbone.'),
+    ('tools/train.py CONFIG --cfg-options load_from=TMP/weights.pth', 'weights.pth: no matrix'),
+    ('tools/train.py CONFIG --cfg-options model.backbone.init_cfg.type=Pretrained '
+     'model.backbone.init_cfg.checkpoint=TMP/weights.pth', 'weights.pth: no matrix'),
+    ('tools/test.py CONFIG TMP/weights.pth', 'weights.pth: backbone.'),
+    ('tools/test.py CONFIG TMP/list.pth', 'list.pth: state_dict: missing'),
+    ('tools/test.py CONFIG TMP', 'TMP: is a folder'),
+    ('tools/test.py CONFIG TMP/weights.pth --dump TMP/folder.pkl', '--dump: TMP/folder.pkl'),
+    ('tools/test.py CONFIG TMP/weights.pth --cfg-options test_evaluator.type=GaitMetrik', 'GaitMetric'),
     ('tools/train.py CGRKD --cfg-options model.teacher=TMP/none.py', 'error: model.teacher: '),
     ('tools/train.py CGRKD --cfg-options model.teacher_ckpt=5', 'teacher_ckpt: 5'),
     ('tools/test.py CONFIG TMP/nowhere.pth', 'nowhere.pth: no such checkpoint'),
@@ -204,10 +227,14 @@ def test_wrong_path_or_hostile_file_is_reported_in_one_line(tmp_path, error_of, 
     (tmp_path / 'wrong.py').write_text('a = 1\nb = (\n')
     (tmp_path / 'failing.py').write_text('a = b\n')
     (tmp_path / 'notes.md').write_text('a = 1\n')
+    (tmp_path / 'empty.py').touch()
+    (tmp_path / 'folder.pkl').mkdir()
     torch.save(dict(state_dict={}, meta=hostile), tmp_path / 'hostile.pth')
+    torch.save(dict(state_dict={'fc.weight': torch.ones(2, 2)}), tmp_path / 'weights.pth')
+    torch.save([1], tmp_path / 'list.pth')
     (tmp_path / 'short.pth').write_bytes((tmp_path / 'hostile.pth').read_bytes()[:100])
     for word, value in (('CONFIG', CONFIG), ('CGRKD', CGRKD), ('KOA', KOA_CONFIG), ('TMP', tmp_path)):
-        command = command.replace(word, str(value))
+        command, message = command.replace(word, str(value)), message.replace(word, str(value))
     script, config, *rest = command.split()
     assert message in error_of(script, config, *rest[:1 if 'test.py' in script else 0], '--work-dir', tmp_path / 'work',
                                *rest[1 if 'test.py' in script else 0:])

@@ -1,0 +1,44 @@
+"""Which errors are the config's, and which are bugs."""
+import pytest
+from mmengine.registry import Registry
+
+from dynstg_mm.commands.build_errors import explain
+
+PARTS = Registry('part')
+
+
+@PARTS.register_module()
+class Base:
+
+    def __init__(self, width=1):
+        self.width = width
+
+
+@PARTS.register_module()
+class Wheel(Base):
+
+    def __init__(self, spokes=3, bug=False, **kwargs):
+        super().__init__(**kwargs)
+        if bug:
+            Base(spoke=1)
+            int('x')
+
+
+def error_of(settings):
+    with pytest.raises((KeyError, TypeError, ValueError)) as raised:
+        PARTS.build(settings)
+    return explain(raised.value)
+
+
+@pytest.mark.parametrize('settings, message', [
+    (dict(type='wheel'), 'type: wheel: unknown part; expected Wheel.'),
+    (dict(spokes=3), "type: missing in {'spokes': 3}; expected the name of one of the parts."),
+    (dict(type='Wheel', spoke=4), 'Wheel: spoke: unknown option; expected spokes.'),
+    (dict(type='Wheel', widht=4), 'Wheel: widht: unknown option; expected width.'),
+])
+def test_mistyped_setting_is_named_with_the_nearest(settings, message):
+    assert error_of(settings) == message
+
+
+def test_bug_is_no_error_of_the_config():
+    assert error_of(dict(type='Wheel', bug=True)) is None
