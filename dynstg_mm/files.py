@@ -16,6 +16,8 @@ from dynstg_mm.errors import ConfigError, DataError, UserError
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
+TYPES = dict(object='names with values', array='a list', string='text', integer='a whole number', number='a number',
+             boolean='true or false', null='null')  # of JSON, in words
 SHIPPED = 'dynstg_mm::'  # prefix of the names of files that this package ships
 
 
@@ -119,13 +121,22 @@ def check_fields(content: Any, schema: dict[str, Any], path: str | os.PathLike,
 
 def _expected(fault: 'ValidationError') -> str:
     """What the schema expects, in words."""
-    value = fault.validator_value
+    value, schema = fault.validator_value, fault.schema
     if fault.validator == 'required':
-        return ', '.join(value)
-    if 'description' in fault.schema:
-        return fault.schema['description']
-    words = ' or '.join(value) if isinstance(value, list) else value
-    return words if fault.validator == 'type' else f'{fault.validator} {words}'
+        schema = schema.get('properties', {}).get(next(name for name in value if name not in fault.instance), {})
+    if fault.validator == 'additionalProperties':
+        unknown = next(name for name in fault.instance if name not in schema['properties'])
+        near = difflib.get_close_matches(unknown, schema['properties'], n=1)
+        if near:
+            return near[0]
+    if 'description' in schema:
+        return schema['description']
+    if fault.validator in ('type', 'required'):
+        types = schema.get('type', [])
+        return ' or '.join(TYPES[name] for name in ([types] if isinstance(types, str) else types)) or 'it'
+    if fault.validator in ('minItems', 'minProperties'):
+        return f'at least {value}'
+    return f'{fault.validator} {value}'
 
 
 @contextlib.contextmanager

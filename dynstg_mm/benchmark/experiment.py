@@ -43,13 +43,13 @@ _NUMBERS = dict(type='array', items=dict(type='integer', minimum=0), minItems=1,
 _OPTIONS = dict(type='object', propertyNames=_TEXT, description='settings by name', additionalProperties=dict(
     anyOf=[_SCALAR, dict(type='array', items=_SCALAR, minItems=1)], description='a number, text, boolean or list'))
 _MODEL = dict(
-    type=['string', 'object'], description='the path of a config, or config, options and teacher', required=['config'],
-    additionalProperties=False, properties=dict(config=_TEXT, options=_OPTIONS, teacher=_TEXT))
+    type=['string', 'object'], description='the path of a config, or config, options and teacher',
+    additionalProperties=False, required=['config'], properties=dict(config=_TEXT, options=_OPTIONS, teacher=_TEXT))
 _MODELS = dict(type='object', propertyNames=_TEXT, additionalProperties=_MODEL, description='models by name')
 _ENSEMBLES = dict(type='object', propertyNames=_TEXT, description='lists of models by name', additionalProperties=dict(
     type='array', items=_TEXT, minItems=1, description='a list of names of models'))
 SCHEMA = dict(
-    type='object', required=['models'], additionalProperties=False,
+    type='object', additionalProperties=False, required=['models'],
     description='only models, teachers, options, seeds, folds, baseline, ensembles, seed_ensembles and controls',
     properties=dict(
         models=dict(_MODELS, minProperties=1), teachers=_MODELS, options=_OPTIONS, seeds=_NUMBERS,

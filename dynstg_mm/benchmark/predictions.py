@@ -27,6 +27,9 @@ def read_predictions(path: str | Path) -> tuple[list[str], list[Clip]]:
     for clip in clips:
         if clip.get('subject') is None:
             raise ResultsError(f'{path}: clip {clip["clip"]}: subject: missing; intervals are by subject.')
+        if not 0 <= clip['label'] < len(classes):
+            raise ResultsError(f'{path}: clip {clip["clip"]}: label: {clip["label"]}; expected a number from 0 to '
+                               f'{len(classes) - 1}.')
         fault = score_fault([[clip['score']]], 1, len(classes))
         if fault:
             raise ResultsError(f'{path}: clip {clip["clip"]}: score: {fault}')

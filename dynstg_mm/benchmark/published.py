@@ -7,6 +7,7 @@ A Markdown file marks a table by two comments, and only the text between them is
 """
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.robustness import Robustness, condition_title, conditions
 from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.benchmark.tables import COST, Rows, cost_rows, difference_rows, in_order, interval_cells, markdown
-from dynstg_mm.errors import ConfigError
+from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import SHIPPED
 from dynstg_mm.statistics import by_subject, mean_scores, paired_difference
 
@@ -74,7 +75,7 @@ class Published:
         if not self.paths:
             raise ConfigError(f'{root}: no configs/*/results/*.json; expected the folder of the repository.')
         self.made: dict[str, str] = {}
-        self.read = functools.cache(lambda name: Results.read(self.paths[name]))
+        self.read = functools.cache(self._read)
         self.tables: dict[str, Callable[[], Rows]] = dict(summary=self.summary_rows, goals=self.goal_rows)
         if ROBUSTNESS in self.paths:
             self.tables['robustness'] = self.robustness_rows
@@ -84,6 +85,12 @@ class Published:
             self.tables[f'{name}:subject'] = functools.partial(self.score_rows, name, per_subject=True)
             self.tables[f'{name}:differences'] = functools.partial(self.differences, name)
             self.tables[f'{name}:cost'] = functools.partial(self.costs, name)
+
+    def _read(self, name: str) -> Results:
+        if name not in self.paths:
+            path = self.root / 'configs' / name.replace('/', '/results/')
+            raise ResultsError(f'{path}.json: no such file; expected, since a table of the documents is made from it.')
+        return Results.read(self.paths[name])
 
     def results(self) -> list[str]:
         """Names of the files of results, such as `dynstg_mamba/koa-nm`."""
@@ -178,7 +185,8 @@ class Published:
         def table(match: re.Match[str]) -> str:
             name = match['table'].strip()
             if name not in self.tables:
-                raise ConfigError(f'{path}: results: {name}: no such table; expected one of {", ".join(self.tables)}.')
+                near = difflib.get_close_matches(name, self.tables, n=5, cutoff=0)
+                raise ConfigError(f'{path}: results: {name}: no such table; expected one such as {", ".join(near)}.')
             return f'{match[1]}\n{self.markdown(name)}\n\n{match[4]}'
         return BLOCK.sub(table, text)
 

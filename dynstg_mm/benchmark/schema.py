@@ -51,6 +51,8 @@ def results_fault(content: dict[str, Any]) -> str | None:
         return 'clips.subject: one subject; an interval by subject needs at least two.'
     if any(type(label) is not int or not 0 <= label < len(classes) for label in clips['label']):
         return f'clips.label: expected numbers from 0 to {len(classes) - 1}.'
+    if content.get('baseline', None) not in [None, *models]:
+        return f'baseline: {content["baseline"]!r}; expected one of {", ".join(models)}.'
     for name, model in models.items():
         if any(len(part) != folds for part in model.get('curves', ())):
             return f'models.{name}.curves: expected one for each of {folds} folds, empty where the run failed.'

@@ -73,8 +73,11 @@ def report(args: argparse.Namespace, command: str) -> None:
     from dynstg_mm.benchmark.merge import merge_results, united
     from dynstg_mm.benchmark.page import write_report
     from dynstg_mm.benchmark.plan import name_ensembles
+    from dynstg_mm.skeletons import get_layout
     if args.layout and not args.ann_file:
         raise ResultsError('--layout: needs --ann-file, whose rows it is for.')
+    if args.layout:
+        get_layout(args.layout)  # a wrong one is an error, not a row without scores
     if args.save_results and Path(args.save_results).is_dir():
         raise ResultsError(f'--save-results: {args.save_results}: is a folder; expected a file.')
     results, *others = [_read(text, args) for text in args.results]
@@ -140,7 +143,9 @@ def _read(text: str, args: argparse.Namespace) -> 'Results':
         results = Results.read(path).select(seeds=args.seeds, folds=args.folds, source=path)
         return results.rename(name) if name else results
     if not Path(path).is_dir():
-        raise ResultsError(f'{path}: no such folder; expected a folder of predictions, or a results.json.')
+        raise ResultsError(f'{path}: not a folder; expected a folder of predictions, or a results.json.')
+    if Path(path, 'results.json').is_file():
+        raise ResultsError(f'{path}: the --out of cross-validate; expected {Path(path, "results.json")}.')
     if args.seeds or args.folds:
         raise ResultsError(f'{path}: --seeds and --folds select from a results.json; for a folder of predictions, '
                            'name the folder of the fold.')

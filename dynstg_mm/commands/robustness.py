@@ -85,7 +85,7 @@ def _measure(args: argparse.Namespace, command: str) -> 'Robustness':
     """Test the models of a folder, once the options are checked."""
     folder, baseline = args.sources[0], args.baseline or (args.models or [''])[-1]
     if not Path(folder).is_dir():
-        raise ResultsError(f'{folder}: no such folder; expected the --out of cross-validate, or a robustness.json.')
+        raise ResultsError(f'{folder}: not a folder; expected the --out of cross-validate, or a robustness.json.')
     if not args.models:
         raise ConfigError(f'--models: missing; expected names of models in {folder}.')
     for field in ('models', 'kinds'):

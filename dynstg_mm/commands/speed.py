@@ -43,6 +43,8 @@ def run(args: Namespace) -> None:
         return
     from dynstg_mm.benchmark.tables import markdown  # imports what the processes that measure memory do not need
     keep_freed_memory()
+    if args.out:
+        Path(args.out).mkdir(parents=True, exist_ok=True)  # before what takes long
     tables: list[Rows] = []
     results: dict[str, Any] = dict(machine=machine(args), options=vars(args))
     for layout in args.layouts if 'models' in args.parts else ():
@@ -77,7 +79,10 @@ class Bench:
     def __init__(self, args: Namespace) -> None:
         if args.device.startswith('cuda') and not torch.cuda.is_available():
             raise ConfigError(f'--device: {args.device}; PyTorch finds no GPU here.')
-        self.device, self.dtype = torch.device(args.device), getattr(torch, args.dtype)
+        try:
+            self.device, self.dtype = torch.device(args.device), getattr(torch, args.dtype)
+        except RuntimeError:
+            raise ConfigError(f'--device: {args.device}; expected a device such as cpu or cuda:0.') from None
         if self.device.type == 'cuda':
             torch.cuda.set_device(self.device.index or 0)
 

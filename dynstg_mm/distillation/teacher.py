@@ -11,7 +11,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.hooks import TEACHING
+from dynstg_mm.hooks import TEACHING, check_weights
 
 
 class Teacher:
@@ -117,11 +117,8 @@ def read_checkpoint(path: str) -> tuple[dict[str, Tensor], dict[str, Sequence[st
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], path: str) -> None:
     """Load all weights into a network; ConfigError naming the checkpoint's path if they do not fit."""
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ConfigError(f'{path}: does not fit the architecture in the config ({shorten(error)}). Checkpoints of '
-                          'dynstg_mm 0.1 must go through upgrade-checkpoint first.') from None
+    check_weights(network.state_dict(), weights, path)
+    network.load_state_dict(weights, strict=False)
 
 
 def training_data(meta: object) -> dict[str, Sequence[str]]:

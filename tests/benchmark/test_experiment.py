@@ -86,6 +86,9 @@ def trained(monkeypatch):
     ('models: {a: x.py}\nensembles: {both: a}', r'ensembles\.both'),
     ('models: {a: x.py}\ncontrols: maybe', 'controls: .maybe'),
     ('models: {a: x.py}\njobs: 2', "unknown field 'jobs'"),
+    ('models: {a: x.py}\nseed: 2', "unknown field 'seed'; expected seeds"),
+    ('model: {a: x.py}', "unknown field 'model'; expected models"),
+    ('models: {a: {config: x.py, option: {}}}', "unknown field 'option'; expected options"),
 ])
 def test_wrong_file_is_named_with_the_field(text, field, experiment):
     with pytest.raises(ConfigError, match=rf'some\.yml: .*{field}|some\.yml: {field}'):

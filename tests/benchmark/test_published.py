@@ -12,7 +12,7 @@ from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.robustness import Robustness
 from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.commands.make_tables import main
-from dynstg_mm.errors import ConfigError
+from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import resolve_shipped
 
 from ..conftest import ROOT
@@ -81,7 +81,7 @@ def test_only_marked_tables_are_replaced(repository, capsys):
 
 
 @pytest.mark.parametrize('text, field', [
-    ('<!-- begin results: nobody/koa-nm -->\n<!-- end results -->\n', 'nobody/koa-nm.*dynstg_mamba/koa-nm:cost'),
+    ('<!-- begin results: nobody/koa-nm -->\n<!-- end results -->\n', 'nobody/koa-nm.*dynstg_mamba/koa-nm'),
     ('<!-- begin results: summary -->\n', 'pairs'),
     ('<!-- begin results: summary -->\n<!-- begin results: goals -->\n<!-- end results -->\n<!-- end results -->',
      'pairs'),
@@ -90,6 +90,13 @@ def test_wrong_marks_are_named(tmp_path, text, field):
     (tmp_path / 'page.md').write_text(text)
     with pytest.raises(ConfigError, match=f'page.md.*{field}'):
         Published(ROOT).replaced(tmp_path / 'page.md')
+
+
+def test_missing_results_of_a_table_are_named(tmp_path):
+    (tmp_path / 'configs/cgrkd/results').mkdir(parents=True)
+    shutil.copy(ROOT / 'configs/cgrkd/results/koa-nm.json', tmp_path / 'configs/cgrkd/results')
+    with pytest.raises(ResultsError, match='configs/dynstg_mamba/results/.*json: no such file'):
+        Published(tmp_path).tables['summary']()
 
 
 def test_a_folder_without_results_is_refused(tmp_path):

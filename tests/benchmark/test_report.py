@@ -210,11 +210,15 @@ def test_wrong_options_are_one_line(results, report, error):
     saved, model = results / 'saved.json', f'a={results}/model'
     report(model, f'b={results}/model', '--ensemble', 'both=a,b', '--save-results', saved)
     (results / 'other').mkdir()
+    (results / 'out').mkdir()
+    (results / 'out/results.json').touch()  # as cross-validate leaves it
     (results / 'other/predictions.json').write_text((results / 'model/fold0/predictions.json').read_text())
     for arguments, field in (
             ([model, '--folds', 0], 'model: --seeds and --folds'), ([model, '--latency'], '--latency'),
-            ([model, '--baseline', 'c'], "--baseline: 'c'"), ([f'x={results}/nowhere'], 'nowhere: no such folder'),
-            ([model, '--layout', 'coco'], '--layout'), ([model, '--save-results', results], '--save-results'),
+            ([model, '--baseline', 'c'], "--baseline: 'c'"), ([f'x={results}/nowhere'], 'nowhere: not a folder'),
+            ([model, '--layout', 'coco'], '--layout'),
+            ([model, '--ann-file', results / 'data.pkl', '--layout', 'cocoa'], 'layout: '),
+            ([results / 'out'], 'out/results.json'), ([model, '--save-results', results], '--save-results'),
             ([saved, '--beside', 'people.json'], "--beside: 'people.json'"),
             ([saved, '--seeds', 7], 'saved.json: seeds'), ([model, f'b={results}/other'], 'other: clips'),
             ([saved, '--models', 'both'], '--models: both averages a, b'),
@@ -232,6 +236,8 @@ def test_wrong_options_are_one_line(results, report, error):
      'fold1/predictions.json: classes'),
     (lambda path: (path / 'model/fold1/predictions.json').write_text(
         (path / 'model/fold0/predictions.json').read_text()), 'model: clip p0_'),
+    (lambda path: (path / 'model/fold0/predictions.json').write_text(
+        (path / 'model/fold0/predictions.json').read_text().replace('"label": 1', '"label": 2')), 'label: 2'),
     (lambda path: (path / 'model/fold1/train_summary.json').write_text('{"parameters": 5}'),
      'fold1/train_summary.json: cpu_seconds'),
 ])

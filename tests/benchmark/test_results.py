@@ -109,6 +109,7 @@ def test_renamed_models_stay_members(everything):
     (lambda content: content.update(format='other'), 'format'),
     (lambda content: content.update(classes=['NM']), 'classes'),
     (lambda content: content.update(seeds=[0, 1, 1]), 'seeds'),
+    (lambda content: content.update(baseline='c'), 'baseline'),
     (lambda content: content['clips']['label'].__setitem__(0, 3), 'clips.label'),
     (lambda content: content['clips']['fold'].pop(), 'clips'),
     (lambda content: content['clips']['name'].__setitem__(1, 'clip_000'), 'clips.name'),

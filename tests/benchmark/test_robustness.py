@@ -120,7 +120,7 @@ def test_wrong_options_are_one_line(runs, content):
     for arguments, field in (
             ([runs, '--models', 'tiny', 'st-gcn'], 'runs/st-gcn'), ([runs], '--models'),
             ([runs, '--models', 'tiny', '--baseline', 'st-gcn'], "--baseline: 'st-gcn'"),
-            ([runs, '--models', 'tiny', 'tiny'], '--models: tiny tiny'), ([runs / 'nope'], 'nope: no such folder'),
+            ([runs, '--models', 'tiny', 'tiny'], '--models: tiny tiny'), ([runs / 'nope'], 'nope: not a folder'),
             ([runs, '--models', 'tiny', 'more'], 'tiny has other seeds or folds'),
             ([runs, '--models', 'tiny', '--seeds', '7'], 'runs/tiny'),
             ([runs / 'kept.json', '--kinds', 'noise'], '--kinds: noise'),

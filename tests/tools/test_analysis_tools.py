@@ -38,6 +38,8 @@ def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_t
 
 @pytest.mark.parametrize('options, message', [
     (['--parts', 'models', '--layouts', 'body25'], "layout: unknown name 'body25'"),
+    (['--device', 'gpu'], '--device: gpu'),
+    (['--out', 'setup.py'], 'setup.py: is not a folder'),
     pytest.param(['--device', 'cuda'], '--device: cuda',
                  marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')),
 ])
