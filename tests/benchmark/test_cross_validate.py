@@ -254,12 +254,17 @@ def test_wrong_slurm_options_are_one_line(tmp_path, monkeypatch, options):
         SlurmJobs(tmp_path / 'slurm', options)
 
 
+def test_a_negative_seed_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(['small.py', '--out', 'out', '--seeds', '-1'])
+    assert '--seeds' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('arguments, field', [
     (['--folds', '0', '2'], '--folds: 0 2'),
     (['--folds', '1', '1'], '--folds: 1 1'),
     (['--folds', 'all', '0'], '--folds: all 0'),
     (['--seeds', '1', '1'], '--seeds: 1 1'),
-    (['--seeds', '-1'], '--seeds: -1'),
     (['--slurm-args', 'partition=gpu'], '--slurm-args'),
     (['--launcher', 'slurm'], '--launcher slurm'),
     (['--baseline', 'st-gcn'], "--baseline: 'st-gcn'"),

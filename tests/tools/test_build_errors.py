@@ -31,13 +31,13 @@ def error_of(settings):
 
 
 @pytest.mark.parametrize('settings, message', [
-    (dict(type='wheel'), 'type: wheel: unknown part; expected Wheel.'),
-    (dict(spokes=3), "type: missing in {'spokes': 3}; expected the name of one of the parts."),
-    (dict(type='Wheel', spoke=4), 'Wheel: spoke: unknown option; expected spokes.'),
-    (dict(type='Wheel', widht=4), 'Wheel: widht: unknown option; expected width.'),
+    (dict(type='Weel'), 'type: Weel: unknown part; expected Wheel'),
+    (dict(spokes=3), 'type: missing'),
+    (dict(type='Wheel', spoke=4), 'Wheel: spoke: unknown option; expected spokes'),
+    (dict(type='Wheel', widht=4), 'Wheel: widht: unknown option; expected width'),
 ])
 def test_mistyped_setting_is_named_with_the_nearest(settings, message):
-    assert error_of(settings) == message
+    assert message in error_of(settings)
 
 
 def test_bug_is_no_error_of_the_config():
