@@ -47,7 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'error: {name}: no such command; expected {", ".join(near)} (dynstg_mm -h lists all).', file=sys.stderr)
         return 2
     sys.argv[0] = f'dynstg_mm {name}'  # what the command's usage line shows
-    return importlib.import_module(f'dynstg_mm.commands.{name.replace("-", "_")}').main(arguments)
+    try:
+        return importlib.import_module(f'dynstg_mm.commands.{name.replace("-", "_")}').main(arguments)
+    except KeyboardInterrupt:  # while it imports; later, the command itself says what to do
+        print('stopped', file=sys.stderr)
+        return 130
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Audit an annotation file before training: a text, a JSON file and one page of pictures.
+"""Check an annotation file before training, and write a text, a JSON file and one page of pictures.
 
     python -m dynstg_mm audit data/mine/mine.pkl --layout coco --out work_dirs/audit
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--allow', nargs='+', default=(), choices=errors, metavar='KIND',
                         help='treat these errors as warnings: ' + ', '.join(errors))
     parser.add_argument('--out', type=Path, metavar='FOLDER', help='folder for audit.md, audit.json and audit.png')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='file for the JSON')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='also write the findings as JSON to this file')
     args = parser.parse_args(argv)
     if not args.window > 0:
         parser.error('--window: expected a positive number of seconds')

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config whose data set and pipeline are measured')
     parser.add_argument('--part', choices=['train', 'val', 'test'], default='train', help='the loader to measure')
-    parser.add_argument('--rounds', type=int, default=9)
+    parser.add_argument('--rounds', type=int, default=9, help='rounds in which every loader takes its turn')
     parser.add_argument('--samples', type=int, default=256, help='samples per round')
     parser.add_argument('--workers', type=int, help='processes, instead of the config\'s')
     parser.add_argument('--threads', type=int, default=1, help='threads of the main process')

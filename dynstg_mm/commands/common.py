@@ -80,15 +80,16 @@ def build_runner(cfg: 'Config') -> 'Runner':
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
-def run_job(job: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
+def run_job(job: Callable[[argparse.Namespace], None], args: argparse.Namespace, stopped: str = 'stopped') -> int:
     """Train or test, report wrong input in one line, and end distributed runs cleanly; returns the exit status.
 
     Args:
         job: Builds and runs a runner.
         args: The parsed arguments.
+        stopped: What to say after Ctrl-C.
     """
     keep_freed_memory()
-    with one_line_errors():
+    with one_line_errors(stopped):
         job(args)
         leave_process_group()
     return 0
@@ -125,16 +126,19 @@ def keep_freed_memory() -> None:
 
 
 @contextlib.contextmanager
-def one_line_errors() -> Iterator[None]:
-    """End the process with one line and status 1 if a file, an option or a config is wrong.
+def one_line_errors(stopped: str = 'stopped') -> Iterator[None]:
+    """End the process with one line and status 1 if a file, an option or a config is wrong, with 130 after Ctrl-C.
 
     Any other error is a bug and keeps its traceback. `DYNSTG_TRACEBACK=1` always shows the traceback.
     """
     try:
         yield
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if os.environ.get('DYNSTG_TRACEBACK') == '1':
             raise
+        if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
+            print(stopped, file=sys.stderr)  # MMEngine turns Ctrl-C in the dump of a config into a SyntaxError
+            sys.exit(130)
         message = _of_the_system(error) if isinstance(error, (UserError, OSError)) else explain(error)
         if message is None:
             raise

@@ -14,7 +14,6 @@ published tables are in configs/experiments:
     python -m dynstg_mm cross-validate configs/experiments/koa-nm.yml --jobs 2 --out work_dirs/koa_nm
 """
 import argparse
-import sys
 from collections.abc import Sequence
 
 
@@ -54,12 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from dynstg_mm.benchmark.experiment import plan_calls
     from dynstg_mm.benchmark.runs import shown_command
     from dynstg_mm.commands.common import one_line_errors, own_command
-    try:
-        with one_line_errors():
-            for call in plan_calls(args):
-                if cross_validate(call, shown_command(own_command('cross-validate', argv))):
-                    return 1
-            return 0
-    except KeyboardInterrupt:
-        print('stopped; the same command resumes', file=sys.stderr)
-        return 130
+    with one_line_errors('stopped; the same command resumes'):
+        for call in plan_calls(args):
+            if cross_validate(call, shown_command(own_command('cross-validate', argv))):
+                return 1
+    return 0

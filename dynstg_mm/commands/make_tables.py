@@ -5,7 +5,7 @@
 
 It reads configs/*/results/*.json. It writes configs/*/metafile.yml and, in README.md, data/README.md, docs and
 configs/*/README.md, the tables between <!-- begin results: ID --> and <!-- end results -->. An unknown ID is an error
-that lists the known ones.
+that lists similar ones.
 """
 import argparse
 import sys

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='model that the others are compared with (default: that of the first results.json)')
     parser.add_argument('--beside', nargs='+', default=[], metavar='NAME=FILE',
                         help='add a table with the models of these results.json side by side, such as '
-                        'by-subject=work_dirs/msnd/results.json by-clip=work_dirs/msnd-by-clip/results.json')
+                        'by_subject=work_dirs/msnd/results.json by_clip=work_dirs/msnd_by_clip/results.json')
     parser.add_argument('--out', required=True, help='folder for results.md, results.html and results.png')
     parser.add_argument('--latency', action='store_true',
                         help='remeasure the latency of all networks, for rows that come from several machines')

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                         help='body_25, filmed from the side, or msnd, 3-D motion capture')
     parser.add_argument('--seed', type=int, default=0, help='seed of all random numbers')
     parser.add_argument('--gait-parameters', action='store_true',
-                        help='compute them for every clip (about 50 clips per second)')
+                        help='add gait parameters to every clip (about 50 clips per second)')
     args = parser.parse_args(argv)
     if args.layout != 'body_25' and args.out == parser.get_default('out'):
         parser.error(f'--out: missing; --layout {args.layout} must not replace the sample of data/, which is body_25.')

@@ -22,7 +22,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_common_arguments(parser, 'logs and checkpoints')
     parser.add_argument(
         '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-        help='resume from this checkpoint, or from the latest one in the work folder')
+        help='resume from this checkpoint, or from the latest one in the work folder; without one it is an error')
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision (needs a GPU)')
     parser.add_argument('--no-validate', action='store_true', help='do not evaluate during training')
     parser.add_argument(
@@ -123,4 +123,4 @@ def train(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    return run_job(train, parse_args(argv))
+    return run_job(train, parse_args(argv), 'stopped; --resume resumes from the last checkpoint')

@@ -3,6 +3,7 @@ import pytest
 from mmengine.registry import Registry
 
 from dynstg_mm.commands.build_errors import explain
+from dynstg_mm.commands.common import one_line_errors
 
 PARTS = Registry('part')
 
@@ -42,3 +43,22 @@ def test_mistyped_setting_is_named_with_the_nearest(settings, message):
 
 def test_bug_is_no_error_of_the_config():
     assert error_of(dict(type='Wheel', bug=True)) is None
+
+
+def interrupted():
+    raise KeyboardInterrupt
+
+
+def interrupted_in_a_dump():
+    """As MMEngine does when Ctrl-C arrives while it formats a config."""
+    try:
+        interrupted()
+    except BaseException:
+        raise SyntaxError('Failed to format the config file') from None
+
+
+@pytest.mark.parametrize('work', [interrupted, interrupted_in_a_dump])
+def test_ctrl_c_is_one_line_and_says_what_to_do(work, capsys):
+    with pytest.raises(SystemExit) as ended, one_line_errors('stopped; resume it'):
+        work()
+    assert ended.value.code == 130 and capsys.readouterr().err == 'stopped; resume it\n'
