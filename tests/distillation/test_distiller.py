@@ -198,7 +198,10 @@ def test_the_teacher_may_be_a_subclass_or_a_student(tmp_path):
     distiller(tmp_path, teacher=dict(recognizer(16, in_channels=2), type=OwnRecognizer))
     student = distiller(tmp_path, student=recognizer(16, in_channels=2))
     torch.save(dict(state_dict=student.state_dict()), tmp_path / 'teacher.pth')
-    distiller(tmp_path, load=False).teacher.load()
+    teacher = distiller(tmp_path, load=False).teacher
+    teacher.load()
+    for name, value in teacher.network.state_dict().items():
+        assert torch.equal(value, student.state_dict()[name]), name
 
 
 @pytest.mark.parametrize('content', [None, 'text', [1], dict(state_dict=None), dict(state_dict=[1], meta=[1]),
