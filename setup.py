@@ -68,7 +68,7 @@ setup(
         'c3d': ['c3d>=0.6'],
         'xlsx': ['openpyxl'],
         'slurm': ['submitit'],  # cross-validate --launcher slurm
-        'tests': ['bvhio', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit', 'triton; sys_platform == "linux"'],
+        'tests': ['bvhio', 'crepes', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit', 'triton; sys_platform == "linux"'],
         'docs': ['sphinx', 'myst-parser', 'furo', 'sphinx-copybutton', 'latex2mathml'],
         'dev': ['build', 'mypy', 'pre-commit', 'ruff'],
     },
