@@ -13,6 +13,13 @@ Clip = Mapping[str, Any]
 Seeds = Sequence[Sequence[Clip]]  # the clips of each training seed
 
 
+def spread(values: Sequence[float] | np.ndarray) -> str:
+    """Median ± half the interquartile range, to three digits or all before the point."""
+    low, middle, high = np.percentile(values, [25, 50, 75])
+    digits = sum(abs(middle) < limit for limit in (100, 10, 1))
+    return f'{middle:.{digits}f} ± {(high - low) / 2:.{digits}f}'
+
+
 def confusion_of(clips: Sequence[Clip], num_classes: int) -> np.ndarray:
     """Confusion matrix of clips.
 

@@ -7,10 +7,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'dynstg_mm'
 # What every room may import.
-BASE = {'errors', 'files', 'safe_pickle'}
+BASE = {'errors', 'files', 'safe_pickle', 'text'}
 # Room -> the rooms that it may import, by itself or by what it imports; commands may import all.
 ALLOWED = {
     'errors': set(),
+    'text': set(),
     'files': {'errors'},
     'safe_pickle': {'errors', 'files'},
     'import_hooks': set(),

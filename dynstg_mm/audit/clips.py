@@ -12,7 +12,7 @@ from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip
 from dynstg_mm.datasets.metadata_control import image_shape
 from dynstg_mm.gait.geometry import BACKWARDS, MIN_TRAVEL, knee_bend, leg_length
 from dynstg_mm.gait.person import tracked_person
-from dynstg_mm.gait.visibility import present_frames, seen_joints
+from dynstg_mm.gait.visibility import lost_shares, present_frames, seen_joints
 from dynstg_mm.skeletons import Layout, mirror_order
 
 
@@ -113,18 +113,19 @@ def _measure(name: str, clip: Clip, layout: Layout | None, window: float, findin
     seconds = (present[-1] - present[0] + 1) / rate
     if seconds < window:
         findings.add('too_short', f'clip {name}: {seconds:.2f} s with a person; a window has {window:g} s')
-    _check_tracking(name, body, seen, present, rate, layout, findings)
+    lost_frames, lost = lost_shares(seen)
+    _check_tracking(name, body, lost, present, rate, layout, findings)
     _check_image(name, clip, body[seen], findings)
-    return _measures(name, body[present], seen[present], 1 - len(present) / len(body), seconds, layout, findings)
+    center, size, direction, pose = _shape(name, body[present], seen[present], layout, findings)
+    return Measures(lost, lost_frames, seconds, size, np.median(center, axis=0), direction, pose)
 
 
-def _check_tracking(name: str, body: np.ndarray, seen: np.ndarray, present: np.ndarray, rate: float,
+def _check_tracking(name: str, body: np.ndarray, lost: np.ndarray, present: np.ndarray, rate: float,
                     layout: Layout | None, findings: Findings) -> None:
-    """Find gaps, lost joints and repeated frames of one person: body (T, V, C), seen (T, V), present frames."""
+    """Find gaps, lost joints and repeated frames of one person: body (T, V, C), lost joints (V,), present frames."""
     gap = np.diff(present).max(initial=1) - 1
     if gap > rate / 2:
         findings.add('gap', f'clip {name}: {gap / rate:.1f} s from frame {present[np.diff(present).argmax()] + 1}')
-    lost = 1 - seen[present].mean(0)
     if lost.mean() > 1 / 3:
         findings.add('lost_joints', f'clip {name}: {lost.mean():.0%}')
     if (lost == 1).any():
@@ -145,10 +146,10 @@ def _check_image(name: str, clip: Clip, points: np.ndarray, findings: Findings) 
             findings.add('outside', f'clip {name}: {outside:.0%} outside of (height, width) {height:g}, {width:g}')
 
 
-def _measures(name: str, body: np.ndarray, seen: np.ndarray, lost_frames: float, seconds: float,
-              layout: Layout | None, findings: Findings) -> Measures:
-    """Measures of a body (T, V, C) with seen joints (T, V), in frames that all show the person."""
-    masked, lost = np.where(seen[..., None], body, np.nan), 1 - seen.mean(0)
+def _shape(name: str, body: np.ndarray, seen: np.ndarray, layout: Layout | None,
+           findings: Findings) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
+    """Center (T, C), size, direction and pose of a body (T, V, C), in frames that all show the person."""
+    masked = np.where(seen[..., None], body, np.nan)
     with np.errstate(all='ignore'):
         center = np.nanmedian(masked, axis=1)
         about = masked - center[:, None]
@@ -168,7 +169,7 @@ def _measures(name: str, body: np.ndarray, seen: np.ndarray, lost_frames: float,
     pose = np.full(body.shape[1:], np.nan)
     known = ~np.isnan(about).all((0, 2))
     pose[known] = np.nanmean(about[:, known], axis=0) / max(size, 1e-12)
-    return Measures(lost, lost_frames, seconds, size, np.median(center, axis=0), direction, pose)
+    return center, size, direction, pose
 
 
 def _size(masked: np.ndarray, about: np.ndarray, layout: Layout | None) -> float:

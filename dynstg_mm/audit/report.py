@@ -7,18 +7,19 @@ import numpy as np
 
 from dynstg_mm.audit.audit import Audit
 from dynstg_mm.audit.clips import AuditedClip
+from dynstg_mm.text import markdown
 
 SHOWN = 12  # places of a finding that the text lists
 
 
 def text_report(audit: Audit) -> str:
     """The audit as Markdown: what is in the file, what predicts the classes without the gait, and all findings."""
-    parts = [f'# {audit.path}', _counts(audit), _table(_class_rows(audit))]
+    parts = [f'# {audit.path}', _counts(audit), markdown(_class_rows(audit))]
     if audit.tasks:
-        parts.append(_table(_split_rows(audit)))
+        parts.append(markdown(_split_rows(audit)))
     if audit.shortcuts:
         parts += ['How well the class is predicted without the gait, by trees tested on held-out people. A row at '
-                  'chance level is harmless.', _table(_shortcut_rows(audit))]
+                  'chance level is harmless.', markdown(_shortcut_rows(audit))]
     for finding in audit.findings:
         lines = [f'{finding.level.upper()} ({finding.kind}): {finding.field}: {finding.message}. {finding.reason} '
                  f'{finding.advice}']
@@ -31,15 +32,6 @@ def text_report(audit: Audit) -> str:
               for level, name in (('error', 'error'), ('warning', 'warning'), ('info', 'note'))]
     parts.append(f'{audit.path}: kinds of findings: {", ".join(counts)}')
     return '\n\n'.join(parts)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first row is the header."""
-    rows = [[cell.replace('|', r'\|') for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ['| ' + ' | '.join(cell.ljust(width) for cell, width in zip(row, widths)) + ' |' for row in rows]
-    lines.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
-    return '\n'.join(lines)
 
 
 def _counts(audit: Audit) -> str:

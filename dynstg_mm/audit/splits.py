@@ -7,8 +7,9 @@ from dynstg_mm.audit.clips import AuditedClip
 from dynstg_mm.audit.findings import Findings
 from dynstg_mm.audit.near_copies import Copy
 from dynstg_mm.datasets.annotation_file import AnnotationFile
-from dynstg_mm.datasets.folds import parse_fold, split_family, split_task
+from dynstg_mm.datasets.folds import split_family, split_task
 from dynstg_mm.errors import ConfigError
+from dynstg_mm.text import few
 
 FEW = 5  # a class with fewer people has scores that depend on single people
 
@@ -50,11 +51,11 @@ def read_tasks(file: AnnotationFile, chosen: Sequence[str], findings: Findings) 
 
 
 def _matching(choice: str, names: Sequence[str]) -> list[str]:
-    """The split of that name, or all folds of the task of that name."""
-    matching = [name for name in names
-                if name == choice or (fold := parse_fold(name)) is not None and fold.name == choice]
+    """The split of that name, or all splits of the task of that name."""
+    matching = [name for name in names if choice in (name, split_task(name))]
     if not matching:
-        raise ConfigError(f'--split {choice}: not in the file; it has {", ".join(names) or "no splits"}.')
+        known = dict.fromkeys([*map(split_task, names), *names])
+        raise ConfigError(f'--split {choice}: not in the file; its tasks and splits: {few(known, like=choice)}.')
     return matching
 
 

@@ -15,9 +15,10 @@ from mmengine.config import Config
 from dynstg_mm.benchmark.results import Clip
 from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.config import check_parts, parse_cfg_options
+from dynstg_mm.datasets.annotation_file import AnnotationFile, shared_faults
 from dynstg_mm.datasets.folds import folds_of
 from dynstg_mm.errors import ConfigError, ResultsError
-from dynstg_mm.safe_pickle import load_pickle
+from dynstg_mm.text import few
 
 NAME = r'[\w+-][\w.+-]*'  # of a model; also of a folder, so neither . nor ..
 RESERVED = ('fold', 'work_dir', 'randomness.seed')  # settings that cross-validation chooses
@@ -167,29 +168,25 @@ def _checked_data(model: Model, cfg: Config) -> tuple[Any, int | None]:
 
 def _read_tests(model: Model, data: Any) -> tuple[list[str] | None, Tests]:
     """Classes (or None) and test clips of every fold, read by the data set itself, which checks them."""
-    content = load_pickle(data.ann_file)
-    splits = (content.get('split') if isinstance(content, dict) else None) or {}
-    folds = folds_of(splits, str(data.split))
+    file = AnnotationFile.read(data.ann_file)
+    folds = folds_of(file.split_names, str(data.split))
     if not folds:
         raise ConfigError(f'{data.ann_file}: split {data.split}_fold<k>_test: missing, and {model.config} names it; '
-                          f'the file has {", ".join(sorted(map(str, splits))) or "no splits"}.')
-    tests: Tests = {}
-    tested_in: dict[str, int] = {}
+                          f'splits of the file: {few(file.split_names, like=f"{data.split}_fold0_test")}.')
+    sides: dict[str, list[dict[str, Any]]] = {}
     classes = None
     for fold in folds:
         dataset = DATASETS.build(dict(data, fold=fold, pipeline=[], serialize_data=False))
         classes = dataset.metainfo.get('classes')
-        clips = [dataset.get_data_info(index) for index in range(len(dataset))]
-        for clip in clips:
-            name = clip['frame_dir']
-            if clip.get('subject') is None:
-                raise ConfigError(f'{data.ann_file}: clip {name}: subject: missing; intervals are by subject.')
-            if tested_in.setdefault(name, fold) != fold:
-                raise ConfigError(f'{data.ann_file}: clip {name}: is tested in folds {tested_in[name]} and {fold} of '
-                                  f'{data.split}; expected only one.')
-        tests[fold] = sorted((dict(clip=clip['frame_dir'], subject=str(clip['subject']), label=int(clip['label']))
-                              for clip in clips), key=lambda clip: clip['clip'])
-    return list(classes) if classes else None, tests
+        sides[dataset.split] = [dataset.get_data_info(index) for index in range(len(dataset))]
+    names = [clip['frame_dir'] for clips in sides.values() for clip in clips]
+    once = (fault for fault in shared_faults(sides) if fault.kind == 'recording_leak')
+    for fault in itertools.chain(file.subject_faults(names), once):  # intervals are by subject, and pool the folds
+        raise fault.error(data.ann_file)
+    tests = [[dict(clip=clip['frame_dir'], subject=clip['subject'], label=int(clip['label'])) for clip in clips]
+             for clips in sides.values()]
+    return list(classes) if classes else None, {
+        fold: sorted(clips, key=lambda clip: clip['clip']) for fold, clips in zip(folds, tests)}
 
 
 def _check_same_tests(model: Model, tests: Tests, first: Model, expected: Tests) -> None:

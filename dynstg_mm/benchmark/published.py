@@ -20,10 +20,11 @@ import yaml
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.robustness import Robustness, condition_title, conditions
 from dynstg_mm.benchmark.runs import Model
-from dynstg_mm.benchmark.tables import COST, Rows, cost_rows, difference_rows, in_order, interval_cells, markdown
+from dynstg_mm.benchmark.tables import COST, Rows, cost_rows, difference_rows, in_order, interval_cells
 from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import SHIPPED
 from dynstg_mm.statistics import by_subject, mean_scores, paired_difference
+from dynstg_mm.text import markdown
 
 BLOCK = re.compile(r'(<!-- begin results: (?P<table>[^\n]*?) -->\n)(?P<body>.*?)(<!-- end results -->)', re.S)
 MARK = re.compile(r'<!-- (begin results: [^\n]*|end results) -->')

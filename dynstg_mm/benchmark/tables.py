@@ -12,6 +12,7 @@ from dynstg_mm.benchmark.baselines import METADATA
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.files import atomic_open
 from dynstg_mm.statistics import by_subject, mean_scores, paired_difference, subject_interval
+from dynstg_mm.text import markdown
 
 Rows = list[list[str]]
 
@@ -149,15 +150,6 @@ def cost_rows(results: Results) -> Rows:
     keys = [key for key in COST if any(key in cost for cost in costs.values())]
     rows = [[name, *(COST[key][1](cost[key]) if key in cost else '' for key in keys)] for name, cost in costs.items()]
     return [['model', *(COST[key][0] for key in keys)], *rows] if rows else []
-
-
-def markdown(rows: Rows) -> str:
-    """A Markdown table of rows of cells, the first of which is the header."""
-    rows = [[cell.replace('|', r'\|') for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ['| ' + ' | '.join(cell.ljust(width) for cell, width in zip(row, widths)) + ' |' for row in rows]
-    lines.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
-    return '\n'.join(lines)
 
 
 def explanations(results: Results) -> list[str]:

@@ -24,6 +24,8 @@ from rich.progress import track
 from dynstg_mm.commands.common import CfgOptions, one_line_errors
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
+from dynstg_mm.statistics import spread
+from dynstg_mm.text import markdown
 
 if TYPE_CHECKING:
     from mmaction.datasets import PoseDataset
@@ -66,7 +68,6 @@ def benchmark(args: argparse.Namespace) -> str:
     from mmaction.registry import DATASETS
     from mmengine.runner import Runner
 
-    from dynstg_mm.benchmark.tables import markdown
     from dynstg_mm.config import apply_options, read_config
     cfg = apply_options(read_config(args.config), args.cfg_options)
     loader = cfg.get(f'{args.part}_dataloader')
@@ -93,7 +94,7 @@ def benchmark(args: argparse.Namespace) -> str:
              f'samples; {platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy '
              f'{np.__version__}']
     lines.append(markdown([['pipeline', 'samples/s', 'times MMAction2\'s']] + [
-        [name, spread(values, '.0f'), spread(np.divide(values, speeds[STOCK]), '.2f') if name != STOCK else '1']
+        [name, spread(values), spread(np.divide(values, speeds[STOCK])) if name != STOCK else '1']
         for name, values in speeds.items()]))
     lines.append(markdown(transform_rows(dataset, args.samples)))
     return '\n\n'.join(lines)
@@ -149,13 +150,7 @@ def transform_rows(dataset: PoseDataset, samples: int) -> list[list[str]]:
             data = transform(data)
             seconds[row, column] = time.perf_counter() - start
     means = 1000 * seconds.mean(0)
-    rows = [[type(transform).__name__, f'{mean:.3f}', f'{spread(1000 * seconds[:, column], ".3f")}',
+    rows = [[type(transform).__name__, f'{mean:.3f}', spread(1000 * seconds[:, column]),
              f'{mean / means.sum():.0%}'] for column, (transform, mean) in enumerate(zip(transforms, means))]
-    total = ['all', f'{means.sum():.3f}', spread(1000 * seconds.sum(1), '.3f'), '100%']
+    total = ['all', f'{means.sum():.3f}', spread(1000 * seconds.sum(1)), '100%']
     return [['transform', 'ms per sample, mean', 'median ± half of the interquartile range', 'share'], *rows, total]
-
-
-def spread(values: Sequence[float] | np.ndarray, form: str) -> str:
-    """Median and half of the interquartile range."""
-    low, middle, high = np.percentile(values, [25, 50, 75])
-    return f'{middle:{form}} ± {(high - low) / 2:{form}}'

@@ -64,8 +64,10 @@ def _name_or_dict(layout: str | None) -> str | Layout | None:
     return layout if layout is None or layout in LAYOUTS else get_layout(layout)
 
 
-def parse_folds(folds: Sequence[str]) -> list[int | str]:
-    """Numbers of folds, 'loso' and 'by-clip', as for `convert`."""
+def parse_folds(folds: Sequence[str] | None) -> list[int | str] | None:
+    """Numbers of folds, 'loso' and 'by-clip', or None, as for `convert`."""
+    if folds is None:
+        return None
     for count in folds:
         if count not in ('0', 'loso', 'by-clip') and not (count.isdecimal() and int(count) > 1):
             raise ConfigError(f'--folds: {count}; expected a number from 2, loso, by-clip, or 0 for none.')
@@ -80,9 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--labels', help='table (.csv) of the clips; not needed for annotation files with subjects')
     parser.add_argument('--out', required=True, help='annotation file (.pkl) to write')
     parser.add_argument('--classes', nargs='+', help='classes in the order of their numbers; by default sorted')
-    parser.add_argument('--folds', nargs='+', default=['5'],
-                        help='number of folds by subject; loso to leave one subject out; by-clip for 5 folds that '
-                             'leak, as in many papers; 0 for none')
+    parser.add_argument('--folds', nargs='+',
+                        help='number of folds by subject, by default 5 or as many as people in the smallest class; '
+                             'loso to leave one subject out; by-clip for 5 folds that leak, as in many papers; 0 for '
+                             'none')
     parser.add_argument('--seed', type=int, default=0, help='seed of the folds')
     parser.add_argument('--name', help='name of the task, with which splits begin; by default that of the file')
     args = parser.parse_args(argv)

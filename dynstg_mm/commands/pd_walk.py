@@ -24,5 +24,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     with one_line_errors():
         print(convert(args.format, args.input, args.out, labels=args.labels, classes=CLASSES, name='pd_walk',
-                      **clip_options(args)))
+                      folds=(5, ), **clip_options(args)))
     return 0

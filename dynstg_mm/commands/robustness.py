@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _robustness(args: argparse.Namespace, command: str) -> None:
     from dynstg_mm.benchmark.robustness import Robustness
-    from dynstg_mm.benchmark.tables import markdown
     from dynstg_mm.files import atomic_open
+    from dynstg_mm.text import markdown
     files = [Path(source).suffix == '.json' for source in args.sources]
     if len(files) > 1 and not all(files):
         raise ResultsError(f'{args.sources[files.index(False)]}: not a robustness.json; several sources must all be '

@@ -27,6 +27,8 @@ from dynstg_mm.files import SHIPPED, atomic_open, resolve_shipped
 from dynstg_mm.ops import selective_scan
 from dynstg_mm.ops.selective_scan import runs
 from dynstg_mm.skeletons import get_layout
+from dynstg_mm.statistics import spread
+from dynstg_mm.text import markdown
 
 Rows = list[list[str]]
 
@@ -41,7 +43,6 @@ def run(args: Namespace) -> None:
     if args.memory_of:
         print(memory_task(bench, args, args.memory_of))
         return
-    from dynstg_mm.benchmark.tables import markdown  # imports what the processes that measure memory do not need
     keep_freed_memory()
     if args.out:
         Path(args.out).mkdir(parents=True, exist_ok=True)  # before what takes long
@@ -215,9 +216,9 @@ def measure_models(bench: Bench, args: Namespace, layout: str) -> tuple[Rows, di
         rows.append([
             name, f'{cost["parameters"]:,}' + ratio(cost, base, 'parameters'),
             f'{cost["multiply_adds"] / 1e9:.3f} G' + ratio(cost, base, 'multiply_adds'),
-            spread(cost['latency'], 1e3, 'ms') + ratio(cost, base, 'latency'),
-            spread([args.batch_size / value for value in cost['throughput']], 1, 'windows/s'),
-            spread(cost['step'], 1e3, 'ms') + ratio(cost, base, 'step'),
+            milliseconds(cost['latency']) + ratio(cost, base, 'latency'),
+            f'{spread([args.batch_size / value for value in cost["throughput"]])} windows/s',
+            milliseconds(cost['step']) + ratio(cost, base, 'step'),
             f'{cost["memory"] / 2**20:.0f} MB' + ratio(cost, base, 'memory')])
     return rows, results
 
@@ -235,7 +236,7 @@ def measure_growth(bench: Bench, args: Namespace) -> tuple[Rows, dict[str, Any]]
             times[name][frames] += [took] * (turn > 0)
     for name, steps in times.items():
         first = steps[args.growth_frames[0]]
-        rows.append([name] + [spread(values, 1e3, 'ms') + f', x {np.median(values) / np.median(first):.1f}'
+        rows.append([name] + [milliseconds(values) + f', x {np.median(values) / np.median(first):.1f}'
                               for values in steps.values()])
     return rows, times
 
@@ -274,16 +275,14 @@ def measure_scan(bench: Bench, args: Namespace) -> tuple[Rows, dict[str, Any]]:
         results[size] = {name: dict(seconds=times[name], memory=memory[name]) for name in backends}
         for name in backends:
             faster = np.median(np.array(times['reference']) / np.array(times[name]))
-            rows.append([f'({size.replace(",", ", ")})', name, spread(times[name], 1e3, 'ms'), f'{faster:.1f}',
+            rows.append([f'({size.replace(",", ", ")})', name, milliseconds(times[name]), f'{faster:.1f}',
                          f'{memory[name] / 2**20:.0f} MB, x {memory[name] / max(memory["reference"], 1):.3f}'])
     return rows, results
 
 
-def spread(values: Sequence[float], factor: float, unit: str) -> str:
+def milliseconds(seconds: Sequence[float]) -> str:
     """Median ± half the interquartile range."""
-    low, middle, high = np.percentile(values, [25, 50, 75]) * factor
-    digits = 0 if middle >= 100 else 1 if middle >= 10 else 2
-    return f'{middle:.{digits}f} ± {(high - low) / 2:.{digits}f} {unit}'
+    return f'{spread(np.multiply(seconds, 1e3))} ms'
 
 
 def ratio(cost: dict[str, Any], base: dict[str, Any] | None, key: str) -> str:

@@ -17,6 +17,7 @@ from dynstg_mm.errors import ClipError, ConfigError, DataError
 from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.skeletons import Layout, get_layout
+from dynstg_mm.text import few
 
 LARGEST = 1e9  # the largest coordinate, in any unit of length
 
@@ -172,6 +173,12 @@ class AnnotationFile:
         for kind, field, message in _field_faults(self.clips[name], joints, classes or self.classes):
             yield Fault(kind, name, field, message)
 
+    def subject_faults(self, names: Iterable[str]) -> Iterator[Fault]:
+        """The clips of these names that have no subject, or one that cannot identify a person."""
+        for name in names:
+            for kind, field, message in _subject_faults(self.clips[name]):
+                yield Fault(kind, name, field, message)
+
     def split_faults(self, splits: Iterable[str] | None = None, *, shared_subjects: bool = False) -> Iterator[Fault]:
         """What is wrong with splits: clips without annotation, duplicates, and subjects on both sides.
 
@@ -200,8 +207,7 @@ class AnnotationFile:
         if split in self._broken_splits:
             yield self._broken_splits[split]
         elif split not in self.splits:
-            known = ', '.join(sorted(self.split_names)) or 'no splits'
-            yield Fault('split', None, field, f'missing; the file has {known}.')
+            yield Fault('split', None, field, f'missing; splits of the file: {few(self.split_names, like=split)}.')
         elif not self.splits[split]:
             yield Fault('split', None, field, 'empty; expected at least one clip.')
         known_members: set[str] = set()
@@ -257,17 +263,22 @@ def _field_faults(clip: Clip, joints: int | None, classes: Sequence[str] | None)
         if not isinstance(total, (int, np.integer)) or total != keypoint.shape[1]:
             yield 'total_frames', 'total_frames', (f'{describe(total)}; expected {keypoint.shape[1]}, the number of '
                                                    'frames in keypoint.')
-    rate, subject, label = clip.get('rate'), clip.get('subject'), clip.get('label')
+    rate, label = clip.get('rate'), clip.get('label')
     if not is_rate(rate):
         yield 'rate', 'rate', (f'{describe(rate)}; expected the frames per second of the recording, {RATES[0]} to '
                                f'{RATES[1]}.')
-    if not is_subject(subject):
-        yield 'subject', 'subject', f'{describe(subject)}; expected who walks, a name or a number.'
+    yield from _subject_faults(clip)
     if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < 10**6:
         yield 'label', 'label', f'{describe(label)}; expected a class number from 0.'
     elif classes is not None and label >= len(classes):
         yield 'label', 'label', (f'{label}; expected a class number from 0 to {len(classes) - 1} '
                                  f'({", ".join(map(str, classes))}).')
+
+
+def _subject_faults(clip: Clip) -> Iterator[tuple[str, str, str]]:
+    subject = clip.get('subject')
+    if not is_subject(subject):
+        yield 'subject', 'subject', f'{describe(subject)}; expected who walks, a name or a number.'
 
 
 def _wrong_keypoint(keypoint: object) -> str | None:

@@ -10,7 +10,7 @@ from mmaction.registry import DATASETS
 from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
 
-from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip, Fault, describe, is_subject, shared_faults
+from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip, Fault, describe, shared_faults
 from dynstg_mm.datasets.folds import fold_split, split_family
 from dynstg_mm.errors import ClipError, ConfigError, DataError
 from dynstg_mm.skeletons import Layout, get_layout
@@ -140,9 +140,7 @@ class GaitDataset(PoseDataset):
         family = file.family(self.split)
         self._raise_first(file.split_faults(family, shared_subjects=True))
         if split_family(self.split) is not None:
-            for name in itertools.chain(*(file.splits[split] for split in family)):
-                if not is_subject(file.clips[name].get('subject')):
-                    self._raise_first(fault for fault in file.clip_faults(name) if fault.kind == 'subject')
+            self._raise_first(file.subject_faults(itertools.chain(*(file.splits[split] for split in family))))
         self._raise_first(fault for fault in file.split_faults(family) if fault.kind != 'recording_leak')
 
     def _clip_faults(self, file: AnnotationFile, name: str) -> Iterator[Fault]:

@@ -204,46 +204,47 @@ class FeatureLoss(DistillationLoss):
         return F.adaptive_avg_pool2d(maps, (outputs.frames, maps.shape[-1])).movedim(1, -1)
 
 
-@MODELS.register_module()
-class DistanceLoss(DistillationLoss):
-    """Huber loss between the distances of the clips of a batch, on all ranks, seen by both networks.
+class ClipRelationLoss(DistillationLoss):
+    """Base class: Huber loss between the relations of the clips of a batch, on all ranks, in both networks.
 
-    Source: Park 2019 (RKD, arXiv 1904.05068), eqs. 4 to 6. A clip is the mean of its last feature maps.
+    Source: Park 2019 (RKD, arXiv 1904.05068). A clip is the mean of its last feature maps. A subclass sets `relation`.
+    """
+
+    relation: Callable[[Tensor], Tensor]
+
+    def forward(self, student: Outputs, teacher: Outputs, labels: Tensor) -> Tensor:
+        """See `DistillationLoss.forward`; 0 for a single clip, which has no relations."""
+        if len(student.clips) < 2:
+            return 0 * student.clips.sum()
+        return self.weight * F.smooth_l1_loss(self.relation(student.clips), self.relation(teacher.clips))
+
+
+@MODELS.register_module()
+class DistanceLoss(ClipRelationLoss):
+    """Huber loss between the distances of the clips of a batch (RKD, eqs. 4 to 6).
 
     Args:
         weight, name: See `DistillationLoss`; the default is the paper's for classification.
     """
+
+    relation = staticmethod(pairwise_distances)
 
     def __init__(self, weight: float = 25., name: str = 'distance') -> None:
         super().__init__(weight, name)
 
-    def forward(self, student: Outputs, teacher: Outputs, labels: Tensor) -> Tensor:
-        """See `DistillationLoss.forward`; 0 for a single clip, which has no relations."""
-        return self.weight * _compare_clips(pairwise_distances, student, teacher)
-
 
 @MODELS.register_module()
-class AngleLoss(DistillationLoss):
-    """Huber loss between the angles of the clips of a batch, on all ranks, seen by both networks.
-
-    Source: Park 2019 (RKD, arXiv 1904.05068), eqs. 7 to 9. A clip is the mean of its last feature maps.
+class AngleLoss(ClipRelationLoss):
+    """Huber loss between the angles of the clips of a batch (RKD, eqs. 7 to 9).
 
     Args:
         weight, name: See `DistillationLoss`; the default is the paper's for classification.
     """
 
+    relation = staticmethod(triplet_angles)
+
     def __init__(self, weight: float = 50., name: str = 'angle') -> None:
         super().__init__(weight, name)
-
-    def forward(self, student: Outputs, teacher: Outputs, labels: Tensor) -> Tensor:
-        """See `DistillationLoss.forward`; 0 for a single clip, which has no relations."""
-        return self.weight * _compare_clips(triplet_angles, student, teacher)
-
-
-def _compare_clips(relation: Callable[[Tensor], Tensor], student: Outputs, teacher: Outputs) -> Tensor:
-    if len(student.clips) < 2:
-        return 0 * student.clips.sum()
-    return F.smooth_l1_loss(relation(student.clips), relation(teacher.clips))
 
 
 def _is_number(value: Any, at_least: float) -> bool:

@@ -37,3 +37,16 @@ def present_frames(seen: np.ndarray, min_joints: float = MIN_JOINTS) -> np.ndarr
         Boolean array of shape (...).
     """
     return seen.mean(-1) >= min_joints
+
+
+def lost_shares(seen: np.ndarray) -> tuple[float, np.ndarray]:
+    """Share of the frames without the person, and share of the other frames in which each joint is lost.
+
+    Args:
+        seen: Shape (T, V), from `seen_joints`.
+
+    Returns:
+        Lost frames, in [0, 1]; lost joints, shape (V,), 1 if no frame shows the person.
+    """
+    present = present_frames(seen)
+    return 1 - float(present.mean()), 1 - seen[present].sum(0) / max(present.sum(), 1)

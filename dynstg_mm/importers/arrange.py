@@ -1,7 +1,7 @@
 """Recordings brought to one skeleton, one vertical axis and one unit of length."""
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from dynstg_mm.gait.joint_map import apply_joint_map
 from dynstg_mm.importers.left_out import LeftOut
 from dynstg_mm.importers.recording import Recording
 from dynstg_mm.skeletons import Layout, get_layout, map_joints
+from dynstg_mm.text import few
 
 # Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.
 UPRIGHT = {
@@ -94,9 +95,3 @@ def _difference(recording: Recording, model: Recording) -> str | None:
         extra, missing = few(sorted(joints - other_joints)), few(sorted(other_joints - joints))
         return f'joints: {extra} instead of {missing}'
     return None
-
-
-def few(names: Iterable[str]) -> str:
-    """The first of many names, for messages."""
-    names = list(names)
-    return ', '.join(names[:3]) + (f' and {len(names) - 3} more' if len(names) > 3 else '') or 'none'

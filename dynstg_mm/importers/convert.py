@@ -32,7 +32,7 @@ Clip = dict[str, Any]
 
 def convert(format_name: str, source: str | os.PathLike, out: str | os.PathLike, *,
             labels: str | os.PathLike | Rows | None = None, classes: Sequence[str] | None = None,
-            folds: Sequence[int | str] = (5, ), seed: int = 0, name: str | None = None, fewer: bool = False,
+            folds: Sequence[int | str] | None = None, seed: int = 0, name: str | None = None, fewer: bool = False,
             **options: Any) -> str:
     """Write an annotation file of all recordings of a format in a file or folder.
 
@@ -41,7 +41,8 @@ def convert(format_name: str, source: str | os.PathLike, out: str | os.PathLike,
         source: File or folder.
         out: Annotation file (.pkl), replaced whole or not at all.
         labels, classes: As for `read_clips`.
-        folds: A number of subject folds, 'loso', 'by-clip'; empty for none. A column split takes precedence.
+        folds: A number of subject folds, 'loso', 'by-clip'; empty for none. By default 5, or as many as people in the
+            smallest class. A column split takes precedence.
         seed: Seed of the folds.
         name: Name of the task, with which splits begin; by default that of `out`.
         fewer: Make folds even if a class has fewer subjects.
@@ -71,7 +72,7 @@ def convert(format_name: str, source: str | os.PathLike, out: str | os.PathLike,
         data['layout'] = layout
     else:
         lines.append('note: the connections of the joints are unknown; use --layout, or set the layout in the config')
-    write(data, out, shared_subjects='by-clip' in folds)
+    write(data, out, shared_subjects='by-clip' in (folds or ()))
     return '\n'.join([summary(clips, classes), *lines, written(data, out)])
 
 

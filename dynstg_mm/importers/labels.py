@@ -8,11 +8,11 @@ import numpy as np
 
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.signal import RATES, is_rate
-from dynstg_mm.importers.arrange import few
 from dynstg_mm.importers.csv_table import csv_rows
 from dynstg_mm.importers.find import SUFFIXES
 from dynstg_mm.importers.left_out import LeftOut
 from dynstg_mm.importers.recording import Recording
+from dynstg_mm.text import few
 
 REQUIRED = ('clip', 'subject', 'label')
 COLUMNS = (*REQUIRED, 'rate', 'split')

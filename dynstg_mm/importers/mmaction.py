@@ -50,8 +50,6 @@ def _clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str, Any], 
     if score is not None and (not isinstance(score, np.ndarray) or score.dtype.kind not in 'fiu'
                               or score.shape != keypoint.shape[:3]):
         raise DataError(f'{where}: keypoint_score: shape {np.shape(score)}; expected {keypoint.shape[:3]}.')
-    if score is None and keypoint.shape[-1] == 3:  # NTU writes zeros for a person who is not there
-        score = np.broadcast_to((keypoint != 0).any((1, 2, 3))[:, None, None], keypoint.shape[:3])
     if not keypoint.size:
         raise EmptyRecording(f'{where}: keypoint: no frames.')
     keypoint, score, notes = most_seen(*with_lost(keypoint, score, where), persons)

@@ -1,21 +1,35 @@
 """Splits of a conversion: those of the label table, or folds."""
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from dynstg_mm.datasets.folds import leaking_folds, leave_one_subject_out, split_family, subject_folds
+from dynstg_mm.datasets.annotation_file import shared_faults
+from dynstg_mm.datasets.folds import (
+    leaking_folds,
+    leave_one_subject_out,
+    split_family,
+    subject_classes,
+    subject_folds,
+)
 from dynstg_mm.errors import DataError
+
+FOLDS = 5  # by default
 
 Clip = dict[str, Any]
 Splits = dict[str, list[str]]
 
 
-def split_clips(clips: Sequence[Clip], name: str, folds: Sequence[int | str], seed: int,
+def split_clips(clips: Sequence[Clip], name: str, folds: Sequence[int | str] | None, seed: int,
                 fewer: bool) -> tuple[Splits, list[str]]:
-    """Splits of the clips' field `split` if there are any, else folds that are stratified by `class`; and notes."""
+    """Splits of the clips' field `split` if there are any, else folds that are stratified by `class`; and notes.
+
+    Without `folds`, there are 5, or as many as people in the smallest class.
+    """
     splits = _column_splits(clips)
     if not splits:
         try:
-            return make_splits(clips, name, folds, label='class', seed=seed, fewer=fewer), []
+            chosen, notes = _possible_folds(clips) if folds is None else (folds, [])
+            return make_splits(clips, name, chosen, label='class', seed=seed, fewer=fewer), notes
         except DataError as error:
             raise DataError(f'{error} Use --folds for other folds, or --folds 0 for none.') from None
     without = sum(not clip.get('split') for clip in clips)
@@ -25,18 +39,26 @@ def split_clips(clips: Sequence[Clip], name: str, folds: Sequence[int | str], se
     return splits, notes
 
 
+def _possible_folds(clips: Sequence[Clip]) -> tuple[list[int], list[str]]:
+    """The usual number of folds, or as many as people in the smallest class, with a note."""
+    people = Counter(subject_classes(clips, 'class').values())
+    smallest, count = min(people.items(), key=lambda item: item[1])
+    if count >= FOLDS:
+        return [FOLDS], []
+    made = f'{count} folds' if count > 1 else 'no folds'
+    return [count] * (count > 1), [f'note: {made} instead of {FOLDS}, since class {smallest} has only {count} '
+                                   f'{"people" if count > 1 else "person"}']
+
+
 def _column_splits(clips: Sequence[Clip]) -> Splits:
     """Splits of the clips' field `split`; DataError if a subject is in two of them."""
-    splits: Splits = {}
-    split_of: dict[str, str] = {}
+    sides: dict[str, list[Clip]] = {}
     for clip in clips:
         if clip.get('split'):
-            splits.setdefault(clip['split'], []).append(clip['frame_dir'])
-            other = split_of.setdefault(clip['subject'], clip['split'])
-            if other != clip['split']:
-                raise DataError(f'clip {clip["frame_dir"]}: split: {clip["split"]}, but subject {clip["subject"]} has '
-                                f'clips in {other}; a person belongs to one side only.')
-    return splits
+            sides.setdefault(clip['split'], []).append(clip)
+    for fault in shared_faults(sides):
+        raise fault.error('column split')
+    return {split: [clip['frame_dir'] for clip in members] for split, members in sides.items()}
 
 
 def make_splits(clips: Sequence[Clip], name: str, folds: Sequence[int | str], *, label: str = 'label', seed: int = 0,

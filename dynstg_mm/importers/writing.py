@@ -11,6 +11,9 @@ from dynstg_mm.datasets.exact_copies import exact_copies
 from dynstg_mm.datasets.folds import split_task
 from dynstg_mm.errors import DataError
 from dynstg_mm.files import dump_pickle
+from dynstg_mm.gait.person import tracked_person
+from dynstg_mm.gait.visibility import lost_shares, seen_joints
+from dynstg_mm.text import markdown
 
 Clip = dict[str, Any]
 
@@ -59,22 +62,29 @@ def drop_duplicates(clips: Sequence[Clip]) -> tuple[list[Clip], list[str]]:
 
 
 def summary(clips: Sequence[Clip], classes: Sequence[str]) -> str:
-    """Table of the classes: subjects, clips, rates, lengths, share of lost joints."""
+    """Table of the classes: subjects, clips, rates, lengths, and what is lost, measured as by the audit."""
     groups = [(name, [clip for clip in clips if clip['label'] == index]) for index, name in enumerate(classes)]
-    rows = [['class', 'subjects', 'clips', 'rates per s', 'seconds', 'lost joints']]
+    rows = [['class', 'subjects', 'clips', 'rates per s', 'seconds', 'lost joints', 'lost frames']]
     for name, members in [*groups, ('all', list(clips))]:
         if not members:
-            rows.append([name, '0', '0', '', '', ''])
+            rows.append([name, '0', '0', *[''] * 4])
             continue
         rates = [f'{rate:g}' for rate in sorted({clip['rate'] for clip in members})]
         seconds = [clip['total_frames'] / clip['rate'] for clip in members]
-        lost = sum((clip['keypoint_score'] == 0).sum() for clip in members) / sum(
-            clip['keypoint_score'].size for clip in members)
+        joints, frames = np.mean([_lost(clip) for clip in members], axis=0)
         rows.append([name, str(len({clip['subject'] for clip in members})), str(len(members)),
                      ', '.join(rates) if len(rates) < 5 else f'{rates[0]} to {rates[-1]}',
-                     f'{min(seconds):.1f} to {max(seconds):.1f}, median {np.median(seconds):.1f}', f'{lost:.1%}'])
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+                     f'{min(seconds):.1f} to {max(seconds):.1f}, median {np.median(seconds):.1f}',
+                     f'{joints:.1%}', f'{frames:.1%}'])
+    return markdown(rows)
+
+
+def _lost(clip: Clip) -> tuple[float, float]:
+    """Share of lost joints, and of lost frames, of the person whom a clip is about."""
+    keypoint, score = clip['keypoint'], clip['keypoint_score']
+    person, _ = tracked_person(keypoint, score)
+    frames, joints = lost_shares(seen_joints(keypoint[person], score[person]))
+    return float(joints.mean()), frames
 
 
 def listing(title: str, lines: Sequence[str], most: int = 20) -> list[str]:

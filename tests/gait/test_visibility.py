@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dynstg_mm.gait.visibility import SCORE_THR, present_frames, seen_joints
+from dynstg_mm.gait.visibility import SCORE_THR, lost_shares, present_frames, seen_joints
 
 
 @pytest.mark.parametrize('place, score, threshold, seen', [
@@ -18,3 +18,11 @@ def test_a_frame_shows_a_person_with_half_of_the_joints():
     seen = np.arange(5)[:, None] > np.arange(4)  # none, one, ... of four
     assert present_frames(seen).tolist() == [False, False, True, True, True]
     assert present_frames(seen, 0.75).tolist() == [False, False, False, True, True]
+
+
+def test_joints_are_lost_only_in_frames_that_show_the_person():
+    seen = np.array([[1, 1, 0, 1], [1, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]], bool)
+    frames, joints = lost_shares(seen)
+    assert frames == 0.5 and joints.tolist() == [0, 0.5, 1, 0]
+    frames, joints = lost_shares(seen[2:])
+    assert frames == 1 and joints.tolist() == [1, 1, 1, 1]

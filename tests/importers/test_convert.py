@@ -8,6 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+from dynstg_mm.audit import audit_file
+from dynstg_mm.audit.report import text_report
 from dynstg_mm.datasets import GaitDataset
 from dynstg_mm.errors import ConfigError, DataError, UserError
 from dynstg_mm.files import dump_pickle
@@ -81,8 +83,8 @@ def test_a_laboratorys_folder_becomes_an_annotation_file(lab, tmp_path, run_tool
     done = run_tool(*arguments, '--skip-bad', '--folds', '5', 'loso', '--name', 'gait')
     assert done.returncode == 0, done.stdout
     assert 'left out: ' in done.stdout and '19 clips, 30 splits (gait, gait_loso)' in done.stdout
-    assert [line.split()[:4] for line in done.stdout.splitlines() if line.startswith(('gesund', 'ataxie'))] == [
-        ['gesund', '5', '9', '50'], ['ataxie', '5', '10', '50']]
+    rows = [line.replace('|', ' ').split()[:4] for line in done.stdout.splitlines()]
+    assert ['gesund', '5', '9', '50'] in rows and ['ataxie', '5', '10', '50'] in rows
     data = load_pickle(out)
     assert data['classes'] == ['gesund', 'ataxie'] and 'layout' not in data
     clip = next(clip for clip in data['annotations'] if clip['frame_dir'] == 'Müller 7_0')
@@ -240,7 +242,32 @@ def test_a_split_of_the_table_is_taken(lab):
     assert 'note: 1 of 20 clips have no split' in summary
     assert 'note: split dev: ' in summary
     leaking = with_parts.replace('test', 'train', 1)
-    assert 'split: test, but subject Müller 0' in error(lab, labels=table(lab, lambda _: leaking))
+    assert 'split: clip Müller 0_1: subject: Müller 0' in error(lab, labels=table(lab, lambda _: leaking))
+
+
+@pytest.mark.parametrize('people, folds', [(3, 3), (1, 0)])
+def test_a_small_class_gets_fewer_folds_unless_their_number_is_given(lab, people, folds):
+    def few(text):
+        return '\n'.join(line for line in text.splitlines()
+                         if 'ataxie' not in line or int(line.split('_')[0][-1]) < 5 + people)
+    out, small = lab.parent / 'gait.pkl', table(lab, few)
+    summary = convert('csv', lab, out, labels=small, skip_bad=True)
+    assert f'class ataxie has only {people}' in summary
+    assert len(load_pickle(out)['split']) == 2 * folds
+    assert f'{people} subjects of' in error(lab, labels=small, skip_bad=True, folds=[5])
+
+
+def test_convert_and_audit_agree_on_what_is_lost(tmp_path):
+    place = np.random.default_rng(0).random((100, 4, 2)) + 1
+    place[:30] = 0  # nobody
+    place[30:65, 0] = 0
+    np.savez(tmp_path / 'walk.npz', keypoint=place, rate=25)
+    out = tmp_path / 'gait.pkl'
+    summary = convert('npz', tmp_path / 'walk.npz', out, labels=dict(walk=dict(subject='a', label='b')), folds=[])
+    report = text_report(audit_file(out, progress=False))
+    for text in (summary, report):
+        row = next(line for line in text.splitlines() if '| b ' in line)
+        assert '| 12.5%' in row and '| 30.0%' in row
 
 
 def test_long_recordings_are_cut(lab):

@@ -1,0 +1,25 @@
+"""Text that a person reads: tables, and the names in messages."""
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def few(names: Iterable[str], like: str | None = None, most: int = 3) -> str:
+    """The first of many names and the number of the others, for messages.
+
+    Args:
+        names: The names.
+        like: A name that is not among them; the names most like it come first.
+        most: How many names to show.
+    """
+    names = list(names)
+    shown = names[:most] if like is None else difflib.get_close_matches(like, names, most, cutoff=0)
+    return ', '.join(shown) + (f' and {len(names) - most} more' if len(names) > most else '') or 'none'
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of rows of cells, the first of which is the header."""
+    rows = [[cell.replace('|', r'\|') for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ['| ' + ' | '.join(cell.ljust(width) for cell, width in zip(row, widths)) + ' |' for row in rows]
+    lines.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
+    return '\n'.join(lines)
