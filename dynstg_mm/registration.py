@@ -12,6 +12,7 @@ LOCATIONS = {
     'METRICS': ('dynstg_mm.benchmark.metric', ),
     'PARAM_SCHEDULERS': ('dynstg_mm.schedules', ),
     'HOOKS': ('dynstg_mm.hooks', 'dynstg_mm.distillation'),
+    'INFERENCERS': ('dynstg_mm.inference.inferencer', ),
 }
 
 

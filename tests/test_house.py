@@ -34,8 +34,8 @@ ALLOWED = {
     'benchmark': BASE | {'config', 'datasets', 'distillation', 'gait', 'hooks', 'layers', 'models', 'ops', 'skeletons',
                          'statistics'},
     'audit': BASE | {'datasets', 'gait', 'skeletons', 'statistics'},
-    'inference': BASE | {'benchmark', 'config', 'datasets', 'distillation', 'gait', 'hooks', 'importers', 'layers',
-                         'models', 'ops', 'skeletons', 'statistics'},
+    'inference': BASE | {'audit', 'benchmark', 'config', 'datasets', 'distillation', 'gait', 'hooks', 'importers',
+                         'layers', 'models', 'ops', 'skeletons', 'statistics'},
 }
 TORCH_ONLY = ('ops', 'layers')  # rooms without MMEngine, mmcv and MMAction2
 

@@ -56,6 +56,8 @@ def fill_missing_joints(clip: Clip, layout: Layout, *, score_thr: float = SCORE_
     keypoint = np.stack([fill_missing(*person, layout) for person in zip(keypoint[:, part], seen[:, part])])
     clip = {key: value for key, value in clip.items() if key != 'keypoint_score'}
     clip.update(keypoint=keypoint, total_frames=keypoint.shape[1])
+    if is_rate(clip.get('rate')):
+        clip['first_second'] = float(present[0] / clip['rate'])  # of the recording
     if keep_score and score is not None:
         clip['keypoint_score'] = np.asarray(score, dtype=np.float32)[:, part]
     return clip

@@ -1,0 +1,73 @@
+"""The test pipeline of a config, for its own windows and for rolling windows along a recording."""
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import Compose
+
+from dynstg_mm.datasets.transforms import KeepTrackedPerson, MapLayout, ResampleRate, SampleWindows
+from dynstg_mm.skeletons import Layout
+
+Results = dict[str, Any]
+Sample = dict[str, Any]  # inputs and data_samples
+
+
+class TestPipeline:
+    """The transforms by which a config prepares a clip for testing.
+
+    Args:
+        steps: Settings of the transforms.
+
+    Attributes:
+        needs_rate: A clip must have a rate. keeps_one: One person is kept. target: The layout that the joints are
+        mapped onto, if they are. window: Seconds of a window, or None if a window is not a fixed time.
+    """
+
+    def __init__(self, steps: Sequence[Any]) -> None:
+        self.steps = Compose(list(steps)).transforms
+        self.cut = next((place for place, step in enumerate(self.steps) if isinstance(step, SampleWindows)), None)
+        self.needs_rate = any(isinstance(step, ResampleRate) for step in self.steps)
+        self.keeps_one = any(isinstance(step, KeepTrackedPerson) for step in self.steps)
+        targets = [step.target for step in self.steps if isinstance(step, MapLayout)]
+        self.target: Layout | None = targets[-1] if targets else None
+        self.sampler: SampleWindows | None = self.steps[self.cut] if self.cut is not None else None
+        self.window = self.sampler.duration if self.sampler else None
+
+    def clean(self, results: Results) -> Results:
+        """What comes before the windows are cut, which both kinds of windows share."""
+        return Compose(self.steps[:self.cut or 0])(results)
+
+    def test_sample(self, cleaned: Results) -> Sample:
+        """The sample that testing would give to the model."""
+        return Compose(self.steps[self.cut or 0:])(_copied(cleaned))
+
+    def rolling_samples(self, cleaned: Results, step: float) -> tuple[list[Sample], np.ndarray]:
+        """A sample for each of the windows along a recording.
+
+        Args:
+            cleaned: From `clean`.
+            step: Most seconds from one window to the next.
+
+        Returns:
+            The samples; and for each the first and last second in the recording, shape (windows, 2).
+        """
+        if self.sampler is None or self.cut is None:
+            return [], np.empty((0, 2))
+        sampler, frames = copy.copy(self.sampler), cleaned['total_frames']
+        length, rate = sampler.clip_len, sampler.rate
+        sampler.num_clips = 1 + math.ceil(max(frames - length, 0) / (step * rate))
+        sampler.test_mode = True
+        sampled = sampler.transform(_copied(cleaned))
+        first = np.asarray(sampled['frame_inds']).reshape(sampler.num_clips, -1)
+        packed = Compose(self.steps[self.cut + 1:])(sampled)
+        samples = [dict(inputs=window[None], data_samples=copy.deepcopy(packed['data_samples']))
+                   for window in packed['inputs']]
+        start = cleaned.get('first_second', 0.) + first[:, 0] / rate
+        return samples, np.stack([start, start + length / rate], 1)
+
+
+def _copied(results: Results) -> Results:
+    """The results with arrays of their own, since transforms may change them in place."""
+    return {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in results.items()}
