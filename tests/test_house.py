@@ -27,6 +27,7 @@ ALLOWED = {
     'datasets': BASE | {'gait', 'skeletons'},
     'config': BASE | {'datasets', 'gait', 'skeletons'},
     'hooks': BASE,
+    'inputs': BASE | {'config', 'datasets', 'gait', 'skeletons'},
     'schedules': BASE,
     'statistics': BASE,
     'distillation': BASE | {'config', 'datasets', 'gait', 'hooks', 'layers', 'models', 'ops', 'skeletons'},

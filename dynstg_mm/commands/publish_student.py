@@ -3,13 +3,14 @@
     python -m dynstg_mm publish-student configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py \\
         work_dirs/koa_nm/epoch_30.pth --out work_dirs/small.pth
 
-The new file holds the student's weights, the names of the classes and the training split. The teacher,
-the projection, the memory, the optimizer and the config with its paths are left out. If the config has no teacher, the
-recognizer itself is written. Like MMAction2's publish_model.py, the command adds the first digits of the file's SHA-256
-to its name.
+The new file holds the student's weights, what it expects as input, the names of the classes and the training split.
+The teacher, the projection, the memory, the optimizer and the config with its paths are left out. If the config has no
+teacher, the recognizer itself is written. Like MMAction2's publish_model.py, the command adds the first digits of the
+file's SHA-256 to its name.
 """
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,6 +56,7 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
     from dynstg_mm.distillation.teacher import load_weights, read_checkpoint
     from dynstg_mm.errors import ConfigError
     from dynstg_mm.files import atomic_open
+    from dynstg_mm.inputs import ModelInputs
     register_all_modules(init_default_scope=True)
     path = Path(out)
     if path.suffix != '.pth':
@@ -68,7 +70,10 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
     failed = [name for name, value in student.state_dict().items() if not value.isfinite().all()]
     if failed:
         raise ConfigError(f'{checkpoint}: {failed[0]}: values that are not finite; its training has failed.')
-    meta = dict(dataset_meta={field: data.get(field) for field in ('classes', 'source')})
+    meta: dict[str, Any] = dict(dataset_meta={field: data.get(field) for field in ('classes', 'source')})
+    inputs = ModelInputs.from_checkpoint(checkpoint)
+    if inputs is not None:
+        meta['inputs'] = inputs.to_dict()
     buffer = io.BytesIO()
     torch.save(dict(state_dict=student.state_dict(), meta=meta), buffer)
     content = buffer.getvalue()

@@ -55,9 +55,11 @@ def test(args: argparse.Namespace) -> None:
     if '://' not in args.checkpoint:
         existing_file(resolve_shipped(args.checkpoint), 'checkpoint')
     from dynstg_mm.hooks import CompleteCheckpointHook
+    from dynstg_mm.inputs import ModelInputsHook
     cfg = load_config(args)
     merge_args(cfg, args)
     runner = build_runner(cfg)
+    runner.register_hook(ModelInputsHook(args.checkpoint))
     runner.register_hook(CompleteCheckpointHook(args.checkpoint))
     runner.test()
 

@@ -96,16 +96,18 @@ def train(args: argparse.Namespace) -> None:
 
     from dynstg_mm.config import check_parts, load_config
     from dynstg_mm.hooks import CompleteCheckpointHook, check_classes
+    from dynstg_mm.inputs import ModelInputsHook
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
     if args.no_validate:  # after --cfg-options, which may be about the validation too
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     check_parts(cfg)
     started = time.time()
     runner = build_runner(cfg)
+    resumed = (cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)) if cfg.get('resume') else None
+    runner.register_hook(ModelInputsHook(resumed))
     if cfg.get('resume'):
-        checkpoint = cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)
-        if checkpoint is not None:
-            runner.register_hook(CompleteCheckpointHook(checkpoint))
+        if resumed is not None:
+            runner.register_hook(CompleteCheckpointHook(resumed))
         elif args.resume is not None:  # with resume=True in the config, a run may start or resume
             raise FileNotFoundError(f'--resume: {cfg.work_dir}: holds no checkpoint; leave --resume out to train from '
                                     'the start, or name the checkpoint.')

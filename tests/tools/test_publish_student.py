@@ -8,10 +8,13 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 
+from dynstg_mm.inputs import ModelInputs
+
 from ..conftest import ROOT, run_script
 
 TOOL = 'tools/convert/publish_student.py'
 CONFIG = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+INPUTS = ModelInputs('body_25', ('j', 'jm'), 2, 25., 64)
 
 
 @pytest.fixture
@@ -21,7 +24,8 @@ def distilled(tmp_path, monkeypatch):
     model = MODELS.build(Config.fromfile(CONFIG).model)
     path = tmp_path / 'epoch_20.pth'
     meta = dict(cfg=Config.fromfile(CONFIG).pretty_text,
-                dataset_meta=dict(classes=('a', 'b', 'c', 'd'), source=('gait.pkl', 'train')))
+                dataset_meta=dict(classes=('a', 'b', 'c', 'd'), source=('gait.pkl', 'train')),
+                inputs=INPUTS.to_dict())
     torch.save(dict(state_dict=model.state_dict(), optimizer={}, meta=meta), path)
     return path
 
@@ -36,7 +40,7 @@ def test_the_student_alone_is_written_and_loads(distilled, tmp_path, monkeypatch
     plain = MODELS.build(Config.fromfile(CONFIG).model.student)
     found = load_checkpoint(plain, str(path), strict=True)
     assert set(found) == {'state_dict', 'meta'} and found['meta'] == dict(
-        dataset_meta=dict(classes=('a', 'b', 'c', 'd'), source=('gait.pkl', 'train')))
+        dataset_meta=dict(classes=('a', 'b', 'c', 'd'), source=('gait.pkl', 'train')), inputs=INPUTS.to_dict())
     before = torch.load(distilled, weights_only=True)['state_dict']
     assert all((value == before[name]).all() for name, value in plain.state_dict().items())
 

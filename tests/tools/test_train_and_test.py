@@ -46,6 +46,10 @@ def test_train_and_test(tmp_path, run_tool):
     assert 'gait/macro_f1' in done.stdout and 'predicted as normal' in done.stdout
     assert len(json.loads((work / 'predictions.json').read_text())['clips']) == 4
     assert (work / 'dump.pkl').stat().st_size > 0
+    assert torch.load(work / 'epoch_2.pth', weights_only=True)['meta']['inputs']['layout'] == 'body_25'
+    done = run_tool('tools/test.py', CONFIG, work / 'epoch_2.pth', '--work-dir', work, '--cfg-options', *TINY,
+                    'feats=b,bm')  # as many channels
+    assert done.returncode == 1 and 'epoch_2.pth: features: trained on j, jm' in done.stdout.splitlines()[-1]
 
 
 def test_killed_run_resumes(tmp_path, run_tool):

@@ -1,0 +1,216 @@
+"""What a model expects: skeleton, features, frame rate, window and classes. Its checkpoint records it.
+
+Training writes a `ModelInputs` into `meta['inputs']` of every checkpoint, and publish-student keeps it. Testing and
+resuming compare it with their config; an inferencer reads it to prepare a recording. Checkpoints of dynstg_mm 0.1 have
+none, and are accepted.
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
+from mmengine.runner import CheckpointLoader, Runner
+
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout
+
+NORMALIZATION = 2  # 1: place and direction by the root of the graph (0.1); 2: by the pelvis, see `gait.pelvis`
+COMPARED = dict(joints='joints', features='features', dims='coordinates', rate='frames per second',
+                window_frames='frames of a window', normalization='version of the normalisation')
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInputs:
+    """What a model expects. None where it is unknown, as for most models that are not ours.
+
+    Args:
+        layout: Skeleton: the name of a built-in layout, or the layout itself.
+        features: Feats of `GaitFeatures`, in the order of the channels.
+        dims: Coordinates of a joint, 2 or 3.
+        rate: Frames per second.
+        window_frames: Frames of a window.
+        classes: Their names, in the order of the scores.
+        normalization: Version of the rules for place, direction and size.
+    """
+
+    layout: str | Layout | None = None
+    features: tuple[str, ...] | None = None
+    dims: int | None = None
+    rate: float | None = None
+    window_frames: int | None = None
+    classes: tuple[str, ...] | None = None
+    normalization: int = NORMALIZATION
+
+    @property
+    def joints(self) -> tuple[str, ...] | None:
+        """Names of the joints, in the order of the keypoints."""
+        return None if self.layout is None else tuple(get_layout(self.layout)['joints'])
+
+    @property
+    def window_seconds(self) -> float | None:
+        """Length of a window."""
+        return self.window_frames / self.rate if self.window_frames and self.rate else None
+
+    @classmethod
+    def from_config(cls, cfg: Mapping[str, Any], dataset: object = None) -> ModelInputs:
+        """What the pipelines of a config prepare: those of its test, or without one of its validation or training.
+
+        Args:
+            cfg: The resolved config.
+            dataset: The data set built from it. It knows the layout and the classes that only the file has.
+        """
+        parts = (cfg.get(f'{part}_dataloader') for part in ('test', 'val', 'train'))
+        data = _innermost(next((part['dataset'] for part in parts if part and part.get('dataset')), {}))
+        steps = [step for step in data.get('pipeline') or () if isinstance(step, Mapping)]
+        while not hasattr(dataset, 'layout') and hasattr(dataset, 'dataset'):  # in a RepeatDataset
+            dataset = dataset.dataset
+        return cls(layout=_layout(cfg, data, steps, dataset), dims=_dims(cfg, steps), classes=_classes(data, dataset),
+                   **_of_windows(steps))
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: str | Mapping[str, Any]) -> ModelInputs | None:
+        """What a checkpoint records, or None if it records nothing.
+
+        Args:
+            checkpoint: Its path or address, or its content.
+
+        Raises:
+            ConfigError: The record is damaged.
+            OSError: The file cannot be read.
+        """
+        where = checkpoint if isinstance(checkpoint, str) else 'checkpoint'
+        if isinstance(checkpoint, str):
+            checkpoint = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
+        assert not isinstance(checkpoint, str)
+        meta = checkpoint.get('meta')
+        record = meta.get('inputs') if isinstance(meta, Mapping) else None
+        if record is None:
+            return None
+        try:
+            known = {field.name: record[field.name] for field in dataclasses.fields(cls) if field.name in record}
+            for field in ('features', 'classes'):
+                if known.get(field) is not None:
+                    known[field] = tuple(map(str, known[field]))
+            if known.get('layout') is not None:
+                get_layout(known['layout'])  # raises if it is none
+        except (ConfigError, TypeError, OSError) as error:
+            raise ConfigError(f'{where}: meta.inputs: damaged ({error}); expected what training writes.') from None
+        return cls(**known)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record, as `from_checkpoint` reads it."""
+        return dataclasses.asdict(self)
+
+    def check(self, given: ModelInputs, checkpoint: str) -> None:
+        """Refuse input that the model was not trained on. What one of both does not know is accepted.
+
+        Args:
+            given: What the config prepares.
+            checkpoint: Path of the model's checkpoint, for the message.
+
+        Raises:
+            ConfigError: Joints, features, coordinates, rate, window or normalisation differ.
+        """
+        for field, what in COMPARED.items():
+            expected, found = getattr(self, field), getattr(given, field)
+            if None not in (expected, found) and expected != found:
+                raise ConfigError(f'{checkpoint}: {what}: trained on {_shown(expected)}; the config gives '
+                                  f'{_shown(found)}. Use the config and options of its training; a data set maps a '
+                                  'file with other joints onto its layout.')
+
+
+class ModelInputsHook(Hook):
+    """Record what a model expects in its checkpoints, and compare a checkpoint that is tested or resumed.
+
+    The commands add this hook by themselves.
+
+    Args:
+        checkpoint: Path of the checkpoint to compare; None compares none.
+    """
+
+    priority = 'HIGHEST'
+
+    def __init__(self, checkpoint: str | None = None) -> None:
+        self.checkpoint = checkpoint
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the record."""
+        checkpoint['meta']['inputs'] = ModelInputs.from_config(runner.cfg, runner.train_dataloader.dataset).to_dict()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Compare the record with the config; other names of the classes are only logged."""
+        recorded = ModelInputs.from_checkpoint(checkpoint)
+        if self.checkpoint is None or recorded is None:
+            return
+        loader = runner.train_dataloader if runner._resume else runner.test_dataloader
+        given = ModelInputs.from_config(runner.cfg, loader.dataset)
+        recorded.check(given, self.checkpoint)
+        if None not in (recorded.classes, given.classes) and recorded.classes != given.classes:
+            MMLogger.get_current_instance().warning(
+                f'{self.checkpoint}: classes: trained on {_shown(recorded.classes)}; the data set has '
+                f'{_shown(given.classes)}. The scores are in the order of training.')
+
+
+def _innermost(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings of the data set that has the pipeline, which may be wrapped in others."""
+    while 'pipeline' not in data and isinstance(data.get('dataset'), Mapping):
+        data = data['dataset']
+    return data
+
+
+def _layout(cfg: Mapping[str, Any], data: Mapping[str, Any], steps: list[Mapping[str, Any]],
+            dataset: object) -> str | Layout | None:
+    """The skeleton that the model sees: by name if it is a built-in one."""
+    mapped = [step['layout'] for step in steps if step.get('type') == 'MapLayout']
+    model = cfg.get('model') or {}
+    backbone = (model.get('student') or model).get('backbone') or {}
+    layout = next((layout for layout in (*mapped[-1:], data.get('layout'), getattr(dataset, 'layout', None),
+                                         (backbone.get('graph_cfg') or {}).get('layout')) if layout is not None), None)
+    if layout is None or isinstance(layout, str) and layout in LAYOUTS:
+        return layout
+    complete = get_layout(layout)
+    return next((name for name, known in LAYOUTS.items() if known == complete),
+                json.loads(json.dumps(complete)))  # plain, as a checkpoint is read
+
+
+def _dims(cfg: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> int | None:
+    """Coordinates of a joint."""
+    types = {step.get('type') for step in steps}
+    if types & {'MirrorDirection', 'SideView'}:
+        return 2
+    return 3 if 'AlignHeading' in types else cfg.get('coordinates')
+
+
+def _classes(data: Mapping[str, Any], dataset: object) -> tuple[str, ...] | None:
+    from mmaction.registry import DATASETS
+    kind = DATASETS.get(data['type']) if isinstance(data.get('type'), str) else None
+    sources = (getattr(dataset, 'metainfo', None), data.get('metainfo'), getattr(kind, 'METAINFO', None))
+    found = next((source['classes'] for source in sources if source and source.get('classes')), None)
+    return None if found is None else tuple(map(str, found))
+
+
+def _of_windows(steps: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Features, rate and frames of a window."""
+    known: dict[str, Any] = {}
+    for step in _built(steps):
+        if type(step).__name__ == 'GaitFeatures':
+            known['features'] = step.feats
+        else:
+            known.update(rate=float(step.rate), window_frames=step.clip_len)
+    return known
+
+
+def _built(steps: list[Mapping[str, Any]]) -> Iterator[Any]:
+    """The transforms that know the windows, built, so that their defaults apply."""
+    from mmaction.registry import TRANSFORMS
+    for step in steps:
+        if step.get('type') in ('SampleWindows', 'GaitFeatures'):
+            yield TRANSFORMS.build(step)
+
+
+def _shown(value: Any) -> str:
+    return ', '.join(map(str, value)) if isinstance(value, tuple) else str(value)
