@@ -1,15 +1,10 @@
 _base_ = [
     '../dynstg_mamba/dynstg-mamba-small-pretrained_1xb16-joint-w64-30e_koa-keypoint-2d.py',
-    '../_base_/datasets/unlabelled_walks.py'
+    '../_base_/datasets/unlabelled_walks.py',
+    '../_base_/models/cgrkd_koa.py'
 ]
 
-teacher = 'dynstg-mamba-large-pretrained_1xb16-joint-w64-30e_koa-keypoint-2d'
-model = dict(
-    _delete_=True,
-    type='CGRKD',  # or LogitKD, FitNet, RKD
-    student=_base_.model,
-    teacher=f'dynstg_mm::dynstg_mamba/{teacher}.py',
-    teacher_ckpt=f'work_dirs/{teacher}/epoch_30.pth')
+model = dict(_base_.cgrkd, _delete_=True, student=_base_.model)
 default_hooks = dict(distillation=dict(type='DistillationHook'))
 
 # With each window of a patient, the student learns the teacher's scores for an unlabelled synthetic walk.

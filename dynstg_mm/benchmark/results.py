@@ -157,8 +157,7 @@ class Results:
 
     def by_fold(self, name: str) -> list[list[list[Clip]]]:
         """Clips of a model as `[seed][fold][clip]`, each with `clip`, `subject`, `label`, `score`."""
-        rows = [dict(clip=clip, subject=subject, label=label) for clip, subject, label, _ in self._clip_rows()]
-        places = [np.flatnonzero(self.clips.fold == fold) for fold in self.folds]
+        rows, places = self._clip_rows(), [np.flatnonzero(self.clips.fold == fold) for fold in self.folds]
         return [[[dict(rows[place], score=scores[place]) for place in part] for part in places]
                 for scores in self.scores(name).tolist()]
 
@@ -169,8 +168,8 @@ class Results:
     def tests(self) -> dict[int, list[Clip]]:
         """Test clips of each fold, with `clip`, `subject`, `label`."""
         tests: dict[int, list[Clip]] = {fold: [] for fold in self.folds}
-        for clip, subject, label, fold in self._clip_rows():
-            tests[fold].append(dict(clip=clip, subject=subject, label=label))
+        for fold, clip in zip(self.clips.fold, self._clip_rows()):
+            tests[fold].append(clip)
         return tests
 
     def leaking_subjects(self) -> list[str]:
@@ -178,8 +177,8 @@ class Results:
         folds = self.clips.groupby('subject', sort=False).fold.nunique()
         return [subject for subject, count in folds.items() if count > 1 or subject in self.leaking]
 
-    def _clip_rows(self) -> list[tuple[str, str, int, int]]:
-        return list(zip(self.clips.index, *(self.clips[column].tolist() for column in COLUMNS[1:])))
+    def _clip_rows(self) -> list[Clip]:
+        return self.clips.drop(columns='fold').reset_index().to_dict('records')
 
     def select(self, models: Sequence[str] | None = None, seeds: Sequence[int] | None = None,
                folds: Sequence[int] | None = None, *, source: str = 'results') -> Results:
@@ -263,7 +262,7 @@ class Results:
         content = dict(
             format=FORMAT, classes=self.classes, baseline=self.baseline,
             seeds=[None if seed == UNKNOWN_SEED else seed for seed in self.seeds],
-            clips=dict(zip(COLUMNS, map(list, zip(*self._clip_rows())))),
+            clips=self.clips.rename_axis('name').reset_index()[list(COLUMNS)].to_dict('list'),
             command=self.command, versions=self.versions, leaking=self.leaking)
         parts = [f'{compact(key)}:{compact(value)}' for key, value in content.items() if value]
         models = ',\n'.join(f'{compact(name)}:{compact(self._model_content(name))}' for name in self.models)

@@ -50,6 +50,7 @@ class AnnotationFile:
     Attributes:
         content: As it was read.
         clips: Annotations by name; those without a name, and all but the first of one name, are left out.
+        split_names: Names of all splits, in the order of the file.
         splits: Split -> names of its clips, as far as they are lists of names.
         classes: Names of the classes, or None if there are none that can be used.
         layout: The completed skeleton layout, or None if there is none that can be used.
@@ -69,6 +70,7 @@ class AnnotationFile:
         self.classes = self._read_classes()
         self.layout = self._read_layout()
         self.clips = self._read_clips()
+        self.split_names: list[str] = []
         self.splits: dict[str, list[str]] = {}
         self._broken_splits: dict[str, Fault] = {}
         self._read_splits()
@@ -126,7 +128,9 @@ class AnnotationFile:
         for name, members in splits.items() if isinstance(splits, dict) else ():
             if not is_name(name):
                 self._add('split', 'split', f'the name {describe(name)}; expected one line of text.')
-            elif not isinstance(members, (list, tuple, set, frozenset, np.ndarray)) or not all(map(is_name, members)):
+                continue
+            self.split_names.append(name)
+            if not isinstance(members, (list, tuple, set, frozenset, np.ndarray)) or not all(map(is_name, members)):
                 self._broken_splits[name] = Fault('split', None, f'split {name}',
                                                   f'{describe(members)}; expected a list of clip names.')
             else:  # a set has no order that is the same in every run
@@ -135,12 +139,6 @@ class AnnotationFile:
 
     def _add(self, kind: str, field: str, message: str) -> None:
         self._faults.append(Fault(kind, None, field, message))
-
-    @property
-    def split_names(self) -> list[str]:
-        """Names of all splits, in the order of the file."""
-        splits = self.content.get('split')
-        return [name for name in splits if is_name(name)] if isinstance(splits, dict) else []
 
     def family(self, split: str) -> list[str]:
         """The splits that must not share a subject with this one, which comes first, as it does itself."""

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from dynstg_mm.errors import DataError
-from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.importers import LIBRARIES, READERS, find_files, need, read_files
 from dynstg_mm.importers.arrange import arrange, one_skeleton
 from dynstg_mm.importers.labels import (
@@ -17,6 +16,7 @@ from dynstg_mm.importers.labels import (
     Rows,
     order_classes,
     own_labels,
+    parse_rate,
     read_labels,
     with_labels,
     without_suffix,
@@ -61,12 +61,10 @@ def convert(format_name: str, source: str | os.PathLike, out: str | os.PathLike,
         rows = labels if isinstance(labels, dict) else read_labels(labels)
         split([dict(row, frame_dir=clip, **{'class': row['label']}) for clip, row in rows.items()])
     clips, classes, layout, lines = read_clips(format_name, source, labels=labels, classes=classes, **options)
-    for clip in clips:
-        clip['class'] = classes[clip['label']]  # for messages
-    splits, notes = split(clips)
+    splits, notes = split([dict(clip, **{'class': classes[clip['label']]}) for clip in clips])
     lines += notes
     for clip in clips:
-        del clip['class'], clip['split']
+        del clip['split']
     data: dict[str, Any] = dict(split=splits, annotations=clips, classes=classes)
     if layout is not None:
         data['layout'] = layout
@@ -154,8 +152,7 @@ def _check_options(format_name: str, layout: str | Layout | None, source_layout:
     for option, value in (('scale', scale), ('max_seconds', max_seconds)):
         if value is not None and not (np.isfinite(value) and value > 0):
             raise DataError(f'{option}: {value:g}; expected a number above 0.')
-    if rate is not None and not is_rate(rate):
-        raise DataError(f'rate: {rate:g}; expected frames per second, {RATES[0]} to {RATES[1]}.')
+    parse_rate(rate, 'rate')
     for wanted in (layout, source_layout):
         if wanted is not None:
             get_layout(wanted)
@@ -191,16 +188,13 @@ def _annotation(recording: Recording, row: Row, classes: Sequence[str], rate: fl
                 img_shape: Sequence[int] | None) -> Clip:
     """Annotation of a recording; a rate of the table or the user takes precedence over the file's."""
     keypoint = recording.keypoint
-    chosen = row.get('rate') or rate or recording.rate
+    chosen = row.get('rate') or rate or parse_rate(recording.rate, f'clip {recording.name}: rate')
     if chosen is None:
         raise DataError(f'clip {recording.name}: rate: missing; add a column rate to the table, or use --rate.')
-    if not is_rate(chosen):
-        raise DataError(f'clip {recording.name}: rate: {chosen!r}; expected frames per second, {RATES[0]} to '
-                        f'{RATES[1]}.')
     if recording.rate and abs(chosen / recording.rate - 1) > 0.01:
         recording.notes.append(f'{chosen:g} frames per second as given; the file has {recording.rate:g}')
     clip = dict(frame_dir=recording.name, subject=row['subject'], label=list(classes).index(row['label']),
-                rate=float(chosen), total_frames=keypoint.shape[1], keypoint=keypoint,
+                rate=chosen, total_frames=keypoint.shape[1], keypoint=keypoint,
                 keypoint_score=recording.keypoint_score, split=row.get('split') or None)
     shape = img_shape or recording.img_shape
     if shape is not None and keypoint.shape[-1] == 2:

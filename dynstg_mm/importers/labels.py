@@ -52,17 +52,17 @@ def read_labels(path: str | os.PathLike) -> Rows:
     return rows
 
 
-def parse_rate(text: str | None, where: str) -> float | None:
+def parse_rate(value: Any, where: str) -> float | None:
     """Frames per second as a number, None for an empty cell; DataError for anything else."""
-    if not text:
+    if value is None or value == '':
         return None
     try:
-        value = float(text)
-    except ValueError:
-        value = 0.
-    if not is_rate(value):
-        raise DataError(f'{where}: {text!r}; expected frames per second, {RATES[0]} to {RATES[1]}.')
-    return value
+        rate = float(value)
+    except (TypeError, ValueError):
+        rate = 0.
+    if not is_rate(rate):
+        raise DataError(f'{where}: {value!r}; expected frames per second, {RATES[0]} to {RATES[1]}.')
+    return rate
 
 
 def order_classes(classes: Sequence[str] | None, rows: Rows, table: object) -> list[str]:

@@ -59,16 +59,7 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D:
     tensors are stored as (b, l, d).
 
     Args:
-        u: Input.
-        delta: Step.
-        A: Diagonal of the state matrix.
-        B: Input matrix.
-        C: Output matrix.
-        D: Skip weight.
-        z: Gate.
-        delta_bias: Added to the step.
-        delta_softplus: Apply softplus to the step.
-        backend: See `scan_joints`.
+        u, delta, A, B, C, D, z, delta_bias, delta_softplus, backend: See `scan_joints`.
 
     Shape:
         u, delta, z: (b, d, l). A: (d, n). B, C: (b, n, l) or (b, g, n, l). D, delta_bias: (d,). Result: as u.
