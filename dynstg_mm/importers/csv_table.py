@@ -1,6 +1,7 @@
 """CSV files as tables of text and numbers."""
 import csv
 import io
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -14,11 +15,12 @@ from dynstg_mm.importers.recording import readable
 _MISSING = ('', 'na', 'n/a', 'none', 'null', '-')  # cells of a missing number, besides nan
 
 
-def csv_rows(path: str | os.PathLike) -> tuple[list[str], list[list[str]]]:
+def csv_rows(path: str | os.PathLike, most: int | None = None) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a CSV file as text, separated by comma, semicolon or tab, in any common encoding.
 
     Args:
         path: The file.
+        most: Read only so many rows.
 
     Returns:
         The cells; decimal commas become points if the separator is not a comma.
@@ -38,7 +40,8 @@ def csv_rows(path: str | os.PathLike) -> tuple[list[str], list[list[str]]]:
         first = text.lstrip().split('\n')[0]
         delimiter = max(',;\t', key=first.count)
         reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-        lines = [row for row in reader if any(map(str.strip, row))]
+        filled = (row for row in reader if any(map(str.strip, row)))
+        lines = list(itertools.islice(filled, None if most is None else most + 1))
     if len(lines) < 2:
         raise DataError(f'{path}: {"no lines below its header" if lines else "empty"}; expected a header and data.')
     header, rows = [cell.strip() for cell in lines[0]], lines[1:]

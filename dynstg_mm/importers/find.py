@@ -48,6 +48,11 @@ def find_files(format_name: str, source: str | os.PathLike,
                    and not path.name.startswith('.') and not (without and path.samefile(without)))
     if not paths:
         raise DataError(f'{source}: no {" or ".join("*" + suffix for suffix in SUFFIXES[format_name])} in or below it.')
+    return clips_of(format_name, paths, source)
+
+
+def clips_of(format_name: str, paths: Sequence[Path], source: Path) -> dict[str, Path | list[Path]]:
+    """Files of a format in a folder by the name of their clip, as for `find_files`."""
     if format_name == 'openpose':
         return _openpose_clips(paths, source)
     by_name: dict[str, list[Path]] = {}

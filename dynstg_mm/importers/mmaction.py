@@ -23,21 +23,31 @@ def read_mmaction(path: str | os.PathLike, *, persons: int = 1) -> list[Recordin
     Raises:
         DataError: The file is damaged or names anything that could run code, or a clip cannot be used.
     """
+    clips, file = load_clips(path)
+    splits = ', '.join(map(str, list(file.get('split') or [])[:4]))
+    notes = [f'its own splits ({splits}) are not kept'] if splits else []
+    recordings = [checked_clip(path, index, clip, file, persons) for index, clip in enumerate(clips)]
+    recordings[0].notes += notes
+    return recordings
+
+
+def load_clips(path: str | os.PathLike) -> tuple[list[Any], dict[str, Any]]:
+    """The annotations of a file, unchecked, and the file's other content.
+
+    Raises:
+        DataError: The file is damaged or names anything that could run code, or has no annotations.
+    """
     data = load_pickle(path)
     clips = data.get('annotations') if isinstance(data, dict) else data
     if isinstance(data, dict) and clips is None and 'keypoint' in data:
         clips = [data]
     if not isinstance(clips, list) or not clips:
         raise DataError(f'{path}: annotations: missing or empty; expected a dict with split and annotations.')
-    file = data if isinstance(data, dict) else {}
-    splits = ', '.join(map(str, list(file.get('split') or [])[:4]))
-    notes = [f'its own splits ({splits}) are not kept'] if splits else []
-    recordings = [_clip(path, index, clip, file, persons) for index, clip in enumerate(clips)]
-    recordings[0].notes += notes
-    return recordings
+    return clips, data if isinstance(data, dict) else {}
 
 
-def _clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str, Any], persons: int) -> Recording:
+def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str, Any], persons: int) -> Recording:
+    """The recording of one annotation; DataError if it cannot be used."""
     name = clip.get('frame_dir', clip.get('filename')) if isinstance(clip, dict) else None
     if not isinstance(name, str):
         raise DataError(f'{path}: annotation {index}: frame_dir: missing; expected a dict with the clip\'s name.')

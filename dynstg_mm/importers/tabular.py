@@ -124,6 +124,15 @@ def _joint_columns(path: str | os.PathLike, header: Header) -> tuple[list[str], 
     return list(axes_of), [axes[axis] for axes in axes_of.values() for axis in wanted]
 
 
+def joint_names(path: str | os.PathLike, header: Header, rows: Rows) -> list[str]:
+    """Names of the joints of a table, as for `read_csv`."""
+    columns = {name.strip().lower(): index for index, name in enumerate(header)}
+    joint = next((columns[name] for name in _JOINT if name in columns), None)
+    if joint is not None and {'x', 'y'} <= set(columns):
+        return list(dict.fromkeys(row[joint].strip() for row in rows))
+    return _joint_columns(path, header)[0]
+
+
 def _has_score(header: Header, line_per_joint: bool) -> bool:
     names = [name.lower() for name in header]
     if not line_per_joint:

@@ -1,0 +1,241 @@
+"""Recordings without labels: what a file is, and its people as clips."""
+import inspect
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dynstg_mm.errors import ConfigError, DataError, UserError
+from dynstg_mm.gait.signal import RATES, is_rate
+from dynstg_mm.importers import READERS, SUFFIXES, csv_rows
+from dynstg_mm.importers.arrange import arrange
+from dynstg_mm.importers.convert import read_recordings
+from dynstg_mm.importers.find import clips_of, find_files
+from dynstg_mm.importers.mmaction import checked_clip, load_clips
+from dynstg_mm.importers.recording import Recording, readable
+from dynstg_mm.importers.tabular import joint_names
+from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout, map_joints
+
+Clip = dict[str, Any]
+MANY = 16  # most persons that are read
+KNOWN = sorted({suffix for suffixes in SUFFIXES.values() for suffix in suffixes})
+
+
+class Source(NamedTuple):
+    """A recording, or an annotation file of several, before it is read: its name, what its reader takes, its format."""
+
+    name: str
+    path: Any
+    format: str
+
+    @property
+    def file(self) -> str:
+        """The file, or the folder of a recording with one file per frame."""
+        return str(Path(self.path[0]).parent if isinstance(self.path, list) else self.path)
+
+
+def find_recordings(inputs: Iterable[str | os.PathLike], format_name: str | None = None,
+                    failed: Callable[[Exception], None] | None = None) -> list[Source]:
+    """The recordings in files and folders, whose format is recognised by suffix and content.
+
+    Args:
+        inputs: Files, or folders of files at any depth.
+        format_name: The format of all, a key of `READERS`.
+        failed: Takes the error of an input that cannot be used, and the others are found; by default it is raised.
+
+    Raises:
+        DataError: There is no such file, it is of no known format, or a folder has no recording.
+    """
+    found: list[Source] = []
+    for path in inputs:
+        try:
+            found += _in_folder(Path(path), format_name, failed) if Path(path).is_dir() or format_name else [
+                Source(Path(path).stem, Path(path), recognise(path))]
+        except (UserError, OSError) as error:
+            _report(error, failed)
+    return found
+
+
+def recognise(path: str | os.PathLike) -> str:
+    """Format of a file, by its suffix and its content.
+
+    Raises:
+        DataError: There is no such file, or it is of no known format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f'{path}: no such file or folder.')
+    suffix = path.suffix.lower()
+    options = [name for name, suffixes in SUFFIXES.items() if suffix in suffixes]
+    if not options:
+        raise DataError(f'{path}: {suffix or "no suffix"}; expected {", ".join(KNOWN)}, or --format.')
+    if len(options) == 1:
+        return options[0]
+    with open(path, 'rb') as file:
+        if not file.read(1):
+            raise DataError(f'{path}: empty; expected a recording.')
+    if suffix == '.json':
+        return _json_format(path)
+    if suffix == '.npz':
+        with readable(path, '.npz file'), zipfile.ZipFile(path) as arrays:
+            names = {name.removesuffix('.npy') for name in arrays.namelist()}
+        return 'mediapipe' if names & {'landmarks', 'pose_landmarks', 'world_landmarks', 'pose_world_landmarks'} else (
+            'npz')
+    return 'mediapipe' if len(joint_names(path, *csv_rows(path, 100))) == 33 else 'csv'
+
+
+def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, layout: str | Layout | None = None,
+                    prefer: Layout | None = None, up: str | None = None, scale: float = 1.,
+                    reader: dict[str, Any] | None = None,
+                    failed: Callable[[Exception], None] | None = None) -> Iterator[Clip]:
+    """Clips of recordings, one after the other, so that memory does not grow with their number.
+
+    Args:
+        sources: From `find_recordings`.
+        rate: Frames per second; takes precedence over the file.
+        layout: Skeleton of the recordings, if neither the format nor the file has one.
+        prefer: Layout onto which joints that are only named are mapped if that is possible.
+        up, scale: As for `read_recordings`.
+        reader: Options of the readers, such as `dims`; each takes those that it knows.
+        failed: Takes the error of a recording that cannot be read, and the others are read; by default it is raised.
+
+    Yields:
+        Annotations with `frame_dir`, `keypoint` (M, T, V, C), all persons in the order of `gait.person.person_rank`;
+        `keypoint_score` (M, T, V), `total_frames`, `rate` (or None), `layout` (or None), `file`, `format`, `persons`,
+        how many are seen, `notes`, perhaps `img_shape`, `estimator`.
+
+    Raises:
+        DataError: A recording cannot be read.
+        ConfigError: An option is wrong.
+    """
+    if rate is not None and not is_rate(rate):
+        raise ConfigError(f'rate: {rate:g}; expected frames per second, {RATES[0]} to {RATES[1]}.')
+    given = layout if layout is None or isinstance(layout, str) and layout in LAYOUTS else get_layout(layout)
+    for source in sources:
+        clips = _annotations(source, given, failed) if source.format == 'mmaction' else _recordings(
+            source, given, prefer, up, scale, reader or {})
+        try:
+            for clip in clips:
+                if rate is not None:
+                    clip['rate'] = float(rate)
+                yield clip
+        except (UserError, OSError) as error:
+            _report(error, failed)
+
+
+def _report(error: Exception, failed: Callable[[Exception], None] | None) -> None:
+    if failed is None:
+        raise error
+    failed(error)
+
+
+def _in_folder(folder: Path, format_name: str | None, failed: Callable[[Exception], None] | None) -> list[Source]:
+    """Recordings of a folder, or of a file whose format was given."""
+    if format_name is not None:
+        return [Source(name, path, format_name) for name, path in find_files(format_name, folder).items()]
+    paths = sorted(path for path in folder.rglob('*')
+                   if path.suffix.lower() in KNOWN and not path.name.startswith('.') and path.is_file())
+    by_format: dict[str, list[Path]] = {}
+    openpose: set[Path] = set()  # folders of frames
+    for path in paths:
+        try:
+            frame = path.suffix.lower() == '.json' and path.parent in openpose
+            if _is_other_table(path):
+                continue
+            name = 'openpose' if frame else recognise(path)
+        except (UserError, OSError) as error:
+            _report(error, failed)
+            continue
+        if name == 'openpose':
+            openpose.add(path.parent)
+        by_format.setdefault(name, []).append(path)
+    if not paths:
+        raise DataError(f'{folder}: no recording in or below it; expected {", ".join(KNOWN)}.')
+    return [Source(clip, path, name) for name, some in by_format.items()
+            for clip, path in clips_of(name, some, folder).items()]
+
+
+def _is_other_table(path: Path) -> bool:
+    """Whether a file is a text or a label table among the recordings."""
+    if path.suffix.lower() not in SUFFIXES['csv']:
+        return False
+    with open(path, 'rb') as file:
+        first = file.readline(100_000).decode('utf-8', 'replace').lower()
+    names = {name.strip(' "\r\n\ufeff') for name in first.replace(';', ',').replace('\t', ',').split(',')}
+    return {'clip', 'label'} <= names or path.suffix.lower() == '.txt' and len(names) < 4
+
+
+def _json_format(path: Path) -> str:
+    with open(path, 'rb') as file:
+        start = file.read(4096).decode('utf-8', 'replace')
+    marks = dict(people='openpose', meta_info='mmpose', instance_info='mmpose', instances='mmpose',
+                 image_id='alphapose')
+    places = {start.find(f'"{mark}"'): name for mark, name in marks.items() if f'"{mark}"' in start}
+    if not places:
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            raise DataError(f'{path}: not a readable JSON file.') from None
+        raise DataError(f'{path}: not recognised; expected a file of OpenPose, AlphaPose or MMPose, or --format.')
+    return places[min(places)]
+
+
+def _annotations(source: Source, layout: str | Layout | None,
+                 failed: Callable[[Exception], None] | None) -> Iterator[Clip]:
+    """Clips of an annotation file with their arrays as they are, so that scores are those of testing."""
+    clips, file = load_clips(source.path)
+    for index, clip in enumerate(clips):
+        try:
+            recording = checked_clip(source.path, index, clip, file, MANY)
+        except UserError as error:
+            _report(error, failed)
+            continue
+        kept = {key: clip[key] for key in ('keypoint', 'keypoint_score', 'img_shape', 'original_shape', 'estimator',
+                                           'subject') if clip.get(key) is not None}
+        yield dict(kept, frame_dir=recording.name, total_frames=recording.keypoint.shape[1], rate=recording.rate,
+                   layout=recording.layout or layout, file=source.file, format=source.format,
+                   persons=len(recording.keypoint), notes=recording.notes)
+
+
+def _recordings(source: Source, layout: str | Layout | None, prefer: Layout | None, up: str | None, scale: float,
+                reader: dict[str, Any]) -> Iterator[Clip]:
+    known = inspect.signature(READERS[source.format]).parameters
+    options = dict(dict(persons=MANY) if source.format != 'video' else {}, **reader)
+    recordings = read_recordings(source.name, source.path, format_name=source.format, source_layout=layout, up=up,
+                                 scale=scale, options={key: value for key, value in options.items() if key in known})
+    for recording in recordings:
+        recording = _with_layout(recording, prefer, source.file)
+        keypoint = recording.keypoint
+        clip = dict(frame_dir=recording.name, keypoint=keypoint, keypoint_score=recording.keypoint_score,
+                    total_frames=keypoint.shape[1], rate=recording.rate, layout=recording.layout, file=source.file,
+                    format=source.format, persons=len(keypoint), notes=recording.notes)
+        if recording.img_shape is not None and keypoint.shape[-1] == 2:
+            clip.update(img_shape=recording.img_shape, original_shape=recording.img_shape)
+        estimator = getattr(recording, 'estimator', None)
+        yield clip if estimator is None else dict(clip, estimator=estimator)
+
+
+def _with_layout(recording: Recording, prefer: Layout | None, where: str) -> Recording:
+    """A recording whose joints are only named, mapped onto the layout of which it has most joints."""
+    if recording.layout is not None or recording.joints is None:
+        return recording
+    fitting: dict[str, int] = {}
+    for name, layout in dict(LAYOUTS, **({'prefer': prefer} if prefer is not None else {})).items():
+        try:
+            mapping = map_joints(recording.joints, layout)
+        except ConfigError:
+            continue
+        fitting[name] = sum(1 if len(sources) == 1 else -1 for sources in mapping)
+    if not fitting:
+        return recording
+    best = 'prefer' if 'prefer' in fitting else max(fitting, key=lambda name: fitting[name])
+    chosen = best if best != 'prefer' else _known_name(prefer)
+    return arrange(replace(recording, up='y'), chosen, path=where)
+
+
+def _known_name(layout: Layout | None) -> str | Layout | None:
+    """The name of a layout if it is one of ours, else the layout."""
+    return next((name for name, known in LAYOUTS.items() if known is layout or known == layout), layout)

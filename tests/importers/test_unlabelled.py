@@ -1,0 +1,103 @@
+"""Recordings without labels: their format is recognised, and one bad file leaves the others."""
+import json
+
+import numpy as np
+import pytest
+
+from dynstg_mm.errors import ConfigError, DataError
+from dynstg_mm.files import dump_pickle
+from dynstg_mm.importers.unlabelled import find_recordings, read_unlabelled, recognise
+from dynstg_mm.skeletons import LAYOUTS
+
+GAIT_13 = LAYOUTS['gait_13']['joints']
+
+
+def track(frames=20, joints=13):
+    return np.random.default_rng(0).uniform(100, 200, (frames, joints, 2))
+
+
+def write_csv(path, joints=GAIT_13):
+    names = [f'{joint}_{axis}' for joint in joints for axis in 'xy']
+    rows = track(joints=len(joints)).reshape(20, -1)
+    path.write_text('\n'.join([','.join(['time', *names]), *(
+        ','.join(map(str, [frame / 25, *row])) for frame, row in enumerate(rows))]))
+
+
+def write_openpose(folder, people=1):
+    folder.mkdir()
+    for frame, body in enumerate(track(joints=25)):
+        person = dict(pose_keypoints_2d=[value for point in body for value in (*point, 0.9)])
+        (folder / f'walk_{frame:03}_keypoints.json').write_text(json.dumps(dict(version=1.3, people=[person] * people)))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_csv(tmp_path / 'table.csv')
+    write_csv(tmp_path / 'landmarks.csv', [f'landmark {index}' for index in range(33)])
+    write_openpose(tmp_path / 'frames')
+    np.savez(tmp_path / 'arrays.npz', keypoints=track(), joint_names=GAIT_13, fps=25)
+    dump_pickle(dict(annotations=[dict(frame_dir='a', keypoint=track()[None], total_frames=20)]), tmp_path / 'file.pkl')
+    (tmp_path / 'alpha.json').write_text(json.dumps([dict(image_id='0.jpg', keypoints=[1.] * 51, score=1)]))
+    (tmp_path / 'mmpose.json').write_text(json.dumps([dict(frame_id=0, instances=[])]))
+    (tmp_path / 'labels.csv').write_text('clip,subject,label\ntable,1,a\n')
+    return tmp_path
+
+
+def test_formats_are_recognised_in_a_folder(folder):
+    assert {source.name: source.format for source in find_recordings([folder])} == dict(
+        table='csv', landmarks='mediapipe', frames='openpose', arrays='npz', file='mmaction', alpha='alphapose',
+        mmpose='mmpose')
+
+
+def test_clips_need_no_label(folder):
+    clips = {clip['frame_dir']: clip for clip in read_unlabelled(
+        find_recordings([folder / name for name in ('table.csv', 'frames', 'arrays.npz', 'file.pkl')]))}
+    assert {name: clip['layout'] for name, clip in clips.items()} == dict(
+        table='gait_13', frames='body_25', arrays='gait_13', a=None)
+    assert {name: clip['rate'] for name, clip in clips.items()} == dict(table=25, frames=None, arrays=25, a=None)
+    assert not any('label' in clip for clip in clips.values())
+
+
+def test_arrays_of_an_annotation_file_stay_as_they_are(folder):
+    clip, = read_unlabelled(find_recordings([folder / 'file.pkl']))
+    np.testing.assert_array_equal(clip['keypoint'], track()[None])
+
+
+def test_a_bad_file_leaves_the_others(folder):
+    (folder / 'garbage.csv').write_bytes(b'\x00\x01garbage')
+    (folder / 'empty.npz').write_bytes(b'')
+    failed = []
+    sources = find_recordings([folder, folder / 'nothing'], failed=failed.append)
+    clips = list(read_unlabelled(sources, failed=failed.append))
+    assert {'table', 'frames', 'arrays', 'a'} <= {clip['frame_dir'] for clip in clips}
+    text = ' '.join(map(str, failed))
+    assert all(name in text for name in ('garbage.csv', 'empty.npz', 'nothing', 'mmpose.json'))
+    assert all(isinstance(error, (DataError, OSError)) for error in failed)
+
+
+def test_without_a_place_for_errors_they_are_raised(folder):
+    with pytest.raises(DataError, match='nothing'):
+        find_recordings([folder / 'nothing'])
+    (folder / 'other.json').write_text('{"a": 1}')
+    with pytest.raises(DataError, match='other.json'):
+        recognise(folder / 'other.json')
+
+
+def test_the_given_rate_takes_precedence(folder):
+    sources = find_recordings([folder / 'table.csv'])
+    assert next(read_unlabelled(sources, rate=30))['rate'] == 30
+    with pytest.raises(ConfigError, match='rate'):
+        next(read_unlabelled(sources, rate=0))
+
+
+def test_all_persons_are_read(tmp_path):
+    frames = tmp_path / 'frames'
+    write_openpose(frames)
+    for path in frames.iterdir():
+        content = json.loads(path.read_text())
+        body = np.array(content['people'][0]['pose_keypoints_2d']).reshape(-1, 3) + (500, 0, -0.1)
+        content['people'].append(dict(pose_keypoints_2d=body.ravel().tolist()))
+        path.write_text(json.dumps(content))
+    clip, = read_unlabelled(find_recordings([frames]))
+    assert clip['persons'] == 2
+    assert clip['keypoint'].shape[0] == 2
