@@ -46,6 +46,13 @@ def _side(joints: tuple[int, ...], layout: Layout) -> str:
     return next((side for side in SIDES if joints[-1] in layout.get(side, ())), 'on no side')
 
 
+def never_seen(clip: Clip, layout: Layout) -> np.ndarray:
+    """Mask (V,) of the joints that no frame shows, except for the hips, without which nothing can be measured."""
+    lost = np.logical_not(np.any(seen_joints(clip['keypoint'], clip.get('keypoint_score')), axis=(0, 1)))
+    lost[[leg[0] for leg in layout['legs']]] = False
+    return lost
+
+
 def walking_windows(clip: Clip, layout: Layout, up: str = 'y') -> np.ndarray:
     """Windows of a clip, prepared as for the models except for the origin.
 
@@ -64,8 +71,7 @@ def walking_windows(clip: Clip, layout: Layout, up: str = 'y') -> np.ndarray:
     """
     three = clip['keypoint'].shape[-1] == 3
     clip = keep_tracked_person(clip)
-    lost = np.logical_not(np.any(seen_joints(clip['keypoint'], clip.get('keypoint_score')), axis=(0, 1)))
-    lost[[leg[0] for leg in layout['legs']]] = False
+    lost = never_seen(clip, layout)
     clip = resample_clip(fill_missing_joints(clip, layout), RATE, LOWPASS)
     length = check_length(clip, DURATION, RATE)
     frames = window_starts(clip['total_frames'], length, WINDOWS)[:, None] + np.arange(length)

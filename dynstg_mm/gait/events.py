@@ -1,0 +1,157 @@
+"""Foot strikes and foot offs (initial and final contacts) of a walk, and the phase of the gait cycle."""
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import find_peaks
+
+from dynstg_mm.gait.strides import STRIDES, _summit
+from dynstg_mm.gait.walk import Walk, walk_of
+from dynstg_mm.gait.windows import SIDES
+from dynstg_mm.skeletons import Layout
+
+MIN_STEP = 0.08  # leg lengths that a foot must swing relative to the pelvis
+PROMINENCE = 0.3  # of a foot's range relative to the pelvis, by which a strike or an off must stand out
+CONTACT = 0.5  # share of the walking speed below which heel or toe is on the ground
+SEARCH = 0.15  # seconds around the extreme in which the speed is searched
+MIN_RATE = 15.  # frames per second
+
+
+class FootEvent(NamedTuple):
+    """A foot strike or a foot off.
+
+    Attributes:
+        time: Seconds from the recording's first frame, between frames too. side: 'left' or 'right'. kind: 'strike' or
+        'off'.
+    """
+
+    time: float
+    side: str
+    kind: str
+
+
+def feet_of(walk: Walk) -> tuple[str, str]:
+    """The joints of a foot that strike first and leave last: heel and toe if both feet have them, or the ankle."""
+    both = all(np.isfinite(walk.body.get(f'{side}_{joint}', np.nan)).all() for side in SIDES
+               for joint in ('heel', 'toe'))
+    return ('heel', 'toe') if both else ('ankle', 'ankle')
+
+
+def foot_events(walk: Walk) -> list[FootEvent]:
+    """Foot strikes and foot offs in the order of time.
+
+    A foot strikes about when its heel is furthest in front of the pelvis, and leaves the ground about when its toe is
+    furthest behind (Zeni et al. 2008, Gait Posture). Both then still move at the walking speed. The strike is therefore
+    the moment at which the heel becomes slower than half of that, and the off the last one before the toe is faster
+    (a threshold tuned to the walking speed, after Bruening & Ridge 2014, Gait Posture). An ankle, where heel or toe is
+    missing, never comes to rest; Zeni's moments are kept for it.
+
+    Args:
+        walk: From `walk_of`.
+    """
+    if walk.rate < MIN_RATE:
+        return []
+    heel, toe = feet_of(walk)
+    events = []
+    for side in SIDES:
+        contacts = _extremes(walk.body[f'{side}_{heel}'][:, 0], walk.body[f'{side}_{toe}'][:, 0])
+        for frame, kind in _contacts(walk, side, heel, toe, contacts):
+            events.append(FootEvent(walk.time(frame), side, kind))
+    return sorted(events)
+
+
+def _extremes(heel: np.ndarray, toe: np.ndarray) -> list[tuple[int, str]]:
+    """Frames in which the heel is furthest in front and the toe furthest behind, by turns."""
+    found = []
+    for track, kind in ((heel, 'strike'), (-toe, 'off')):
+        swing = np.subtract(*np.percentile(track, (95, 5)))
+        peaks = find_peaks(track, prominence=max(PROMINENCE * swing, MIN_STEP))[0]
+        found += [(int(peak), kind, float(track[peak])) for peak in peaks]
+    kept: list[tuple[int, str, float]] = []
+    for event in sorted(found):
+        if not kept or kept[-1][1] != event[1]:
+            kept.append(event)
+        elif event[2] > kept[-1][2]:
+            kept[-1] = event
+    return [(frame, kind) for frame, kind, _ in kept]
+
+
+def _contacts(walk: Walk, side: str, heel: str, toe: str, extremes: list[tuple[int, str]]) -> list[tuple[float, str]]:
+    """The extremes, moved to where the foot touches or leaves the ground, in frames with fractions."""
+    tracks = {'strike': walk.body[f'{side}_{heel}'][:, 0], 'off': -walk.body[f'{side}_{toe}'][:, 0]}
+    speed = {kind: np.gradient(track) * (1 if kind == 'strike' else -1) for kind, track in tracks.items()}
+    stances = [(start, stop) for (start, kind), (stop, _) in zip(extremes, extremes[1:]) if kind == 'strike']
+    backwards = {start: -float(np.median(speed['off'][start + (stop - start) // 5:stop - (stop - start) // 4 + 1]))
+                 for start, stop in stances}
+    usual = float(np.median(list(backwards.values()))) if backwards else 0.
+    of_stop = {stop: backwards[start] for start, stop in stances}
+    contacts = []
+    for frame, kind in extremes:
+        exact = frame + float(_summit(tracks[kind], frame))
+        ground = (backwards if kind == 'strike' else of_stop).get(frame, usual)
+        if heel != 'ankle' and ground > 0:
+            exact = _crossing(speed[kind], (CONTACT - 1) * ground, exact, kind, round(SEARCH * walk.rate * walk.finer))
+        contacts.append((exact, kind))
+    return contacts
+
+
+def _crossing(speed: np.ndarray, level: float, start: float, kind: str, most: int) -> float:
+    """Where the speed falls below the level after `start`, or last rose above it before; `start` if nowhere."""
+    step = 1 if kind == 'strike' else -1
+    frame = int(np.ceil(start)) if kind == 'strike' else int(np.floor(start))
+    for _ in range(most):
+        following = frame + step
+        if not 0 <= following < len(speed):
+            break
+        if speed[following] < level <= speed[frame]:
+            return frame + step * float((speed[frame] - level) / (speed[frame] - speed[following]))
+        frame = following
+    return start
+
+
+def phase_of(walk: Walk, events: list[FootEvent], side: str = 'left') -> np.ndarray:
+    """Phase of the gait cycle in the recording's frames from `walk.first` on: 0 at a foot strike, 1 at the next.
+
+    Args:
+        walk: From `walk_of`.
+        events: From `foot_events`.
+        side: 'left' or 'right'.
+
+    Returns:
+        Shape (T,), in [0, 1); NaN before the side's first strike, after its last one, and in a cycle that is too short
+        or too long to be one.
+    """
+    strikes = np.array([time for time, foot, kind in events if foot == side and kind == 'strike'])
+    time = (walk.first + np.arange(-(-len(walk.travel) // walk.finer))) / walk.rate
+    phase = np.full(len(time), np.nan)
+    for start, stop in zip(strikes, strikes[1:]):
+        if STRIDES[0] <= stop - start <= STRIDES[1]:
+            inside = (time >= start) & (time < stop)
+            phase[inside] = (time[inside] - start) / (stop - start)
+    return phase
+
+
+def gait_phase(keypoint: np.ndarray, layout: str | Layout, rate: float, *, score: np.ndarray | None = None,
+               up: str = 'y', side: str = 'left') -> np.ndarray:
+    """Phase of the gait cycle in every frame: 0 at a foot strike of the side, 1 at its next one.
+
+    Args:
+        keypoint: Shape (T, V, C), C = 2 or 3.
+        layout: With `legs`, `left` and `right`.
+        rate: Frames per second.
+        score: Shape (T, V).
+        up: Vertical axis of 3-D keypoints.
+        side: 'left' or 'right'.
+
+    Returns:
+        Shape (T,), in [0, 1), NaN where no gait cycle is found.
+
+    Raises:
+        ConfigError, ClipError: As for `walk_of`.
+    """
+    clip = dict(keypoint=np.asarray(keypoint)[None], rate=rate,
+                keypoint_score=None if score is None else np.asarray(score)[None])
+    walk = walk_of(clip, layout, up=up)
+    phase = np.full(len(keypoint), np.nan)
+    found = phase_of(walk, foot_events(walk), side)
+    phase[walk.first:walk.first + len(found)] = found
+    return phase

@@ -1,0 +1,144 @@
+"""A whole recording of a walk in the walker's own frame: forward, up and, in 3-D, to the left.
+
+Unlike `walking_windows`, which prepares windows of one length for the classical baseline, this keeps the recording
+whole, follows a change of direction, and never swaps the sides.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from dynstg_mm.gait.cleaning import Clip, clip_error, fill_missing_joints, keep_tracked_person
+from dynstg_mm.gait.geometry import MIN_TRAVEL, leg_length, vertical
+from dynstg_mm.gait.signal import RATES, is_rate, resample
+from dynstg_mm.gait.visibility import MIN_JOINTS, present_frames, seen_joints
+from dynstg_mm.gait.windows import LOWPASS, SIDES, Tracks, body_tracks, check_measurable, never_seen
+from dynstg_mm.skeletons import Layout, get_layout
+
+FINE = 100.  # frames per second to which slower recordings are interpolated, for times between their frames
+SPAN = 1.2  # seconds over which the walking direction is measured, about a stride
+TURN = 30.  # degrees that the direction may change within a second of straight walking
+SIDE_VIEW = 0.35  # leg lengths between the shoulders in the image, above which a 2-D view is not from the side
+
+
+@dataclass
+class Walk:
+    """Tracks of one person's joints.
+
+    Attributes:
+        body: Name -> (T, C), place relative to the middle of the hips along forward, up and, in 3-D, left, in leg
+        lengths; NaN if the joint is never seen. seen: Name -> (T,), whether the joint was seen in the frame. travel:
+        Shape (T,), distance walked by the pelvis in leg lengths. straight: Shape (T,), False while the person turns.
+        leg: Leg length in the unit of the recording. rate: Frames per second of the recording. finer: Frames of the
+        tracks for one of the recording. first: Frame of the recording at which the tracks start. side_view: False for a
+        2-D recording that is not from the side.
+    """
+
+    body: Tracks
+    seen: dict[str, np.ndarray]
+    travel: np.ndarray
+    straight: np.ndarray
+    leg: float
+    rate: float
+    finer: int
+    first: int
+    side_view: bool
+
+    def frame(self, time: float) -> float:
+        """Place in the tracks of a moment in seconds from the recording's first frame."""
+        return (time * self.rate - self.first) * self.finer
+
+    def time(self, frame: float) -> float:
+        """Seconds from the recording's first frame of a place in the tracks."""
+        return (self.first + frame / self.finer) / self.rate
+
+
+def walk_of(clip: Clip, layout: str | Layout, *, up: str = 'y') -> Walk:
+    """The walk of the person whom a clip is about.
+
+    Args:
+        clip: Annotation with `keypoint` (M, T, V, C), C = 2 or 3, `rate`, and perhaps `keypoint_score` (M, T, V).
+        layout: With `legs`, `left` and `right`.
+        up: Vertical axis of 3-D clips; images have y down.
+
+    Raises:
+        ConfigError: The layout lacks a leg.
+        ClipError: The clip has no rate, no frame shows a person, or all joints of the legs are in one place.
+    """
+    layout = get_layout(layout)
+    check_measurable(clip, layout)
+    if not is_rate(clip.get('rate')):
+        raise clip_error(clip, 'rate', f'{clip.get("rate")!r}; expected the frames per second of the recording, '
+                         f'{RATES[0]} to {RATES[1]}.')
+    clip, rate = keep_tracked_person(clip), float(clip['rate'])
+    seen = seen_joints(clip['keypoint'], clip.get('keypoint_score'))[0]
+    lost = never_seen(clip, layout)
+    filled = fill_missing_joints(clip, layout)
+    first = int(np.flatnonzero(present_frames(seen, MIN_JOINTS))[0])
+    finer = max(1, int(np.ceil(FINE / rate))) if filled['total_frames'] > 3 else 1
+    place = resample(filled['keypoint'], rate, rate * finer, lowpass=LOWPASS)[0].astype(np.float64)
+    seen = seen[first:first + filled['total_frames']].repeat(finer, 0)[finer // 2:][:len(place)]
+    size = leg_length(place, layout)
+    if not size > 0:
+        raise clip_error(clip, 'keypoint', 'the legs have length 0: hips, knees and ankles are in one place.')
+    place /= size
+    pelvis = place[:, [leg[0] for leg in layout['legs']]].mean(1)
+    floor, upwards = vertical(up) if place.shape[-1] == 3 else ((0, ), (0, -1))
+    direction, straight = _direction(place, pelvis[:, floor], layout, floor, upwards, rate * finer)
+    travel = (np.gradient(pelvis[:, floor], axis=0) * direction).sum(1)
+    place -= pelvis[:, None]
+    place = _turned(place, direction, floor, upwards)
+    place[:, lost] = np.nan
+    body, _ = body_tracks(place[None], layout)
+    parts, _ = body_tracks(np.where(seen, 0., np.nan)[None, ..., None].repeat(3, -1), layout)
+    view = [np.abs(body[f'left_{joint}'][0, :, 0] - body[f'right_{joint}'][0, :, 0]) for joint in ('shoulder', )
+            if f'left_{joint}' in body and place.shape[-1] == 2]
+    return Walk(body={name: track[0] for name, track in body.items()},
+                seen={name: np.isfinite(track[0, :, 0]) for name, track in parts.items()},
+                travel=np.cumsum(travel), straight=straight, leg=float(size), rate=rate, finer=finer, first=first,
+                side_view=not view or not np.nanmedian(view[0]) > SIDE_VIEW)
+
+
+def _direction(place: np.ndarray, path: np.ndarray, layout: Layout, floor: tuple[int, ...],
+               upwards: tuple[int, ...], rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors (T, 1 or 2) along the walk on the floor, and whether the person goes straight on (T,).
+
+    The direction is that of the pelvis' displacement within `SPAN` seconds. Where that is small, as on a treadmill, it
+    is the direction of the feet, or in 3-D without feet the one across the hips.
+    """
+    frames = np.arange(len(path))
+    half = max(1, round(SPAN / 2 * rate))
+    ends = np.minimum(frames + half, len(path) - 1), np.maximum(frames - half, 0)
+    ahead = path[ends[0]] - path[ends[1]]
+    moves = np.linalg.norm(ahead, axis=1) > MIN_TRAVEL * (ends[0] - ends[1]) / (2 * half)
+    if not moves.all():
+        facing = uniform_filter1d(_facing(place, layout, floor, upwards), min(2 * half + 1, len(path)), axis=0,
+                                  mode='nearest')
+        known = np.linalg.norm(facing, axis=1) > 0
+        ahead = np.where((moves | ~known)[:, None], ahead, facing)
+    length = np.linalg.norm(ahead, axis=1, keepdims=True)
+    ahead = np.where(length > 0, ahead / np.maximum(length, 1e-12), np.eye(len(floor))[0])
+    quarter = max(1, round(rate / 2))
+    before, after = ahead[np.maximum(frames - quarter, 0)], ahead[np.minimum(frames + quarter, len(path) - 1)]
+    return ahead, (before * after).sum(1) > np.cos(np.radians(TURN))
+
+
+def _facing(place: np.ndarray, layout: Layout, floor: tuple[int, ...], upwards: tuple[int, ...]) -> np.ndarray:
+    """Where the feet point (T, 1 or 2), or in 3-D without feet where the hips do; 0 if unknown."""
+    if layout.get('feet'):
+        return np.sum([place[:, toe] - place[:, heel] for heel, toe in layout['feet']], axis=0)[:, floor]
+    if place.shape[-1] == 2:
+        return np.zeros((len(place), 1))
+    left, right = ([place[:, hip] for hip, _, _ in layout['legs'] if hip in layout.get(side, [])][0] for side in SIDES)
+    return np.cross(left - right, upwards)[:, floor]
+
+
+def _turned(place: np.ndarray, direction: np.ndarray, floor: tuple[int, ...],
+            upwards: tuple[int, ...]) -> np.ndarray:
+    """Places (T, V, C) along forward, up and, in 3-D, to one side."""
+    height = place @ np.asarray(upwards, float)
+    if len(floor) == 1:
+        return np.stack([place[..., 0] * direction, height], -1)
+    across = np.stack([-direction[:, 1], direction[:, 0]], 1)
+    ahead, aside = (np.einsum('tvc,tc->tv', place[..., floor], axis) for axis in (direction, across))
+    return np.stack([ahead, height, aside], -1)
