@@ -147,7 +147,8 @@ def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
     for key in options:
         first = key.partition('.')[0]
         if first not in known:
-            near = difflib.get_close_matches(first, known, n=1)
+            near = difflib.get_close_matches(first, known, n=1) or [
+                name for name in _names(cfg) if name.endswith(f'.{key}')]
             raise ConfigError(f'--cfg-options: {key}: {cfg.filename} has no {first}'
                               f'{f"; expected {near[0]}" if near else ""}.')
     short = {name: value for name, value in options.items() if name in SHORT_OPTIONS}
@@ -167,6 +168,14 @@ def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
             if isinstance(model[role], dict):
                 _fit_network(model[role], cfg, short)
     return cfg
+
+
+def _names(node: Mapping[str, Any], above: str = '') -> Iterator[str]:
+    """Names in full of all settings of a config."""
+    for name, value in node.items():
+        yield above + name
+        if isinstance(value, dict):
+            yield from _names(value, f'{above}{name}.')
 
 
 def _check_place(cfg: Config, name: str) -> None:

@@ -116,11 +116,13 @@ def check_tests(models: Sequence[Model]) -> tuple[list[str], Tests]:
     Raises:
         ConfigError: A config cannot be cross-validated, or tests other clips or classes than the first.
     """
+    from dynstg_mm.config_check import check_config  # imports all models
     read: dict[str, tuple[list[str] | None, Tests]] = {}
     checked: set[tuple[str, str]] = set()
     first: tuple[list[str], Tests] | None = None
     for model in models:
         cfg = model.settings()
+        check_config(cfg)
         data, outputs = _checked_data(model, cfg)
         tested, trained = (_settings_key(part.dataset) for part in (cfg.test_dataloader, cfg.train_dataloader))
         if tested not in read:

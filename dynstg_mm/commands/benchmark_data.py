@@ -69,7 +69,9 @@ def benchmark(args: argparse.Namespace) -> str:
     from mmengine.runner import Runner
 
     from dynstg_mm.config import apply_options, read_config
+    from dynstg_mm.config_check import check_config
     cfg = apply_options(read_config(args.config), args.cfg_options)
+    check_config(cfg)
     loader = cfg.get(f'{args.part}_dataloader')
     if loader is None:
         raise ConfigError(f'{args.config}: {args.part}_dataloader: missing; choose another --part.')

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dynstg_mm.commands.build_errors import explain
 from dynstg_mm.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
@@ -72,12 +71,22 @@ def own_command(name: str, argv: Sequence[str] | None = None) -> list[str]:
 
 
 def build_runner(cfg: 'Config') -> 'Runner':
-    """Build the runner of a config; ConfigError if it has no model."""
+    """Build the runner of a config; ConfigError if MMEngine refuses a setting."""
     from mmaction.registry import RUNNERS
     from mmengine.runner import Runner
-    if 'model' not in cfg:
-        raise ConfigError(f'{cfg.filename}: model: missing; expected the settings of a model.')
-    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    with wrong_settings(cfg):
+        return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+@contextlib.contextmanager
+def wrong_settings(cfg: 'Config') -> Iterator[None]:
+    """Report what MMEngine, PyTorch or NumPy object to in a config while they build its parts as a `ConfigError`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, AssertionError, ImportError) as error:
+        raise ConfigError(f'{cfg.filename}: {error or type(error).__name__}') from error
 
 
 def run_job(job: Callable[[argparse.Namespace], None], args: argparse.Namespace, stopped: str = 'stopped') -> int:
@@ -139,9 +148,9 @@ def one_line_errors(stopped: str = 'stopped') -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
             print(stopped, file=sys.stderr)  # MMEngine turns Ctrl-C in the dump of a config into a SyntaxError
             sys.exit(130)
-        message = _of_the_system(error) if isinstance(error, (UserError, OSError)) else explain(error)
-        if message is None:
+        if not isinstance(error, (UserError, OSError)):
             raise
+        message = _of_the_system(error)
         if 'Original Traceback' in message:  # from a worker of the data loader; the message is the last line
             message = message.strip().splitlines()[-1].partition(': ')[2]
         sys.exit(f'error: {" ".join(message.split())}')

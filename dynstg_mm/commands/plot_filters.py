@@ -42,9 +42,11 @@ def plot(args: argparse.Namespace) -> None:
     from mmaction.utils import register_all_modules
 
     from dynstg_mm.config import apply_options, read_config
+    from dynstg_mm.config_check import check_config
     from dynstg_mm.skeletons import get_layout
     register_all_modules()
     config = apply_options(read_config(args.config), args.cfg_options)
+    check_config(config)
     model = load_model(config.model, args.config, args.checkpoint)
     window, clip = find_clip(DATASETS.build(config.test_dataloader.dataset), args.clip)
     layers = {f'layer_{index}': {key: None if value is None else value[0].numpy() for key, value in layer.items()}

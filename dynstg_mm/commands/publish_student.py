@@ -52,6 +52,7 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
     from mmaction.utils import register_all_modules
 
     from dynstg_mm.config import apply_options, parse_cfg_options, read_config
+    from dynstg_mm.config_check import check_config
     from dynstg_mm.distillation.pair import recognizer_settings
     from dynstg_mm.distillation.teacher import load_weights, read_checkpoint
     from dynstg_mm.errors import ConfigError
@@ -61,9 +62,9 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
     path = Path(out)
     if path.suffix != '.pth':
         raise ConfigError(f'--out: {out}; expected a path such as small.pth.')
-    settings = apply_options(read_config(config), parse_cfg_options(cfg_options)).get('model')
-    if not settings:
-        raise ConfigError(f'{config}: model: missing; expected the config of a distiller or of a recognizer.')
+    cfg = apply_options(read_config(config), parse_cfg_options(cfg_options))
+    check_config(cfg)
+    settings = cfg.model
     student = MODELS.build(recognizer_settings(settings.student, 'student') if settings.get('student') else settings)
     weights, data = read_checkpoint(checkpoint)
     load_weights(student, weights, checkpoint)

@@ -4,7 +4,7 @@ import os.path as osp
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dynstg_mm.commands.common import add_common_arguments, build_runner, count, run_job
+from dynstg_mm.commands.common import add_common_arguments, build_runner, count, run_job, wrong_settings
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import existing_file, resolve_shipped
 
@@ -52,13 +52,17 @@ def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
 def test(args: argparse.Namespace) -> None:
     """Test with the parsed options."""
     from dynstg_mm.config import load_config
+    from dynstg_mm.config_check import check_config
     if '://' not in args.checkpoint:
         existing_file(resolve_shipped(args.checkpoint), 'checkpoint')
     from dynstg_mm.hooks import CompleteCheckpointHook
     from dynstg_mm.inputs import ModelInputsHook
     cfg = load_config(args)
     merge_args(cfg, args)
+    check_config(cfg)
     runner = build_runner(cfg)
+    with wrong_settings(cfg):
+        _ = runner.test_loop
     runner.register_hook(ModelInputsHook(args.checkpoint))
     runner.register_hook(CompleteCheckpointHook(args.checkpoint))
     runner.test()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dynstg_mm.commands.common import add_common_arguments, build_runner, run_job, seed
+from dynstg_mm.commands.common import add_common_arguments, build_runner, run_job, seed, wrong_settings
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
 
@@ -92,14 +92,19 @@ def write_summary(runner: 'Runner', started: float) -> None:
 
 def train(args: argparse.Namespace) -> None:
     """Train with the parsed options."""
-    from mmengine.runner import find_latest_checkpoint
+    from mmengine.runner import Runner, find_latest_checkpoint
 
     from dynstg_mm.config import check_parts, load_config
+    from dynstg_mm.config_check import check_config
     from dynstg_mm.hooks import CompleteCheckpointHook, check_classes
     from dynstg_mm.inputs import ModelInputsHook
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
     if args.no_validate:  # after --cfg-options, which may be about the validation too
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    check_config(cfg)
+    for field in ('train_cfg', 'train_dataloader', 'optim_wrapper'):
+        if cfg.get(field) is None:
+            raise ConfigError(f'{args.config}: {field}: missing; a training needs it.')
     check_parts(cfg)
     started = time.time()
     runner = build_runner(cfg)
@@ -112,12 +117,15 @@ def train(args: argparse.Namespace) -> None:
             raise FileNotFoundError(f'--resume: {cfg.work_dir}: holds no checkpoint; leave --resume out to train from '
                                     'the start, or name the checkpoint.')
     head = (cfg.model.get('student') or cfg.model).get('cls_head') or {}
-    if runner.train_loop is not None:  # without one, MMEngine reports what is missing
-        check_classes(head.get('num_classes'), runner.train_dataloader.dataset)
-        if not len(runner.train_dataloader):
-            batch = cfg.train_dataloader.get('batch_size')
-            raise ConfigError(f'{args.config}: train_dataloader.batch_size: {batch}; there are too few clips for one '
-                              'batch in every process. Choose a smaller one, or set drop_last=False.')
+    with wrong_settings(cfg):  # these are built now, not in `runner.train`, so that any other error there is a bug
+        check_classes(head.get('num_classes'), runner.train_loop.dataloader.dataset)
+        if isinstance(runner, Runner):
+            runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        _ = runner.val_loop
+    if not len(runner.train_dataloader):
+        batch = cfg.train_dataloader.get('batch_size')
+        raise ConfigError(f'{args.config}: train_dataloader.batch_size: {batch}; there are too few clips for one '
+                          'batch in every process. Choose a smaller one, or set drop_last=False.')
     runner.train()
     if runner.rank == 0:
         write_summary(runner, started)
