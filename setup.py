@@ -56,7 +56,7 @@ setup(
         'numpy',
         'pandas>=2',  # tables of results
         'pyyaml',  # experiment files
-        'rich',  # progress bars
+        'rich>=14.1',  # progress bars, one inside another
         'scikit-learn',
         'scipy>=1.15',
     ],
@@ -67,8 +67,13 @@ setup(
         'bvh': ['upc-pymotion>=0.3.4'],  # readers of motion capture, and of the MSND label table
         'c3d': ['c3d>=0.6'],
         'xlsx': ['openpyxl'],
+        # MediaPipe 0.10.14 has its pose model in the wheel and takes any NumPy; 0.10.18 to 0.10.21 need NumPy 1, and
+        # later ones, the only ones for Python 3.13, come without a model.
+        'video': ['av>=14', 'mediapipe==0.10.14; python_version < "3.13"'],
+        'rtmlib': ['av>=14', 'rtmlib>=0.0.13', 'onnxruntime'],  # models are files of the user's
         'slurm': ['submitit'],  # cross-validate --launcher slurm
-        'tests': ['bvhio', 'crepes', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit', 'triton; sys_platform == "linux"'],
+        'tests': ['av>=14', 'bvhio', 'crepes', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit',
+                  'triton; sys_platform == "linux"'],
         'docs': ['sphinx', 'myst-parser', 'furo', 'sphinx-copybutton', 'latex2mathml'],
         'dev': ['build', 'mypy', 'pre-commit', 'ruff'],
     },

@@ -7,10 +7,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'dynstg_mm'
 # What every room may import.
-BASE = {'errors', 'files', 'safe_pickle', 'text'}
+BASE = {'errors', 'extras', 'files', 'safe_pickle', 'text'}
 # Room -> the rooms that it may import, by itself or by what it imports; commands may import all.
 ALLOWED = {
     'errors': set(),
+    'extras': {'errors'},
     'text': set(),
     'files': {'errors'},
     'safe_pickle': {'errors', 'files'},
@@ -32,12 +33,14 @@ ALLOWED = {
     'schedules': BASE,
     'statistics': BASE,
     'distillation': BASE | {'config', 'datasets', 'gait', 'hooks', 'layers', 'models', 'ops', 'skeletons'},
-    'importers': BASE | {'datasets', 'gait', 'skeletons'},
+    'video': BASE,
+    'estimators': BASE,
+    'importers': BASE | {'datasets', 'estimators', 'gait', 'skeletons', 'video'},
     'benchmark': BASE | {'config', 'config_check', 'datasets', 'distillation', 'gait', 'hooks', 'layers', 'models',
                          'ops', 'skeletons', 'statistics'},
     'audit': BASE | {'datasets', 'gait', 'skeletons', 'statistics'},
-    'inference': BASE | {'audit', 'benchmark', 'config', 'datasets', 'distillation', 'gait', 'hooks', 'importers',
-                         'layers', 'models', 'ops', 'skeletons', 'statistics'},
+    'inference': BASE | {'audit', 'benchmark', 'config', 'datasets', 'distillation', 'estimators', 'gait', 'hooks',
+                         'importers', 'layers', 'models', 'ops', 'skeletons', 'statistics', 'video'},
 }
 TORCH_ONLY = ('ops', 'layers')  # rooms without MMEngine, mmcv and MMAction2
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.errors import DataError
-from dynstg_mm.importers import need, readable
+from dynstg_mm.extras import need
+from dynstg_mm.importers import readable
 from dynstg_mm.importers.convert import convert
 from dynstg_mm.importers.labels import Rows
 

@@ -11,16 +11,19 @@ from dynstg_mm.importers.mmaction import read_mmaction
 from dynstg_mm.importers.mmpose import read_mmpose
 from dynstg_mm.importers.npz import read_npz
 from dynstg_mm.importers.openpose import read_openpose
-from dynstg_mm.importers.recording import EmptyRecording, Recording, need, readable
+from dynstg_mm.importers.recording import EmptyRecording, Recording, readable
 from dynstg_mm.importers.tabular import read_csv
+from dynstg_mm.importers.video import read_video
 
 READERS: dict[str, Callable[..., list[Recording]]] = dict(
     openpose=read_openpose, alphapose=read_alphapose, mmpose=read_mmpose, mediapipe=read_mediapipe, csv=read_csv,
-    npz=read_npz, bvh=read_bvh, c3d=read_c3d, mmaction=read_mmaction)
-LIBRARIES = dict(bvh=('pymotion.io.bvh', 'bvh'), c3d=('c3d', 'c3d'))  # module, and the extra that installs it
+    npz=read_npz, bvh=read_bvh, c3d=read_c3d, mmaction=read_mmaction, video=read_video)
+# Module that a format needs, and the extra that installs it.
+LIBRARIES = dict(bvh=('pymotion.io.bvh', 'bvh'), c3d=('c3d', 'c3d'), video=('av', 'video'))
+POSE_ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe')  # formats that say which program made them
 
 __all__ = [
-    'COORDS', 'EmptyRecording', 'LIBRARIES', 'READERS', 'Recording', 'SUFFIXES', 'csv_rows', 'find_files', 'need',
-    'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_files', 'read_mediapipe', 'read_mmaction',
-    'read_mmpose', 'read_npz', 'read_openpose', 'readable'
+    'COORDS', 'EmptyRecording', 'LIBRARIES', 'POSE_ESTIMATORS', 'READERS', 'Recording', 'SUFFIXES', 'csv_rows',
+    'find_files', 'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_files', 'read_mediapipe', 'read_mmaction',
+    'read_mmpose', 'read_npz', 'read_openpose', 'read_video', 'readable'
 ]

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from dynstg_mm.errors import DataError
-from dynstg_mm.importers.recording import Recording, need, readable, with_lost
+from dynstg_mm.extras import need
+from dynstg_mm.importers.recording import Recording, readable, with_lost
 from dynstg_mm.skeletons import LAYOUTS
 
 # Animation programs name a joint after the bone below it: LeftShoulder is the collar and LeftArm the shoulder.

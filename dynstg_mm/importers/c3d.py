@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 
 from dynstg_mm.errors import DataError
-from dynstg_mm.importers.recording import Recording, need, readable, with_lost
+from dynstg_mm.extras import need
+from dynstg_mm.importers.recording import Recording, readable, with_lost
 
 
 def read_c3d(path: str | os.PathLike) -> list[Recording]:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from dynstg_mm.errors import DataError
-from dynstg_mm.importers import LIBRARIES, READERS, find_files, need, read_files
+from dynstg_mm.estimators import get_estimator
+from dynstg_mm.extras import need
+from dynstg_mm.importers import LIBRARIES, POSE_ESTIMATORS, READERS, find_files, read_files
 from dynstg_mm.importers.arrange import arrange, one_skeleton
 from dynstg_mm.importers.labels import (
     Row,
@@ -101,7 +103,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         Annotations, with the column `split` of the table or None; the classes; the layout; and lines about what was
         left out or had to be decided.
     """
-    _check_options(format_name, layout, source_layout, rate, scale, max_seconds)
+    _check_options(format_name, layout, source_layout, rate, scale, max_seconds, reader or {})
     rows = labels if isinstance(labels, dict) or labels is None else read_labels(labels)
     table = 'labels' if isinstance(labels, dict) else labels
     if rows is None and format_name != 'mmaction':
@@ -147,7 +149,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
 
 
 def _check_options(format_name: str, layout: str | Layout | None, source_layout: str | Layout | None,
-                   rate: float | None, scale: float, max_seconds: float | None) -> None:
+                   rate: float | None, scale: float, max_seconds: float | None, reader: dict[str, Any]) -> None:
     """Raise for a wrong option, before the long work."""
     for option, value in (('scale', scale), ('max_seconds', max_seconds)):
         if value is not None and not (np.isfinite(value) and value > 0):
@@ -158,6 +160,8 @@ def _check_options(format_name: str, layout: str | Layout | None, source_layout:
             get_layout(wanted)
     if format_name in LIBRARIES:
         need(*LIBRARIES[format_name])
+    if format_name == 'video':
+        get_estimator(reader.get('estimator', 'mediapipe'), reader.get('pose_model'), reader.get('detector')).close()
 
 
 def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str, Any],
@@ -178,7 +182,9 @@ def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str
     Returns:
         With y up if they are 3-D.
     """
-    recordings = [replace(recording, name=recording.name or name, layout=recording.layout or source_layout)
+    program = format_name if format_name in POSE_ESTIMATORS else None
+    recordings = [replace(recording, name=recording.name or name, layout=recording.layout or source_layout,
+                          estimator=recording.estimator or program)
                   for recording in READERS[format_name](path, **options)]
     where = Path(path[0]).parent if isinstance(path, list) else path
     return [arrange(recording, layout, up, scale, where) for recording in recordings]
@@ -196,6 +202,8 @@ def _annotation(recording: Recording, row: Row, classes: Sequence[str], rate: fl
     clip = dict(frame_dir=recording.name, subject=row['subject'], label=list(classes).index(row['label']),
                 rate=chosen, total_frames=keypoint.shape[1], keypoint=keypoint,
                 keypoint_score=recording.keypoint_score, split=row.get('split') or None)
+    if recording.estimator is not None:
+        clip['estimator'] = recording.estimator
     shape = img_shape or recording.img_shape
     if shape is not None and keypoint.shape[-1] == 2:
         clip.update(img_shape=tuple(shape), original_shape=tuple(shape))

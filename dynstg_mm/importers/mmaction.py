@@ -64,7 +64,9 @@ def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str,
         raise EmptyRecording(f'{where}: keypoint: no frames.')
     keypoint, score, notes = most_seen(*with_lost(keypoint, score, where), persons)
     rate, shape = clip.get('rate', clip.get('fps')), clip.get('img_shape', clip.get('original_shape'))
+    estimator = clip.get('estimator')
     fields = {key: clip[key] for key in ('label', 'subject') if clip.get(key) is not None}
     return Recording(name, keypoint, score, layout=file.get('layout'), rate=rate, notes=notes,
+                     estimator=estimator if isinstance(estimator, str) else None,
                      img_shape=(int(shape[0]), int(shape[1])) if shape is not None else None,
                      fields=dict(fields, classes=file.get('classes')))

@@ -13,7 +13,7 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
     """Keypoints of an NPZ file: `keypoint` or `keypoints`, (T, V, C) or (M, T, V, C).
 
     The file may also have `keypoint_score` (or `scores`, `confidence`, `visibility`), `joint_names` (or `joints`),
-    `rate` (or `fps`) and `img_shape` (height, width).
+    `rate` (or `fps`), `img_shape` (height, width) and `estimator` (the program that found the keypoints).
 
     Args:
         path: The file. Arrays of Python objects are refused; nothing is unpickled.
@@ -54,8 +54,9 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
         if len(names) != values.shape[2]:
             raise DataError(f'{path}: joint_names: {len(names)} names; keypoints has {values.shape[2]} joints.')
     keypoint, score, notes = most_seen(*with_lost(values, score, path), persons)
+    estimator = str(arrays['estimator']) if 'estimator' in arrays else None
     return [Recording(None, keypoint, score, names, rate=read_rate(path, arrays),
-                      img_shape=read_img_shape(path, arrays), notes=notes)]
+                      img_shape=read_img_shape(path, arrays), estimator=estimator, notes=notes)]
 
 
 def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -1,10 +1,8 @@
 """What every reader returns, and how it reports a file that cannot be used."""
 import contextlib
-import importlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,9 +25,10 @@ class Recording:
         name: Name of the clip, or None if the file's name is the clip's. keypoint: Shape (M, T, V, 2) in pixels with y
         down, or (M, T, V, 3) in any unit of length. A lost joint is zeros. keypoint_score: Shape (M, T, V), 0 for a
         lost joint. joints: Names of the V joints, if the file has them. layout: The layout that the format implies.
-        rate: Frames per second, if the file has it. img_shape: Height and width in pixels, if the file has them. up:
-        Vertical axis of 3-D coordinates, such as 'y' or '-z'. fields: What else the file says about the clip, such as
-        its label. notes: What the reader had to decide.
+        rate: Frames per second, if the file has it. img_shape: Height and width in pixels, if the file has them.
+        estimator: Program that found the keypoints, with its version if that is known. up: Vertical axis of 3-D
+        coordinates, such as 'y' or '-z'. fields: What else the file says about the clip, such as its label. notes: What
+        the reader had to decide.
     """
 
     name: str | None
@@ -39,6 +38,7 @@ class Recording:
     layout: str | Layout | None = None
     rate: float | None = None
     img_shape: tuple[int, int] | None = None
+    estimator: str | None = None
     up: str = 'y'
     fields: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -54,15 +54,6 @@ def readable(path: str | os.PathLike, description: str) -> Iterator[None]:
     except Exception as error:  # libraries raise anything
         reason = str(error).strip().split('\n')[0]
         raise DataError(f'{path}: not a readable {description} ({type(error).__name__}: {reason}).') from None
-
-
-def need(module: str, extra: str) -> ModuleType:
-    """Import an optional library, or say how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise DataError(f'{module.split(".")[0]} is not installed, but this format needs it; run pip install '
-                        f'"dynstg_mm[{extra}]".') from None
 
 
 def with_lost(keypoint: np.ndarray, score: np.ndarray | None,
