@@ -6,7 +6,7 @@ places at once:
 | option            | sets                                                                                        |
 |-------------------|---------------------------------------------------------------------------------------------|
 | `task=NAME`       | one of the config's `tasks`: the data sets that have folds, and `num_classes` of all heads   |
-| `fold=K`          | the fold of the data sets that have folds                                                   |
+| `fold=K`          | the fold of the data sets that have folds; `all` trains on everybody and tests nobody       |
 | `feats=A,B`       | `feats` of every `GaitFeatures`, and `in_channels` of all backbones                         |
 | `joint_dropout=P` | `RandomJointDropout(prob=P)` after every `PoseDecode` of the training pipelines; 0 removes it |
 
@@ -243,15 +243,20 @@ def _set_task(cfg: Config, task: str) -> None:
     _fit_networks(cfg, ['task'])
 
 
-def _set_fold(cfg: Config, fold: int) -> None:
-    if isinstance(fold, bool) or not isinstance(fold, int) or fold < 0:
-        raise ConfigError(f'--cfg-options: fold: {fold!r}; expected a number from 0.')
+def _set_fold(cfg: Config, fold: int | str) -> None:
+    from dynstg_mm.datasets.folds import EVERYBODY
+    if fold != EVERYBODY and (isinstance(fold, bool) or not isinstance(fold, int) or fold < 0):
+        raise ConfigError(f'--cfg-options: fold: {fold!r}; expected a number from 0, or {EVERYBODY}.')
     data_sets = list(_data_with_folds(cfg))
     if not data_sets:
         raise ConfigError(f'--cfg-options: fold: no data set of {cfg.filename} has folds.')
     for data in data_sets:
         data['fold'] = fold
     cfg.fold = fold
+    if fold == EVERYBODY:
+        for part in ('val', 'test'):
+            for field in ('dataloader', 'evaluator', 'cfg'):
+                cfg[f'{part}_{field}'] = None
 
 
 def _set_feats(cfg: Config, feats: str | Sequence[str]) -> None:

@@ -168,6 +168,14 @@ def test_task_and_fold_reach_data_and_networks_and_nothing_else(path):
         assert config.param_scheduler == default.param_scheduler and config.train_cfg == default.train_cfg
 
 
+def test_fold_all_leaves_nothing_to_test():
+    config = resolve(CGRKD, 'task=koa_stage', 'fold=all', 'model.teacher_ckpt=runs/fold{fold}/epoch_30.pth')
+    dataset = config.train_dataloader.dataset
+    assert (config.fold, dataset.fold, dataset.split) == ('all', 'all', 'koa_stage')
+    assert config.test_dataloader is None and config.test_cfg is None and config.test_evaluator is None
+    assert config.model.teacher_ckpt == 'runs/foldall/epoch_30.pth'
+
+
 @pytest.mark.parametrize('path, feats, channels', [
     (KOA, 'b,bm', 4), (KOA, 'jm', 2), (KOA, 'j,a,rd', 5), (CGRKD_GAIT13, 'a,am', 2)],
     ids=['bone', 'motion', 'mixed', 'student-and-teacher'])

@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from dynstg_mm.benchmark.baselines import CONTROLS, add_controls
 from dynstg_mm.benchmark.cost import measure_costs
 from dynstg_mm.benchmark.launch import Launcher, Processes, execute, locked
+from dynstg_mm.benchmark.other_recordings import named_files, results_on
 from dynstg_mm.benchmark.page import write_report
 from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_ensembles, name_models
 from dynstg_mm.benchmark.results import Results
@@ -55,6 +56,8 @@ def cross_validate(args: Namespace, command: str) -> int:
     ensembles = name_ensembles(names, args.ensemble, args.seed_ensemble, args.seeds)
     baseline = args.baseline or names[0]
     _check_options(args, baseline, [*names, *ensembles])
+    others = named_files(args.test_on)
+    keep = args.keep_checkpoints or bool(others)
     classes, tests = check_tests(models)
     folds = choose_folds(args.folds, tests, models[0])
     runs = plan_runs(models, args.seeds, folds, args.out)
@@ -63,11 +66,11 @@ def cross_validate(args: Namespace, command: str) -> int:
     with locked(out) as lock:
         settle_old_runs(runs, args.redo)
         _report_lost_parts(out, {*names, *ensembles}, args.seeds, folds)
-        if args.keep_checkpoints:
+        if keep:
             _report_missing_checkpoints(runs)
-        launcher: Launcher = Processes(args.jobs, args.keep_checkpoints, lock)
+        launcher: Launcher = Processes(args.jobs, keep, lock)
         if args.launcher == 'slurm':
-            launcher = SlurmJobs(out / 'slurm', args.slurm_args, args.keep_checkpoints)
+            launcher = SlurmJobs(out / 'slurm', args.slurm_args, keep)
         failed = execute(runs, launcher, args.jobs)
         results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, command)
         results.baseline = baseline
@@ -81,8 +84,17 @@ def cross_validate(args: Namespace, command: str) -> int:
             results.add_ensemble(name, members, over_seeds=over_seeds)
         results.write(out / 'results.json')
         written = write_report(results, out)
+        for name, file in others.items():
+            _report_others(results_on(runs, file, results), out / 'test_on' / name)
     print(f'{out}: results.json, {", ".join(written)}')
     return 1 if failed else 0
+
+
+def _report_others(results: Results, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    results.baseline = next(iter(results.models))
+    results.write(folder / 'results.json')
+    print(f'{folder}: results.json, {", ".join(write_report(results, folder))}')
 
 
 def _check_options(args: Namespace, baseline: str, rows: Sequence[str]) -> None:

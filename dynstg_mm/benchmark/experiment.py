@@ -129,7 +129,7 @@ def plan_calls(args: Namespace) -> list[Namespace]:
         return [call]
     first = _call(args, experiment, teachers)
     first.no_controls, first.keep_checkpoints = True, True
-    first.ensemble, first.seed_ensemble, first.baseline = [], [], None
+    first.ensemble, first.seed_ensemble, first.baseline, first.test_on = [], [], None, []
     return [first, call] if args.redo or _is_missing(first, args.out) else [call]
 
 

@@ -86,7 +86,10 @@ class Processes:
         self.stopped, self.mutex = False, threading.Lock()
 
     def perform(self, run: Run, slot: int = 0) -> None:
-        """Train, or resume from the latest checkpoint, and test; the result is predictions.json."""
+        """Train, or resume from the latest checkpoint, and test; the result is predictions.json.
+
+        Without a test, the result is the checkpoint.
+        """
         started = time.time()
         run.folder.mkdir(parents=True, exist_ok=True)
         log, latest, summary = (run.folder / name for name in ('train.log', 'last_checkpoint', 'train_summary.json'))
@@ -95,14 +98,15 @@ class Processes:
             resumed = latest.is_file()
             run.note(**dict(resumed=True) if resumed else {})
             self.call([*train, *['--resume'] * resumed], log, slot)
-        if not latest.is_file():
+        checkpoint = run.checkpoint()
+        if checkpoint is None:
             raise RuntimeError('the training left no checkpoint; expected default_hooks.checkpoint in the config')
-        checkpoint = run.folder / Path(latest.read_text().strip()).name
-        self.call(run.commands(checkpoint)[1], log, slot)
-        if not run.done():
-            raise RuntimeError(f'{run.folder}: the test left no predictions.json')
+        if run.is_tested:
+            self.call(run.commands(checkpoint)[1], log, slot)
+            if not run.done():
+                raise RuntimeError(f'{run.folder}: the test left no predictions.json')
         run.note(seconds=round(time.time() - started, 1))
-        if not self.keep_checkpoints:
+        if run.is_tested and not self.keep_checkpoints:
             for path in [*run.folder.glob('*.pth'), latest]:
                 path.unlink()
 

@@ -14,7 +14,7 @@ from dynstg_mm.benchmark.merge import merged_versions, united
 from dynstg_mm.benchmark.results import Clip
 from dynstg_mm.benchmark.schema import INTEGERS, TEXT, TEXTS, score_fault
 from dynstg_mm.benchmark.tables import Rows, interval_cells
-from dynstg_mm.errors import ConfigError, ResultsError
+from dynstg_mm.errors import ResultsError
 from dynstg_mm.files import atomic_open, read_json
 from dynstg_mm.statistics import mean_scores, share_of_loss
 
@@ -264,27 +264,15 @@ def _find_runs(folder: str | Path, model: str, seeds: Sequence[int] | None) -> d
 
 def _test_all(settings: dict[str, Any], path: Path, kinds: Sequence[str]) -> list[list[Clip]]:
     """Clips with the scores of a checkpoint, under every condition."""
-    import torch
-    from mmaction.registry import MODELS
     from mmengine.config import Config
-    from mmengine.device import get_device
-    from mmengine.runner import Runner, load_checkpoint
+
+    from dynstg_mm.benchmark.checkpoints import load_model, score_clips
     cfg = Config(settings)
-    model = MODELS.build(cfg.model).to(get_device()).eval()
-    try:
-        load_checkpoint(model, str(path), map_location='cpu', strict=True, logger='silent')
-    except RuntimeError as error:
-        if 'do not match' not in str(error):
-            raise
-        raise ConfigError(f'{path}: the weights do not fit the model in the run.json beside it.') from None
-    tested: list[list[Clip]] = []
-    with torch.no_grad():
-        for kind, value in conditions(kinds):
-            dataset = corrupted(cfg.test_dataloader.dataset.to_dict(), kind, value)
-            loader = Runner.build_dataloader(dict(cfg.test_dataloader.to_dict(), dataset=dataset))
-            tested.append([dict(clip=sample.frame_dir, subject=sample.subject, label=int(sample.gt_label),
-                                score=[round(float(score), 5) for score in sample.pred_score])
-                           for batch in loader for sample in model.test_step(batch)])
+    model = load_model(cfg, path)
+    tested = [score_clips(model, cfg, corrupted(cfg.test_dataloader.dataset.to_dict(), *condition))
+              for condition in conditions(kinds)]
+    for clip in itertools.chain(*tested):
+        clip['score'] = [round(score, 5) for score in clip['score']]
     return tested
 
 

@@ -19,6 +19,7 @@ from dynstg_mm.benchmark.cost import code_version, versions
 from dynstg_mm.benchmark.predictions import read_predictions, read_train_summary, training_cost
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.config import checkpoints_of, parse_cfg_options, resolve_config
+from dynstg_mm.datasets.folds import EVERYBODY
 from dynstg_mm.errors import ConfigError, UserError
 from dynstg_mm.files import atomic_open, read_json
 
@@ -39,7 +40,7 @@ class Model:
     config: str
     options: tuple[str, ...] = ()
 
-    def settings(self, fold: int | None = None, seed: int = 0) -> Config:
+    def settings(self, fold: int | str | None = None, seed: int = 0) -> Config:
         """The resolved config, for a fold and a seed if they are given."""
         options = dict(parse_cfg_options(self.options), **({} if fold is None else dict(fold=fold)))
         return resolve_config(self.config, options, seed=seed)
@@ -52,14 +53,14 @@ class Run:
     Args:
         model: The model.
         seed: The training seed.
-        fold: The fold that is tested.
+        fold: The fold that is tested, or `EVERYBODY`, which trains on all people and is not tested.
         folder: Where its files are.
         record: Everything that its result depends on.
     """
 
     model: Model
     seed: int
-    fold: int
+    fold: int | str
     folder: Path
     record: dict[str, Any] = dataclasses.field(hash=False)
 
@@ -87,12 +88,25 @@ class Run:
         with atomic_open(self.folder / 'run.json') as file:
             json.dump({**self.notes(), 'record': self.record, **values}, file, indent=1)
 
+    @property
+    def is_tested(self) -> bool:
+        """Whether a test follows the training."""
+        return self.fold != EVERYBODY
+
     def done(self) -> bool:
-        """Whether it has been tested."""
-        return (self.folder / 'predictions.json').is_file()
+        """Whether it has been tested, or trained if there is no test."""
+        if self.is_tested:
+            return (self.folder / 'predictions.json').is_file()
+        return (self.folder / 'train_summary.json').is_file() and self.checkpoint() is not None
+
+    def checkpoint(self) -> Path | None:
+        """Its last checkpoint, if it was kept. The folder may have been moved since."""
+        latest = self.folder / 'last_checkpoint'
+        path = self.folder / Path(latest.read_text().strip()).name if latest.is_file() else latest
+        return path if path.is_file() and path != latest else None
 
 
-def plan_runs(models: Sequence[Model], seeds: Sequence[int], folds: Sequence[int], out: str | Path) -> list[Run]:
+def plan_runs(models: Sequence[Model], seeds: Sequence[int], folds: Sequence[int | str], out: str | Path) -> list[Run]:
     """All runs. The first seed of all models comes first, so that a stopped call leaves comparable results.
 
     Raises:
@@ -102,7 +116,8 @@ def plan_runs(models: Sequence[Model], seeds: Sequence[int], folds: Sequence[int
     runs, code = [], code_version()
     for seed, model, fold in itertools.product(seeds, models, folds):
         cfg = model.settings(fold, seed)
-        files = [*_data_files([cfg.train_dataloader.dataset, cfg.test_dataloader.dataset, cfg.model]),
+        tested = (cfg.get('test_dataloader') or {}).get('dataset', {})
+        files = [*_data_files([cfg.train_dataloader.dataset, tested, cfg.model]),
                  *checkpoints_of(cfg.model)]
         for field, path in files:
             if not Path(path).is_file():

@@ -37,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--no-controls', action='store_true',
                         help='leave out the control rows: classifiers on metadata and on gait features')
     parser.add_argument('--keep-checkpoints', action='store_true', help='keep the checkpoints after the test')
+    parser.add_argument('--test-on', nargs='+', action='extend', default=[], metavar='[NAME=]FILE',
+                        help='also test each model on the same people in other annotation files, such as by another '
+                        'pose estimator, whose folds must be the same; results are in OUT/test_on/NAME')
     parser.add_argument('--redo', action='store_true', help='delete and rerun runs with other settings, data or code')
     parser.add_argument('--launcher', choices=['none', 'slurm'], default='none',
                         help='slurm: submit every run as a Slurm job')

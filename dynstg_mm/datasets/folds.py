@@ -1,12 +1,13 @@
 """How splits are named, and folds by subject: no model may be tested on a person whom it was trained on."""
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dynstg_mm.errors import DataError
 
 PARTS = ('train', 'val', 'test')
+EVERYBODY = 'all'  # instead of the number of a fold: train on all people, and test on nobody
 _FOLD = re.compile(rf'(?:(?P<name>.+)_)?fold(?P<fold>[0-9]+)_(?P<part>{"|".join(PARTS)})')
 
 
@@ -18,12 +19,12 @@ class Fold(NamedTuple):
     part: str
 
 
-def fold_split(name: str, fold: int, part: str) -> str:
+def fold_split(name: str, fold: int | str, part: str) -> str:
     """Name of the split that holds one part of a fold, such as `koa_nm_fold0_train`.
 
     Args:
         name: Name of the task; may be empty.
-        fold: Number of the fold, from 0.
+        fold: Number of the fold, from 0, or `EVERYBODY`.
         part: 'train', 'val' or 'test'.
     """
     return f'{name}_fold{fold}_{part}' if name else f'fold{fold}_{part}'
@@ -45,6 +46,19 @@ def folds_of(splits: Iterable[object], name: str, part: str = 'test') -> list[in
     """
     parsed = map(parse_fold, splits)
     return sorted({fold.fold for fold in parsed if fold is not None and (fold.name, fold.part) == (name, part)})
+
+
+def everybody(splits: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    """All clips that a cross-validation tests: those of the test parts of all folds of a task.
+
+    Args:
+        splits: Name of each split -> names of its clips.
+        name: Name of the task.
+
+    Returns:
+        Names of the clips, in the order of the folds; empty if the task has no folds.
+    """
+    return [clip for fold in folds_of(splits, name) for clip in splits[fold_split(name, fold, 'test')]]
 
 
 def split_family(split: str) -> str | None:

@@ -11,7 +11,7 @@ from mmengine.dataset import Compose
 from mmengine.logging import MMLogger
 
 from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip, Fault, describe, shared_faults
-from dynstg_mm.datasets.folds import fold_split, split_family
+from dynstg_mm.datasets.folds import EVERYBODY, everybody, fold_split, split_family
 from dynstg_mm.errors import ClipError, ConfigError, DataError
 from dynstg_mm.skeletons import Layout, get_layout
 
@@ -32,7 +32,8 @@ class GaitDataset(PoseDataset):
         ann_file: The annotation file (.pkl).
         pipeline: Transforms.
         split: Name of the split, or with `fold` the name before `_fold`.
-        fold: Fold number; the part is then `test` in test mode and `train` otherwise.
+        fold: Fold number; the part is then `test` in test mode and `train` otherwise. 'all' trains on the people of all
+            folds, and leaves nobody to test on.
         layout: Skeleton layout. Every clip must have its number of joints, and transforms use it.
         test_mode: Read the clips for testing.
         shared_subjects: Accept subjects on both sides. Models then partly recognise the person; this is meant for
@@ -49,18 +50,22 @@ class GaitDataset(PoseDataset):
 
     METAINFO: dict = dict(classes=None)
 
-    def __init__(self, ann_file: str, pipeline: Sequence[Any], split: str | None = None, *, fold: int | None = None,
-                 layout: str | Layout | None = None, test_mode: bool = False, shared_subjects: bool = False,
-                 cache_mb: float = 512., **kwargs: Any) -> None:
+    def __init__(self, ann_file: str, pipeline: Sequence[Any], split: str | None = None, *,
+                 fold: int | str | None = None, layout: str | Layout | None = None, test_mode: bool = False,
+                 shared_subjects: bool = False, cache_mb: float = 512., **kwargs: Any) -> None:
         self.layout = get_layout(layout) if layout is not None else None
         self.shared_subjects, self.cache_mb = shared_subjects, cache_mb
         self._cache: dict[str, dict[str, Any]] = {}
         self._cached = 0  # bytes
+        self._task: str | None = None  # whose folds are joined
         if 'skeleton' in (kwargs.get('data_prefix') or {}):
             raise ConfigError('data_prefix: skeleton: not used; all clips of a GaitDataset are in ann_file.')
         if fold is not None:
             if not isinstance(split, str):
                 raise ConfigError(f'split: {describe(split)}; expected the name before _fold{fold}, since fold is set.')
+            if fold == EVERYBODY and test_mode:
+                raise ConfigError(f'fold: {fold}; trains on everybody and leaves nobody to test on; expected a number.')
+            self._task = split if fold == EVERYBODY else None
             split = fold_split(split, fold, 'test' if test_mode else 'train')
         super().__init__(ann_file, pipeline, split=split, test_mode=test_mode, **kwargs)
 
@@ -73,6 +78,8 @@ class GaitDataset(PoseDataset):
         if self.split is None:
             chosen = list(file.clips)
         else:
+            if self._task is not None:
+                file.splits[self.split] = everybody(file.splits, self._task)
             self._check_split(file)
             chosen = file.splits[self.split]
         for name in chosen:

@@ -2,6 +2,7 @@ import pytest
 
 from dynstg_mm.datasets.folds import (
     Fold,
+    everybody,
     fold_split,
     folds_of,
     leave_one_subject_out,
@@ -69,3 +70,8 @@ def test_leaving_one_subject_out_tests_everybody_once():
 def test_folds_that_cannot_be_made_are_refused(clips, field):
     with pytest.raises(DataError, match=field):
         subject_folds(clips, 'task')
+
+
+def test_everybody_is_tested_by_one_fold():
+    splits = dict(a_fold10_test=['z'], a_fold2_test=['x', 'y'], a_fold2_train=['z'], b_fold0_test=['w'])
+    assert everybody(splits, 'a') == ['x', 'y', 'z'] and everybody(splits, 'c') == []

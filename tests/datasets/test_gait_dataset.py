@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.datasets import check_sides
-from dynstg_mm.errors import DataError
+from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -241,6 +241,21 @@ def test_fold_picks_the_part(annotation_file):
     assert build(path, split='task', fold=3, test_mode=True)[0]['subject'].endswith('01')
     with pytest.raises(DataError, match='split task_fold4_train: missing'):
         build(path, split='task', fold=4)
+
+
+def test_fold_all_trains_on_the_test_people_of_all_folds(annotation_file):
+    def folds(data):
+        train, test = data['split'].values()
+        data['split'] = dict(task_fold0_train=train, task_fold0_test=test, task_fold1_train=test, task_fold1_test=train)
+
+    everybody = build(annotation_file(folds), split='task', fold='all')
+    assert len({everybody[index]['frame_dir'] for index in range(len(everybody))}) == len(everybody)
+    assert {everybody[index]['subject'][-2:] for index in range(len(everybody))} == {'00', '01'}
+    assert everybody.metainfo['source'] == ('gait.pkl', 'task_foldall_train')
+    with pytest.raises(ConfigError, match='fold'):
+        build(annotation_file(folds), split='task', fold='all', test_mode=True)
+    with pytest.raises(DataError, match='other_foldall_train'):
+        build(annotation_file(folds), split='other', fold='all')
 
 
 def test_hostile_file_is_refused_and_not_executed(tmp_path):

@@ -1,0 +1,46 @@
+"""Test a checkpoint in this process, on data of choice."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.runner import Runner, load_checkpoint
+from torch import nn
+
+from dynstg_mm.benchmark.results import Clip
+from dynstg_mm.errors import ConfigError
+
+
+def load_model(cfg: Config, path: str | Path) -> nn.Module:
+    """The model of a run with the weights of its checkpoint, in eval mode.
+
+    Raises:
+        ConfigError: The weights do not fit.
+    """
+    model = MODELS.build(cfg.model).to(get_device()).eval()
+    try:
+        load_checkpoint(model, str(path), map_location='cpu', strict=True, logger='silent')
+    except RuntimeError as error:
+        if 'do not match' not in str(error):
+            raise
+        raise ConfigError(f'{path}: the weights do not fit the model in the run.json beside it.') from None
+    return model
+
+
+@torch.no_grad()
+def score_clips(model: nn.Module, cfg: Config, dataset: dict[str, Any]) -> list[Clip]:
+    """Clips of a data set with `clip`, `subject`, `label` and the model's `score`.
+
+    Args:
+        model: The model.
+        cfg: Its config, whose `test_dataloader` gives the batches.
+        dataset: Settings of the data set.
+    """
+    loader = Runner.build_dataloader(dict(cfg.test_dataloader.to_dict(), dataset=dataset))
+    return [dict(clip=sample.frame_dir, subject=sample.subject, label=int(sample.gt_label),
+                 score=sample.pred_score.tolist())
+            for batch in loader for sample in model.test_step(batch)]
