@@ -4,9 +4,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import find_peaks
 
-from dynstg_mm.gait.strides import STRIDES, _summit
+from dynstg_mm.gait.strides import STRIDES, _summit, stride_time
 from dynstg_mm.gait.walk import Walk, walk_of
-from dynstg_mm.gait.windows import SIDES
+from dynstg_mm.gait.windows import RATE, SIDES
 from dynstg_mm.skeletons import Layout
 
 MIN_STEP = 0.08  # leg lengths that a foot must swing relative to the pelvis
@@ -14,6 +14,9 @@ PROMINENCE = 0.3  # of a foot's range relative to the pelvis, by which a strike 
 CONTACT = 0.5  # share of the walking speed below which heel or toe is on the ground
 SEARCH = 0.15  # seconds around the extreme in which the speed is searched
 MIN_RATE = 15.  # frames per second
+PIECE = 6.  # seconds of the pieces in which the stride time is searched
+MIN_PERIODICITY = 0.3  # autocorrelation from which on a stride time is believed
+APART = 0.6  # of the stride time between two strikes of a foot, at least
 
 
 class FootEvent(NamedTuple):
@@ -51,20 +54,41 @@ def foot_events(walk: Walk) -> list[FootEvent]:
     if walk.rate < MIN_RATE:
         return []
     heel, toe = feet_of(walk)
+    stride = local_stride(walk)
+    shortest = STRIDES[0] if stride is None or np.isnan(stride).all() else float(np.nanmin(stride))
+    apart = APART * shortest * walk.rate * walk.finer
     events = []
     for side in SIDES:
-        contacts = _extremes(walk.body[f'{side}_{heel}'][:, 0], walk.body[f'{side}_{toe}'][:, 0])
+        contacts = _extremes(walk.body[f'{side}_{heel}'][:, 0], walk.body[f'{side}_{toe}'][:, 0], apart)
         for frame, kind in _contacts(walk, side, heel, toe, contacts):
             events.append(FootEvent(walk.time(frame), side, kind))
     return sorted(events)
 
 
-def _extremes(heel: np.ndarray, toe: np.ndarray) -> list[tuple[int, str]]:
-    """Frames in which the heel is furthest in front and the toe furthest behind, by turns."""
+def local_stride(walk: Walk) -> np.ndarray | None:
+    """Stride time in seconds about every frame (T,), by the autocorrelation of the legs' movement in pieces of it.
+
+    NaN where the movement does not repeat, or repeats in more than `STRIDES`; None if the walk is too short to tell.
+    """
+    frames = np.arange(0, len(walk.travel), walk.rate * walk.finer / RATE)
+    count = max(1, int(len(frames) / (PIECE * RATE)))
+    length = len(frames) // count
+    if length < 2 * STRIDES[0] * RATE:
+        return None
+    apart = [np.interp(frames[:count * length], np.arange(len(walk.travel)),
+                       walk.body[f'left_{joint}'][:, 0] - walk.body[f'right_{joint}'][:, 0]).reshape(count, 1, length)
+             for joint in ('ankle', 'knee')]
+    found = [stride_time(*signals) for signals in zip(*apart)]
+    strides = [stride if periodicity >= MIN_PERIODICITY else np.nan for stride, periodicity in found]
+    return np.array(strides)[np.minimum(np.arange(len(walk.travel)) * count // len(walk.travel), count - 1)]
+
+
+def _extremes(heel: np.ndarray, toe: np.ndarray, apart: float) -> list[tuple[int, str]]:
+    """Frames in which the heel is furthest in front and the toe furthest behind, by turns, two of a kind `apart`."""
     found = []
     for track, kind in ((heel, 'strike'), (-toe, 'off')):
         swing = np.subtract(*np.percentile(track, (95, 5)))
-        peaks = find_peaks(track, prominence=max(PROMINENCE * swing, MIN_STEP))[0]
+        peaks = find_peaks(track, distance=max(1, apart), prominence=max(PROMINENCE * swing, MIN_STEP))[0]
         found += [(int(peak), kind, float(track[peak])) for peak in peaks]
     kept: list[tuple[int, str, float]] = []
     for event in sorted(found):

@@ -10,17 +10,19 @@ import numpy as np
 
 from dynstg_mm.gait.angles import joint_angles
 from dynstg_mm.gait.cleaning import Clip
-from dynstg_mm.gait.events import MIN_RATE, FootEvent, feet_of, foot_events
+from dynstg_mm.gait.events import MIN_RATE, FootEvent, feet_of, foot_events, local_stride
 from dynstg_mm.gait.strides import STRIDES
 from dynstg_mm.gait.walk import Walk, walk_of
 from dynstg_mm.gait.windows import SIDES
 from dynstg_mm.skeletons import Layout
 
 STEPS = (0.2, 1.4)  # shortest and longest step time in seconds
+STEP_SHARES, STRIDE_SHARES = (0.2, 0.8), (0.7, 1.4)  # the same as a share of the usual stride time, and of strides
 MIN_SEEN = 0.7  # share of a stride's frames that must show the joints that are measured
 OUTLIER = 3.  # standard deviations from the median, by the median absolute deviation (Hampel identifier)
 MIN_OWN_TRAVEL = 0.5  # share of the walking speed below which the pelvis stands still: a treadmill or a moving camera
 DOUBLE_SUPPORT = 0.12  # seconds, where the end of the double support is not seen
+BEHIND = -0.1  # leg lengths; a step that ends further behind means that the sides were confused
 SMALLEST = 0.01  # mean that an asymmetry is a share of, at least
 MIN_STRIDES = 3  # strides of which a variability is given
 UNITS = {'m': 1., 'cm': 0.01, 'mm': 0.001}
@@ -108,7 +110,7 @@ def report_of(walk: Walk, events: list[FootEvent], metres: float | None = None) 
     values = {} if reason else _values(walk, events)
     found = {name: _summary(of_side) for name, of_side in values.items()}
     if found:
-        _add_speed(found, walk, events)
+        _add_speed(found)
         _add_derived(found, values, metres)
     missing = dict.fromkeys(('value', *SIDES), np.nan)
     return [dict(name=name, label=label, unit=unit, digits=digits, **(numbers := found.get(name, missing)),
@@ -121,6 +123,8 @@ def _no_walk(walk: Walk, events: list[FootEvent]) -> str:
     strikes = [event for event in events if event.kind == 'strike']
     if walk.rate < MIN_RATE:
         return f'{walk.rate:g} frames per second; foot contacts need {MIN_RATE:g}'
+    if walk.upright.mean() < MIN_SEEN:
+        return 'the body is not upright, or its pose was not recognised'
     if not walk.side_view:
         return 'the view is not from the side'
     if len(strikes) < 2:
@@ -143,7 +147,7 @@ def _reason(name: str, walk: Walk, metres: float | None, values: Values) -> str:
     if name in ('arm_swing_deg', 'arm_swing_asymmetry', 'trunk_lean_deg') and not values.get(name.replace(
             'asymmetry', 'deg'), {}).get('left'):
         return 'the joints are not seen'
-    return 'no whole straight stride is seen'
+    return 'no whole stride of a steady, straight walk is seen'
 
 
 def _axes(walk: Walk) -> tuple[str, ...]:
@@ -159,15 +163,19 @@ def _values(walk: Walk, events: list[FootEvent]) -> Values:
             values.setdefault(name, {foot: [] for foot in SIDES})[side].append(float(value))
 
     heel, _ = feet_of(walk)
+    stride = local_stride(walk)
     prints = {side: _footprint(walk, events, side) for side in SIDES}
     strikes = [event for event in events if event.kind == 'strike']
     for before, strike in zip(strikes, strikes[1:]):
-        duration = strike.time - before.time
-        if before.side != strike.side and STEPS[0] <= duration <= STEPS[1] and _usable(walk, before, strike):
-            add('step_duration_s', strike.side, duration)
-            moment = _both_down(strike, events)
+        if before.side != strike.side and _plausible(before, strike, STEPS, STEP_SHARES, stride, walk) and (
+                _usable(walk, before, strike)):
+            duration, moment = strike.time - before.time, _both_down(strike, events)
             ahead = _at(walk, walk.body[f'{strike.side}_{heel}'], moment) - _at(walk, prints[before.side], moment)
+            if ahead[0] < BEHIND:
+                continue
+            add('step_duration_s', strike.side, duration)
             add('step_length_legs', strike.side, ahead[0])
+            add('travel', strike.side, _at(walk, walk.travel, strike.time) - _at(walk, walk.travel, before.time))
             if len(ahead) == 3:
                 add('step_width_legs', strike.side, ahead[2] * (1 if strike.side == 'left' else -1))
     angles = {name: np.degrees(angle[0]) for name, angle in
@@ -175,9 +183,17 @@ def _values(walk: Walk, events: list[FootEvent]) -> Values:
     for side in SIDES:
         own = [event for event in strikes if event.side == side]
         for start, stop in zip(own, own[1:]):
-            if STRIDES[0] <= stop.time - start.time <= STRIDES[1] and _usable(walk, start, stop):
+            if _plausible(start, stop, STRIDES, STRIDE_SHARES, stride, walk) and _usable(walk, start, stop):
                 _add_stride(add, walk, events, angles, start, stop)
     return values
+
+
+def _plausible(start: FootEvent, stop: FootEvent, limits: tuple[float, float], shares: tuple[float, float],
+               stride: np.ndarray | None, walk: Walk) -> bool:
+    """Whether the time between two strikes is within the limits, and these shares of the usual stride time."""
+    duration = stop.time - start.time
+    usual = duration / np.mean(shares) if stride is None else stride[round(walk.frame((start.time + stop.time) / 2))]
+    return bool(limits[0] <= duration <= limits[1] and shares[0] * usual <= duration <= shares[1] * usual)
 
 
 def _add_stride(add: Callable[[str, str, float], None], walk: Walk, events: list[FootEvent],
@@ -197,16 +213,16 @@ def _add_stride(add: Callable[[str, str, float], None], walk: Walk, events: list
     frames = slice(*(round(walk.frame(event.time)) for event in (start, stop)))
     for name, joint in RANGES.items():
         if f'{side}_{joint}' in angles:
-            add(name, side, np.ptp(angles[f'{side}_{joint}'][frames]))
+            add(name, side, np.ptp(np.unwrap(angles[f'{side}_{joint}'][frames], period=360)))
     if 'trunk' in angles:
-        add('trunk_lean_deg', side, angles['trunk'][frames].mean())
+        add('trunk_lean_deg', side, np.median(angles['trunk'][frames]))
 
 
 def _usable(walk: Walk, start: FootEvent, stop: FootEvent) -> bool:
-    """Whether the person walks straight on and the feet are seen between two events."""
+    """Whether the person walks upright and straight on and the feet are seen between two events."""
     first, last = (round(walk.frame(event.time)) for event in (start, stop))
     seen = [walk.seen[f'{side}_{joint}'][first:last + 1].mean() for side in SIDES for joint in feet_of(walk)]
-    return bool(walk.straight[first:last + 1].all() and min(seen) >= MIN_SEEN)
+    return bool((walk.straight & walk.upright)[first:last + 1].all() and min(seen) >= MIN_SEEN)
 
 
 def _both_down(strike: FootEvent, events: list[FootEvent]) -> float:
@@ -233,15 +249,18 @@ def _footprint(walk: Walk, events: list[FootEvent], side: str) -> np.ndarray:
 
 
 def _at(walk: Walk, track: np.ndarray, time: float) -> np.ndarray:
-    """A track (T, C) at a moment between frames."""
-    return np.array([np.interp(walk.frame(time), np.arange(len(track)), axis) for axis in track.T])
+    """A track (T, ...) at a moment between frames."""
+    frame = min(max(walk.frame(time), 0.), len(track) - 1.)
+    before = int(frame)
+    after = min(before + 1, len(track) - 1)
+    return np.asarray(track[before] + (frame - before) * (track[after] - track[before]))
 
 
 def _summary(of_side: Mapping[str, list[float]]) -> dict[str, float]:
-    """Means of left, right, and the mean of both, without outliers."""
-    means = {side: float(np.mean(_without_outliers(values))) if values else np.nan for side, values in of_side.items()}
-    known = [mean for mean in means.values() if np.isfinite(mean)]
-    return dict(value=float(np.mean(known)) if known else np.nan, **means)
+    """Medians of left and right, and the mean of both."""
+    medians = {side: float(np.median(values)) if values else np.nan for side, values in of_side.items()}
+    known = [median for median in medians.values() if np.isfinite(median)]
+    return dict(value=float(np.mean(known)) if known else np.nan, **medians)
 
 
 def _without_outliers(values: list[float]) -> np.ndarray:
@@ -252,20 +271,16 @@ def _without_outliers(values: list[float]) -> np.ndarray:
     return array[away <= max(OUTLIER * spread, 0.1 * abs(np.median(array)))] if len(array) > 4 else array
 
 
-def _add_speed(found: dict[str, dict[str, float]], walk: Walk, events: list[FootEvent]) -> None:
+def _add_speed(found: dict[str, dict[str, float]]) -> None:
     """Walking speed in leg lengths per second.
 
-    It is the way of the pelvis over whole strides by their time. If the pelvis hardly moves, as on a treadmill or in
-    the picture of a camera that moves along, it is step length by step time.
+    It is the way of the pelvis by the time of the steps. If the pelvis hardly moves, as on a treadmill or in the image
+    of a camera that moves along, it is step length by step time.
     """
-    length, time = (found.get(name, {}).get('value', np.nan) for name in ('step_length_legs', 'step_duration_s'))
-    by_steps = length / time
-    strikes = [event.time for event in events if event.kind == 'strike']
-    moved = [_at(walk, walk.travel[:, None], time)[0] for time in (strikes[0], strikes[-1])]
-    speed = (moved[1] - moved[0]) / (strikes[-1] - strikes[0])
-    if np.isfinite(by_steps) and speed < MIN_OWN_TRAVEL * by_steps:
-        speed = by_steps
-    found['walking_speed_legs'] = dict(value=float(speed), left=np.nan, right=np.nan)
+    if 'step_duration_s' in found:
+        travel, length, time = (found[name]['value'] for name in ('travel', 'step_length_legs', 'step_duration_s'))
+        speed = (travel if travel >= MIN_OWN_TRAVEL * length else length) / time
+        found['walking_speed_legs'] = dict(value=speed, left=np.nan, right=np.nan)
 
 
 def _add_derived(found: dict[str, dict[str, float]], values: Values, metres: float | None) -> None:
@@ -276,6 +291,8 @@ def _add_derived(found: dict[str, dict[str, float]], values: Values, metres: flo
     if 'step_duration_s' in found:
         found['cadence_spm'] = alone(60 / found['step_duration_s']['value'])
     if 'stride_duration_s' in found:
+        found['cadence_spm'] = alone(120 / found['stride_duration_s']['value'])
+    if {'stride_duration_s', 'walking_speed_legs'} <= set(found):
         found['stride_length_legs'] = alone(found['walking_speed_legs']['value'] * found['stride_duration_s']['value'])
     for name, base in (('stride_duration_cv', 'stride_duration_s'), ('step_length_cv', 'step_length_legs')):
         parts = [_without_outliers(of_side) for of_side in values.get(base, {}).values() if of_side]

@@ -18,6 +18,7 @@ from dynstg_mm.skeletons import Layout, get_layout
 FINE = 100.  # frames per second to which slower recordings are interpolated, for times between their frames
 SPAN = 1.2  # seconds over which the walking direction is measured, about a stride
 TURN = 30.  # degrees that the direction may change within a second of straight walking
+UPRIGHT = 0.3  # leg lengths between hips and ankles
 SIDE_VIEW = 0.35  # leg lengths between the shoulders in the image, above which a 2-D view is not from the side
 
 
@@ -29,15 +30,17 @@ class Walk:
         body: Name -> (T, C), place relative to the middle of the hips along forward, up and, in 3-D, left, in leg
         lengths; NaN if the joint is never seen. seen: Name -> (T,), whether the joint was seen in the frame. travel:
         Shape (T,), distance walked by the pelvis in leg lengths. straight: Shape (T,), False while the person turns.
-        leg: Leg length in the unit of the recording. rate: Frames per second of the recording. finer: Frames of the
-        tracks for one of the recording. first: Frame of the recording at which the tracks start. side_view: False for a
-        2-D recording that is not from the side.
+        upright: Shape (T,), False where the hips are not above the ankles and below the shoulders. leg: Leg length in
+        the unit of the recording. rate: Frames per second of the recording. finer: Frames of the tracks for one of the
+        recording. first: Frame of the recording at which the tracks start. side_view: False for a 2-D recording that is
+        not from the side.
     """
 
     body: Tracks
     seen: dict[str, np.ndarray]
     travel: np.ndarray
     straight: np.ndarray
+    upright: np.ndarray
     leg: float
     rate: float
     finer: int
@@ -91,12 +94,21 @@ def walk_of(clip: Clip, layout: str | Layout, *, up: str = 'y') -> Walk:
     place[:, lost] = np.nan
     body, _ = body_tracks(place[None], layout)
     parts, _ = body_tracks(np.where(seen, 0., np.nan)[None, ..., None].repeat(3, -1), layout)
+    tracks = {name: track[0] for name, track in body.items()}
     view = [np.abs(body[f'left_{joint}'][0, :, 0] - body[f'right_{joint}'][0, :, 0]) for joint in ('shoulder', )
             if f'left_{joint}' in body and place.shape[-1] == 2]
-    return Walk(body={name: track[0] for name, track in body.items()},
+    return Walk(body=tracks,
                 seen={name: np.isfinite(track[0, :, 0]) for name, track in parts.items()},
-                travel=np.cumsum(travel), straight=straight, leg=float(size), rate=rate, finer=finer, first=first,
-                side_view=not view or not np.nanmedian(view[0]) > SIDE_VIEW)
+                travel=np.cumsum(travel), straight=straight, upright=_upright(tracks), leg=float(size), rate=rate,
+                finer=finer, first=first, side_view=not view or not np.nanmedian(view[0]) > SIDE_VIEW)
+
+
+def _upright(body: Tracks) -> np.ndarray:
+    """Frames (T,) in which the hips are above the ankles, and below neck or shoulders where these are seen."""
+    below = np.mean([body[f'{side}_ankle'][:, 1] for side in SIDES], 0) < -UPRIGHT
+    above = [body[name][:, 1] for name in ('neck', *(f'{side}_shoulder' for side in SIDES)) if name in body]
+    known = [track for track in above if np.isfinite(track).all()]
+    return below & (np.mean(known, 0) > 0 if known else True)
 
 
 def _direction(place: np.ndarray, path: np.ndarray, layout: Layout, floor: tuple[int, ...],
