@@ -7,6 +7,7 @@ from collections.abc import Sequence
 COMMANDS = {
     'train': 'train a model from a config',
     'test': 'test a checkpoint, and write every clip\'s scores',
+    'predict': 'ask a trained model about recordings',
     'cross-validate': 'train and test configs on all folds with several seeds',
     'report': 'compare tested models: tables, a page and a picture',
     'robustness': 'test trained models on corrupted recordings',

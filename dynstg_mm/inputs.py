@@ -180,9 +180,9 @@ def _layout(cfg: Mapping[str, Any], data: Mapping[str, Any], steps: list[Mapping
 def _dims(cfg: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> int | None:
     """Coordinates of a joint."""
     types = {step.get('type') for step in steps}
-    if types & {'MirrorDirection', 'SideView'}:
+    if types & {'MirrorDirection', 'SideView', 'PreNormalize2D'}:
         return 2
-    return 3 if 'AlignHeading' in types else cfg.get('coordinates')
+    return 3 if types & {'AlignHeading', 'PreNormalize3D'} else cfg.get('coordinates')
 
 
 def _classes(data: Mapping[str, Any], dataset: object) -> tuple[str, ...] | None:

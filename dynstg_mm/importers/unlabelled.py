@@ -20,6 +20,7 @@ from dynstg_mm.importers.tabular import joint_names
 from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout, map_joints
 
 Clip = dict[str, Any]
+Failed = Callable[[str, Exception], None]  # takes the file and its error
 MANY = 16  # most persons that are read
 KNOWN = sorted({suffix for suffixes in SUFFIXES.values() for suffix in suffixes})
 
@@ -38,13 +39,13 @@ class Source(NamedTuple):
 
 
 def find_recordings(inputs: Iterable[str | os.PathLike], format_name: str | None = None,
-                    failed: Callable[[Exception], None] | None = None) -> list[Source]:
+                    failed: Failed | None = None) -> list[Source]:
     """The recordings in files and folders, whose format is recognised by suffix and content.
 
     Args:
         inputs: Files, or folders of files at any depth.
         format_name: The format of all, a key of `READERS`.
-        failed: Takes the error of an input that cannot be used, and the others are found; by default it is raised.
+        failed: Takes an input that cannot be used and its error, and the others are found; by default it is raised.
 
     Raises:
         DataError: There is no such file, it is of no known format, or a folder has no recording.
@@ -55,7 +56,7 @@ def find_recordings(inputs: Iterable[str | os.PathLike], format_name: str | None
             found += _in_folder(Path(path), format_name, failed) if Path(path).is_dir() or format_name else [
                 Source(Path(path).stem, Path(path), recognise(path))]
         except (UserError, OSError) as error:
-            _report(error, failed)
+            _report(path, error, failed)
     return found
 
 
@@ -90,7 +91,7 @@ def recognise(path: str | os.PathLike) -> str:
 def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, layout: str | Layout | None = None,
                     prefer: Layout | None = None, up: str | None = None, scale: float = 1.,
                     reader: dict[str, Any] | None = None,
-                    failed: Callable[[Exception], None] | None = None) -> Iterator[Clip]:
+                    failed: Failed | None = None) -> Iterator[Clip]:
     """Clips of recordings, one after the other, so that memory does not grow with their number.
 
     Args:
@@ -100,7 +101,7 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
         prefer: Layout onto which joints that are only named are mapped if that is possible.
         up, scale: As for `read_recordings`.
         reader: Options of the readers, such as `dims`; each takes those that it knows.
-        failed: Takes the error of a recording that cannot be read, and the others are read; by default it is raised.
+        failed: Takes a file that cannot be read and its error, and the others are read; by default it is raised.
 
     Yields:
         Annotations with `frame_dir`, `keypoint` (M, T, V, C), all persons in the order of `gait.person.person_rank`;
@@ -123,16 +124,16 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
                     clip['rate'] = float(rate)
                 yield clip
         except (UserError, OSError) as error:
-            _report(error, failed)
+            _report(source.file, error, failed)
 
 
-def _report(error: Exception, failed: Callable[[Exception], None] | None) -> None:
+def _report(path: str | os.PathLike, error: Exception, failed: Failed | None) -> None:
     if failed is None:
         raise error
-    failed(error)
+    failed(os.fspath(path), error)
 
 
-def _in_folder(folder: Path, format_name: str | None, failed: Callable[[Exception], None] | None) -> list[Source]:
+def _in_folder(folder: Path, format_name: str | None, failed: Failed | None) -> list[Source]:
     """Recordings of a folder, or of a file whose format was given."""
     if format_name is not None:
         return [Source(name, path, format_name) for name, path in find_files(format_name, folder).items()]
@@ -147,7 +148,7 @@ def _in_folder(folder: Path, format_name: str | None, failed: Callable[[Exceptio
                 continue
             name = 'openpose' if frame else recognise(path)
         except (UserError, OSError) as error:
-            _report(error, failed)
+            _report(path, error, failed)
             continue
         if name == 'openpose':
             openpose.add(path.parent)
@@ -184,14 +185,14 @@ def _json_format(path: Path) -> str:
 
 
 def _annotations(source: Source, layout: str | Layout | None,
-                 failed: Callable[[Exception], None] | None) -> Iterator[Clip]:
+                 failed: Failed | None) -> Iterator[Clip]:
     """Clips of an annotation file with their arrays as they are, so that scores are those of testing."""
     clips, file = load_clips(source.path)
     for index, clip in enumerate(clips):
         try:
             recording = checked_clip(source.path, index, clip, file, MANY)
         except UserError as error:
-            _report(error, failed)
+            _report(source.file, error, failed)
             continue
         kept = {key: clip[key] for key in ('keypoint', 'keypoint_score', 'img_shape', 'original_shape', 'estimator',
                                            'subject') if clip.get(key) is not None}

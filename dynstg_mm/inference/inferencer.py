@@ -1,8 +1,13 @@
 """Ask a trained model about recordings."""
 from __future__ import annotations
 
+import copy
+import functools
 import os
-from collections.abc import Sequence
+import platform
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,18 +20,24 @@ from mmengine.registry import init_default_scope
 from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_model
 from torch import Tensor, nn
 
-from dynstg_mm.config import read_config
-from dynstg_mm.errors import ConfigError
+from dynstg_mm.benchmark.cost import code_version
+from dynstg_mm.config import apply_options, fill_placeholders, read_config
+from dynstg_mm.errors import ClipError, ConfigError
+from dynstg_mm.files import resolve_shipped
 from dynstg_mm.gait.cleaning import clip_error, keep_tracked_person
 from dynstg_mm.gait.joint_map import apply_joint_map
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.hooks import check_weights
 from dynstg_mm.inference.answer import Answer, WindowAnswer
 from dynstg_mm.inference.doubts import add_doubts
+from dynstg_mm.inference.head_inputs import HeadInputs
 from dynstg_mm.inference.pipeline import Sample, TestPipeline
-from dynstg_mm.skeletons import Layout, get_layout, map_joints
+from dynstg_mm.inference.recordings import Clip, Fault, Input, find, read, split_persons
+from dynstg_mm.inference.training_record import TrainingRecord
+from dynstg_mm.inputs import ModelInputs
+from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout, map_joints, missing_joints
+from dynstg_mm.text import few
 
-Clip = dict[str, Any]
 STEP = 0.5  # most seconds from one rolling window to the next
 BATCH = 64  # windows that go through the network at once
 
@@ -36,31 +47,40 @@ BATCH = 64  # windows that go through the network at once
 class GaitInferencer(BaseInferencer):
     """Ask a trained skeleton model, ours or any of MMAction2's, about recordings.
 
+    ::
+
+        inferencer = GaitInferencer('config.py', 'epoch_30.pth')
+        inferencer('walk.csv', rate=25)['predictions'][0]['predicted']
+        for answer, clip in inferencer.answers('folder', persons=None):
+            print(answer.clip, answer.person, answer.probabilities, answer.doubts)
+
     Args:
         model: Config file, `dynstg_mm::NAME` of a shipped one, or a config.
         weights: Checkpoint.
         device: Device; by default a GPU if there is one.
-        show_progress: Show a progress bar.
+        show_progress: Show a progress bar on a terminal.
+        cfg_options: Settings of the config to override, as for `config.apply_options`.
 
     Attributes:
-        name: Of the model. classes: Names of the classes. record: What the checkpoint says about its training.
-        layout: Skeleton that the pipeline takes.
+        name: Of the model. classes: Names of the classes. record: What the checkpoint records about its training, or
+        None. pipeline: The config's test pipeline. layout: Skeleton that it takes, or None.
 
     Raises:
         ConfigError, OSError: There is no such model, the config has no model or no test pipeline, or the checkpoint is
             not one of this model.
     """
 
-    preprocess_kwargs = {'rate', 'layout', 'format', 'persons'}
-
     def __init__(self, model: str | os.PathLike | Config, weights: str | os.PathLike | None = None,
-                 device: str | torch.device | None = None, *, show_progress: bool = False) -> None:
+                 device: str | torch.device | None = None, *, show_progress: bool = False,
+                 cfg_options: Mapping[str, Any] | None = None) -> None:
         init_default_scope('mmaction')
         if isinstance(model, (str, os.PathLike)):
             model = read_config(os.fspath(model))
-        super().__init__(model, os.fspath(weights) if weights is not None else None, device, 'mmaction', show_progress)
-        self.device = next(self.model.parameters()).device
+        model = fill_placeholders(apply_options(model, cfg_options))
+        path = None if weights is None else str(resolve_shipped(weights))
+        super().__init__(model, path, device, 'mmaction', show_progress)
         self.name = os.path.splitext(os.path.basename(_source(self.cfg)))[0]
+        self._head_inputs = HeadInputs(self.model)
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str | torch.device = 'cpu') -> nn.Module:
         if cfg.get('model') is None:
@@ -68,30 +88,30 @@ class GaitInferencer(BaseInferencer):
         if weights is None:
             raise ConfigError(f'{_source(cfg)}: weights: missing; a config needs a checkpoint (--weights).')
         checkpoint = _load_checkpoint(weights, map_location='cpu', logger='silent')
-        for part in (cfg.model.get('backbone') or {}, cfg.model):
+        recorded = ModelInputs.from_checkpoint(checkpoint)
+        if recorded is not None:
+            recorded.check(ModelInputs.from_config(cfg), weights)
+        settings = copy.deepcopy(cfg.model.get('student') or cfg.model)
+        for part in (settings.get('backbone') or {}, settings):
             part.pop('init_cfg', None)  # the checkpoint has all weights
             part.pop('pretrained', None)
-        network = MODELS.build(cfg.model)
+        network = MODELS.build(settings)
         check_weights(network.state_dict(), checkpoint.get('state_dict', checkpoint), weights)
         _load_checkpoint_to_model(network, checkpoint)
         network.cfg = cfg
-        meta = checkpoint.get('meta') or {}
-        self.record: dict[str, Any] = meta.get('training_record') or {}
-        self.classes = self._classes(cfg, meta, network)
-        return network.to(device).eval()
-
-    @staticmethod
-    def _classes(cfg: ConfigDict, meta: dict[str, Any], network: nn.Module) -> list[str]:
-        data = _test_data(cfg)
-        known = (meta.get('dataset_meta') or {}).get('classes') or (data.get('metainfo') or {}).get('classes')
+        self.record = TrainingRecord.of_checkpoint(checkpoint, weights)
         outputs = getattr(getattr(network, 'cls_head', None), 'num_classes', 0)
-        return [str(name) for name in known] if known and len(known) == outputs else [str(k) for k in range(outputs)]
+        trained = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
+        names = trained or (recorded or ModelInputs.from_config(cfg)).classes or ()
+        self.classes = list(map(str, names if len(names) == outputs else range(outputs)))
+        return network.to(device).eval()
 
     def _init_pipeline(self, cfg: ConfigDict) -> TestPipeline:
         data = _test_data(cfg)
         steps = data.get('pipeline') or cfg.get('test_pipeline')
         if not steps:
             raise ConfigError(f'{_source(cfg)}: test_dataloader.dataset.pipeline: missing; expected transforms.')
+        self.inputs = ModelInputs.from_config(cfg)
         layout = data.get('layout') or ((cfg.model.get('backbone') or {}).get('graph_cfg') or {}).get('layout')
         self.layout: Layout | None = get_layout(layout) if layout is not None else None
         return TestPipeline(steps)
@@ -112,17 +132,118 @@ class GaitInferencer(BaseInferencer):
         """
         with torch.inference_mode():
             cleaned = self.pipeline.clean(self._results(clip))
+            self._head_inputs.take()
             scores = self._scores([self.pipeline.test_sample(cleaned)])[0]
+            features = self._head_inputs.take().mean(0).numpy()
             samples, times = self.pipeline.rolling_samples(cleaned, step)
             windows = self._scores(samples)
+            self._head_inputs.take()
         answer = Answer(str(clip.get('frame_dir', '')), self.name, list(self.classes), scores.tolist(),
-                        scores.tolist(), self.classes[int(scores.argmax())], person=clip.get('person', 0),
-                        file=clip.get('file'), estimator=clip.get('estimator'))
+                        self._calibrated(scores).tolist(), self.classes[int(scores.argmax())],
+                        person=clip.get('person', 0), file=clip.get('file'), estimator=clip.get('estimator'),
+                        versions=dict(self.versions))
         answer.windows = [WindowAnswer(float(start), float(end), row.tolist(), bool(cleaned.get('padded')))
-                          for (start, end), row in zip(times, windows)]
+                          for (start, end), row in zip(times, self._calibrated(windows))]
         _describe(answer, clip)
+        self._compare(answer, features)
         add_doubts(answer, clip, self.pipeline.window)
         return answer
+
+    def answers(self, inputs: Input | Sequence[Input], *, rate: float | None = None,
+                layout: str | Layout | None = None, format: str | None = None, persons: int | None = 1,
+                up: str | None = None, reader: Mapping[str, Any] | None = None, step: float = STEP,
+                skip_bad: bool = False) -> Iterator[tuple[Answer, Clip]]:
+        """The answers for inputs, one after the other, so that memory does not grow with their number.
+
+        Args:
+            inputs: Files, folders, annotations, or arrays (T, V, C) or (M, T, V, C); one or many.
+            rate: Frames per second; takes precedence over the file.
+            layout: Skeleton of the inputs, if they do not name one.
+            format: Format of the files, a key of `importers.READERS`; by default it is recognised.
+            persons: Most persons of each recording to answer for; None for all.
+            up, reader: As for `importers.unlabelled.read_unlabelled`.
+            step: Most seconds from one rolling window to the next.
+            skip_bad: Yield an answer with an `error` and an empty clip for an input that cannot be answered, instead of
+                raising.
+
+        Yields:
+            The answer, and the clip of this person that it is about.
+
+        Raises:
+            DataError: An input cannot be read, or the model cannot answer for it.
+        """
+        found = find(inputs, format)
+        clips = read(self._track(found), rate=rate, layout=layout, prefer=self.pipeline.target or self.layout, up=up,
+                     reader=dict(reader or {}))
+        for clip in clips:
+            if isinstance(clip, Fault):
+                if not skip_bad:
+                    raise clip.error
+                yield self._unanswered(clip, Path(clip.file).stem, clip.file), {}
+                continue
+            whole = persons == 1 and not self.pipeline.keeps_one  # the model takes all persons at once
+            for part in [clip] if whole else split_persons(clip, persons):
+                try:
+                    answer = self.answer(part, step=step)
+                except ClipError as error:
+                    if not skip_bad:
+                        raise
+                    answer = self._unanswered(error, str(part['frame_dir']), part.get('file'), part.get('person', 0))
+                yield answer, part
+
+    def __call__(self, inputs: Input | Sequence[Input], return_datasamples: bool = False, batch_size: int = 1,
+                 **kwargs: Any) -> dict[str, Any]:
+        """The answers for inputs as MMEngine's inferencers return them.
+
+        Args:
+            inputs: As for `answers`.
+            return_datasamples: Return `Answer` objects instead of dicts.
+            batch_size: Not used; the windows of a recording are a batch.
+            **kwargs: As for `answers`.
+
+        Returns:
+            `predictions`, a list of answers, and `visualization`, which is empty.
+        """
+        return self.postprocess([answer for answer, _ in self.answers(inputs, **kwargs)], [], return_datasamples)
+
+    def _track(self, found: Sequence[Any]) -> Iterable[Any]:
+        """The inputs, with a progress bar on a terminal."""
+        if not self.show_progress or not sys.stderr.isatty():
+            return found
+        from rich.console import Console
+        from rich.progress import track
+        return track(found, 'predicting', console=Console(stderr=True), transient=True)
+
+    def _unanswered(self, error: Exception, clip: str, file: str | None, person: int = 0) -> Answer:
+        message = ' '.join(str(error).split())
+        return Answer(clip, self.name, list(self.classes), file=file, person=person, versions=dict(self.versions),
+                      error=message if file is None or file in message else f'{file}: {message}')
+
+    def _calibrated(self, scores: np.ndarray) -> np.ndarray:
+        """Probabilities of scores (..., classes)."""
+        known = self.record.calibration if self.record is not None else None
+        return scores if known is None else known.apply(scores)
+
+    def _compare(self, answer: Answer, features: np.ndarray) -> None:
+        """Add what the record of the training says about the answer."""
+        if self.record is None:
+            return
+        answer.calibrated = self.record.calibration is not None
+        if self.record.conformal is not None:
+            kept = self.record.conformal.apply(np.asarray(answer.probabilities))
+            answer.prediction_set = [self.classes[index] for index in kept]
+            answer.coverage = self.record.conformal.coverage
+        if self.record.features is not None:
+            answer.unlike['features'] = self.record.features.score(features)
+
+    @functools.cached_property
+    def versions(self) -> dict[str, str]:
+        """Versions of the packages that an answer depends on."""
+        import mmaction
+        import mmengine
+        packages = (np, torch, mmengine, mmaction)
+        return dict(python=platform.python_version(), dynstg_mm=code_version(),
+                    **{package.__name__: package.__version__ for package in packages})
 
     def scores(self, clips: Sequence[Clip]) -> np.ndarray:
         """Scores of clips, as testing gives them; shape (clips, classes).
@@ -138,18 +259,11 @@ class GaitInferencer(BaseInferencer):
         """Input of the head's last linear layer, averaged over the windows of the test pipeline; shape (C, ).
 
         Raises:
-            ConfigError: The head has no linear layer.
+            ClipError: The clip cannot be used.
         """
-        last = [module for module in self.model.cls_head.modules() if isinstance(module, nn.Linear)]
-        if not last:
-            raise ConfigError(f'{self.name}: cls_head: no linear layer; its features are not known.')
-        seen: list[Tensor] = []
-        hook = last[-1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-        try:
-            self.scores([clip])
-        finally:
-            hook.remove()
-        return torch.cat(seen).float().mean(0).cpu().numpy()
+        self._head_inputs.take()
+        self.scores([clip])
+        return self._head_inputs.take().mean(0).numpy()
 
     def _scores(self, samples: Sequence[Sample]) -> np.ndarray:
         """Probabilities of samples, shape (samples, classes)."""
@@ -171,25 +285,35 @@ class GaitInferencer(BaseInferencer):
             results.pop('keypoint_score', None)
         if self.pipeline.needs_rate and clip.get('rate') is None:
             raise clip_error(clip, 'rate', 'missing; give the frames per second (rate=, or --rate).')
-        layout = clip.get('layout')
+        dims = self.inputs.dims
+        if dims is not None and keypoint.shape[-1] != dims and not (dims == 2 and self.pipeline.sees_from_the_side):
+            raise clip_error(clip, 'keypoint', f'{keypoint.shape[-1]} coordinates; the model needs {dims}.')
         results['layout'] = self.layout
-        if layout is not None and self.layout is not None:
-            layout = get_layout(layout)
-            if list(layout['joints']) != list(self.layout['joints']):
-                results = self._mapped(results, layout)
+        if self.layout is not None:
+            results = self._mapped(results, clip.get('layout'), self.layout)
         if self.pipeline.keeps_one:
             results = keep_tracked_person(results)
         return results
 
-    def _mapped(self, results: dict[str, Any], layout: Layout) -> dict[str, Any]:
-        """The clip with the joints of the model's skeleton, found by name."""
-        target = self.pipeline.target or self.layout
-        assert target is not None
-        try:
-            mapping = map_joints(layout['joints'], target)
-        except ConfigError as error:
-            raise clip_error(results, 'keypoint', str(error)) from None
-        keypoint, score = apply_joint_map(results['keypoint'], results.get('keypoint_score'), mapping)
+    def _mapped(self, results: dict[str, Any], layout: str | Layout | None, own: Layout) -> dict[str, Any]:
+        """The clip with the joints of the model's skeleton, found by name; without names, as many are taken for it."""
+        if layout is None:
+            joints = results['keypoint'].shape[2]
+            if joints != own['num_node']:
+                raise clip_error(results, 'layout', f'unknown skeleton of {joints} joints; the model has '
+                                 f'{own["num_node"]}. Name the skeleton (layout=, or --layout).')
+            return results
+        joints = get_layout(layout)['joints']
+        if list(joints) == list(own['joints']):
+            return results
+        target = self.pipeline.target or own
+        missing = missing_joints(joints, target)
+        if missing:
+            hint = '' if missing_joints(joints, LAYOUTS['gait_13']) else (
+                ' A model of the 13 joints of gait_13 takes this recording.')
+            raise clip_error(results, 'keypoint', f'no {few(missing)}, which the model needs.{hint}')
+        keypoint, score = apply_joint_map(results['keypoint'], results.get('keypoint_score'),
+                                          map_joints(joints, target))
         results = dict(results, keypoint=keypoint, layout=target)
         if score is not None:
             results['keypoint_score'] = score
@@ -199,7 +323,7 @@ class GaitInferencer(BaseInferencer):
         """Nothing; see `inference.page` for the page of a recording."""
         return []
 
-    def postprocess(self, preds: Any, visualization: list[np.ndarray], return_datasample: bool = False,
+    def postprocess(self, preds: Sequence[Answer], visualization: list[np.ndarray], return_datasample: bool = False,
                     **kwargs: Any) -> dict[str, Any]:
         """The answers as MMEngine's inferencers return them."""
         return dict(predictions=[answer if return_datasample else answer.to_json() for answer in preds],

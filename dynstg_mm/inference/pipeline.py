@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import Compose
 
-from dynstg_mm.datasets.transforms import KeepTrackedPerson, MapLayout, ResampleRate, SampleWindows
+from dynstg_mm.datasets.transforms import (
+    AlignHeading,
+    KeepTrackedPerson,
+    MapLayout,
+    MirrorDirection,
+    ResampleRate,
+    SampleWindows,
+    SideView,
+)
 from dynstg_mm.skeletons import Layout
 
 Results = dict[str, Any]
@@ -21,18 +29,21 @@ class TestPipeline:
         steps: Settings of the transforms.
 
     Attributes:
-        needs_rate: A clip must have a rate. keeps_one: One person is kept. target: The layout that the joints are
-        mapped onto, if they are. window: Seconds of a window, or None if a window is not a fixed time.
+        needs_rate: A clip must have a rate. keeps_one: One person is kept. sees_from_the_side: A 3-D clip, with y up,
+        is seen from the side where 2-D ones get one direction. target: The layout that the joints are mapped onto, if
+        they are. window: Seconds of a window, or None if a window is not a fixed time.
     """
 
     def __init__(self, steps: Sequence[Any]) -> None:
-        self.steps = Compose(list(steps)).transforms
+        built = Compose(list(steps)).transforms
+        self.sees_from_the_side = any(isinstance(step, MirrorDirection) for step in built)
+        self.steps = [_FromTheSide(step) if isinstance(step, MirrorDirection) else step for step in built]
         self.cut = next((place for place, step in enumerate(self.steps) if isinstance(step, SampleWindows)), None)
         self.needs_rate = any(isinstance(step, ResampleRate) for step in self.steps)
         self.keeps_one = any(isinstance(step, KeepTrackedPerson) for step in self.steps)
         targets = [step.target for step in self.steps if isinstance(step, MapLayout)]
         self.target: Layout | None = targets[-1] if targets else None
-        self.sampler: SampleWindows | None = self.steps[self.cut] if self.cut is not None else None
+        self.sampler = next((step for step in self.steps if isinstance(step, SampleWindows)), None)
         self.window = self.sampler.duration if self.sampler else None
 
     def clean(self, results: Results) -> Results:
@@ -66,6 +77,24 @@ class TestPipeline:
                    for window in packed['inputs']]
         start = cleaned.get('first_second', 0.) + first[:, 0] / rate
         return samples, np.stack([start, start + length / rate], 1)
+
+
+class _FromTheSide:
+    """`MirrorDirection`, and for a 3-D clip `AlignHeading` and `SideView`.
+
+    Args:
+        mirror: The step.
+    """
+
+    def __init__(self, mirror: MirrorDirection) -> None:
+        self.mirror = mirror
+        self.turn = AlignHeading(mirror.own_layout, min_travel=mirror.min_travel)
+        self.project = SideView()
+
+    def __call__(self, results: Results) -> Results:
+        if results['keypoint'].shape[-1] == 2:
+            return self.mirror(results)
+        return self.project(self.turn(results))
 
 
 def _copied(results: Results) -> Results:

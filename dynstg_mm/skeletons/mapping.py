@@ -37,6 +37,21 @@ def map_joints(names: Sequence[str], layout: Layout) -> list[tuple[int, ...]]:
     Raises:
         ConfigError: Two names mean the same joint, or a joint of the layout is missing. The message names it.
     """
+    mapping = _places(names, layout)
+    missing = [joint for joint, places in mapping.items() if places is None]
+    if missing:
+        raise ConfigError(f'joints: {", ".join(missing)} missing, which the layout needs; the skeleton has '
+                          f'{", ".join(names)}.')
+    return [places for places in mapping.values() if places is not None]
+
+
+def missing_joints(names: Sequence[str], layout: Layout) -> list[str]:
+    """The joints of a layout that another skeleton lacks, by the rules of `map_joints`."""
+    return [joint for joint, places in _places(names, layout).items() if places is None]
+
+
+def _places(names: Sequence[str], layout: Layout) -> dict[str, tuple[int, ...] | None]:
+    """Joint of the layout -> the positions in `names` whose mean it is, or None."""
     aliases = layout.get('aliases', {})
     if 2 * len(set(aliases) & set(names)) < len(aliases):
         aliases = {}
@@ -46,17 +61,11 @@ def map_joints(names: Sequence[str], layout: Layout) -> list[tuple[int, ...]]:
         if plain in index_of:
             raise ConfigError(f'joints: {names[index_of[plain]]!r} and {name!r} mean the same joint.')
         index_of[plain] = index
-    mapping, missing = [], []
+    mapping: dict[str, tuple[int, ...] | None] = {}
     for joint in layout['joints']:
         options = ((joint, ), *_REPLACEMENTS.get(joint, ()))
         sources = next((option for option in options if all(_plain(part) in index_of for part in option)), None)
-        if sources is None:
-            missing.append(joint)
-        else:
-            mapping.append(tuple(index_of[_plain(part)] for part in sources))
-    if missing:
-        raise ConfigError(f'joints: {", ".join(missing)} missing, which the layout needs; the skeleton has '
-                          f'{", ".join(names)}.')
+        mapping[joint] = None if sources is None else tuple(index_of[_plain(part)] for part in sources)
     return mapping
 
 

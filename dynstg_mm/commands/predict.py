@@ -1,0 +1,89 @@
+"""Ask a trained model about recordings.
+
+    python -m dynstg_mm predict CONFIG CHECKPOINT INPUT ... --out DIR
+
+INPUT is a file of any format that convert reads, or a folder of such files; the format is recognised, and no labels are
+needed. DIR gets predictions/NAME.json for each recording, and the tables predictions.csv and windows.csv, the answer
+over time. The exit status is 1 if an input could not be answered; the others are written.
+"""
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+
+from dynstg_mm.commands.common import count, one_line_errors, own_command
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.importers import COORDS, READERS
+from dynstg_mm.importers.arrange import UPRIGHT
+from dynstg_mm.skeletons import LAYOUTS
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the options."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0], epilog='\n'.join(__doc__.split('\n')[4:]),
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('model', help='config file, or dynstg_mm::NAME of a shipped one')
+    add('inputs', nargs='+', metavar='input', help='files and folders; the checkpoint (.pth) of a config comes first')
+    add('--out', required=True, metavar='DIR', help='folder to write to')
+    add('--weights', metavar='FILE', help='checkpoint, if it is not the first input')
+    add('--rate', type=float, help='frames per second, if the file does not have them; takes precedence over it')
+    add('--persons', type=_persons, default=1, metavar='N',
+        help='answer for N persons of each recording, or all; by default for the one seen longest')
+    add('--format', choices=READERS, help='program or format of the files, if it is not recognised')
+    add('--layout', help='skeleton of the files, if neither the format nor the file has one: '
+                         f'{", ".join(LAYOUTS)}, or a .json file')
+    add('--up', choices=UPRIGHT, help='vertical axis of 3-D input, as --up=-y; by default the format\'s, z for c3d')
+    add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
+    add('--coords', choices=COORDS, help='mediapipe: what the coordinates are')
+    add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
+    add('--device', help='such as cpu or cuda:0; by default a GPU if there is one')
+    add('--cfg-options', nargs='+', metavar='KEY=VALUE', default=[],
+        help='override settings of the config, with which the checkpoint was trained, such as task=NAME')
+    args = parser.parse_args(argv)
+    if args.weights is None and args.inputs[0].endswith('.pth'):
+        args.weights = args.inputs.pop(0)
+    if not args.inputs:
+        parser.error('the following arguments are required: input')
+    return args
+
+
+def _persons(text: str) -> int | None:
+    return None if text == 'all' else count(text)
+
+
+def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
+    """Answer the inputs; returns the number of those that could not be answered."""
+    from pathlib import Path
+
+    from dynstg_mm.config import parse_cfg_options
+    from dynstg_mm.inference import GaitInferencer
+    from dynstg_mm.inference.output_folder import open_output
+    if Path(args.out).is_file():
+        raise ConfigError(f'--out: {args.out}: a file; expected a folder or a new path.')
+    inferencer = GaitInferencer(args.model, args.weights, args.device, show_progress=True,
+                                cfg_options=parse_cfg_options(args.cfg_options))
+    command = shlex.join(['python', *own_command('predict', argv)[1:]])
+    reader = {name: value for name, value in vars(args).items()
+              if name in ('coords', 'dims', 'img_shape') and value is not None}
+    answered = failed = 0
+    with open_output(args.out, inferencer.classes) as out:
+        for answer, _ in inferencer.answers(
+                args.inputs, rate=args.rate, layout=args.layout, format=args.format, persons=args.persons, up=args.up,
+                reader=reader, skip_bad=True):
+            answer.command = command
+            out.add(answer)
+            if answer.error is not None:
+                failed += 1
+                print(f'error: {answer.error}', file=sys.stderr)
+            else:
+                answered += 1
+    print(f'{args.out}: {answered} answers' + (f', {failed} without one' if failed else ''))
+    return failed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    args = parse_args(argv)
+    with one_line_errors():
+        return min(1, predict(args, argv))
