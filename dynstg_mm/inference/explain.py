@@ -1,0 +1,322 @@
+"""Which limbs, in which phase of the step, an answer rests on: occlusion, with a test of its own truth.
+
+A cell is a limb in one of eight phases of the stride. To occlude it, the limb stops moving there: its bones take their
+mean direction over the stride around, so that it remains a limb of the same length at the same body. The cell's effect
+is by how much the probability of the class falls (Zeiler & Fergus 2014, ECCV). Whether the effects are true is tested
+by a deletion curve (Petsiuk et al. 2018, BMVC): the cells are occluded one after another, the largest effect first, and
+the probability should fall faster than in random order.
+"""
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from dynstg_mm.gait.cleaning import Clip
+from dynstg_mm.gait.geometry import align_heading, leg_length, vertical
+from dynstg_mm.gait.strides import RATE, foot_strikes, stride_time
+from dynstg_mm.skeletons import Layout, depth_first, get_layout, parents
+
+if TYPE_CHECKING:
+    from dynstg_mm.inference.inferencer import GaitInferencer
+
+BINS = 8  # phases of the stride
+BODY = 'body'  # the row of the path of the pelvis: rise, sway and changes of speed of the whole body
+STRIDE = 1.2  # seconds over which a movement is averaged if no stride is found
+ORDERS, STEPS = 10, 8  # random orders of the deletion curve, and its steps
+BATCH = 16  # variants of a recording that the model sees at once
+CURVE = 20  # points of a stride at which the movement phases are drawn
+
+Scores = Callable[[np.ndarray], np.ndarray]  # (n, classes) -> (n, classes)
+Strikes = dict[str, list[float]]  # side -> seconds
+
+
+@dataclass
+class Explanation:
+    """What an answer rests on; effects are by how much the probability of the class falls.
+
+    Attributes:
+        predicted: Number of the class that is explained. probability: Of the class, for the recording as it is. limbs:
+        Names, the last one `BODY`. sides: Of each limb, 'left', 'right' or ''. by: 'stride' if the columns are phases of the stride, each leg's from its own foot
+        strike on; 'time' if no stride was found, and the columns are equal parts of the recording. effect: A row a
+        limb, a column a phase. limb_effect: Of each limb, all phases together. joints: Names. joint_effect: Of each
+        joint alone. strikes: Seconds of the recording at which the feet strike. deletion: Probability after each step
+        of the deletion curve. random: The same for random orders. layers: Movement phases of each layer of DF-STGNN
+        over a stride of the left leg, a list of `CURVE` rows of p shares; empty for other models. seconds: What the
+        explanation took.
+    """
+
+    predicted: int
+    probability: float
+    limbs: list[str]
+    sides: list[str]
+    by: str
+    effect: list[list[float]]
+    limb_effect: list[float]
+    joints: list[str]
+    joint_effect: list[float]
+    deletion: list[float]
+    random: list[list[float]]
+    strikes: Strikes = field(default_factory=dict)
+    layers: list[list[list[float]]] = field(default_factory=list)
+    seconds: float = 0.
+
+    def beaten(self) -> float:
+        """Share of the random orders whose probability falls more slowly than in the order of the effects."""
+        areas = np.mean(self.random, axis=1)
+        return float(np.mean(areas > np.mean(self.deletion)))
+
+    def holds(self) -> bool:
+        """Whether the effects pass their test for this recording: they beat nine of ten random orders."""
+        return self.beaten() >= 0.9
+
+    def to_json(self) -> dict[str, Any]:
+        """The explanation as a dict of numbers, texts and lists."""
+        return asdict(self)
+
+
+def explain(inferencer: 'GaitInferencer', clip: Clip, *, up: str = 'y', calibrate: Scores | None = None,
+            label: int | None = None, seed: int = 0) -> Explanation:
+    """Explain the answer of a model to one person in one recording.
+
+    About 150 variants of the recording pass the test pipeline's windows and the network.
+
+    Args:
+        inferencer: The model.
+        clip: As for `GaitInferencer.answer`.
+        up: Vertical axis of 3-D clips.
+        calibrate: Turns scores (n, classes) into probabilities; by default they are the same.
+        label: Number of the class to explain; by default that of the highest score.
+        seed: Of the random orders.
+
+    Raises:
+        ClipError: The model cannot answer for this clip.
+    """
+    import torch
+    with torch.inference_mode():
+        return _explain(_Scorer(inferencer, clip, calibrate), up, label, seed)
+
+
+def _explain(scorer: '_Scorer', up: str, label: int | None, seed: int) -> Explanation:
+    began = time.perf_counter()
+    clean, layout = scorer.clean, get_layout(scorer.clean['layout'])
+    offset = float(clean.get('first_second', 0.))
+    strikes, stride = find_strikes(np.asarray(clean['keypoint'])[0], float(clean['rate']), layout, up)
+    scorer.neutral = Neutral(clean['keypoint'], layout, round(stride * float(clean['rate'])))
+    frames, joints = clean['keypoint'].shape[1], layout['num_node']
+    parts = {**layout['limbs'], BODY: [joints]}
+    members = np.array([[float(joint in part) for joint in range(joints + 1)] for part in parts.values()], np.float32)
+    bins = _bins(frames, float(clean['rate']), strikes)  # side -> (bins, T)
+    sides = [_side_of(part, layout) for part in parts.values()]
+    cells = np.concatenate([bins[side][..., None] * member  # (parts bins, T, V + 1)
+                            for side, member in zip(sides, members)])
+
+    whole = scorer([np.zeros_like(cells[0])])[0]
+    label = int(whole.argmax()) if label is None else label
+    effect = whole[label] - scorer(cells)[:, label]
+    limb_effect = whole[label] - scorer(members[:, None].repeat(frames, 1))[:, label]
+    one_joint = np.eye(joints, joints + 1, dtype=np.float32)[:, None].repeat(frames, 1)
+    joint_effect = whole[label] - scorer(one_joint, alone=True)[:, label]
+    rng = np.random.default_rng(seed)
+    orders = [np.argsort(-effect, kind='stable'), *(rng.permutation(len(cells)) for _ in range(ORDERS))]
+    curves = deletion_curves(scorer, cells, orders, label, whole[label])
+    return Explanation(
+        label, float(whole[label]), list(parts), sides, 'stride' if strikes else 'time',
+        effect.reshape(len(parts), BINS).tolist(),
+        limb_effect.tolist(), list(layout['joints']), joint_effect.tolist(), curves[0].tolist(), curves[1:].tolist(),
+        {side: [second + offset for second in seconds] for side, seconds in strikes.items()},
+        scorer.movement_phases(strikes), time.perf_counter() - began)
+
+
+def deletion_curves(scorer: Callable[[Any], np.ndarray], cells: np.ndarray, orders: Sequence[np.ndarray], label: int,
+                    whole: float) -> np.ndarray:
+    """Probability of a class while cells are occluded one after another, in several orders.
+
+    Args:
+        scorer: Weights (n, T, V + 1) -> probabilities (n, classes).
+        cells: Weights of each cell.
+        orders: Permutations of the cells.
+        label: The class.
+        whole: Its probability with no cell occluded.
+
+    Returns:
+        Shape (orders, STEPS + 1).
+    """
+    counts = np.linspace(0, len(cells), STEPS + 1).round().astype(int)
+    variants = (np.minimum(cells[order[:count]].sum(0), 1) for order in orders for count in counts[1:-1])
+    inner = scorer(variants)[:, label].reshape(len(orders), -1)
+    last = scorer([np.minimum(cells.sum(0), 1)])[0, label]
+    return np.column_stack([np.full(len(orders), whole), inner, np.full(len(orders), last)])
+
+
+class Neutral:
+    """A skeleton, and its movement taken away: bones take their mean over the stride around, at the same length.
+
+    The root of the skeleton counts as a bone that comes from the pelvis, and the pelvis moves along a straight line.
+
+    Args:
+        keypoint: Shape (M, T, V, C), without gaps.
+        layout: Skeleton layout.
+        frames: Frames of a stride.
+    """
+
+    def __init__(self, keypoint: np.ndarray, layout: Layout, frames: int) -> None:
+        self.parent, self.order = parents(layout), depth_first(layout)
+        self.keypoint = np.asarray(keypoint, np.float64)
+        hips = [hip for hip, _, _ in layout.get('legs', ())] or [layout['center']]
+        path = self.keypoint[:, :, hips].mean(2, keepdims=True)
+        bones = self.keypoint - self.keypoint[:, :, self.parent]
+        roots = [joint for joint, parent in enumerate(self.parent) if joint == parent]
+        bones[:, :, roots] = self.keypoint[:, :, roots] - path
+        mean, length = _smooth(bones, frames), _smooth(np.linalg.norm(bones, axis=-1, keepdims=True), frames)
+        scale = length / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-9)
+        trend = np.linspace(-0.5, 0.5, path.shape[1])[:, None, None] * (path[:, -1:] - path[:, :1])
+        of_path = _smooth(path - trend, frames) + trend - path
+        self.change = np.concatenate([mean * np.minimum(scale, 3) - bones, of_path], 2)
+
+    def occluded(self, weight: np.ndarray, alone: bool = False) -> np.ndarray:
+        """The skeleton with parts of its movement taken away.
+
+        Args:
+            weight: Shape (T, V + 1), 1 where a joint does not move relative to its parent; the last is the pelvis's.
+            alone: Leave all other joints where they are; otherwise what hangs on a joint follows it.
+
+        Returns:
+            Shape (M, T, V, C).
+        """
+        change = weight[None, ..., None] * self.change
+        change, path = change[:, :, :-1], change[:, :, -1:]
+        if not alone:
+            for joint in self.order:
+                if self.parent[joint] != joint:
+                    change[:, :, joint] += change[:, :, self.parent[joint]]
+        return (self.keypoint + change + path).astype(np.float32)
+
+
+def _smooth(tracks: np.ndarray, frames: int) -> np.ndarray:
+    """Running mean over the frames of tracks (M, T, ...), mirrored at the ends."""
+    return uniform_filter1d(tracks, max(frames, 1), axis=1, mode='reflect')
+
+
+class _Scorer:
+    """Probabilities of occluded variants of a clip."""
+
+    neutral: Neutral
+
+    def __init__(self, inferencer: 'GaitInferencer', clip: Clip, calibrate: Scores | None) -> None:
+        self.inferencer, self.pipeline, self.calibrate = inferencer, inferencer.pipeline, calibrate
+        self.clean = self.pipeline.clean(inferencer._results(clip))
+
+    def __call__(self, weights: Iterable[np.ndarray], alone: bool = False) -> np.ndarray:
+        """Probabilities (n, classes) of the variants with these weights, each of shape (T, V + 1)."""
+        variants = (self.neutral.occluded(weight, alone) for weight in weights)
+        samples = (self.pipeline.test_sample(dict(self.clean, keypoint=keypoint)) for keypoint in variants)
+        scores = []
+        while batch := list(islice(samples, BATCH)):
+            scores.append(self.inferencer._scores(batch))
+        found = np.concatenate(scores)
+        return found if self.calibrate is None else self.calibrate(found)
+
+    def movement_phases(self, strikes: Strikes) -> list[list[list[float]]]:
+        """Mean phases of each layer over a stride of the left leg; empty without phases or without strides."""
+        from mmengine.dataset import pseudo_collate
+        backbone: Any = getattr(self.inferencer.model, 'backbone', None)
+        samples, times = self.pipeline.rolling_samples(self.clean, STRIDE / 2)
+        if not strikes or not samples or not hasattr(backbone, 'filters'):
+            return []
+        times = times - float(self.clean.get('first_second', 0.))
+        inputs = self.inferencer.model.data_preprocessor(pseudo_collate(samples))['inputs'].flatten(0, 1)
+        curves, before = [], np.empty(0)
+        for phases in (layer['phases'].cpu().numpy() for layer in backbone.filters(inputs)):  # (windows, t, p)
+            if phases.shape[-1] < 2 or np.array_equal(phases, before):  # a block may take those of the layer before it
+                continue
+            share = (np.arange(phases.shape[1]) + 0.5) / phases.shape[1]
+            seconds = times[:, :1] + share * np.diff(times)
+            before = phases
+            place = phase_at(seconds.ravel(), strikes['left'])
+            curves.append(_over_stride(place, phases.reshape(-1, phases.shape[-1])))
+        return [curve.round(3).tolist() for curve in curves]
+
+
+def _over_stride(phase: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Mean of values (n, p) around `CURVE` points of the stride."""
+    known = np.isfinite(phase)
+    points = (np.arange(CURVE) + 0.5) / CURVE
+    distance = (points[:, None] - phase[known] + 0.5) % 1 - 0.5
+    weight = np.exp(-(distance / 0.04)**2) + 1e-9
+    return weight @ values[known] / weight.sum(1, keepdims=True)
+
+
+def find_strikes(keypoint: np.ndarray, rate: float, layout: Layout, up: str = 'y') -> tuple[Strikes, float]:
+    """Seconds at which each foot strikes, and the stride time in seconds.
+
+    Args:
+        keypoint: Shape (T, V, C), one person without gaps.
+        rate: Frames per second.
+        layout: Skeleton layout.
+        up: Vertical axis of a 3-D clip.
+
+    Returns:
+        Strikes of 'left' and 'right', at least two each; empty, with a usual stride time, if there are no strides.
+    """
+    legs = {_side_of(leg, layout): leg for leg in layout.get('legs', ())}
+    if set(legs) != {'left', 'right'}:
+        return {}, STRIDE
+    window = np.array(keypoint, np.float64)
+    forward = 0
+    if keypoint.shape[-1] == 3:
+        align_heading(window, layout, up)
+        forward = vertical(up)[0][0]
+    pelvis = (window[:, legs['left'][0]] + window[:, legs['right'][0]])[:, forward] / 2
+    spread = window[:, legs['left'][2], forward] - window[:, legs['right'][2], forward]
+    seconds = np.arange(0, (len(window) - 1) / rate + 1e-9, 1 / RATE)
+    if len(seconds) < RATE:
+        return {}, STRIDE
+    spread, pelvis = (np.interp(seconds, np.arange(len(window)) / rate, track) for track in (spread, pelvis))
+    size = leg_length(window, layout)
+    stride, regular = stride_time(spread[None])
+    if not np.isfinite(stride) or regular < 0.2 or not size > 0:
+        return {}, STRIDE
+    speed = uniform_filter1d(np.gradient(pelvis), round(stride * RATE), mode='nearest') * RATE / size
+    spread = spread * np.where(np.abs(speed) < 0.1, np.sign(np.median(speed)) or 1, np.sign(speed))
+    strikes = {side: [second for second, _, _ in foot_strikes(sign * spread, side, stride)]
+               for side, sign in (('left', 1), ('right', -1))}
+    return (strikes, stride) if min(map(len, strikes.values())) > 1 else ({}, stride)
+
+
+def phase_at(seconds: np.ndarray, strikes: Sequence[float]) -> np.ndarray:
+    """Phase of the stride, 0 to 1 from one strike of a foot to the next.
+
+    Before the first and after the last strike it continues for one stride of median length; beyond, it is NaN.
+
+    Args:
+        seconds: Times.
+        strikes: At least two strikes of one foot, ascending.
+    """
+    stride = float(np.median(np.diff(strikes)))
+    knots = np.array([strikes[0] - stride, *strikes, strikes[-1] + stride])
+    return np.interp(seconds, knots, np.arange(len(knots)), left=np.nan, right=np.nan) % 1
+
+
+def _bins(frames: int, rate: float, strikes: Strikes) -> dict[str, np.ndarray]:
+    """How much each frame belongs to each phase, (bins, T), for the limbs of each side; neighbours overlap."""
+    centers = (np.arange(BINS)[:, None] + 0.5) / BINS
+
+    def soft(distance: np.ndarray) -> np.ndarray:
+        return np.where(np.abs(distance) < 1 / BINS, np.cos(np.pi / 2 * BINS * distance)**2, 0.)
+
+    if not strikes:
+        share = np.linspace(0.5, BINS - 0.5, frames) / BINS
+        return dict.fromkeys(('left', 'right', ''), soft(share - centers))
+    seconds = np.arange(frames) / rate
+    bins = {side: np.nan_to_num(soft((phase_at(seconds, strikes[side]) - centers + 0.5) % 1 - 0.5))
+            for side in ('left', 'right')}
+    return bins | {'': bins['left']}
+
+
+def _side_of(joints: Sequence[int], layout: Layout) -> str:
+    """'left' or 'right' if all joints are on that side, otherwise ''."""
+    return next((side for side in ('left', 'right') if set(joints) <= set(layout.get(side, ()))), '')

@@ -1,0 +1,120 @@
+"""An answer in plain words."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dynstg_mm.inference.answer import Answer
+from dynstg_mm.inference.explain import BINS, BODY, Explanation
+from dynstg_mm.inference.training_record import TrainingRecord
+
+RESEARCH = 'This is a research tool. It makes no diagnosis.'
+CLEAR = 0.05  # change of the probability from which a movement is named
+
+
+def verdict(answer: Answer, record: TrainingRecord | None = None) -> list[str]:
+    """The answer in a few sentences, the most important first.
+
+    Args:
+        answer: The answer.
+        record: What the checkpoint says about its training.
+    """
+    if answer.error:
+        return [f'No answer: {answer.error.rstrip(".")}.']
+    shares = listed([f'{percent(share)} for {name}' for share, name in
+                     sorted(zip(answer.probabilities, answer.classes), key=lambda pair: -pair[0])])
+    if answer.predicted is None:
+        return ['No answer: a check refuses this recording.',
+                f'The model alone would give {shares}. Do not use these numbers.', *_training(record)]
+    probability = answer.probabilities[answer.classes.index(answer.predicted)]
+    serious = any(doubt.severity == 'doubt' for doubt in answer.doubts)
+    first = f'The model gives a probability of {percent(probability)} for {answer.predicted}'
+    sentences = [f'{first}{", but there is reason to doubt it" if serious else ""}.']
+    if len(answer.classes) > 2:
+        sentences.append(f'All classes: {shares}.')
+    if answer.calibrated:
+        sentences.append('The probability is calibrated: among walks of people whom the model did not train on, it was '
+                         'right about this often when it gave such a value.')
+    else:
+        sentences.append('The probability is not calibrated: nobody has checked how often the model is right when it '
+                         'gives such a value.')
+    return [*sentences, *_set(answer), *_training(record)]
+
+
+def _set(answer: Answer) -> list[str]:
+    if answer.prediction_set is None or answer.coverage is None:
+        return []
+    begin = f'To include the true class for {percent(answer.coverage)} of such walks, the answer must be'
+    if not answer.prediction_set:
+        return ['No class fits this walk at the chosen coverage.']
+    if len(answer.prediction_set) == 1:
+        return [f'{begin} {answer.prediction_set[0]} alone.']
+    return [f'{begin} “{listed(answer.prediction_set, "or")}”: the model cannot decide between them.']
+
+
+def _training(record: TrainingRecord | None) -> list[str]:
+    if record is None or not record.people:
+        return []
+    people = listed([f'{count} {name}' for name, count in record.people.items()])
+    where = f' of {record.dataset}' if record.dataset else ''
+    seen = f', with keypoints by {record.estimator}' if record.estimator else ''
+    return [f'The model was trained on {sum(record.people.values())} people ({people}){where}{seen}. For other groups of '
+            'people, other disorders or other cameras, nobody knows how good it is.']
+
+
+def percent(share: float) -> str:
+    """A share for people; never 0 or 100 % unless it is exactly that."""
+    if 0 < share < 0.005:
+        return 'less than 1 %'
+    if 0.995 <= share < 1:
+        return 'more than 99 %'
+    return f'{share:.0%}'.replace('%', ' %')
+
+
+def listed(parts: Sequence[str], last: str = 'and') -> str:
+    """`a, b and c`."""
+    return f' {last} '.join(filter(None, (', '.join(parts[:-1]), parts[-1]))) if parts else ''
+
+
+def limb_name(name: str) -> str:
+    """The name of a row of an explanation."""
+    return 'rise and sway of the body' if name == BODY else name.replace('_', ' ')
+
+
+def findings(explanation: Explanation, name: str) -> list[str]:
+    """What the explanation found, in sentences.
+
+    Args:
+        explanation: The explanation.
+        name: Name of the class.
+    """
+    pairs = sorted(zip(explanation.limb_effect, map(limb_name, explanation.limbs)), reverse=True)
+    most = [f'{limb} ({points(effect)})' for effect, limb in pairs if effect >= CLEAR][:3]
+    against = [f'{limb} ({points(effect)})' for effect, limb in reversed(pairs) if effect <= -CLEAR][:2]
+    sentences = []
+    if most:
+        sentences.append(f'Most of it is in the movement of: {listed(most)}.')
+    else:
+        sentences.append(f'No single limb decides: without the movement of any one, the probability falls by less than '
+                         f'{100 * CLEAR:.0f} points.')
+    if against:
+        sentences.append(f'Against {name} speaks the movement of: {listed(against)}.')
+    cells = [(value, limb, column) for limb, row in zip(explanation.limbs, explanation.effect)
+             for column, value in enumerate(row)]
+    value, limb, column = max(cells)
+    if explanation.by == 'stride' and value >= CLEAR:
+        sentences.append(f'The largest effect of one phase is {points(value)}: {limb_name(limb)} at '
+                         f'{100 * column / BINS:.0f} to {100 * (column + 1) / BINS:.0f} % of the stride.')
+    return sentences
+
+
+def points(effect: float) -> str:
+    """A change of a probability in percentage points."""
+    return f'{round(100 * effect):+d} points'.replace('-', '\N{MINUS SIGN}')
+
+
+def sanity(explanation: Explanation) -> str:
+    """Whether the explanation passes its test for this recording."""
+    beaten, orders = explanation.beaten(), len(explanation.random)
+    begin = ('Test of this map: the movements were taken away one after another, those with the largest effect first. '
+             f'The probability fell faster than in {round(beaten * orders)} of {orders} random orders.')
+    return begin if explanation.holds() else f'{begin} That is too few: do not rely on the map of this recording.'
