@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from dynstg_mm.errors import UserError
 from dynstg_mm.gait.cleaning import Clip
-from dynstg_mm.gait.geometry import align_heading, leg_length, vertical
-from dynstg_mm.gait.strides import RATE, foot_strikes, stride_time
+from dynstg_mm.gait.events import foot_events
+from dynstg_mm.gait.strides import STRIDES
+from dynstg_mm.gait.walk import walk_of
+from dynstg_mm.gait.windows import SIDES
 from dynstg_mm.skeletons import Layout, depth_first, get_layout, parents
 
 if TYPE_CHECKING:
@@ -40,13 +43,13 @@ class Explanation:
 
     Attributes:
         predicted: Number of the class that is explained. probability: Of the class, for the recording as it is. limbs:
-        Names, the last one `BODY`. sides: Of each limb, 'left', 'right' or ''. by: 'stride' if the columns are phases of the stride, each leg's from its own foot
-        strike on; 'time' if no stride was found, and the columns are equal parts of the recording. effect: A row a
-        limb, a column a phase. limb_effect: Of each limb, all phases together. joints: Names. joint_effect: Of each
-        joint alone. strikes: Seconds of the recording at which the feet strike. deletion: Probability after each step
-        of the deletion curve. random: The same for random orders. layers: Movement phases of each layer of DF-STGNN
-        over a stride of the left leg, a list of `CURVE` rows of p shares; empty for other models. seconds: What the
-        explanation took.
+        Names, the last one `BODY`. sides: Of each limb, 'left', 'right' or ''. by: 'stride' if the columns are phases
+        of the stride, each leg's from its own foot strike on; 'time' if no stride was found, and the columns are equal
+        parts of the recording. effect: A row a limb, a column a phase. limb_effect: Of each limb, all phases together.
+        joints: Names. joint_effect: Of each joint alone. deletion: Probability after each step of the deletion curve.
+        random: The same for random orders. strikes: Seconds of the recording at which the feet strike. layers: Movement
+        phases of each layer of DF-STGNN over a stride of the left leg, a list of `CURVE` rows of p shares; empty for
+        other models. seconds: What the explanation took.
     """
 
     predicted: int
@@ -103,13 +106,13 @@ def explain(inferencer: 'GaitInferencer', clip: Clip, *, up: str = 'y', calibrat
 def _explain(scorer: '_Scorer', up: str, label: int | None, seed: int) -> Explanation:
     began = time.perf_counter()
     clean, layout = scorer.clean, get_layout(scorer.clean['layout'])
-    offset = float(clean.get('first_second', 0.))
-    strikes, stride = find_strikes(np.asarray(clean['keypoint'])[0], float(clean['rate']), layout, up)
+    strikes, stride = find_strikes(scorer.clip, scorer.clip.get('layout') or layout, up)
     scorer.neutral = Neutral(clean['keypoint'], layout, round(stride * float(clean['rate'])))
     frames, joints = clean['keypoint'].shape[1], layout['num_node']
     parts = {**layout['limbs'], BODY: [joints]}
     members = np.array([[float(joint in part) for joint in range(joints + 1)] for part in parts.values()], np.float32)
-    bins = _bins(frames, float(clean['rate']), strikes)  # side -> (bins, T)
+    seconds = float(clean.get('first_second', 0.)) + np.arange(frames) / float(clean['rate'])
+    bins = _bins(seconds, strikes)  # side -> (bins, T)
     sides = [_side_of(part, layout) for part in parts.values()]
     cells = np.concatenate([bins[side][..., None] * member  # (parts bins, T, V + 1)
                             for side, member in zip(sides, members)])
@@ -127,8 +130,7 @@ def _explain(scorer: '_Scorer', up: str, label: int | None, seed: int) -> Explan
         label, float(whole[label]), list(parts), sides, 'stride' if strikes else 'time',
         effect.reshape(len(parts), BINS).tolist(),
         limb_effect.tolist(), list(layout['joints']), joint_effect.tolist(), curves[0].tolist(), curves[1:].tolist(),
-        {side: [second + offset for second in seconds] for side, seconds in strikes.items()},
-        scorer.movement_phases(strikes), time.perf_counter() - began)
+        strikes, scorer.movement_phases(strikes), time.perf_counter() - began)
 
 
 def deletion_curves(scorer: Callable[[Any], np.ndarray], cells: np.ndarray, orders: Sequence[np.ndarray], label: int,
@@ -208,6 +210,7 @@ class _Scorer:
 
     def __init__(self, inferencer: 'GaitInferencer', clip: Clip, calibrate: Scores | None) -> None:
         self.inferencer, self.pipeline, self.calibrate = inferencer, inferencer.pipeline, calibrate
+        self.clip = clip
         self.clean = self.pipeline.clean(inferencer._results(clip))
 
     def __call__(self, weights: Iterable[np.ndarray], alone: bool = False) -> np.ndarray:
@@ -227,7 +230,6 @@ class _Scorer:
         samples, times = self.pipeline.rolling_samples(self.clean, STRIDE / 2)
         if not strikes or not samples or not hasattr(backbone, 'filters'):
             return []
-        times = times - float(self.clean.get('first_second', 0.))
         inputs = self.inferencer.model.data_preprocessor(pseudo_collate(samples))['inputs'].flatten(0, 1)
         curves, before = [], np.empty(0)
         for phases in (layer['phases'].cpu().numpy() for layer in backbone.filters(inputs)):  # (windows, t, p)
@@ -250,58 +252,54 @@ def _over_stride(phase: np.ndarray, values: np.ndarray) -> np.ndarray:
     return weight @ values[known] / weight.sum(1, keepdims=True)
 
 
-def find_strikes(keypoint: np.ndarray, rate: float, layout: Layout, up: str = 'y') -> tuple[Strikes, float]:
+def find_strikes(clip: Clip, layout: str | Layout, up: str = 'y') -> tuple[Strikes, float]:
     """Seconds at which each foot strikes, and the stride time in seconds.
 
     Args:
-        keypoint: Shape (T, V, C), one person without gaps.
-        rate: Frames per second.
-        layout: Skeleton layout.
+        clip: The recording.
+        layout: Its layout.
         up: Vertical axis of a 3-D clip.
 
     Returns:
-        Strikes of 'left' and 'right', at least two each; empty, with a usual stride time, if there are no strides.
+        Strikes of 'left' and 'right'; empty, with a usual stride time, if a foot has no whole stride.
     """
-    legs = {_side_of(leg, layout): leg for leg in layout.get('legs', ())}
-    if set(legs) != {'left', 'right'}:
+    try:
+        events = foot_events(walk_of(clip, layout, up=up))
+    except UserError:  # such as a layout without legs
         return {}, STRIDE
-    window = np.array(keypoint, np.float64)
-    forward = 0
-    if keypoint.shape[-1] == 3:
-        align_heading(window, layout, up)
-        forward = vertical(up)[0][0]
-    pelvis = (window[:, legs['left'][0]] + window[:, legs['right'][0]])[:, forward] / 2
-    spread = window[:, legs['left'][2], forward] - window[:, legs['right'][2], forward]
-    seconds = np.arange(0, (len(window) - 1) / rate + 1e-9, 1 / RATE)
-    if len(seconds) < RATE:
-        return {}, STRIDE
-    spread, pelvis = (np.interp(seconds, np.arange(len(window)) / rate, track) for track in (spread, pelvis))
-    size = leg_length(window, layout)
-    stride, regular = stride_time(spread[None])
-    if not np.isfinite(stride) or regular < 0.2 or not size > 0:
-        return {}, STRIDE
-    speed = uniform_filter1d(np.gradient(pelvis), round(stride * RATE), mode='nearest') * RATE / size
-    spread = spread * np.where(np.abs(speed) < 0.1, np.sign(np.median(speed)) or 1, np.sign(speed))
-    strikes = {side: [second for second, _, _ in foot_strikes(sign * spread, side, stride)]
-               for side, sign in (('left', 1), ('right', -1))}
-    return (strikes, stride) if min(map(len, strikes.values())) > 1 else ({}, stride)
+    strikes = {side: [event.time for event in events if event.side == side and event.kind == 'strike']
+               for side in SIDES}
+    strides = [stride for seconds in strikes.values() if (stride := _stride(seconds))]
+    return (strikes, float(np.mean(strides))) if len(strides) == 2 else ({}, STRIDE)
+
+
+def _stride(strikes: Sequence[float]) -> float | None:
+    """Median stride time of one foot, if it has a stride."""
+    strides = [gap for gap in np.diff(strikes) if STRIDES[0] <= gap <= STRIDES[1]]
+    return float(np.median(strides)) if strides else None
 
 
 def phase_at(seconds: np.ndarray, strikes: Sequence[float]) -> np.ndarray:
     """Phase of the stride, 0 to 1 from one strike of a foot to the next.
 
-    Before the first and after the last strike it continues for one stride of median length; beyond, it is NaN.
+    Before the first and after the last strike it continues for one stride of median length. Where no stride is found,
+    it is NaN.
 
     Args:
         seconds: Times.
-        strikes: At least two strikes of one foot, ascending.
+        strikes: Strikes of one foot, ascending, with at least one stride.
     """
-    stride = float(np.median(np.diff(strikes)))
-    knots = np.array([strikes[0] - stride, *strikes, strikes[-1] + stride])
-    return np.interp(seconds, knots, np.arange(len(knots)), left=np.nan, right=np.nan) % 1
+    stride = _stride(strikes) or STRIDE
+    knots = [strikes[0] - stride, *strikes, strikes[-1] + stride]
+    phase = np.full(np.shape(seconds), np.nan)
+    for start, stop in zip(knots, knots[1:]):
+        if STRIDES[0] <= stop - start <= STRIDES[1]:
+            inside = (seconds >= start) & (seconds < stop)
+            phase[inside] = (seconds[inside] - start) / (stop - start)
+    return phase
 
 
-def _bins(frames: int, rate: float, strikes: Strikes) -> dict[str, np.ndarray]:
+def _bins(seconds: np.ndarray, strikes: Strikes) -> dict[str, np.ndarray]:
     """How much each frame belongs to each phase, (bins, T), for the limbs of each side; neighbours overlap."""
     centers = (np.arange(BINS)[:, None] + 0.5) / BINS
 
@@ -309,14 +307,13 @@ def _bins(frames: int, rate: float, strikes: Strikes) -> dict[str, np.ndarray]:
         return np.where(np.abs(distance) < 1 / BINS, np.cos(np.pi / 2 * BINS * distance)**2, 0.)
 
     if not strikes:
-        share = np.linspace(0.5, BINS - 0.5, frames) / BINS
-        return dict.fromkeys(('left', 'right', ''), soft(share - centers))
-    seconds = np.arange(frames) / rate
+        share = np.linspace(0.5, BINS - 0.5, len(seconds)) / BINS
+        return dict.fromkeys((*SIDES, ''), soft(share - centers))
     bins = {side: np.nan_to_num(soft((phase_at(seconds, strikes[side]) - centers + 0.5) % 1 - 0.5))
-            for side in ('left', 'right')}
+            for side in SIDES}
     return bins | {'': bins['left']}
 
 
 def _side_of(joints: Sequence[int], layout: Layout) -> str:
     """'left' or 'right' if all joints are on that side, otherwise ''."""
-    return next((side for side in ('left', 'right') if set(joints) <= set(layout.get(side, ()))), '')
+    return next((side for side in SIDES if set(joints) <= set(layout.get(side, ()))), '')

@@ -57,8 +57,8 @@ def _training(record: TrainingRecord | None) -> list[str]:
     people = listed([f'{count} {name}' for name, count in record.people.items()])
     where = f' of {record.dataset}' if record.dataset else ''
     seen = f', with keypoints by {record.estimator}' if record.estimator else ''
-    return [f'The model was trained on {sum(record.people.values())} people ({people}){where}{seen}. For other groups of '
-            'people, other disorders or other cameras, nobody knows how good it is.']
+    return [f'The model was trained on {sum(record.people.values())} people ({people}){where}{seen}. Nobody knows how '
+            'good it is for other groups of people, other disorders or other cameras.']
 
 
 def percent(share: float) -> str:
