@@ -28,7 +28,7 @@ from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.runner import Runner
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.files import existing_file, resolve_shipped
+from dynstg_mm.files import existing_file, missing_file_hint, nearest_shipped, resolve_shipped
 
 # What MMEngine's runners read from a config besides the arguments of `Runner`.
 RUNNER_SETTINGS = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
@@ -84,7 +84,8 @@ def read_config(path: str, field: str | None = None) -> Config:
     except ConfigError as error:
         raise ConfigError(f'{field}: {error}' if field else str(error)) from None
     try:
-        existing_file(file, 'config file')
+        hint = '' if file.exists() else missing_file_hint(file, nearest_shipped(path))
+        existing_file(file, 'config file', hint)
     except OSError as error:
         raise type(error)(f'{field}: {error}' if field else str(error)) from None
     try:
@@ -112,7 +113,7 @@ def resolve_config(path: str, options: Mapping[str, Any] | None = None, *, seed:
 def load_config(args: argparse.Namespace, merge_args: Callable[[Config], None] = lambda cfg: None) -> Config:
     """Resolved config of a command line; `--cfg-options` override the command's own options.
 
-    Without `--work-dir`, a run writes to `work_dirs/CONFIG`, or `work_dirs/CONFIG/TASK` for a task given as an option.
+    Without `--work-dir`, a run writes to `work_dirs/CONFIG`, or `work_dirs/CONFIG/TASK` if its task is not the first.
 
     Args:
         args: Parsed arguments, with `config`, `work_dir`, `cfg_options`, `launcher`, `local_rank`.
@@ -123,11 +124,17 @@ def load_config(args: argparse.Namespace, merge_args: Callable[[Config], None] =
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
-    elif cfg.get('work_dir') is None:
-        task = (args.cfg_options or {}).get('task', '')
-        cfg.work_dir = osp.join('./work_dirs', osp.splitext(osp.basename(args.config))[0], str(task)).rstrip('/')
     merge_args(cfg)
-    return fill_placeholders(apply_options(cfg, args.cfg_options))
+    apply_options(cfg, args.cfg_options)
+    if cfg.get('work_dir') is None:
+        cfg.work_dir = f'./work_dirs/{osp.splitext(osp.basename(args.config))[0]}{task_folder(cfg)}'
+    return fill_placeholders(cfg)
+
+
+def task_folder(cfg: Config) -> str:
+    """What a run's task adds to the default folder: `/TASK`, or nothing for the first of its config's tasks."""
+    task = cfg.get('task')
+    return f'/{task}' if task in list(cfg.get('tasks') or ())[1:] else ''
 
 
 def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
@@ -196,7 +203,9 @@ def _check_place(cfg: Config, name: str) -> None:
 
 
 def fill_placeholders(cfg: Config, seed: int | None = None) -> Config:
-    """Put the task, fold and seed of the run into `{task}`, `{fold}` and `{seed}` in `model.teacher_ckpt`.
+    """Fill in the placeholders of `model.teacher_ckpt`: `{task}`, `{fold}`, `{seed}` and `{task_folder}` of the run.
+
+    The last one completes the default folder of a teacher that was trained for the same task, see `task_folder`.
 
     Raises:
         ConfigError: The run has no task, fold or seed.
@@ -206,7 +215,7 @@ def fill_placeholders(cfg: Config, seed: int | None = None) -> Config:
     if not isinstance(path, str):  # the model reports what it expects
         return cfg
     folds = [data['fold'] for data in _data_with_folds(cfg.get('train_dataloader'))]
-    run = dict(task=cfg.get('task'), fold=folds[0] if folds else None,
+    run = dict(task_folder=task_folder(cfg), task=cfg.get('task'), fold=folds[0] if folds else None,
                seed=(cfg.get('randomness') or {}).get('seed') if seed is None else seed)
     for name, value in run.items():
         if f'{{{name}}}' in path and value is None:

@@ -40,15 +40,38 @@ def resolve_shipped(path: str | os.PathLike) -> Path:
     text = os.fspath(path)
     if not text.startswith(SHIPPED):
         return Path(text)
-    folder, name = shipped_configs(), text.removeprefix(SHIPPED)
-    if (folder / name).is_file():
-        return folder / name
+    file = shipped_configs() / text.removeprefix(SHIPPED)
+    if file.is_file():
+        return file
+    raise ConfigError(f'{text}: no such file is shipped; {nearest_shipped(text)}.')
+
+
+def nearest_shipped(path: str | os.PathLike) -> str:
+    """What to do about a missing file, in words: the shipped file that is nearest by name, and where the others are."""
+    folder, name = shipped_configs(), os.fspath(path).removeprefix(SHIPPED)
     files = [file for suffix in ('py', 'pth', 'yml') for file in folder.rglob(f'*.{suffix}')]
     files = [file for file in files if file.suffix == Path(name).suffix] or files
     names = [file.relative_to(folder).as_posix() for file in files]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0)
-    hint = f'; expected a name such as {SHIPPED}{near[0]}' if near else f'; {folder} has no configs'
-    raise ConfigError(f'{text}: no such file is shipped{hint}.')
+    return f'expected a name such as {SHIPPED}{near[0]}; all are in {folder}' if near else f'{folder} has no configs'
+
+
+def missing_file_hint(path: str | os.PathLike, otherwise: str = '') -> str:
+    """What to do about a missing file, in words.
+
+    Args:
+        path: The path.
+        otherwise: What to do if its folder has no file of nearly the same name; by default, where the path starts.
+    """
+    path = Path(path)
+    names = os.listdir(path.parent) if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, [name for name in names if Path(name).suffix == path.suffix], n=1)
+    if near or otherwise:
+        return f'expected a name such as {path.parent / near[0]}' if near else otherwise
+    if not path.is_absolute():
+        return f'expected a path from {os.getcwd()}'
+    missing = next((folder for folder in reversed(path.parents) if not folder.is_dir()), None)
+    return f'there is no folder {missing}' if missing else f'{path.parent} has no file of this name'
 
 
 def existing_file(path: str | os.PathLike, what: str = 'file', hint: str = '') -> Path:
@@ -57,7 +80,7 @@ def existing_file(path: str | os.PathLike, what: str = 'file', hint: str = '') -
     Args:
         path: The path.
         what: What kind of file is expected, for the message.
-        hint: What to do about a missing file, for the message.
+        hint: What to do about a missing file, for the message; by default as of `missing_file_hint`.
 
     Raises:
         FileNotFoundError, IsADirectoryError: There is no such file, or it is a folder.
@@ -65,7 +88,7 @@ def existing_file(path: str | os.PathLike, what: str = 'file', hint: str = '') -
     if os.path.isdir(path):
         raise IsADirectoryError(f'{path}: is a folder; expected {"an" if what[0] in "aeio" else "a"} {what}.')
     if not os.path.exists(path):
-        raise FileNotFoundError(f'{path}: no such {what}{hint and f"; {hint}"}.')
+        raise FileNotFoundError(f'{path}: no such {what}; {hint or missing_file_hint(path)}.')
     return Path(path)
 
 

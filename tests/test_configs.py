@@ -1,6 +1,7 @@
 """Every config builds, and takes a training step and a test on the sample; options reach every place they should."""
 import hashlib
 import itertools
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.runner import Runner
 
-from dynstg_mm.config import apply_options, parse_cfg_options, read_config, resolve_config
+from dynstg_mm.config import apply_options, load_config, parse_cfg_options, read_config, resolve_config
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import resolve_shipped
 
@@ -97,7 +98,7 @@ def test_config_trains_and_tests(path, tmp_path, file_of, monkeypatch):
     if config.model.type == 'CGRKD':  # needs a clip of every class
         chosen = [0, 30, 60, 90] if is_sample(config.train_dataloader.dataset) else [0, 2, 4, 6]
         shrunk.update({'train_dataloader.dataset.indices': chosen, 'train_dataloader.batch_size': len(chosen),
-                       'model.teacher_ckpt': str(tmp_path / 'teacher.pth')})
+                       'model.teacher_ckpt': f'{tmp_path}/teacher{{task_folder}}.pth'})
         teacher = MODELS.build(read_config(config.model.teacher).model)
         torch.save(dict(state_dict=teacher.state_dict()), tmp_path / 'teacher.pth')
     config.merge_from_dict(shrunk)
@@ -226,6 +227,25 @@ def test_setting_named_in_full_wins_over_a_short_option():
     config = resolve(KOA, 'train_dataloader.dataset.split=mine', 'task=koa_stage', 'model.cls_head.num_classes=7')
     assert config.train_dataloader.dataset.split == 'mine' and config.test_dataloader.dataset.split == 'koa_stage'
     assert config.model.cls_head.num_classes == 7
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if 'cgrkd' in path.stem], ids=lambda path: path.stem)
+def test_teacher_is_looked_for_where_training_it_writes_by_default(path):
+    student, seen = read_config(path), set()
+    for task in (None, *(student.get('tasks') or ())):
+        options = {} if task is None else dict(task=task)
+        teacher = load_config(Namespace(config=student.model.teacher, work_dir=None, cfg_options=options,
+                                        launcher='none', local_rank=0))
+        written = f'{teacher.work_dir}/epoch_{teacher.train_cfg.max_epochs}.pth'
+        assert f'./{resolve_config(path, options).model.teacher_ckpt}' == written
+        seen.add(written)
+    assert len(seen) == max(1, len(student.get('tasks') or ()))
+
+
+def test_task_of_a_config_is_its_first():
+    for path in CONFIGS:
+        config = read_config(path)
+        assert config.get('task') == next(iter(config.get('tasks') or {}), None), path
 
 
 def test_teacher_checkpoint_follows_the_run():

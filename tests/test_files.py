@@ -1,3 +1,5 @@
+import os
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -7,7 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.files import atomic_open, dump_pickle, resolve_shipped, shipped_configs
+from dynstg_mm.files import atomic_open, dump_pickle, existing_file, resolve_shipped, shipped_configs
 from dynstg_mm.safe_pickle import load_pickle
 
 
@@ -37,6 +39,19 @@ def test_two_processes_write_the_same_file_and_a_dead_one_is_cleared_away(tmp_pa
     with atomic_open(path) as file:
         file.write('whole')
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [f'.out.txt.{socket.gethostname()}.1.part', 'out.txt']
+
+
+@pytest.mark.parametrize('path, hint', [
+    ('TMP/walk_2.csv', 'TMP/walk_1.csv'), ('walk_2.csv', 'walk_1.csv'), ('other.csv', 'CWD'), ('none/walk.csv', 'CWD'),
+    ('TMP/none/below/walk.csv', 'no folder TMP/none'), ('TMP/other.csv', 'TMP has no file')])
+def test_missing_file_is_named_with_what_to_do(path, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'walk_1.csv').touch()
+    path, hint = path.replace('TMP', str(tmp_path)), hint.replace('TMP', str(tmp_path)).replace('CWD', os.getcwd())
+    with pytest.raises(FileNotFoundError, match=f'^{re.escape(path)}: .*{re.escape(hint)}'):
+        existing_file(path)
+    with pytest.raises(FileNotFoundError, match='; do this'):
+        existing_file(path, hint='do this')
 
 
 def test_shipped_files_are_found_by_name_and_other_paths_stay():

@@ -6,5 +6,5 @@ model = dict(
     type='CGRKD',  # or LogitKD, FitNet, RKD
     student=_base_.model,
     teacher=f'dynstg_mm::dynstg_mamba/{teacher}.py',
-    teacher_ckpt=f'work_dirs/{teacher}/epoch_60.pth')
+    teacher_ckpt=f'work_dirs/{teacher}{{task_folder}}/epoch_60.pth')
 default_hooks = dict(distillation=dict(type='DistillationHook'))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dynstg_mm.errors import ConfigError, UserError
+from dynstg_mm.files import missing_file_hint
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -31,7 +32,8 @@ def add_common_arguments(parser: argparse.ArgumentParser, written: str) -> None:
         written: What the command writes to `--work-dir`.
     """
     parser.add_argument('config', help='config file, or dynstg_mm::NAME of a shipped one')
-    parser.add_argument('--work-dir', help=f'folder for {written}; by default work_dirs/NAME_OF_CONFIG')
+    parser.add_argument('--work-dir', help=f'folder for {written}; by default work_dirs/NAME_OF_CONFIG, and '
+                        'below it the task, if it is not the first')
     parser.add_argument(
         '--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE',
         help='override settings of the config; a list is KEY="[a,b]" or KEY=a,b. Short ones that change several places '
@@ -164,4 +166,6 @@ def _of_the_system(error: UserError | OSError) -> str:
         return f'{error.filename}: is not a folder; expected a folder or a new path.'
     if isinstance(error, IsADirectoryError):
         return f'{error.filename}: is a folder; expected a file.'
+    if isinstance(error, FileNotFoundError):
+        return f'{error.filename}: no such file; {missing_file_hint(error.filename)}.'
     return f'{error.filename}: {error.strerror}.'

@@ -38,7 +38,8 @@ class Distiller(RecognizerGCN):
 
     Args:
         teacher: Model config of a `RecognizerGCN`, or the path of a config file that contains one.
-        teacher_ckpt: The teacher's checkpoint. The tools replace `{task}`, `{fold}` and `{seed}` by those of the run.
+        teacher_ckpt: The teacher's checkpoint. `{task}`, `{fold}`, `{seed}` and `{task_folder}` are filled in,
+            see `config.fill_placeholders`.
         student: Model config of a `RecognizerGCN`, or the path of a config file that contains one.
         losses: Settings of `LogitLoss`, `RelationLoss`, `FeatureLoss`, `DistanceLoss`, `AngleLoss` or own subclasses
             of `DistillationLoss`. A weight of 0 switches a loss off.

@@ -1,11 +1,14 @@
 """The hook that checks and loads the teacher before training."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from dynstg_mm.config import fill_placeholders
 from dynstg_mm.distillation import checks
 from dynstg_mm.distillation.distiller import Distiller
 from dynstg_mm.errors import ConfigError
@@ -41,7 +44,7 @@ class DistillationHook(Hook):
         """Compare a run that resumes with the one that wrote the checkpoint."""
         if runner._resume:
             model = distiller_of(runner)
-            model.teacher.load()
+            _load_teacher(runner)
             checks.check_resumed(model, runner.train_dataloader.dataset, checkpoint)
 
     def before_train(self, runner: Runner) -> None:
@@ -49,7 +52,8 @@ class DistillationHook(Hook):
         model, dataset = distiller_of(runner), runner.train_dataloader.dataset
         num_classes = model.cls_head.num_classes
         check_classes(num_classes, dataset)
-        checks.check_teacher_data(model.teacher.checkpoint, model.teacher.load(), getattr(dataset, 'metainfo', {}))
+        data = _load_teacher(runner)
+        checks.check_teacher_data(model.teacher.checkpoint, data, getattr(dataset, 'metainfo', {}))
         checks.check_every_class(dataset, num_classes)
         if not runner._resume:  # weights loaded from another run come with a memory of other clips
             model.clear_memory()
@@ -60,6 +64,13 @@ class DistillationHook(Hook):
         if self.cache_teacher:
             checks.check_repeatable(model, dataset)
             model.teacher.cache_outputs()
+
+
+def _load_teacher(runner: Runner) -> dict[str, Sequence[str]]:
+    teacher = distiller_of(runner).teacher
+    if isinstance(teacher.checkpoint, str) and '{' in teacher.checkpoint:  # in MMAction2's own tools
+        teacher.checkpoint = fill_placeholders(runner.cfg).model.teacher_ckpt
+    return teacher.load()
 
 
 def distiller_of(runner: Runner) -> Distiller:

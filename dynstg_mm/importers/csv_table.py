@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dynstg_mm.errors import DataError
+from dynstg_mm.files import missing_file_hint
 from dynstg_mm.importers.recording import readable
 
 _MISSING = ('', 'na', 'n/a', 'none', 'null', '-')  # cells of a missing number, besides nan
@@ -29,7 +30,7 @@ def csv_rows(path: str | os.PathLike, most: int | None = None) -> tuple[list[str
         DataError: The file is empty or not text, or a line and the header differ in their number of cells.
     """
     if not Path(path).is_file():
-        raise DataError(f'{path}: no such file.')
+        raise DataError(f'{path}: no such file; {missing_file_hint(path)}.')
     with readable(path, 'CSV file'):
         content = Path(path).read_bytes()
         encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'

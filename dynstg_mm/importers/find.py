@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from rich.progress import track
 
 from dynstg_mm.errors import DataError, UserError
+from dynstg_mm.files import missing_file_hint
 
 SUFFIXES = dict(openpose=('.json', ), alphapose=('.json', ), mmpose=('.json', ), mediapipe=('.csv', '.npz'),
                 csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ),
@@ -42,8 +43,8 @@ def find_files(format_name: str, source: str | os.PathLike,
     if source.is_file() and format_name != 'openpose':
         return {_name(source, source.parent): source}
     if not source.is_dir():
-        expected = 'a folder with one file per frame' if source.is_file() else 'a file or folder'
-        raise DataError(f'{source}: {"a file" if source.is_file() else "no such file"}; expected {expected}.')
+        raise DataError(f'{source}: a file; expected a folder with one file per frame.' if source.is_file() else
+                        f'{source}: no such file or folder; {missing_file_hint(source)}.')
     paths = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES[format_name] and path.is_file()
                    and not path.name.startswith('.') and not (without and path.samefile(without)))
     if not paths:

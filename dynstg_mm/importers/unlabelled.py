@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dynstg_mm.errors import ConfigError, DataError, UserError
+from dynstg_mm.files import missing_file_hint
 from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.importers import READERS, SUFFIXES, csv_rows
 from dynstg_mm.importers.arrange import arrange
@@ -68,7 +69,7 @@ def recognise(path: str | os.PathLike) -> str:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f'{path}: no such file or folder.')
+        raise DataError(f'{path}: no such file or folder; {missing_file_hint(path)}.')
     suffix = path.suffix.lower()
     options = [name for name, suffixes in SUFFIXES.items() if suffix in suffixes]
     if not options:

@@ -15,6 +15,11 @@ def test_only_what_a_library_refuses_is_an_error_of_the_config(error, seen):
     assert type(raised.value) is seen
 
 
+def test_missing_file_of_the_system_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(SystemExit, match=f'^error: {tmp_path}/none/x: .*{tmp_path}/none'), one_line_errors():
+        open(tmp_path / 'none/x')
+
+
 def test_bug_keeps_its_traceback():
     with pytest.raises(ValueError), one_line_errors():
         raise ValueError('x')

@@ -190,7 +190,8 @@ class Hostile:
 
 
 @pytest.mark.parametrize('command, message', [
-    ('tools/train.py configs/nowhere.py', 'configs/nowhere.py: no such config file'),
+    ('tools/train.py configs/nowhere.py', 'dynstg_mm::'),
+    ('tools/train.py TMP/wrog.py', 'TMP/wrong.py'),
     ('tools/train.py TMP/wrong.py', 'wrong.py: not a Python file'),
     ('tools/train.py CONFIG --cfg-options modle.type=STGCN', 'modle'),
     ('tools/train.py TMP/failing.py', 'failing.py: not a config file'),
