@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--estimator', choices=ESTIMATORS, help='video: program that finds the keypoints, by default mediapipe')
     add('--pose-model', metavar='FILE', help='video, rtmlib: ONNX file of RTMPose or RTMO')
     add('--detector', metavar='FILE', help='video, rtmlib: ONNX file of YOLOX, which RTMPose needs')
+    add('--crop', type=float, nargs=4, metavar=('LEFT', 'TOP', 'RIGHT', 'BOTTOM'),
+        help='video: part of the picture to look for people in, as shares of its width and height')
     add('--persons', type=int, default=1, help='persons to keep in each clip, those seen longest')
     add('--max-seconds', type=float, help='cut longer recordings into clips of at most this length')
     add('--skip-bad', action='store_true', help='leave out broken files, clips without a label, labels without a clip')
@@ -50,7 +52,8 @@ def clip_options(args: argparse.Namespace) -> dict[str, Any]:
     if args.img_shape is not None and min(args.img_shape) < 1:
         raise ConfigError('--img-shape: expected height and width in pixels.')
     chosen = dict(persons=args.persons if args.persons != 1 else None, coords=args.coords, dims=args.dims,
-                  estimator=args.estimator, pose_model=args.pose_model, detector=args.detector)
+                  estimator=args.estimator, pose_model=args.pose_model, detector=args.detector,
+                  crop=args.crop)
     chosen = {key: value for key, value in chosen.items() if value is not None}
     known = inspect.signature(READERS[args.format]).parameters
     for key in chosen:

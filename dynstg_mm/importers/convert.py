@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from dynstg_mm.errors import DataError
-from dynstg_mm.estimators import get_estimator
 from dynstg_mm.extras import need
 from dynstg_mm.importers import LIBRARIES, POSE_ESTIMATORS, READERS, find_files, read_files
 from dynstg_mm.importers.arrange import arrange, one_skeleton
@@ -26,6 +25,7 @@ from dynstg_mm.importers.labels import (
 from dynstg_mm.importers.left_out import LeftOut
 from dynstg_mm.importers.recording import Recording
 from dynstg_mm.importers.splits import split_clips
+from dynstg_mm.importers.video import open_estimator
 from dynstg_mm.importers.writing import check_out, drop_duplicates, listing, summary, write, written
 from dynstg_mm.skeletons import Layout, get_layout
 
@@ -161,7 +161,7 @@ def _check_options(format_name: str, layout: str | Layout | None, source_layout:
     if format_name in LIBRARIES:
         need(*LIBRARIES[format_name])
     if format_name == 'video':
-        get_estimator(reader.get('estimator', 'mediapipe'), reader.get('pose_model'), reader.get('detector')).close()
+        open_estimator(**reader).close()
 
 
 def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str, Any],

@@ -1,7 +1,7 @@
 """Video files, through a pose estimator."""
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +21,8 @@ EXACT = 0.1  # share of a frame's duration by which its time may be off
 
 
 def read_video(path: str | os.PathLike, *, persons: int = 1, estimator: str | Estimator = 'mediapipe',
-               pose_model: str | os.PathLike | None = None,
-               detector: str | os.PathLike | None = None) -> list[Recording]:
+               pose_model: str | os.PathLike | None = None, detector: str | os.PathLike | None = None,
+               crop: Sequence[float] = (0, 0, 1, 1)) -> list[Recording]:
     """Keypoints of a video, by a pose estimator; frame by frame, so that memory does not grow with its length.
 
     A frame without a person is a lost one. Frames at uneven times, as phones take them, are brought to an even rate by
@@ -33,6 +33,7 @@ def read_video(path: str | os.PathLike, *, persons: int = 1, estimator: str | Es
         persons: How many persons to keep.
         estimator: 'mediapipe', 'rtmlib', or one of your own, which stays open.
         pose_model, detector: Files of the models, as for `get_estimator`.
+        crop: Left, top, right and bottom of the part of the picture to look in, as shares of its width and height.
 
     Returns:
         One recording, in pixels of the upright frame, with the file's rate and the estimator's name.
@@ -41,17 +42,17 @@ def read_video(path: str | os.PathLike, *, persons: int = 1, estimator: str | Es
         DataError: The file is no video or damaged, or the estimator is not installed.
         EmptyRecording: Nobody is found in any frame.
     """
-    chosen = get_estimator(estimator, pose_model, detector) if isinstance(estimator, str) else estimator
+    chosen = open_estimator(persons, estimator, pose_model, detector, crop)
     times: list[float] = []
     frames: list[People] = []
     try:
-        if persons > 1 and not chosen.many:
-            raise ConfigError(f'--persons: {persons}; {chosen.name} finds one person, use --estimator rtmlib.')
         with Video(path) as video:
             for time, image in _with_progress(video):
                 times.append(time)
-                frames.append([Detection(*person) for person in chosen.find(image)])
                 shape = image.shape[:2]
+                left, top, right, bottom = np.round(np.array(crop) * [*shape[::-1], *shape[::-1]]).astype(int)
+                part = np.ascontiguousarray(image[top:bottom, left:right])
+                frames.append([Detection(place + (left, top), score) for place, score in chosen.find(part)])
     finally:
         if chosen is not estimator:
             chosen.close()
@@ -64,6 +65,23 @@ def read_video(path: str | os.PathLike, *, persons: int = 1, estimator: str | Es
     recording = (recording_by_count(keypoint, score, notes) if chosen.layout is None
                  else Recording(None, keypoint, score, layout=chosen.layout, notes=notes))
     return [replace(recording, rate=rate, img_shape=shape, estimator=chosen.name)]
+
+
+def open_estimator(persons: int = 1, estimator: str | Estimator = 'mediapipe',
+                   pose_model: str | os.PathLike | None = None, detector: str | os.PathLike | None = None,
+                   crop: Sequence[float] = (0, 0, 1, 1)) -> Estimator:
+    """The pose estimator for options of `read_video`, which are checked.
+
+    Raises:
+        ConfigError: An option is wrong.
+        DataError, FileNotFoundError: The estimator is not installed, or a file of a model cannot be used.
+    """
+    if len(crop) != 4 or not (0 <= crop[0] < crop[2] <= 1 and 0 <= crop[1] < crop[3] <= 1):
+        raise ConfigError(f'--crop: {" ".join(map(str, crop))}; expected left, top, right and bottom, from 0 to 1.')
+    chosen = get_estimator(estimator, pose_model, detector) if isinstance(estimator, str) else estimator
+    if persons > 1 and not chosen.many:
+        raise ConfigError(f'--persons: {persons}; {chosen.name} finds one person, use --estimator rtmlib.')
+    return chosen
 
 
 def _with_progress(video: Video) -> Iterator[Frame]:

@@ -56,6 +56,20 @@ def test_a_single_frame_and_too_many_persons_are_refused(tmp_path):
         read_video(write_video(tmp_path / 'b.mkv'), estimator=Corner(), persons=2)
 
 
+@pytest.mark.parametrize('crop', [(0, 0, 0, 1), (0.5, 0, 0.2, 1), (0, -1, 1, 1), (0, 0, 1, 2), (0, 0, 1)])
+def test_a_wrong_crop_is_refused(tmp_path, crop):
+    with pytest.raises(ConfigError, match='--crop'):
+        read_video(write_video(tmp_path / 'a.mkv'), estimator=Corner(), crop=crop)
+
+
+def test_people_are_looked_for_in_the_crop(tmp_path):
+    path = write_video(tmp_path / 'a.mp4')
+    whole, part = (read_video(path, estimator=Corner(), crop=crop)[0] for crop in ((0, 0, 1, 1), (0, 0, 0.5, 0.4)))
+    assert np.allclose(whole.keypoint, part.keypoint, atol=1) and part.img_shape == (HEIGHT, WIDTH)
+    right, = read_video(path, estimator=Corner(), crop=(0.125, 0, 1, 1))  # half of the corner
+    assert np.allclose(right.keypoint[..., 0], whole.keypoint[..., 0] + 4, atol=1)
+
+
 def line(times, speed=100.):
     """A person who moves by `speed` pixels a second, at these times."""
     keypoint = np.zeros((1, len(times), 3, 2), np.float32)
