@@ -31,12 +31,13 @@ Record = dict[str, Any]
 
 
 class Parameter(NamedTuple):
-    """A gait parameter: column in tables, label for people, unit, and how many digits are meaningful."""
+    """A gait parameter: column in tables, label for people, unit, meaningful digits, and whether each side has one."""
 
     name: str
     label: str
     unit: str
     digits: int
+    sides: bool = False
 
 
 PARAMETERS = (
@@ -44,21 +45,21 @@ PARAMETERS = (
     Parameter('walking_speed_mps', 'Walking speed', 'm/s', 2),
     Parameter('walking_speed_legs', 'Walking speed', 'leg lengths/s', 2),
     Parameter('stride_duration_s', 'Stride time', 's', 3),
-    Parameter('step_duration_s', 'Step time', 's', 3),
+    Parameter('step_duration_s', 'Step time', 's', 3, True),
     Parameter('stride_length_m', 'Stride length', 'm', 2),
     Parameter('stride_length_legs', 'Stride length', 'leg lengths', 2),
-    Parameter('step_length_m', 'Step length', 'm', 2),
-    Parameter('step_length_legs', 'Step length', 'leg lengths', 2),
+    Parameter('step_length_m', 'Step length', 'm', 2, True),
+    Parameter('step_length_legs', 'Step length', 'leg lengths', 2, True),
     Parameter('step_width_m', 'Step width', 'm', 3),
     Parameter('step_width_legs', 'Step width', 'leg lengths', 3),
-    Parameter('stance_percent', 'Stance', '% of the stride', 1),
+    Parameter('stance_percent', 'Stance', '% of the stride', 1, True),
     Parameter('double_support_percent', 'Double support', '% of the stride', 1),
     Parameter('stride_duration_cv', 'Stride time variability', '% (CV)', 1),
     Parameter('step_length_cv', 'Step length variability', '% (CV)', 1),
-    Parameter('knee_range_deg', 'Knee range of motion', 'degrees', 0),
-    Parameter('hip_range_deg', 'Hip range of motion', 'degrees', 0),
-    Parameter('ankle_range_deg', 'Ankle range of motion', 'degrees', 0),
-    Parameter('arm_swing_deg', 'Arm swing', 'degrees', 0),
+    Parameter('knee_range_deg', 'Knee range of motion', 'degrees', 0, True),
+    Parameter('hip_range_deg', 'Hip range of motion', 'degrees', 0, True),
+    Parameter('ankle_range_deg', 'Ankle range of motion', 'degrees', 0, True),
+    Parameter('arm_swing_deg', 'Arm swing', 'degrees', 0, True),
     Parameter('trunk_lean_deg', 'Trunk lean', 'degrees, forward', 0),
     Parameter('step_duration_asymmetry', 'Step time asymmetry', '%', 1),
     Parameter('step_length_asymmetry', 'Step length asymmetry', '%', 1),
@@ -88,8 +89,9 @@ def gait_report(clip: Clip, layout: str | Layout, *, up: str = 'y', unit: str | 
         unit: Unit of 3-D coordinates, a key of `UNITS`. Without it, lengths are in leg lengths only.
 
     Returns:
-        One record for each of `PARAMETERS`: `name`, `label`, `unit`, `value`, `left`, `right`, `digits`, and `reason`,
-        which says why the value is missing (NaN) or is empty. A parameter without sides has NaN for both.
+        One record for each of `PARAMETERS`: its `name`, `label`, `unit`, `digits` and `sides`; `value`, `left` and
+        `right`, NaN if missing or, for the last two, if the parameter has no sides; and `reason`, which says why the
+        value is missing, or is empty.
 
     Raises:
         ConfigError, ClipError: As for `walk_of`.
@@ -113,9 +115,15 @@ def report_of(walk: Walk, events: list[FootEvent], metres: float | None = None) 
         _add_speed(found)
         _add_derived(found, values, metres)
     missing = dict.fromkeys(('value', *SIDES), np.nan)
-    return [dict(name=name, label=label, unit=unit, digits=digits, **(numbers := found.get(name, missing)),
-                 reason='' if np.isfinite(numbers['value']) else reason or _reason(name, walk, metres, values))
-            for name, label, unit, digits in PARAMETERS]
+    records = []
+    for parameter in PARAMETERS:
+        numbers = found.get(parameter.name, missing)
+        if not parameter.sides:
+            numbers = dict(missing, value=numbers['value'])
+        known = bool(np.isfinite(numbers['value']))
+        records.append(dict(parameter._asdict(), **numbers, reason='' if known else reason or _reason(
+            parameter.name, walk, metres, values)))
+    return records
 
 
 def _no_walk(walk: Walk, events: list[FootEvent]) -> str:
@@ -192,8 +200,8 @@ def _plausible(start: FootEvent, stop: FootEvent, limits: tuple[float, float], s
                stride: np.ndarray | None, walk: Walk) -> bool:
     """Whether the time between two strikes is within the limits, and these shares of the usual stride time."""
     duration = stop.time - start.time
-    usual = duration / np.mean(shares) if stride is None else stride[round(walk.frame((start.time + stop.time) / 2))]
-    return bool(limits[0] <= duration <= limits[1] and shares[0] * usual <= duration <= shares[1] * usual)
+    share = np.mean(shares) if stride is None else duration / _at(walk, stride, (start.time + stop.time) / 2)
+    return bool(limits[0] <= duration <= limits[1] and shares[0] <= share <= shares[1])
 
 
 def _add_stride(add: Callable[[str, str, float], None], walk: Walk, events: list[FootEvent],

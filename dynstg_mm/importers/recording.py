@@ -9,6 +9,7 @@ import numpy as np
 
 from dynstg_mm.datasets.annotation_file import LARGEST
 from dynstg_mm.errors import DataError
+from dynstg_mm.gait.events import FootEvent
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.skeletons import Layout
 
@@ -27,8 +28,9 @@ class Recording:
         lost joint. joints: Names of the V joints, if the file has them. layout: The layout that the format implies.
         rate: Frames per second, if the file has it. img_shape: Height and width in pixels, if the file has them.
         estimator: Program that found the keypoints, with its version if that is known. up: Vertical axis of 3-D
-        coordinates, such as 'y' or '-z'. fields: What else the file says about the clip, such as its label. notes: What
-        the reader had to decide.
+        coordinates, such as 'y' or '-z'. unit: Unit of length of 3-D coordinates, 'm', 'cm' or 'mm', if the file has
+        it. events: Foot contacts that somebody marked in the file. fields: What else the file says about the clip, such
+        as its label. notes: What the reader had to decide.
     """
 
     name: str | None
@@ -40,6 +42,8 @@ class Recording:
     img_shape: tuple[int, int] | None = None
     estimator: str | None = None
     up: str = 'y'
+    unit: str | None = None
+    events: list[FootEvent] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 

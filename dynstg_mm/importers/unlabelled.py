@@ -1,9 +1,10 @@
 """Recordings without labels: what a file is, and its people as clips."""
+import contextlib
 import inspect
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,7 +108,7 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
     Yields:
         Annotations with `frame_dir`, `keypoint` (M, T, V, C), all persons in the order of `gait.person.person_rank`;
         `keypoint_score` (M, T, V), `total_frames`, `rate` (or None), `layout` (or None), `file`, `format`, `persons`,
-        how many are seen, `notes`, perhaps `img_shape`, `estimator`.
+        how many are seen, `notes`, perhaps `img_shape`, `estimator`, `unit` and foot contacts `events`.
 
     Raises:
         DataError: A recording cannot be read.
@@ -216,6 +217,9 @@ def _recordings(source: Source, layout: str | Layout | None, prefer: Layout | No
                     format=source.format, persons=len(keypoint), notes=recording.notes)
         if recording.img_shape is not None and keypoint.shape[-1] == 2:
             clip.update(img_shape=recording.img_shape, original_shape=recording.img_shape)
+        for key in ('unit', 'events'):
+            if getattr(recording, key):
+                clip[key] = getattr(recording, key)
         estimator = getattr(recording, 'estimator', None)
         yield clip if estimator is None else dict(clip, estimator=estimator)
 
@@ -224,18 +228,22 @@ def _with_layout(recording: Recording, prefer: Layout | None, where: str) -> Rec
     """A recording whose joints are only named, mapped onto the layout of which it has most joints."""
     if recording.layout is not None or recording.joints is None:
         return recording
+    chosen: str | Layout | None = None
+    if prefer is not None:
+        with contextlib.suppress(ConfigError):
+            map_joints(recording.joints, prefer)
+            chosen = _known_name(prefer)
+    chosen = chosen or best_layout(recording.joints)
+    return recording if chosen is None else arrange(replace(recording, up='y'), chosen, path=where)
+
+
+def best_layout(joints: Sequence[str]) -> str | None:
+    """The name of the layout of which a skeleton has most joints by their names; None if it lacks one of each."""
     fitting: dict[str, int] = {}
-    for name, layout in dict(LAYOUTS, **({'prefer': prefer} if prefer is not None else {})).items():
-        try:
-            mapping = map_joints(recording.joints, layout)
-        except ConfigError:
-            continue
-        fitting[name] = sum(1 if len(sources) == 1 else -1 for sources in mapping)
-    if not fitting:
-        return recording
-    best = 'prefer' if 'prefer' in fitting else max(fitting, key=lambda name: fitting[name])
-    chosen = best if best != 'prefer' else _known_name(prefer)
-    return arrange(replace(recording, up='y'), chosen, path=where)
+    for name, layout in LAYOUTS.items():
+        with contextlib.suppress(ConfigError):
+            fitting[name] = sum(1 if len(sources) == 1 else -1 for sources in map_joints(joints, layout))
+    return max(fitting, key=lambda name: fitting[name]) if fitting else None
 
 
 def _known_name(layout: Layout | None) -> str | Layout | None:

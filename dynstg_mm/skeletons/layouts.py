@@ -48,6 +48,21 @@ LAYOUTS: dict[str, Layout] = {
         right=[1, 2, 3, 7, 8, 9],
         legs=[(7, 8, 9), (10, 11, 12)],
         limbs=dict(trunk=[0], right_arm=[1, 2, 3], left_arm=[4, 5, 6], right_leg=[7, 8, 9], left_leg=[10, 11, 12])),
+    # The same with heels and toes, as marker sets have them
+    'gait_17': dict(
+        num_node=17,
+        joints=('neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow', 'left_wrist',
+                'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle', 'right_heel',
+                'right_big_toe', 'left_heel', 'left_big_toe'),
+        inward=[(1, 0), (2, 1), (3, 2), (4, 0), (5, 4), (6, 5), (7, 0), (8, 7), (9, 8), (10, 0), (11, 10), (12, 11),
+                (13, 9), (14, 9), (15, 12), (16, 12)],
+        center=0,
+        left=[4, 5, 6, 10, 11, 12, 15, 16],
+        right=[1, 2, 3, 7, 8, 9, 13, 14],
+        legs=[(7, 8, 9), (10, 11, 12)],
+        feet=[(13, 14), (15, 16)],
+        limbs=dict(trunk=[0], right_arm=[1, 2, 3], left_arm=[4, 5, 6], right_leg=[7, 8, 9, 13, 14],
+                   left_leg=[10, 11, 12, 15, 16])),
     # MMAction2's three, with its order, edges and centres
     'coco': dict(
         num_node=17,

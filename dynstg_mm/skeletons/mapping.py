@@ -7,15 +7,20 @@ from dynstg_mm.skeletons.layouts import Layout
 
 _SHOULDERS, _HIPS = ('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip')
 
+# Markers of Vicon's Plug-in Gait and of the Helen Hayes set, by the joint that they are at or next to.
+_MARKERS = dict(shoulder='SHO', elbow='ELB', wrist='WRA', hip='ASI', knee='KNE', ankle='ANK', heel='HEE', big_toe='TOE')
 # What replaces a joint that a skeleton lacks: the same place under another name, or the mean of several joints.
 _REPLACEMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     'mid_hip': (('spine_base', ), _HIPS), 'spine_base': (('mid_hip', ), _HIPS),
-    'neck': (('thorax', ), ('spine_shoulder', ), _SHOULDERS), 'thorax': (('neck', ), ('spine_shoulder', ), _SHOULDERS),
+    'neck': (('thorax', ), ('spine_shoulder', ), _SHOULDERS, ('C7', )),
+    'thorax': (('neck', ), ('spine_shoulder', ), _SHOULDERS),
     'spine_shoulder': (('neck', ), ('thorax', ), _SHOULDERS),
     'spine': (('spine_mid', ), _SHOULDERS + _HIPS), 'spine_mid': (('spine', ), _SHOULDERS + _HIPS),
     'head': (('left_ear', 'right_ear'), ), 'nose': (('left_eye', 'right_eye'), ), 'neck_base': (('nose', ), ),
-    **{f'{side}_{joint}': tuple((f'{side}_{other}', ) for other in ('big_toe', 'foot_index', 'toe_tip', 'foot')
-                                if other != joint)
+    **{f'{side}_{joint}': ((f'{side[0].upper()}{marker}', ), ) for side in ('left', 'right')
+       for joint, marker in _MARKERS.items()},
+    **{f'{side}_{joint}': (*((f'{side}_{other}', ) for other in ('big_toe', 'foot_index', 'toe_tip', 'foot')
+                             if other != joint), (f'{side[0].upper()}TOE', ))
        for side in ('left', 'right') for joint in ('big_toe', 'foot_index', 'toe_tip', 'foot')}
 }
 
@@ -25,7 +30,8 @@ def map_joints(names: Sequence[str], layout: Layout) -> list[tuple[int, ...]]:
 
     Names are compared without case, `_` and spaces, and `RKnee` is `right_knee`. The layout's aliases are used only if
     the names contain most of them, since other programs use the same names for other joints. Neck, pelvis, spine, head,
-    nose and toes have replacements, such as the mean of both hips.
+    nose and toes have replacements, such as the mean of both hips, and the joints of the limbs those markers of Plug-in
+    Gait that are next to them.
 
     Args:
         names: Joint names, in the order of an array.

@@ -100,3 +100,12 @@ def test_names_of_the_msnd_files_are_its_layout():
 def test_joints_that_cannot_be_mapped_are_named(names, message):
     with pytest.raises(ConfigError, match=message):
         map_joints(names, LAYOUTS['coco'])
+
+
+def test_plug_in_gait_markers_are_the_joints_next_to_them():
+    names = ['SACR', *(side + marker for side in 'LR' for marker in ('SHO', 'ELB', 'WRA', 'ASI', 'KNE', 'ANK', 'HEE',
+                                                                    'TOE')), 'C7']
+    layout = LAYOUTS['gait_17']
+    found = {joint: names[index] for joint, (index, ) in zip(layout['joints'], map_joints(names, layout))}
+    assert found['neck'] == 'C7' and found['left_hip'] == 'LASI' and found['right_big_toe'] == 'RTOE'
+    assert len(set(found.values())) == 17
