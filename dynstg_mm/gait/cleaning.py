@@ -11,9 +11,11 @@ from dynstg_mm.errors import ClipError, ConfigError
 from dynstg_mm.gait.person import tracked_person
 from dynstg_mm.gait.signal import RATES, fill_missing, is_rate, resample
 from dynstg_mm.gait.visibility import MIN_JOINTS, SCORE_THR, present_frames, seen_joints
-from dynstg_mm.skeletons import Layout
+from dynstg_mm.skeletons import Layout, get_layout
 
 Clip = dict[str, Any]
+# For who passes a clip to MMAction2's inference functions, which know neither rate nor layout.
+ONE_CLIP = 'To ask a model about a recording, use dynstg_mm.inference.GaitInferencer or python -m dynstg_mm predict.'
 
 
 def clip_error(clip: Clip, field: str, message: str) -> ClipError:
@@ -76,7 +78,7 @@ def resample_clip(clip: Clip, rate: float, lowpass: float | None = None) -> Clip
     """
     if not is_rate(clip.get('rate')):
         raise clip_error(clip, 'rate', f'{clip.get("rate")!r}; expected the frames per second of the recording, '
-                         f'{RATES[0]} to {RATES[1]}.')
+                         f'{RATES[0]} to {RATES[1]}.{f" {ONE_CLIP}" if clip.get("rate") is None else ""}')
     old_rate = float(clip['rate'])
     keypoint = resample(clip['keypoint'], old_rate, rate, lowpass=lowpass)
     clip = dict(clip, keypoint=keypoint, rate=rate, total_frames=keypoint.shape[1])
@@ -105,8 +107,15 @@ def check_joints(clip: Clip, layout: Layout, owner: str) -> None:
         raise clip_error(clip, 'keypoint', f'{joints} joints; the layout of {owner} has {layout["num_node"]}.')
 
 
-def require_layout(layout: Layout | None, owner: str) -> Layout:
-    """The layout, or a ConfigError if there is none."""
+def require_layout(layout: str | Layout | None, owner: str) -> Layout:
+    """The layout, also by its name, or a ConfigError if there is none."""
     if layout is None:
-        raise ConfigError(f'layout: missing; {owner} needs the skeleton layout: set it in the data set.')
-    return layout
+        raise ConfigError(f'layout: missing; {owner} needs the skeleton layout: set it in the data set. {ONE_CLIP}')
+    return get_layout(layout) if isinstance(layout, str) else layout
+
+
+def require_keypoint(clip: Clip) -> np.ndarray:
+    """The keypoints (M, T, V, C), or a ClipError if there are none."""
+    if not isinstance(clip.get('keypoint'), np.ndarray):
+        raise clip_error(clip, 'keypoint', f'missing; expected an array (persons, frames, joints, 2 or 3). {ONE_CLIP}')
+    return clip['keypoint']

@@ -142,7 +142,7 @@ class GaitInferencer(BaseInferencer):
                         self._calibrated(scores).tolist(), self.classes[int(scores.argmax())],
                         person=clip.get('person', 0), file=clip.get('file'), estimator=clip.get('estimator'),
                         versions=dict(self.versions))
-        answer.windows = [WindowAnswer(float(start), float(end), row.tolist(), bool(cleaned.get('padded')))
+        answer.windows = [WindowAnswer(float(start), float(end), row.tolist(), self.pipeline.is_short(cleaned))
                           for (start, end), row in zip(times, self._calibrated(windows))]
         _describe(answer, clip)
         self._compare(answer, features)
@@ -278,7 +278,7 @@ class GaitInferencer(BaseInferencer):
     def _results(self, clip: Clip) -> dict[str, Any]:
         """What the data set would give to the pipeline."""
         keypoint = np.asarray(clip['keypoint'])
-        results = dict(clip, keypoint=keypoint, total_frames=keypoint.shape[1], label=clip.get('label', -1),
+        results = dict(clip, keypoint=keypoint, total_frames=keypoint.shape[1], label=-1,
                        frame_dir=clip.get('frame_dir', ''), modality='Pose', start_index=0, test_mode=True,
                        sample_idx=0)
         if results.get('keypoint_score') is None:

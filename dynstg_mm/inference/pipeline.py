@@ -44,11 +44,17 @@ class TestPipeline:
         targets = [step.target for step in self.steps if isinstance(step, MapLayout)]
         self.target: Layout | None = targets[-1] if targets else None
         self.sampler = next((step for step in self.steps if isinstance(step, SampleWindows)), None)
+        if self.sampler is not None:
+            self.sampler.short_clips = 'pad'
         self.window = self.sampler.duration if self.sampler else None
 
     def clean(self, results: Results) -> Results:
         """What comes before the windows are cut, which both kinds of windows share."""
         return Compose(self.steps[:self.cut or 0])(results)
+
+    def is_short(self, cleaned: Results) -> bool:
+        """Whether a recording is shorter than a window, so that its last pose is held."""
+        return self.sampler is not None and cleaned['total_frames'] < self.sampler.clip_len
 
     def test_sample(self, cleaned: Results) -> Sample:
         """The sample that testing would give to the model."""

@@ -9,6 +9,7 @@ from dynstg_mm.gait.cleaning import (
     check_joints,
     fill_missing_joints,
     keep_tracked_person,
+    require_keypoint,
     require_layout,
     resample_clip,
 )
@@ -34,7 +35,7 @@ class KeepTrackedPerson(BaseTransform):
 
     def transform(self, results: Results) -> Results:
         """Keep one person."""
-        if len(results['keypoint']) < 2:
+        if len(require_keypoint(results)) < 2:
             return results
         _, persons = tracked_person(np.asarray(results['keypoint']), results.get('keypoint_score'))
         if persons > 1 and not self._logged:

@@ -1,0 +1,195 @@
+"""GaitInferencer: the scores of testing, and one line for what cannot be answered."""
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from mmaction.registry import INFERENCERS, MODELS
+from mmengine.config import Config
+
+from dynstg_mm.config import apply_options, read_config
+from dynstg_mm.errors import ClipError, ConfigError, DataError
+from dynstg_mm.files import dump_pickle
+from dynstg_mm.inference import Answer, GaitInferencer
+from dynstg_mm.skeletons import LAYOUTS, map_joints
+
+from ..conftest import ROOT
+from .conftest import CONFIG, TINY
+
+
+@pytest.fixture(scope='module')
+def inferencer(checkpoint):
+    return GaitInferencer(CONFIG, checkpoint, 'cpu', cfg_options=TINY)
+
+
+@pytest.fixture
+def clip(sample):
+    return dict(sample['annotations'][0])
+
+
+def options(settings):
+    return ['--cfg-options', *(f'{name}={value}'.replace(' ', '') for name, value in settings.items())]
+
+
+def test_scores_are_those_of_testing(inferencer, checkpoint, sample, annotation_file, tmp_path, run_tool):
+    done = run_tool('tools/test.py', CONFIG, checkpoint, '--work-dir', tmp_path,
+                    *options(dict(TINY, **{'test_dataloader.dataset.indices': 8})))
+    assert done.returncode == 0, done.stdout
+    tested = {clip['clip']: clip['score'] for clip in json.loads((tmp_path / 'predictions.json').read_text())['clips']}
+    assert len(tested) == 8
+    file = annotation_file(lambda data: data.update(
+        annotations=[clip for clip in sample['annotations'] if clip['frame_dir'] in tested], split={}))
+    answers = {answer.clip: answer for answer, _ in inferencer.answers(file)}
+    for clip, score in tested.items():
+        np.testing.assert_allclose(answers[clip].scores, score, atol=1e-5)
+        assert answers[clip].probabilities == answers[clip].scores and not answers[clip].calibrated
+    assert np.ptp([answer.scores for answer in answers.values()], 0).max() > 1e-3  # not one answer for all
+
+
+STOCK = """
+_base_ = 'mmaction::skeleton/stgcn/stgcn_8xb16-joint-u100-80e_ntu60-xsub-keypoint-2d.py'
+test_dataloader = dict(dataset=dict(ann_file={file!r}, split='test'), num_workers=0, persistent_workers=False)
+model = dict(backbone=dict(gcn_adaptive='init', base_channels=8, num_stages=2, inflate_stages=[], down_stages=[]),
+             cls_head=dict(in_channels=8))
+"""
+
+
+def test_stock_model_of_mmaction2(sample, tmp_path, run_tool):
+    """Its own pipeline, two persons, no rate."""
+    places = map_joints(LAYOUTS['body_25']['joints'], dict(LAYOUTS['coco']))
+    clips = []
+    for clip in sample['annotations'][:4]:
+        keypoint = np.stack([clip['keypoint'][:, :, list(joint)].mean(2) for joint in places], 2).astype(np.float32)
+        clips.append(dict(frame_dir=clip['frame_dir'], label=1, keypoint=np.concatenate([keypoint, keypoint + 50]),
+                          keypoint_score=np.ones((2, *keypoint.shape[1:3]), np.float32), img_shape=(1080, 1920),
+                          original_shape=(1080, 1920), total_frames=keypoint.shape[1]))
+    file, config, weights = tmp_path / 'ntu.pkl', tmp_path / 'stock.py', tmp_path / 'stock.pth'
+    dump_pickle(dict(split=dict(test=[clip['frame_dir'] for clip in clips]), annotations=clips), file)
+    config.write_text(STOCK.format(file=str(file)))
+    torch.save(dict(state_dict=MODELS.build(Config.fromfile(config).model).state_dict()), weights)
+    done = run_tool('tools/test.py', config, weights, '--work-dir', tmp_path, '--dump', tmp_path / 'dump.pkl')
+    assert done.returncode == 0, done.stdout
+    with open(tmp_path / 'dump.pkl', 'rb') as content:
+        tested = [sample['pred_score'].numpy() for sample in pickle.load(content)]
+    stock = GaitInferencer(config, weights, 'cpu')
+    found = [answer.scores for answer, _ in stock.answers(file)]
+    np.testing.assert_allclose(found, tested, atol=1e-5)
+    assert len(stock.classes) == 60 and stock.layout['num_node'] == 17
+
+
+def test_array_and_annotation_give_the_same_answer(inferencer, clip):
+    one = inferencer(clip)['predictions'][0]
+    other = inferencer(clip['keypoint'][0], rate=clip['rate'])['predictions'][0]
+    with_scores = inferencer(dict(clip, layout='body_25', label=None))['predictions'][0]
+    np.testing.assert_allclose(one['scores'], other['scores'], atol=1e-5)
+    np.testing.assert_allclose(one['scores'], with_scores['scores'], atol=1e-5)
+    assert Answer.from_json(one).predicted == one['predicted']
+    assert isinstance(inferencer(clip, return_datasamples=True)['predictions'][0], Answer)
+
+
+def test_it_is_registered(checkpoint):
+    built = INFERENCERS.build(dict(type='GaitInferencer', model=str(CONFIG), weights=str(checkpoint), device='cpu',
+                                   cfg_options=TINY))
+    assert isinstance(built, GaitInferencer)
+
+
+def test_rolling_windows_cover_the_recording(inferencer, clip):
+    answer = inferencer.answer(clip)
+    starts = np.array([window.start for window in answer.windows])
+    assert starts[0] == 0 and np.diff(starts).max() <= 0.5 + 1e-6
+    assert answer.windows[-1].end == pytest.approx(answer.duration, abs=0.05)
+    single = inferencer.scores([dict(clip, keypoint=clip['keypoint'][:, :round(2.56 * clip['rate']) + 1],
+                                     keypoint_score=clip['keypoint_score'][:, :round(2.56 * clip['rate']) + 1])])
+    assert np.abs(np.array(answer.windows[0].probabilities) - single[0]).max() < 0.1  # another end of the filter
+
+
+def test_time_counts_from_the_start_of_the_recording(inferencer, clip):
+    empty = np.zeros_like(clip['keypoint'][:, :30])
+    late = dict(clip, keypoint=np.concatenate([empty, clip['keypoint']], 1),
+                keypoint_score=np.concatenate([empty[..., 0], clip['keypoint_score']], 1))
+    assert inferencer.answer(late).windows[0].start == pytest.approx(30 / clip['rate'])
+    np.testing.assert_allclose(inferencer.answer(late).scores, inferencer.answer(clip).scores, atol=1e-5)
+
+
+def test_several_persons(inferencer, clip):
+    both = dict(clip, keypoint=np.concatenate([clip['keypoint'][:, ::-1] + 300, clip['keypoint']]),
+                keypoint_score=np.concatenate([clip['keypoint_score'][:, ::-1] * 0.5, clip['keypoint_score']]))
+    answer, = (answer for answer, _ in inferencer.answers(both))
+    assert [doubt.code for doubt in answer.doubts if doubt.code == 'several_persons']
+    np.testing.assert_allclose(answer.scores, inferencer.answer(clip).scores, atol=1e-5)
+    everybody = [answer for answer, _ in inferencer.answers(both, persons=None)]
+    assert [answer.person for answer in everybody] == [0, 1]
+    assert np.abs(np.subtract(everybody[0].scores, everybody[1].scores)).max() > 1e-3
+
+
+def test_three_coordinates_are_seen_from_the_side(inferencer, clip):
+    """The same walk as a camera beside it sees it, turned about the vertical."""
+    flat = clip['keypoint'].astype(np.float32) * (1, -1)
+    angle = 0.7
+    deep = np.stack([flat[..., 0] * np.cos(angle), flat[..., 1], flat[..., 0] * np.sin(angle)], -1)
+    turned = inferencer.answer(dict(clip, keypoint=deep, layout='body_25'))
+    assert np.abs(np.subtract(turned.scores, inferencer.answer(clip).scores)).max() < 0.02
+
+
+def test_joints_are_mapped_by_name(inferencer, clip):
+    order = np.random.default_rng(0).permutation(25)
+    layout = dict(num_node=25, joints=[LAYOUTS['body_25']['joints'][joint] for joint in order], inward=[], center=0)
+    mixed = dict(clip, keypoint=clip['keypoint'][:, :, order], keypoint_score=clip['keypoint_score'][:, :, order],
+                 layout=layout)
+    np.testing.assert_allclose(inferencer.answer(mixed).scores, inferencer.answer(clip).scores, atol=1e-5)
+
+
+def test_features_are_the_input_of_the_last_layer(inferencer, clip):
+    features = inferencer.features(clip)
+    layer = inferencer.model.cls_head.fc
+    assert features.shape == (layer.in_features, )
+    logits = torch.from_numpy(features).to(layer.weight) @ layer.weight.T + layer.bias
+    assert int(logits.argmax()) == int(np.argmax(inferencer.answer(clip).scores))
+
+
+@pytest.mark.parametrize('change, field', [
+    (lambda clip: clip.pop('rate'), 'rate'), (lambda clip: clip.update(layout='gait_13'), 'nose'),
+    (lambda clip: clip.update(keypoint=clip['keypoint'][:, :, :20], keypoint_score=None), 'layout'),
+    (lambda clip: clip.update(keypoint=clip['keypoint'] * 0), 'nobody|keypoint'),
+    (lambda clip: clip.update(keypoint='walk'), 'keypoint')])
+def test_what_cannot_be_answered_is_one_line(inferencer, clip, sample, change, field):
+    if field == 'nose':
+        clip.update(keypoint=clip['keypoint'][:, :, :13], keypoint_score=clip['keypoint_score'][:, :, :13])
+    change(clip)
+    with pytest.raises(DataError, match=field):
+        inferencer(clip)
+    bad, good = (answer for answer, _ in inferencer.answers([clip, sample['annotations'][1]], skip_bad=True))
+    assert bad.error and '\n' not in bad.error and not bad.scores
+    assert good.error is None and good.scores
+
+
+def test_wrong_models_are_one_line(checkpoint, tmp_path):
+    with pytest.raises(ConfigError, match='weights'):
+        GaitInferencer(CONFIG)
+    with pytest.raises(FileNotFoundError, match='nothing'):
+        GaitInferencer(CONFIG, tmp_path / 'nothing.pth')
+    with pytest.raises(OSError, match='nothing'):
+        GaitInferencer('nothing', checkpoint)
+    with pytest.raises(ConfigError, match='tiny.pth'):
+        GaitInferencer(CONFIG, checkpoint)  # without the options of its training
+
+
+def test_mmaction2s_own_functions(checkpoint, clip):
+    """They answer if the clip has its layout and rate, and else say what to use."""
+    from mmaction.apis import inference_recognizer, inference_skeleton, init_recognizer
+    from mmaction.apis.inferencers import MMAction2Inferencer
+    config = apply_options(read_config(str(CONFIG)), TINY)
+    model = init_recognizer(config, str(checkpoint), device='cpu')
+    expected = GaitInferencer(config, checkpoint, 'cpu').answer(clip).scores
+    result = inference_recognizer(model, dict(clip, layout='body_25'))
+    np.testing.assert_allclose(result.pred_score.numpy(), expected, atol=1e-5)
+    poses = [dict(keypoints=clip['keypoint'][:, frame], keypoint_scores=clip['keypoint_score'][:, frame])
+             for frame in range(10)]
+    for call in (lambda: inference_skeleton(model, poses, (1080, 1920)),
+                 lambda: inference_recognizer(model, dict(clip)),
+                 lambda: inference_recognizer(model, dict(clip, layout='body_25', rate=None)),
+                 lambda: inference_recognizer(model, str(ROOT / 'README.md')),
+                 lambda: MMAction2Inferencer(config, str(checkpoint), 'cpu')):
+        with pytest.raises((ClipError, ConfigError), match='GaitInferencer'):
+            call()

@@ -1,0 +1,74 @@
+"""The command predict: what it writes, and how it ends."""
+import csv
+import json
+import shutil
+
+import pytest
+
+from dynstg_mm.commands.predict import main
+from dynstg_mm.files import dump_pickle
+from dynstg_mm.inference import Answer
+
+from ..conftest import SAMPLE
+from ..inference.conftest import CONFIG, TINY, checkpoint  # noqa: F401
+
+OPTIONS = ['--device', 'cpu', '--cfg-options', *(f'{name}={value}'.replace(' ', '') for name, value in TINY.items())]
+
+
+@pytest.fixture
+def recordings(sample, tmp_path):
+    folder = tmp_path / 'recordings'
+    folder.mkdir()
+    for index, clip in enumerate(sample['annotations'][:3]):
+        clip = {name: value for name, value in clip.items() if name not in ('label', 'subject')}
+        dump_pickle([dict(clip, frame_dir=f'une marche/{index}')], folder / f'{index}.pkl')
+    return folder
+
+
+def rows(path):
+    with open(path, newline='', encoding='utf-8') as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_folder(recordings, checkpoint, tmp_path, capsys):  # noqa: F811
+    out = tmp_path / 'out'
+    assert main([str(CONFIG), str(checkpoint), str(recordings), '--out', str(out), *OPTIONS]) == 0
+    answers = [Answer.read(path) for path in sorted((out / 'predictions').iterdir())]
+    table = rows(out / 'predictions.csv')
+    assert [row['clip'] for row in table] == [answer.clip for answer in answers]
+    assert [row['predicted'] for row in table] == [answer.predicted for answer in answers]
+    assert float(table[0]['probability_ataxia']) == pytest.approx(answers[0].probabilities[2], abs=1e-6)
+    assert len(rows(out / 'windows.csv')) == sum(len(answer.windows) for answer in answers)
+    assert 'predict' in answers[0].command and answers[0].versions['dynstg_mm']
+    assert capsys.readouterr().err == ''
+
+
+def test_bad_inputs_are_named_and_the_rest_is_written(recordings, checkpoint, tmp_path, capsys):  # noqa: F811
+    (recordings / 'garbage.pkl').write_bytes(b'garbage')
+    dump_pickle([dict(frame_dir='dog', keypoint='woof')], recordings / 'dog.pkl')
+    out = tmp_path / 'out'
+    inputs = [str(recordings), str(tmp_path / 'nothing.csv')]
+    assert main([str(CONFIG), str(checkpoint), *inputs, '--out', str(out), *OPTIONS]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3 and all(line.startswith('error: ') for line in lines)
+    assert all(any(name in line for line in lines) for name in ('garbage.pkl', 'dog.pkl', 'nothing.csv'))
+    table = rows(out / 'predictions.csv')
+    assert sum(not row['error'] for row in table) == 3 and len(table) == 6
+    failed = next(row for row in table if row['clip'] == 'garbage')
+    assert json.loads((out / 'predictions/garbage.json').read_text())['error'] == failed['error']
+
+
+def test_equal_names_do_not_overwrite_each_other(recordings, checkpoint, tmp_path):  # noqa: F811
+    shutil.copytree(recordings, tmp_path / 'again')
+    out = tmp_path / 'out'
+    assert main([str(CONFIG), '--weights', str(checkpoint), str(recordings), str(tmp_path / 'again'), '--out', str(out),
+                 *OPTIONS]) == 0
+    assert len(list((out / 'predictions').iterdir())) == 6
+
+
+@pytest.mark.parametrize('arguments, field', [
+    (['nothing.py', 'x.pth', SAMPLE], 'nothing.py'), ([CONFIG, 'x.pth', SAMPLE], 'x.pth'),
+    ([CONFIG, SAMPLE], 'weights'), ([CONFIG, 'x.pth', SAMPLE, '--out', SAMPLE], '--out')])
+def test_wrong_arguments_are_one_line(arguments, field, tmp_path, error_of):
+    assert field in error_of('tools/predict.py', *[*arguments[:3], '--out', tmp_path / 'out', *arguments[3:]])
+    assert not (tmp_path / 'out').exists()
