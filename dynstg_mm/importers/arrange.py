@@ -52,7 +52,9 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
             assert mapped_score is not None
             score = mapped_score
         if keypoint.shape[2] != complete['num_node']:
-            raise DataError(f'{where}: keypoint: {keypoint.shape[2]} joints; the layout has {complete["num_node"]}.')
+            hint = '' if names is not None else ' Name the skeleton of the file with --source-layout.'
+            raise DataError(f'{where}: keypoint: {keypoint.shape[2]} joints; the layout has {complete["num_node"]}.'
+                            + hint)
         if not score.any():
             raise DataError(f'{where}: keypoint: none of the layout\'s joints is seen in any frame.')
         joints = complete['joints']
