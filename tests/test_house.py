@@ -40,7 +40,7 @@ ALLOWED = {
                          'ops', 'skeletons', 'statistics'},
     'audit': BASE | {'datasets', 'gait', 'skeletons', 'statistics'},
     'inference': BASE | {'audit', 'benchmark', 'config', 'datasets', 'distillation', 'estimators', 'gait', 'hooks',
-                         'importers', 'layers', 'models', 'ops', 'skeletons', 'statistics', 'video'},
+                         'importers', 'inputs', 'layers', 'models', 'ops', 'skeletons', 'statistics', 'video'},
 }
 TORCH_ONLY = ('ops', 'layers')  # rooms without MMEngine, mmcv and MMAction2
 

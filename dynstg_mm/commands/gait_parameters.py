@@ -78,7 +78,7 @@ def clips(args: argparse.Namespace, faults: list[str]) -> Iterator[dict[str, Any
 
     from dynstg_mm.importers.unlabelled import find_recordings, read_unlabelled
 
-    def failed(error: Exception) -> None:
+    def failed(file: str, error: Exception) -> None:
         faults.append(' '.join(str(error).split()))
 
     sources = find_recordings(args.files, args.format, failed)
