@@ -52,6 +52,7 @@ def nearest_shipped(path: str | os.PathLike) -> str:
     files = [file for suffix in ('py', 'pth', 'yml') for file in folder.rglob(f'*.{suffix}')]
     files = [file for file in files if file.suffix == Path(name).suffix] or files
     names = [file.relative_to(folder).as_posix() for file in files]
+    names = [other for other in names if other.startswith('_base_') <= name.startswith('_base_')]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0)
     return f'expected a name such as {SHIPPED}{near[0]}; all are in {folder}' if near else f'{folder} has no configs'
 

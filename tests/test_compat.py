@@ -14,7 +14,8 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.fileio import get_file_backend
-from mmengine.logging import HistoryBuffer
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import HistoryBuffer, MessageHub, MMLogger
 from mmengine.runner import CheckpointLoader, save_checkpoint
 from mmengine.utils import get_installed_path, is_installed
 
@@ -213,6 +214,34 @@ def test_checkpoints_are_written_whole(tmp_path):
     with pytest.raises(TypeError):
         backend.put('not bytes', str(path))
     assert path.read_bytes() == b'whole' and len(list(path.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize('moved', [True, False])
+def test_latest_checkpoint_is_the_one_beside_the_pointer(moved, tmp_path):
+    first, folder = tmp_path / 'first', tmp_path / 'second'
+    for path in (first, folder):
+        path.mkdir()
+    (first / 'epoch_1.pth').touch()
+    (folder / 'last_checkpoint').write_text(f'{first}/epoch_1.pth')
+    if moved:
+        (folder / 'epoch_1.pth').touch()
+    for module in (mmengine.runner, mmengine.runner.runner, mmengine.runner.checkpoint):
+        assert module.find_latest_checkpoint(str(folder)) == str((folder if moved else first) / 'epoch_1.pth')
+    assert mmengine.runner.find_latest_checkpoint(str(first)) is None
+
+
+@pytest.mark.parametrize('save_best', ['acc', ['acc', 'f1']])
+def test_best_checkpoint_of_the_run_that_was_copied_is_kept(save_best, tmp_path):
+    hub = MessageHub(f'copied-{len(save_best)}')
+    for name in ('best_ckpt', 'best_ckpt_acc'):
+        hub.update_info(name, '/first/best_acc_epoch_1.pth')
+    hook = CheckpointHook(save_best=save_best, rule='greater')
+    hook.before_train(SimpleNamespace(work_dir=str(tmp_path), message_hub=hub, logger=MMLogger.get_current_instance()))
+    expected = f'{tmp_path}/best_acc_epoch_1.pth'
+    if isinstance(save_best, str):
+        assert hook.best_ckpt_path == expected
+    else:
+        assert hook.best_ckpt_path_dict == dict(acc=expected, f1=None)
 
 
 def test_scores_in_bfloat16_have_a_loss_and_an_accuracy():

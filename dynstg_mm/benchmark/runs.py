@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -149,11 +150,12 @@ def settle_old_runs(runs: Sequence[Run], redo: bool) -> None:
     """
     outdated = {}
     for run in runs:
-        old = run.notes().get('record', {} if run.done() else None)
-        if old is not None and old != run.record:
+        old = _without_folder(run.notes().get('record', {} if run.done() else None))
+        new = _without_folder(run.record)
+        if old is not None and old != new:
             outdated[run.folder.resolve()] = run
             if not redo:
-                raise ConfigError(f'{run.folder}: was run with another {first_difference(old, run.record)}. --redo '
+                raise ConfigError(f'{run.folder}: was run with another {first_difference(old, new)}. --redo '
                                   'deletes and reruns it; another --out keeps it.')
     for run in runs:
         for file in run.record['data']:
@@ -163,6 +165,14 @@ def settle_old_runs(runs: Sequence[Run], redo: bool) -> None:
                                   f'{teacher.model.name} alone first, then {run.model.name}.')
     for run in outdated.values():
         shutil.rmtree(run.folder)
+
+
+def _without_folder(record: Any) -> Any:
+    """A record as if the checkpoints of teachers were in the current folder: the results may have been moved since.
+
+    What these files contain is compared by their digests.
+    """
+    return json.loads(re.sub(r'"[^"]*/(?=runs/[^/"]+/seed\d+/fold\w+/)', '"', json.dumps(record)))
 
 
 def first_difference(old: Any, new: Any, path: str = '') -> str:

@@ -125,6 +125,8 @@ def test_killed_and_resumed_run_equals_one_that_was_not_stopped(tmp_path, monkey
     while os.path.exists(f'/proc/{left}/fd/1'):
         time.sleep(.02)
     assert not (fold / 'train_summary.json').exists()
+    out = out.rename(tmp_path / 'moved')
+    fold, arguments[arguments.index('--out') + 1] = out / 'runs/df-stgnn/seed3/fold0', out
     monkeypatch.setattr(cross_validation, 'Processes', forks)
     monkeypatch.setattr(cross_validation, 'write_report', lambda *args: [])
     assert call(*arguments) == 0
@@ -143,11 +145,19 @@ def test_killed_and_resumed_run_equals_one_that_was_not_stopped(tmp_path, monkey
     assert whole == parts
 
 
+def test_missing_teacher_of_a_seed_and_fold_is_named_before_anything_runs(config, tmp_path):
+    teacher = next(ROOT.glob('configs/df_stgnn/df-stgnn_*synthetic-gait*.py'))
+    path = config(lines=[f"model = dict(type='LogitKD', _delete_=True, student=_base_.model, teacher={str(teacher)!r}, "
+                         "teacher_ckpt='none/{seed}/{fold}.pth')"])
+    assert 'tiny.py: teacher_ckpt: none/5/0.pth' in error(path, '--seeds', '5', '--out', tmp_path / 'out')
+
+
 def test_a_slurm_job_carries_out_a_run_and_reports_why_it_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(slurm, 'POLL', .1)
     run = Run(Model('a', 'nowhere.py'), 0, 0, tmp_path / 'run', {})
     jobs = SlurmJobs(tmp_path / 'slurm', ['timeout_min=5'], cluster='local')
-    assert execute([run], jobs, 1) == {run: 'error: nowhere.py: no such config file.'} and run.notes()['slurm_job']
+    failed = execute([run], jobs, 1)
+    assert failed[run].startswith('error: nowhere.py: no such config file') and run.notes()['slurm_job']
 
 
 def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_path, monkeypatch, capsys):
@@ -284,9 +294,8 @@ def test_a_negative_seed_is_refused(capsys):
     (['--cfg-options', 'test_dataloader.dataset.ann_file=/nowhere.pkl'], '/nowhere.pkl'),
     (['--cfg-options', 'test_evaluator.type=AccMetric'], 'tiny.py: test_evaluator'),
     (['--cfg-options', 'model.cls_head.num_classes=3'], 'tiny.py: model.cls_head.num_classes: 3'),
-    (['--cfg-options', 'model.backbone.init_cfg.checkpoint=none/epoch_8.pth'], 'tiny.py: checkpoint: none/epoch_8.pth'),
-    (['--cfg-options', 'model.teacher_ckpt=none/{seed}/{fold}.pth', '--seeds', '5'],
-     'tiny.py: teacher_ckpt: none/5/0.pth'),
+    (['--cfg-options', 'model.backbone.init_cfg.type=Pretrained',
+      'model.backbone.init_cfg.checkpoint=none/epoch_8.pth'], 'tiny.py: checkpoint: none/epoch_8.pth'),
     (['--cfg-options', 'train_dataloader.dataset.split=other'], 'test_dataloader.dataset'),
 ])
 def test_wrong_options_are_one_line_before_anything_runs(config, tmp_path, monkeypatch, arguments, field):
@@ -354,6 +363,20 @@ def test_a_teacher_is_not_deleted_under_its_student(tmp_path):
     assert (old.folder / 'epoch_1.pth').exists()
     settle_old_runs([new], redo=True)
     assert not old.folder.exists()
+
+
+def test_folder_with_a_teacher_may_be_moved_but_not_get_another_one(tmp_path):
+    def run(folder, digest):
+        teacher = str(folder / 'runs/large/seed0/fold0/epoch_1.pth')
+        return Run(Model('small', ''), 0, 0, folder / 'runs/small/seed0/fold0',
+                   dict(config=dict(teacher_ckpt=teacher), data={teacher: digest}))
+    first = run(tmp_path / 'first', 'a')
+    first.folder.mkdir(parents=True)
+    first.note()
+    (tmp_path / 'first').rename(tmp_path / 'moved')
+    settle_old_runs([run(tmp_path / 'moved', 'a')], redo=False)
+    with pytest.raises(ConfigError, match='data.*: a, now b'):
+        settle_old_runs([run(tmp_path / 'moved', 'b')], redo=False)
 
 
 def test_half_a_line_of_a_log_is_left_out(tmp_path):

@@ -69,9 +69,14 @@ def test_killed_run_resumes(tmp_path, run_tool):
     for name in checkpoints:
         torch.load(work / name, weights_only=True)  # whole, and nothing but what the allow-list admits
     resumed = int(checkpoints[-1][len('epoch_'):-len('.pth')])
-    done = run_tool(*train('--work-dir', work, '--resume', options=[f'train_cfg.max_epochs={resumed + 1}']))
+    copied = tmp_path / 'copied'  # the paths in the checkpoint and in last_checkpoint still name the first folder
+    shutil.copytree(work, copied)
+    before = {path.name: path.stat().st_mtime_ns for path in work.glob('*.pth')}
+    done = run_tool(*train('--work-dir', copied, '--resume', options=[f'train_cfg.max_epochs={resumed + 1}']))
     assert done.returncode == 0 and f'resumed epoch: {resumed}' in done.stdout, done.stdout
-    assert (work / f'epoch_{resumed + 1}.pth').is_file() and not list(work.rglob('*.part'))
+    assert f'Load checkpoint from {copied}' in done.stdout or f'load from {copied}' in done.stdout.lower(), done.stdout
+    assert (copied / f'epoch_{resumed + 1}.pth').is_file() and not list(copied.rglob('*.part'))
+    assert {path.name: path.stat().st_mtime_ns for path in work.glob('*.pth')} == before
 
 
 def test_two_processes_on_the_cpu(tmp_path):
