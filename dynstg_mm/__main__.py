@@ -19,6 +19,7 @@ COMMANDS = {
     'pd-walk': 'convert the PD-Walk data set',
     'ataxia': 'convert the Auto-Gait (ataxia) data set',
     'synthetic-gait': 'generate synthetic walks',
+    'release': 'make the weights of a task: cross-validate, train on everybody, calibrate',
     'publish-student': 'extract the student from a distilled checkpoint',
     'upgrade-checkpoint': 'rename the parameters of a checkpoint of dynstg_mm 0.1',
     'plot-filters': 'draw the movement phases and graphs of a model',

@@ -17,6 +17,7 @@
     ensembles: {both: [st-gcn, cgrkd]}
     seed_ensembles: {seeds: [cgrkd]}
     controls: false                # default: true
+    release: {name: ...}           # how `release` publishes the model; see `inference.release`
 
 Paths are relative to the file. Options on the command line are applied after those of the file; its other arguments
 replace those of the file.
@@ -48,13 +49,21 @@ _MODEL = dict(
 _MODELS = dict(type='object', propertyNames=_TEXT, additionalProperties=_MODEL, description='models by name')
 _ENSEMBLES = dict(type='object', propertyNames=_TEXT, description='lists of models by name', additionalProperties=dict(
     type='array', items=_TEXT, minItems=1, description='a list of names of models'))
+_FILES = dict(type='object', propertyNames=_TEXT, additionalProperties=_TEXT, description='files by name')
+_RELEASE = dict(
+    type='object', additionalProperties=False,
+    description='name, config, dataset, estimator, recordings, others and strangers',
+    properties=dict(dict.fromkeys(('name', 'config', 'dataset', 'estimator', 'recordings'), _TEXT), others=_FILES,
+                    strangers=_FILES))
 SCHEMA = dict(
     type='object', additionalProperties=False, required=['models'],
-    description='only models, teachers, options, seeds, folds, baseline, ensembles, seed_ensembles and controls',
+    description='only models, teachers, options, seeds, folds, baseline, ensembles, seed_ensembles, controls and '
+                'release',
     properties=dict(
         models=dict(_MODELS, minProperties=1), teachers=_MODELS, options=_OPTIONS, seeds=_NUMBERS,
         folds=dict(anyOf=[dict(const='all'), _NUMBERS], description='all, or a list of numbers from 0'),
-        baseline=_TEXT, ensembles=_ENSEMBLES, seed_ensembles=_ENSEMBLES, controls=dict(type='boolean')))
+        baseline=_TEXT, ensembles=_ENSEMBLES, seed_ensembles=_ENSEMBLES, controls=dict(type='boolean'),
+        release=_RELEASE))
 
 
 class _Loader(yaml.SafeLoader):
@@ -96,8 +105,9 @@ def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
         if teacher is not None and 'teacher' in networks.get(teacher, model):
             raise ConfigError(f'{path}: models.{name}.teacher: {teacher}; expected another model, which has '
                               'no teacher.')
-        if not model['config'].startswith(SHIPPED):
-            model['config'] = shipped + os.path.normpath(folder / model['config'])
+    for part in (*networks.values(), content.get('release', {})):
+        if not part.get('config', SHIPPED).startswith(SHIPPED):
+            part['config'] = shipped + os.path.normpath(folder / part['config'])
     return content
 
 
@@ -113,6 +123,12 @@ def plan_calls(args: Namespace) -> list[Namespace]:
     Raises:
         UserError: See `read_experiment`; or a model or fold is unknown.
     """
+    *teachers, call = calls_with_teachers(args)
+    return [*(first for first in teachers if args.redo or _is_missing(first, args.out)), call]
+
+
+def calls_with_teachers(args: Namespace) -> list[Namespace]:
+    """As `plan_calls`, with the call of the teachers even if their checkpoints exist."""
     files = [text for text in args.configs if Path(text).suffix in ('.yml', '.yaml')]
     if len(files) > 1:
         raise ConfigError(f'{" ".join(files)}: expected one experiment file.')
@@ -130,7 +146,7 @@ def plan_calls(args: Namespace) -> list[Namespace]:
     first = _call(args, experiment, teachers)
     first.no_controls, first.keep_checkpoints = True, True
     first.ensemble, first.seed_ensemble, first.baseline, first.test_on = [], [], None, []
-    return [first, call] if args.redo or _is_missing(first, args.out) else [call]
+    return [first, call]
 
 
 def _call(args: Namespace, experiment: dict[str, Any], names: Sequence[str]) -> Namespace:

@@ -10,7 +10,6 @@ file's SHA-256 to its name.
 """
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,44 +42,20 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
     Raises:
         UserError: A file cannot be read, the weights do not fit the student or are not finite.
     """
-    import hashlib
-    import io
     from pathlib import Path
 
-    import torch
-    from mmaction.registry import MODELS
     from mmaction.utils import register_all_modules
 
     from dynstg_mm.config import apply_options, parse_cfg_options, read_config
     from dynstg_mm.config_check import check_config
-    from dynstg_mm.distillation.pair import recognizer_settings
-    from dynstg_mm.distillation.teacher import load_weights, read_checkpoint
+    from dynstg_mm.distillation.publish import plain_checkpoint, write_checkpoint
     from dynstg_mm.errors import ConfigError
-    from dynstg_mm.files import atomic_open
-    from dynstg_mm.inputs import ModelInputs
     register_all_modules(init_default_scope=True)
-    path = Path(out)
-    if path.suffix != '.pth':
+    if Path(out).suffix != '.pth':
         raise ConfigError(f'--out: {out}; expected a path such as small.pth.')
     cfg = apply_options(read_config(config), parse_cfg_options(cfg_options))
     check_config(cfg)
-    settings = cfg.model
-    student = MODELS.build(recognizer_settings(settings.student, 'student') if settings.get('student') else settings)
-    weights, data = read_checkpoint(checkpoint)
-    load_weights(student, weights, checkpoint)
-    failed = [name for name, value in student.state_dict().items() if not value.isfinite().all()]
-    if failed:
-        raise ConfigError(f'{checkpoint}: {failed[0]}: values that are not finite; its training has failed.')
-    meta: dict[str, Any] = dict(dataset_meta={field: data.get(field) for field in ('classes', 'source')})
-    inputs = ModelInputs.from_checkpoint(checkpoint)
-    if inputs is not None:
-        meta['inputs'] = inputs.to_dict()
-    buffer = io.BytesIO()
-    torch.save(dict(state_dict=student.state_dict(), meta=meta), buffer)
-    content = buffer.getvalue()
-    path = path.with_name(f'{path.stem}-{hashlib.sha256(content).hexdigest()[:8]}.pth')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_open(path, 'wb') as file:
-        file.write(content)
-    count = sum(value.numel() for value in student.parameters())
-    return f'{path}: {count:,} parameters, {len(content) / 1e6:.2f} MB'
+    content = plain_checkpoint(cfg, checkpoint)
+    path = write_checkpoint(content, Path(out))
+    count = sum(value.numel() for value in content['state_dict'].values() if value.is_floating_point())
+    return f'{path}: {count:,} parameters, {path.stat().st_size / 1e6:.2f} MB'

@@ -24,7 +24,8 @@ class Calibration:
     temperature: float
 
     @classmethod
-    def fit(cls, scores: np.ndarray, labels: Sequence[int], people: Sequence[Any]) -> Calibration:
+    def fit(cls, scores: np.ndarray, labels: Sequence[int] | np.ndarray,
+            people: Sequence[Any] | np.ndarray) -> Calibration:
         """Choose the temperature that minimises the log-loss, each person with the same weight.
 
         Args:
@@ -44,13 +45,13 @@ class Calibration:
         powers = np.exp(logits - logits.max(-1, keepdims=True))
         return powers / powers.sum(-1, keepdims=True)
 
-    def log_loss(self, scores: np.ndarray, labels: Sequence[int], weights: np.ndarray) -> float:
+    def log_loss(self, scores: np.ndarray, labels: Sequence[int] | np.ndarray, weights: np.ndarray) -> float:
         """Weighted mean of -log(probability of the true class)."""
         chosen = self.apply(scores)[np.arange(len(labels)), np.asarray(labels)]
         return float(-np.average(np.log(np.maximum(chosen, SMALLEST)), weights=weights))
 
 
-def person_weights(people: Sequence[Any]) -> np.ndarray:
+def person_weights(people: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Weights (N) of recordings that give each person 1 in total."""
     _, places, counts = np.unique(np.asarray(people, dtype=str), return_inverse=True, return_counts=True)
     return 1 / counts[places]

@@ -38,7 +38,7 @@ class Conformal:
     coverage: float = 0.9
 
     @classmethod
-    def fit(cls, probabilities: np.ndarray, labels: Sequence[int], people: Sequence[Any],
+    def fit(cls, probabilities: np.ndarray, labels: Sequence[int] | np.ndarray, people: Sequence[Any] | np.ndarray,
             coverage: float = 0.9) -> Conformal:
         """Keep the scores of the true classes.
 

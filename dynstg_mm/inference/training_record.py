@@ -79,11 +79,13 @@ def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray):
-        return torch.from_numpy(value.astype(np.float32))
+        return torch.from_numpy(value.astype(np.float16 if value.ndim > 1 else np.float32))  # half for large ones
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, Mapping):
         return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, str):
+        return str(value)  # such as torch.__version__, which is a class of its own
     return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 

@@ -76,7 +76,7 @@ class Unlike:
     names: list[str] | None = None
 
     @classmethod
-    def fit(cls, values: np.ndarray, held_out: np.ndarray, people: Sequence[Any], *, level: float = 0.95,
+    def fit(cls, values: np.ndarray, held_out: np.ndarray, people: Sequence[Any] | np.ndarray, *, level: float = 0.95,
             names: Sequence[str] | None = None) -> Unlike:
         """The training walks and the people left out.
 

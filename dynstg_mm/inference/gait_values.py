@@ -1,0 +1,69 @@
+"""Gait parameters of a recording in the skeleton of a model, so that those of other skeletons can be compared."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dynstg_mm.gait.joint_map import apply_joint_map
+from dynstg_mm.gait.parameters import gait_features
+from dynstg_mm.skeletons import Layout, get_layout, map_joints
+
+Clip = dict[str, Any]
+
+
+def in_skeleton(clip: Clip, layout: str | Layout, target: str | Layout) -> Clip:
+    """A clip with the joints of another skeleton, found by name; the clip itself if it has them.
+
+    Args:
+        clip: Annotation with `keypoint` (M, T, V, C), perhaps `keypoint_score` (M, T, V).
+        layout: Its skeleton.
+        target: The other.
+
+    Raises:
+        ConfigError: A joint is missing.
+    """
+    names, goal = get_layout(layout)['joints'], get_layout(target)
+    if list(names) == list(goal['joints']):
+        return clip
+    keypoint, score = apply_joint_map(clip['keypoint'], clip.get('keypoint_score'), map_joints(names, goal))
+    return dict(clip, keypoint=keypoint, **{} if score is None else dict(keypoint_score=score))
+
+
+def gait_values(clip: Clip, layout: str | Layout, target: str | Layout, up: str = 'y') -> dict[str, float]:
+    """Gait parameters by name, as `TrainingRecord.gait` compares them; NaN where one cannot be measured.
+
+    Args:
+        clip: Annotation, as for `gait_features`.
+        layout: Its skeleton.
+        target: The model's skeleton (`ModelInputs.layout`).
+        up: Vertical axis of 3-D clips.
+
+    Raises:
+        ConfigError: A joint of the model's skeleton is missing.
+        ClipError: The clip cannot be used.
+    """
+    return gait_features(in_skeleton(clip, layout, target), target, up=up)
+
+
+def reference(people: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Percentiles of gait parameters over people.
+
+    Args:
+        people: Person -> records (`name`, `unit`, `value`) of all recordings. A person's value is the median of them.
+
+    Returns:
+        Parameter -> `unit`, `people` (how many have a value), `p5`, `p25`, `median`, `p75`, `p95`. Parameters that
+        fewer than 5 people have are left out.
+    """
+    units = {record['name']: record['unit'] for records in people.values() for record in records}
+    found: dict[str, dict[str, Any]] = {}
+    for name, unit in units.items():
+        values = [[record['value'] for record in records if record['name'] == name and np.isfinite(record['value'])]
+                  for records in people.values()]
+        medians = [float(np.median(own)) for own in values if own]
+        if len(medians) >= 5:
+            ends = np.percentile(medians, [5, 25, 50, 75, 95])
+            found[name] = dict(unit=unit, people=len(medians),
+                               **dict(zip(('p5', 'p25', 'median', 'p75', 'p95'), map(float, ends))))
+    return found
