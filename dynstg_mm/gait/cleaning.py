@@ -108,10 +108,10 @@ def check_joints(clip: Clip, layout: Layout, owner: str) -> None:
 
 
 def require_layout(layout: str | Layout | None, owner: str) -> Layout:
-    """The layout, also by its name, or a ConfigError if there is none."""
+    """The layout, completed if it is a name or not a whole dict, or a ConfigError if there is none."""
     if layout is None:
         raise ConfigError(f'layout: missing; {owner} needs the skeleton layout: set it in the data set. {ONE_CLIP}')
-    return get_layout(layout) if isinstance(layout, str) else layout
+    return layout if isinstance(layout, dict) and 'limbs' in layout else get_layout(layout)
 
 
 def require_keypoint(clip: Clip) -> np.ndarray:

@@ -5,6 +5,7 @@ Shapes: T frames, V joints, C coordinates (2 or 3). A window is an array (T, V, 
 import numpy as np
 
 from dynstg_mm.errors import ConfigError
+from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.skeletons import Layout, mirror_order
 
 UPS = {'y': ((0, 2), (0, 1, 0)), '-y': ((0, 2), (0, -1, 0)), 'z': ((0, 1), (0, 0, 1)), '-z': ((0, 1), (0, 0, -1))}
@@ -76,7 +77,10 @@ def knee_bend(keypoint: np.ndarray, seen: np.ndarray, layout: Layout, up: str = 
 
 
 def walks_backwards(window: np.ndarray, layout: Layout, min_travel: float = MIN_TRAVEL) -> bool:
-    """Whether somebody walks towards smaller x: by the centre's displacement, or by the feet if that is small.
+    """Whether somebody walks towards smaller x.
+
+    It is the pelvis's displacement; if that is small, the direction of the feet, or in a layout without feet of the
+    knees, which are in front of the line from hip to ankle.
 
     Args:
         window: Shape (T, V, C).
@@ -84,10 +88,13 @@ def walks_backwards(window: np.ndarray, layout: Layout, min_travel: float = MIN_
         min_travel: Displacement in leg lengths above which it gives the direction.
     """
     x = window[..., 0]
-    travel = x[-1, layout['center']] - x[0, layout['center']]
+    start, end = pelvis(window[[0, -1]], layout)[:, 0]
+    travel = end - start
     if abs(travel) > min_travel * leg_length(window, layout):
         return bool(travel < 0)
-    return bool(sum((x[:, toe] - x[:, heel]).mean() for heel, toe in layout.get('feet', [])) < 0)
+    if layout.get('feet'):
+        return bool(sum((x[:, toe] - x[:, heel]).mean() for heel, toe in layout['feet']) < 0)
+    return bool(sum((x[:, knee] - (x[:, hip] + x[:, ankle]) / 2).mean() for hip, knee, ankle in layout['legs']) < 0)
 
 
 def mirror_direction(window: np.ndarray, layout: Layout, min_travel: float = MIN_TRAVEL) -> None:
@@ -100,7 +107,7 @@ def mirror_direction(window: np.ndarray, layout: Layout, min_travel: float = MIN
 def heading(window: np.ndarray, layout: Layout, up: str = 'y', min_travel: float = MIN_TRAVEL) -> np.ndarray:
     """Horizontal direction of a 3-D walk, not normalised.
 
-    It is the displacement of the centre; if that is small, the direction of the feet, or in a layout without feet the
+    It is the displacement of the pelvis; if that is small, the direction of the feet, or in a layout without feet the
     one across the hips, in right-handed axes.
 
     Args:
@@ -114,8 +121,8 @@ def heading(window: np.ndarray, layout: Layout, up: str = 'y', min_travel: float
     """
     floor, upwards = vertical(up)
     axes = list(floor)
-    center = window[:, layout['center']]
-    travel = (center[-1] - center[0])[axes]
+    start, end = pelvis(window[[0, -1]], layout)
+    travel = (end - start)[axes]
     if np.linalg.norm(travel) > min_travel * leg_length(window, layout):
         return travel
     if layout.get('feet'):

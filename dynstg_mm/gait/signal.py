@@ -1,9 +1,12 @@
 """Filling, filtering and resampling of keypoint tracks, and the choice of windows."""
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.signal import butter, sosfiltfilt
 
-from dynstg_mm.skeletons import Layout, parents
+from dynstg_mm.gait.pelvis import interpolate, pelvis_path
+from dynstg_mm.skeletons import Layout, parents, pelvis_joints
 
 RATES = (1, 10_000)  # frames per second that a recording can have
 BLOCK = 300_000  # numbers that are filtered at once, which bounds the memory that a long clip takes
@@ -18,9 +21,9 @@ def is_rate(value: object) -> bool:
 def fill_missing(keypoint: np.ndarray, seen: np.ndarray, layout: Layout) -> np.ndarray:
     """Interpolate one person's lost joints.
 
-    The centre is interpolated linearly over time and the other joints relative to it, so that a joint that is lost for
+    The pelvis is interpolated linearly over time and the other joints relative to it, so that a joint that is lost for
     long moves along with the body. At the ends the last known place is held. A joint that is never seen is put on its
-    parent.
+    parent, a hip or the pelvis on the path of the pelvis, and the root of the graph on the mean of its neighbours.
 
     Args:
         keypoint: Shape (T, V, C).
@@ -30,36 +33,26 @@ def fill_missing(keypoint: np.ndarray, seen: np.ndarray, layout: Layout) -> np.n
     Returns:
         A new array of the same shape and type.
     """
-    keypoint, parent, center_joint = keypoint.copy(), parents(layout), layout['center']
-    center = keypoint[:, center_joint]
-    if seen[:, center_joint].any():
-        _interpolate(center, seen[:, center_joint])
-    else:  # the mean of what is seen replaces a centre that never is
-        center[:] = (keypoint * seen[..., None]).sum(1) / np.maximum(seen.sum(1), 1)[:, None]
-        _interpolate(center, np.any(seen, 1))
-    path = center.copy()
-    keypoint -= path[:, None]
-    never = []
-    for joint in range(keypoint.shape[1]):
-        if seen[:, joint].any():
-            _interpolate(keypoint[:, joint], seen[:, joint])
-        else:
-            never.append(joint)
-    for joint in never:
-        ancestor = joint
-        while ancestor in never and ancestor != parent[ancestor]:
-            ancestor = parent[ancestor]
-        keypoint[:, joint] = 0 if ancestor in never else keypoint[:, ancestor]
+    path = pelvis_path(keypoint, seen, layout)
+    keypoint = keypoint - path[:, None]
+    known = [bool(frames.any()) for frames in seen.T]
+    for joint in np.flatnonzero(known):
+        interpolate(keypoint[:, joint], seen[:, joint])
+    for joint in np.flatnonzero(np.logical_not(known)).tolist():
+        sources = _in_place_of(joint, known, layout)
+        keypoint[:, joint] = keypoint[:, sources].mean(1) if sources else 0
     keypoint += path[:, None]
     return keypoint
 
 
-def _interpolate(track: np.ndarray, seen: np.ndarray) -> None:
-    """Fill the unseen frames of one joint's track (T, C) in place."""
-    known = np.flatnonzero(seen)
-    if 0 < len(known) < len(track):
-        for axis in range(track.shape[1]):
-            track[:, axis] = np.interp(np.arange(len(track)), known, track[known, axis])
+def _in_place_of(joint: int, known: Sequence[bool], layout: Layout) -> list[int]:
+    """Joints whose mean replaces one that is never seen; none for the path of the pelvis."""
+    parent, hips = parents(layout), pelvis_joints(layout)
+    while not known[joint] and joint not in hips and joint != parent[joint]:
+        joint = parent[joint]
+    if known[joint]:
+        return [joint]
+    return [] if joint in hips else [child for child, above in enumerate(parent) if above == joint and known[child]]
 
 
 def resample(array: np.ndarray, rate: float, new_rate: float, *, lowpass: float | None = None,

@@ -96,7 +96,7 @@ def walking_windows(clip: Clip, layout: Layout, up: str = 'y') -> np.ndarray:
 def body_tracks(place: np.ndarray, layout: Layout) -> tuple[Tracks, np.ndarray]:
     """Tracks of the named joints relative to the middle of the hips, and the track of the latter.
 
-    `CenterSkeleton` would use the layout's centre, which is the nose in COCO.
+    They are relative to the hips even in a layout with a pelvis joint, so that parameters of all layouts compare.
 
     Args:
         place: Shape (windows, frames, V, C), from `walking_windows`.

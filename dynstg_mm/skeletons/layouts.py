@@ -4,7 +4,7 @@ A layout is a dict that MMAction2's `Graph` accepts as it is (`num_node`, `inwar
 
 joints   names, in the order of the keypoint array
 inward   edges (child, parent), towards the centre
-center   the joint that a skeleton is centred on
+center   the root of the graph; the origin of a pose is the pelvis, see `pelvis_joints`
 left     left joints
 right    their mirror images, in the same order
 legs     (hip, knee, ankle) of each leg; their length is the unit of size

@@ -1,9 +1,9 @@
-"""Mapping the joints of one skeleton onto another by name."""
+"""Mapping the joints of one skeleton onto another by name, and the joints that give the pelvis."""
 import re
 from collections.abc import Sequence
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.skeletons.layouts import Layout
+from dynstg_mm.skeletons.layouts import LAYOUTS, Layout
 
 _SHOULDERS, _HIPS = ('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip')
 
@@ -11,7 +11,7 @@ _SHOULDERS, _HIPS = ('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip
 _MARKERS = dict(shoulder='SHO', elbow='ELB', wrist='WRA', hip='ASI', knee='KNE', ankle='ANK', heel='HEE', big_toe='TOE')
 # What replaces a joint that a skeleton lacks: the same place under another name, or the mean of several joints.
 _REPLACEMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
-    'mid_hip': (('spine_base', ), _HIPS), 'spine_base': (('mid_hip', ), _HIPS),
+    'mid_hip': (('spine_base', ), ('pelvis', ), _HIPS), 'spine_base': (('mid_hip', ), ('pelvis', ), _HIPS),
     'neck': (('thorax', ), ('spine_shoulder', ), _SHOULDERS, ('C7', )),
     'thorax': (('neck', ), ('spine_shoulder', ), _SHOULDERS),
     'spine_shoulder': (('neck', ), ('thorax', ), _SHOULDERS),
@@ -47,13 +47,34 @@ def map_joints(names: Sequence[str], layout: Layout) -> list[tuple[int, ...]]:
     missing = [joint for joint, places in mapping.items() if places is None]
     if missing:
         raise ConfigError(f'joints: {", ".join(missing)} missing, which the layout needs; the skeleton has '
-                          f'{", ".join(names)}.')
+                          f'{", ".join(names)}.{_sufficient(names, layout)}')
     return [places for places in mapping.values() if places is not None]
 
 
 def missing_joints(names: Sequence[str], layout: Layout) -> list[str]:
     """The joints of a layout that another skeleton lacks, by the rules of `map_joints`."""
     return [joint for joint, places in _places(names, layout).items() if places is None]
+
+
+def _sufficient(names: Sequence[str], layout: Layout) -> str:
+    """A hint that the joints are enough for a model of `gait_13`, if they are."""
+    enough = layout is not LAYOUTS['gait_13'] and not missing_joints(names, LAYOUTS['gait_13'])
+    return ' They are enough for a model of gait_13: use its config, or that layout.' if enough else ''
+
+
+def pelvis_joints(layout: Layout) -> tuple[int, ...]:
+    """The joints whose mean is the pelvis: the joint of that name, or both hips.
+
+    Without such names they are the first joints of `legs`, and without these the layout's centre.
+
+    Args:
+        layout: From `get_layout`.
+    """
+    try:
+        return map_joints(layout['joints'], dict(joints=['mid_hip']))[0]
+    except ConfigError:
+        hips = tuple(hip for hip, _, _ in layout.get('legs', ()))
+        return hips if len(hips) > 1 else (layout['center'], )
 
 
 def _places(names: Sequence[str], layout: Layout) -> dict[str, tuple[int, ...] | None]:

@@ -7,8 +7,8 @@ from dynstg_mm.skeletons import LAYOUTS
 RANDOM = [dict(type='RandomRot', heading=30., tilt=5.), dict(type='RandomScale', scale=0.2),
           dict(type='RandomScale', scale=0.2, same=True), dict(type='RandomGaussianNoise', sigma=0.05),
           dict(type='RandomGaussianNoise', sigma=0.05, shared=True),
-          dict(type='RandomJointDropout', layout='coco', prob=0.5), dict(type='RandomTimeWarp', strength=0.3),
-          dict(type='RandomSwapSides', layout='coco')]
+          dict(type='RandomJointDropout', layout='h36m', prob=0.5), dict(type='RandomTimeWarp', strength=0.3),
+          dict(type='RandomSwapSides', layout='h36m')]
 
 
 def walk(coordinates=2, windows=3, persons=1, frames=40):
@@ -17,7 +17,7 @@ def walk(coordinates=2, windows=3, persons=1, frames=40):
     seconds = np.arange(windows * frames) / 25
     phase, size = draw.uniform(0, 6, (17, coordinates)), draw.uniform(0.2, 1, (17, coordinates))
     keypoint = (size * np.sin(4 * seconds[:, None, None] + phase) + size)[None].repeat(persons, 0)
-    keypoint[:, :, LAYOUTS['coco']['center']] = 0
+    keypoint[:, :, LAYOUTS['h36m']['center']] = 0
     return dict(frame_dir='walk', keypoint=keypoint.astype(np.float32), num_clips=windows)
 
 
@@ -47,7 +47,7 @@ def test_persons_of_a_window_stay_together_and_nobody_comes_to_life(options):
     clip = walk(persons=3)
     clip['keypoint'][2] = 0
     out = TRANSFORMS.build(options)(clip)['keypoint']
-    assert not out[2].any() and not out[:, :, LAYOUTS['coco']['center']].any()
+    assert not out[2].any() and not out[:, :, LAYOUTS['h36m']['center']].any()
     if options['type'] != 'RandomGaussianNoise':
         np.testing.assert_array_equal(out[0], out[1])
 
@@ -95,7 +95,7 @@ def test_noise_has_its_standard_deviation():
 
 def test_lost_joints_get_what_fill_missing_joints_makes_of_them():
     plain = walk()['keypoint'][0].reshape(3, 40, 17, 2)
-    out = change(dict(type='RandomJointDropout', layout='coco', prob=0.3, share=(0.2, 0.4)), 0)[0].reshape(3, 40, 17, 2)
+    out = change(dict(type='RandomJointDropout', layout='h36m', prob=0.3, share=(0.2, 0.4)), 0)[0].reshape(3, 40, 17, 2)
     lost = (out != plain).any(-1)
     assert 0.03 < lost.mean() < 0.15
     for window, joint in np.argwhere(lost.any(1)):
@@ -103,14 +103,14 @@ def test_lost_joints_get_what_fill_missing_joints_makes_of_them():
         assert len(frames) <= 16
         inner = out[window, frames[0]:frames[-1] + 1, joint]
         np.testing.assert_allclose(np.diff(inner, 2, axis=0), 0, atol=1e-6)  # a straight line, or held at an end
-    gone = change(dict(type='RandomJointDropout', layout='coco', prob=1., share=(1., 1.)), 0)
+    gone = change(dict(type='RandomJointDropout', layout='h36m', prob=1., share=(1., 1.)), 0)
     assert not gone.any()  # every joint on its parent, up to the centre
 
 
 def test_the_centre_is_never_lost():
-    clip, center = walk(), LAYOUTS['coco']['center']
+    clip, center = walk(), LAYOUTS['h36m']['center']
     clip['keypoint'] += np.arange(120, dtype=np.float32)[:, None, None]**2
-    out = TRANSFORMS.build(dict(type='RandomJointDropout', layout='coco', prob=1., share=(0.5, 0.5)))(dict(clip))
+    out = TRANSFORMS.build(dict(type='RandomJointDropout', layout='h36m', prob=1., share=(0.5, 0.5)))(dict(clip))
     np.testing.assert_array_equal(out['keypoint'][:, :, center], clip['keypoint'][:, :, center])
     assert (out['keypoint'] != clip['keypoint']).any()
 
@@ -119,7 +119,7 @@ def test_scores_that_are_kept_go_along():
     rising = np.linspace(0.1, 1, 40, dtype=np.float32)
     clip = dict(walk(windows=1), keypoint_score=rising[None, :, None].repeat(17, 2))
     np.random.seed(0)
-    lost = TRANSFORMS.build(dict(type='RandomJointDropout', layout='coco', prob=0.5))(dict(clip))
+    lost = TRANSFORMS.build(dict(type='RandomJointDropout', layout='h36m', prob=0.5))(dict(clip))
     changed = (lost['keypoint'] != clip['keypoint']).any(-1)
     assert changed.any() and not lost['keypoint_score'][changed].any()
     warped = TRANSFORMS.build(dict(type='RandomTimeWarp', strength=0.5))(dict(clip))['keypoint_score'][0, :, 0]
@@ -170,9 +170,9 @@ def test_windows_after_format_gcn_input_are_refused(options):
 def test_swapped_sides_are_the_same_walk_of_a_mirror_image():
     for coordinates in 2, 3:
         plain = walk(coordinates)['keypoint']
-        swap = dict(type='RandomSwapSides', layout='coco', prob=1)
+        swap = dict(type='RandomSwapSides', layout='h36m', prob=1)
         swapped = change(swap, 0, coordinates=coordinates)
-        left, right = LAYOUTS['coco']['left'], LAYOUTS['coco']['right']
+        left, right = LAYOUTS['h36m']['left'], LAYOUTS['h36m']['right']
         across = [1, 1, -1][:coordinates]
         np.testing.assert_array_equal(swapped[:, :, left], plain[:, :, right] * np.float32(across))
         np.testing.assert_array_equal(swapped[:, :, 0], plain[:, :, 0] * np.float32(across))

@@ -2,7 +2,7 @@
 
 They belong between `PoseDecode` and `FormatGCNInput` and draw from `np.random`, which MMEngine seeds in every process,
 once per window. All persons of a window are turned, stretched and warped together, and lose the same joints. Points at
-exactly 0 stay there: the centre of a centred skeleton, and persons who only fill the array. The input array is not
+exactly 0 stay there: the pelvis of a centred skeleton, and persons who only fill the array. The input array is not
 changed.
 
 With workers, set `persistent_workers=True`: otherwise MMEngine gives them the same seed in every epoch.
@@ -20,7 +20,7 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.geometry import turn_about_vertical, vertical
 from dynstg_mm.gait.signal import fill_missing
 from dynstg_mm.gait.visibility import seen_joints
-from dynstg_mm.skeletons import Layout, mirror_order
+from dynstg_mm.skeletons import Layout, mirror_order, pelvis_joints
 
 
 def _copied_windows(results: Results) -> np.ndarray:
@@ -40,7 +40,7 @@ def _score_windows(results: Results) -> Iterable[np.ndarray | None]:
 
 @TRANSFORMS.register_module()
 class RandomRot(BaseTransform):
-    """Turn windows about the origin, which is the centre joint after `CenterSkeleton`.
+    """Turn windows about the origin, which is the pelvis after `CenterSkeleton`.
 
     A 2-D window turns in the image by up to `tilt`, as if the camera were not level. A 3-D one turns about the vertical
     by up to `heading`, as if the person walked another way, and about both horizontal axes by up to `tilt`.
@@ -160,8 +160,9 @@ class RandomGaussianNoise(BaseTransform):
 class RandomJointDropout(LayoutTransform):
     """Lose joints for a part of a window, and fill them as `FillMissingJoints` fills joints that were really lost.
 
-    In training the model then sees what it gets when the camera loses a joint: a straight line relative to the centre,
-    or the parent's place if the joint is lost for the whole window. The centre is never lost.
+    In training the model then sees what it gets when the camera loses a joint: a straight line relative to the pelvis,
+    or the parent's place if the joint is lost for the whole window. The pelvis is never lost, nor are both hips at once
+    in a layout where they stand for it.
 
     Args:
         layout: Replaces the data set's.
@@ -181,7 +182,7 @@ class RandomJointDropout(LayoutTransform):
         """Lose joints and fill them."""
         layout = self.layout(results)
         for window, score in zip(_copied_windows(results), _score_windows(results)):
-            seen = self._draw(window.shape[1], window.shape[2], layout['center'])
+            seen = self._draw(window.shape[1], window.shape[2], list(pelvis_joints(layout)))
             if seen.all():
                 continue
             for person in window:
@@ -190,12 +191,13 @@ class RandomJointDropout(LayoutTransform):
                 score[:, ~seen] = 0
         return results
 
-    def _draw(self, frames: int, joints: int, center: int) -> np.ndarray:
+    def _draw(self, frames: int, joints: int, pelvis: list[int]) -> np.ndarray:
         seen = np.ones((frames, joints), bool)
         for joint in np.flatnonzero(np.random.random(joints) < self.prob):
             length = max(1, round(frames * np.random.uniform(self.shortest, self.longest)))
             start = np.random.randint(0, frames - length + 1)
-            seen[start:start + length, joint] = joint == center
+            seen[start:start + length, joint] = False
+        seen[:, pelvis] |= ~seen[:, pelvis].any(1, keepdims=True)
         return seen
 
 

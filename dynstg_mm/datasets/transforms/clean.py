@@ -78,9 +78,9 @@ class MapLayout(BaseTransform):
 class FillMissingJoints(LayoutTransform):
     """Cut the frames before the person appears and after they leave, and interpolate lost joints in between.
 
-    A joint is lost if its score is 0 or below `score_thr`, a coordinate is not finite, or all are 0. The centre is
+    A joint is lost if its score is 0 or below `score_thr`, a coordinate is not finite, or all are 0. The pelvis is
     interpolated linearly over time, the other joints relative to it, so that a joint that is lost for long moves along
-    with the body. A joint that is never seen is put on its parent.
+    with the body. A joint that is never seen is put on its parent, a hip on the pelvis.
 
     Args:
         layout: Replaces the data set's.

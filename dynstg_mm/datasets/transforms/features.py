@@ -6,6 +6,7 @@ from mmaction.registry import TRANSFORMS
 
 from dynstg_mm.datasets.transforms.base import LayoutTransform, Results
 from dynstg_mm.errors import ConfigError
+from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.skeletons import Layout, mirror_order, parents
 
 FEATS = ('j', 'b', 'a', 'rd', 'jm', 'bm', 'am', 'rdm')
@@ -32,7 +33,7 @@ class GaitFeatures(LayoutTransform):
     `b`                     bone: position minus the parent's             C        that of the keypoints
     `a`                     joint angle                                   1        radians, 0 to pi
     `rd`                    relative displacement: position minus that of C        that of the keypoints
-                            the mirror image
+                            the mirror image, or of the pelvis
     `jm`, `bm`, `am`, `rdm` change per second, central differences inside as above as above / s
                             the window
     ======================= ============================================= ======== =============================
@@ -50,7 +51,7 @@ class GaitFeatures(LayoutTransform):
     Relative displacements between joints are the features of Rueangsirarak et al. 2018 (doi
     10.1109/TNSRE.2018.2880871), who use all pairs of joints and emphasise symmetric ones. A graph network needs the
     same number of channels for every joint, so we use the symmetric pair, which gives step length, step width and
-    asymmetry directly, and for a joint in the middle of the body the displacement from the centre.
+    asymmetry directly, and for a joint in the middle of the body the displacement from the pelvis.
 
     Args:
         layout: Replaces the data set's; 'rd' and 'rdm' need `left` and `right`.
@@ -85,7 +86,7 @@ class GaitFeatures(LayoutTransform):
             elif name == 'a':
                 sources[name] = self._angles(place, layout)
             else:
-                sources[name] = place - place[..., _partners(layout), :]
+                sources[name] = place - _partners(place, layout)
         stack = [sources[name] if name in sources else np.gradient(sources[name[:-1]], 1 / self.rate, axis=2)
                  for name in self.feats]
         results['keypoint'] = np.concatenate(stack, axis=-1).astype(np.float32)
@@ -142,11 +143,15 @@ def _subtree_size(joint: int, children: dict[int, list[int]]) -> int:
     return len(visited)
 
 
-def _partners(layout: Layout) -> list[int]:
-    """The mirror image of every joint, or the centre for a joint in the middle of the body."""
+def _partners(place: np.ndarray, layout: Layout) -> np.ndarray:
+    """Place of the mirror image of every joint, or of the pelvis for a joint in the middle of the body."""
     if not layout.get('left') or not layout.get('right'):
         raise ConfigError('layout: left, right: missing; relative displacements (rd) are from the mirror image.')
-    return [other if other != joint else layout['center'] for joint, other in enumerate(mirror_order(layout))]
+    order = mirror_order(layout)
+    partners = place[..., order, :]
+    middle = [joint for joint, other in enumerate(order) if joint == other]
+    partners[..., middle, :] = pelvis(place, layout)[..., None, :]
+    return partners
 
 
 def _directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

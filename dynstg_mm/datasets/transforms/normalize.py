@@ -9,6 +9,7 @@ from dynstg_mm.datasets.transforms.base import LayoutTransform, Results, windows
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.cleaning import check_length, clip_error
 from dynstg_mm.gait.geometry import MIN_TRAVEL, align_heading, leg_length, mirror_direction, vertical
+from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.gait.signal import window_starts
 from dynstg_mm.skeletons import Layout
 
@@ -57,8 +58,8 @@ class SampleWindows(BaseTransform):
 class MirrorDirection(LayoutTransform):
     """Mirror windows in which the person walks towards smaller x, so that everyone walks the same way.
 
-    The direction is that of the centre's displacement or, for someone who hardly moves, of the toes. Mirroring negates
-    x and swaps left and right joints, as if filmed from the other side.
+    The direction is that of the pelvis's displacement or, for someone who hardly moves, of the toes, and in a layout
+    without feet of the knees. Mirroring negates x and swaps left and right joints, as if filmed from the other side.
 
     Args:
         layout: Replaces the data set's; `left` and `right` are needed.
@@ -81,7 +82,7 @@ class MirrorDirection(LayoutTransform):
 class AlignHeading(LayoutTransform):
     """Turn every window of a 3-D clip about the vertical so that the person walks towards +x.
 
-    The direction is that of the centre's displacement on the floor; for someone who hardly moves it is that from the
+    The direction is that of the pelvis's displacement on the floor; for someone who hardly moves it is that from the
     heels to the toes, or in a layout without feet the one across the hips, in right-handed axes.
 
     Args:
@@ -138,10 +139,12 @@ class SideView(BaseTransform):
 
 @TRANSFORMS.register_module()
 class CenterSkeleton(LayoutTransform):
-    """Put the origin on the layout's centre joint, which removes the place in the image or in the room.
+    """Put the origin on the pelvis, which removes the place in the image or in the room.
+
+    The pelvis is the joint of that name or the mean of the hips, wherever the layout's graph has its root.
 
     Args:
-        by: 'frame': the centre's place in every frame; 'window': its mean place over the window, which keeps the
+        by: 'frame': the pelvis's place in every frame; 'window': its mean place over the window, which keeps the
             walking speed and the rise and sway of the pelvis.
         layout: Replaces the data set's.
     """
@@ -153,9 +156,9 @@ class CenterSkeleton(LayoutTransform):
         self.by = by
 
     def transform(self, results: Results) -> Results:
-        """Subtract the centre."""
-        windows, center = windows_of(results), self.layout(results)['center']
-        origin = windows[:, :, :, center:center + 1]
+        """Subtract the place of the pelvis."""
+        windows = windows_of(results)
+        origin = pelvis(windows, self.layout(results))[..., None, :]
         if self.by == 'window':
             origin = origin.mean(2, keepdims=True)
         results['keypoint'] = (windows - origin).reshape(results['keypoint'].shape)
