@@ -1,6 +1,6 @@
 """Reading config files, and the options that change them.
 
-An option `key=value` names one setting in full, such as `model.backbone.size=large`. Four short options change several
+An option `key=value` names one setting in full, such as `model.backbone.size=large`. Five short options change several
 places at once:
 
 | option            | sets                                                                                        |
@@ -9,6 +9,7 @@ places at once:
 | `fold=K`          | the fold of the data sets that have folds; `all` trains on everybody and tests nobody       |
 | `feats=A,B`       | `feats` of every `GaitFeatures`, and `in_channels` of all backbones                         |
 | `joint_dropout=P` | `RandomJointDropout(prob=P)` after every `PoseDecode` of the training pipelines; 0 removes it |
+| `short_clips=HOW` | what every `SampleWindows` does with a clip shorter than a window: pad, drop or refuse     |
 
 They also apply to student and teacher. A setting named in full overrides a short option. A config file that inherits
 from another cannot set `task` or `fold`, because MMEngine has filled in the data sets by then; this is an error.
@@ -296,8 +297,18 @@ def _set_joint_dropout(cfg: Config, probability: float) -> None:
     cfg.joint_dropout = probability
 
 
+def _set_short_clips(cfg: Config, how: str) -> None:
+    from dynstg_mm.datasets.transforms.normalize import SHORT_CLIPS
+    samplers = list(_typed(cfg, 'SampleWindows'))
+    if how not in SHORT_CLIPS or not samplers:
+        raise ConfigError(f'--cfg-options: short_clips: {how!r}; expected {", ".join(SHORT_CLIPS)}, in a config with '
+                          'SampleWindows.')
+    for sampler in samplers:
+        sampler['short_clips'] = how
+
+
 SHORT_OPTIONS: dict[str, Callable[[Config, Any], None]] = dict(
-    task=_set_task, fold=_set_fold, feats=_set_feats, joint_dropout=_set_joint_dropout)
+    task=_set_task, fold=_set_fold, feats=_set_feats, joint_dropout=_set_joint_dropout, short_clips=_set_short_clips)
 
 
 def _fit_networks(cfg: Config, changed: Collection[str]) -> None:

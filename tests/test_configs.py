@@ -65,6 +65,7 @@ def file_of(annotation_file):
             three = dataset.get('layout') == 'msnd'
             for clip in data['annotations']:
                 clip['gait_parameters'] = np.zeros(509 if three else 353, np.float32)
+                data['layout'] = 'msnd' if three else 'body_25'
                 if three:  # 25 joints as well; a third coordinate makes them 3-D
                     clip['keypoint'] = np.concatenate([clip['keypoint'], clip['keypoint'][..., :1] / 2], -1)
                 else:
@@ -180,16 +181,17 @@ def test_fold_all_leaves_nothing_to_test():
 @pytest.mark.parametrize('path, feats, channels', [
     (KOA, 'b,bm', 4), (KOA, 'jm', 2), (KOA, 'j,a,rd', 5), (CGRKD_GAIT13, 'a,am', 2)],
     ids=['bone', 'motion', 'mixed', 'student-and-teacher'])
-def test_networks_see_the_feats_that_the_pipelines_make(path, feats, channels, sample):
-    config = resolve(path, f'feats={feats}')
+def test_networks_see_the_feats_that_the_pipelines_make(path, feats, channels, annotation_file):
+    config, path = resolve(path, f'feats={feats}'), annotation_file(lambda data: data.update(layout='body_25'))
     assert config.feats == feats.split(',')
     assert [network.backbone.in_channels for network in networks(config)] == [channels] * len(networks(config))
     for step in list(pipelines(config.train_dataloader, 'UnlabelledWindows')):
         del step[types(step).index('UnlabelledWindows')]
     for part in ('train', 'test'):
         dataset = config[f'{part}_dataloader'].dataset
-        results = Compose([*dataset.pipeline[:-1]])(dict(sample['annotations'][0], layout=DATASETS.build(dict(
-            dataset, type='SyntheticGaitDataset', ann_file=str(SAMPLE), split=part, fold=None, pipeline=[])).layout))
+        data = DATASETS.build(dict(dataset, type='SyntheticGaitDataset', ann_file=path, split=part, fold=None,
+                                   pipeline=[]))
+        results = Compose([*dataset.pipeline[:-1]])(data[0])
         assert results['keypoint'].shape[-1] == channels
         if 'teacher_inputs' in results:
             assert results['teacher_inputs'].shape[-1] == channels
@@ -211,16 +213,24 @@ def test_joint_dropout_is_in_all_training_pipelines_and_nowhere_else(path, count
     assert again.train_dataloader == default.train_dataloader
 
 
+def test_short_clips_reach_every_sampler():
+    config = resolve(CGRKD_GAIT13, 'short_clips=drop')
+    samplers = [step for part in ('train', 'test') for pipeline in pipelines(config[f'{part}_dataloader'],
+                'SampleWindows') for step in pipeline if step.type == 'SampleWindows']
+    assert [step.short_clips for step in samplers] == ['drop'] * 3
+
+
 @pytest.mark.parametrize('path', [path for path in CONFIGS if 'gait13' in path.stem], ids=lambda path: path.stem)
-def test_gait13_network_sees_13_joints(path):
+def test_gait13_network_sees_13_joints_about_their_own_pelvis(path):
     config = resolve(path)
     assert networks(config)[0].backbone.graph_cfg.layout == 'gait_13'
     for part in ('train', 'test'):
-        if config.get(f'{part}_dataloader'):
-            for pipeline in pipelines(config[f'{part}_dataloader'], 'SampleWindows'):
-                names = types(pipeline)
+        dataset = (config.get(f'{part}_dataloader') or {}).get('dataset')
+        for pipeline in pipelines(dataset, 'SampleWindows') if dataset else ():
+            names = types(pipeline)
+            if dataset.layout != 'gait_13':
                 assert pipeline[names.index('MapLayout')].layout == 'gait_13'
-                assert names.index('MapLayout') == names.index('FormatGCNInput') - 1
+                assert 'CenterSkeleton' in names[names.index('MapLayout'):]
 
 
 def test_setting_named_in_full_wins_over_a_short_option():
@@ -263,6 +273,7 @@ def test_teacher_checkpoint_follows_the_run():
     ('fold=one', 'fold: .one'),
     ('feats=j,x', 'feats: .*x'),
     ('feats=', 'feats: '),
+    ('short_clips=cut', 'short_clips: .cut'),
     ('joint_dropout=2', 'joint_dropout: 2'),
     ('joint_dropout=True', 'joint_dropout: True'),
     ('modle.backbone.size=large', 'modle'),

@@ -7,8 +7,13 @@ _base_ = [
 model = dict(_base_.cgrkd, _delete_=True, student=_base_.model)
 default_hooks = dict(distillation=dict(type='DistillationHook'))
 
-# The teacher sees all 25 joints of a window, and of the unlabelled walk; the student sees 13.
-both = [dict(type='TeacherInput', transforms=_base_.features), _base_.map_layout, *_base_.features]
+# The teacher sees all 25 joints of a window, and of the unlabelled walk. The student sees 13 of them, about its own
+# pelvis: the mean of the hips.
+both = [
+    dict(type='TeacherInput', transforms=_base_.features),
+    dict(type='MapLayout', layout=_base_.student_layout),
+    dict(type='CenterSkeleton', by='window'), *_base_.features
+]
 walks = dict(
     _base_.walks,
     pipeline=[
@@ -17,8 +22,10 @@ walks = dict(
     ])
 keys = ('teacher_inputs', 'unlabelled_inputs', 'unlabelled_teacher_inputs')
 train_dataloader = dict(
-    dataset=dict(pipeline=[
-        *_base_.train_windows, *both,
-        dict(type='UnlabelledWindows', dataset=walks),
-        dict(type='PackActionInputs', meta_keys=_base_.meta_keys, algorithm_keys=keys)
-    ]))
+    dataset=dict(
+        layout=_base_.layout,
+        pipeline=[
+            *_base_.train_windows, *both,
+            dict(type='UnlabelledWindows', dataset=walks),
+            dict(type='PackActionInputs', meta_keys=_base_.meta_keys, algorithm_keys=keys)
+        ]))

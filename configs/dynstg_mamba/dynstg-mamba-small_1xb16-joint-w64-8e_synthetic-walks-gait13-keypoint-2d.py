@@ -5,6 +5,6 @@ student_layout = 'gait_13'
 model = dict(backbone=dict(graph_cfg=dict(layout=student_layout)))
 train_dataloader = dict(
     dataset=dict(pipeline=[
-        *_base_.train_windows, *_base_.augment,
-        dict(type='MapLayout', layout=student_layout), *_base_.features, _base_.pack_parameters
+        dict(type='MapLayout', layout=student_layout), *_base_.train_windows, *_base_.augment, *_base_.features,
+        _base_.pack_parameters
     ]))

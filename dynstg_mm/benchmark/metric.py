@@ -42,7 +42,7 @@ class GaitMetric(BaseMetric):
         for sample in data_samples:
             self.results.append(dict(
                 clip=sample.get('frame_dir'), subject=sample.get('subject'), label=int(sample['gt_label']),
-                score=sample['pred_score'].float().cpu().tolist()))
+                score=sample['pred_score'].float().cpu().tolist(), **dict(padded=True) if sample.get('padded') else {}))
 
     def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Scores over all clips."""

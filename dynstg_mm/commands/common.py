@@ -37,7 +37,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, written: str) -> None:
     parser.add_argument(
         '--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE',
         help='override settings of the config; a list is KEY="[a,b]" or KEY=a,b. Short ones that change several places '
-        'at once: task=NAME, fold=K, feats=A,B and joint_dropout=P')
+        'at once: task=NAME, fold=K, feats=A,B, joint_dropout=P and short_clips=HOW')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 

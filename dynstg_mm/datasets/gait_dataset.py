@@ -12,8 +12,12 @@ from mmengine.logging import MMLogger
 
 from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip, Fault, describe, shared_faults
 from dynstg_mm.datasets.folds import EVERYBODY, everybody, fold_split, split_family
+from dynstg_mm.datasets.transforms.base import Results
+from dynstg_mm.datasets.transforms.normalize import SampleWindows
 from dynstg_mm.errors import ClipError, ConfigError, DataError
-from dynstg_mm.skeletons import Layout, get_layout
+from dynstg_mm.gait.cleaning import seconds_shown
+from dynstg_mm.gait.joint_map import apply_joint_map
+from dynstg_mm.skeletons import Layout, get_layout, map_joints
 
 
 @DATASETS.register_module()
@@ -25,8 +29,11 @@ class GaitDataset(PoseDataset):
     Splits whose names differ only in the word train, val or test belong together, such as `train` and `test`, or
     `<name>_fold<k>_train` and `<name>_fold<k>_test`. A subject in more than one of them is an error.
 
-    `classes` and `layout` of the file apply unless the config sets them; if it does, they must agree. A config may name
-    fewer classes than the file, the first ones.
+    `classes` and `layout` of the file apply unless the config sets them. The config's classes must be the file's, or the
+    first of them. If its layout has other joints than the file's, they are mapped by name before anything is computed.
+
+    Clips that are shorter than a window of the pipeline's `SampleWindows` are counted in the log. With
+    `short_clips='drop'` they are left out.
 
     Args:
         ann_file: The annotation file (.pkl).
@@ -34,7 +41,8 @@ class GaitDataset(PoseDataset):
         split: Name of the split, or with `fold` the name before `_fold`.
         fold: Fold number; the part is then `test` in test mode and `train` otherwise. 'all' trains on the people of all
             folds, and leaves nobody to test on.
-        layout: Skeleton layout. Every clip must have its number of joints, and transforms use it.
+        layout: Skeleton layout that the transforms and the model see. If the file names none, its clips must have its
+            number of joints.
         test_mode: Read the clips for testing.
         shared_subjects: Accept subjects on both sides. Models then partly recognise the person; this is meant for
             reproducing a published protocol by clip.
@@ -54,6 +62,8 @@ class GaitDataset(PoseDataset):
                  fold: int | str | None = None, layout: str | Layout | None = None, test_mode: bool = False,
                  shared_subjects: bool = False, cache_mb: float = 512., **kwargs: Any) -> None:
         self.layout = get_layout(layout) if layout is not None else None
+        self._joint_map: list[tuple[int, ...]] | None = None
+        self._file_joints = None if self.layout is None else self.layout['num_node']
         self.shared_subjects, self.cache_mb = shared_subjects, cache_mb
         self._cache: dict[str, dict[str, Any]] = {}
         self._cached = 0  # bytes
@@ -85,7 +95,42 @@ class GaitDataset(PoseDataset):
         for name in chosen:
             self._raise_first(self._clip_faults(file, name))
         self._metainfo['source'] = (os.path.basename(self.ann_file), self.split or 'all')  # kept with checkpoints
-        return [_tidy(file.clips[name]) for name in chosen]
+        return [self._mapped(_tidy(file.clips[name])) for name in chosen]
+
+    def filter_data(self) -> list[Clip]:
+        """Leave out clips that are shorter than a window, if the pipeline says so, and log how many are."""
+        clips: list[Clip] = super().filter_data()
+        sampler = next((step for step in self.pipeline.transforms if isinstance(step, SampleWindows)), None)
+        short = self._short_clips(clips, sampler) if sampler and sampler.short_clips != 'refuse' else {}
+        if not sampler or not short:
+            return clips
+        name, seconds = min(short.items(), key=lambda item: item[1])
+        how = 'left out' if sampler.short_clips == 'drop' else 'padded'
+        MMLogger.get_current_instance().warning(
+            f'{self.ann_file}: {len(short)} of {len(clips)} clips are shorter than a window of {sampler.duration:g} s '
+            f'and are {how}; the shortest is {name} with {seconds:.2f} s.')
+        kept = clips if how == 'padded' else [clip for clip in clips if clip['frame_dir'] not in short]
+        if not kept:
+            raise DataError(f'{self.ann_file}: all clips of {self.split or "the file"} are shorter than a window of '
+                            f'{sampler.duration:g} s; expected longer ones, or SampleWindows(short_clips="pad").')
+        return kept
+
+    def _short_clips(self, clips: Sequence[Clip], sampler: SampleWindows) -> dict[str, float]:
+        """Clips that the sampler finds too short, and their seconds."""
+        first = self._repeatable()
+        if sampler is not self.pipeline.transforms[len(first)]:
+            return {}  # what comes before it changes at random
+        short = {}
+        for clip in clips:
+            if seconds_shown(clip) < sampler.duration + 2 / sampler.rate:  # only these are prepared
+                frames = self._prepare(first, dict(clip, layout=self.layout, sample_idx=0))['total_frames']
+                if frames < sampler.clip_len:
+                    short[clip['frame_dir']] = frames / sampler.rate
+        return short
+
+    def _repeatable(self) -> list[Any]:
+        """The first transforms of the pipeline, as far as they do the same with a clip every time."""
+        return list(itertools.takewhile(lambda step: getattr(step, 'repeatable', False), self.pipeline.transforms))
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         """Annotation of a clip, with the layout for the transforms."""
@@ -93,11 +138,13 @@ class GaitDataset(PoseDataset):
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline; its first, repeatable transforms only once per clip, as long as the cache has room."""
-        results = self.get_data_info(idx)
-        steps = self.pipeline.transforms
-        first = list(itertools.takewhile(lambda step: getattr(step, 'repeatable', False), steps))
+        results, first = self.get_data_info(idx), self._repeatable()
+        return Compose(self.pipeline.transforms[len(first):])(self._prepare(first, results))
+
+    def _prepare(self, first: list[Any], results: Results) -> Results:
+        """The result of the repeatable transforms, from the cache or kept in it; the arrays may be changed."""
         if not first or not self.cache_mb:
-            return self.pipeline(results)
+            return Compose(first)(results)
         name = results['frame_dir']
         if name in self._cache:
             results = dict(self._cache[name], sample_idx=results['sample_idx'])
@@ -107,8 +154,7 @@ class GaitDataset(PoseDataset):
             if self._cached + size <= self.cache_mb * 1e6:
                 self._cache[name] = results
                 self._cached += size
-        results = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in results.items()}
-        return Compose(steps[len(first):])(results)
+        return {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in results.items()}
 
     def _raise_first(self, faults: Iterable[Fault]) -> None:
         for fault in faults:
@@ -129,11 +175,22 @@ class GaitDataset(PoseDataset):
         if found is None:
             return
         if self.layout is None:
-            self.layout = found
+            self.layout, self._file_joints = found, found['num_node']
         elif _joints(found) != _joints(self.layout) and None not in (_joints(found), _joints(self.layout)):
-            raise DataError(f'{self.ann_file}: layout: the file has the joints {", ".join(found["joints"])}, but the '
-                            f'config {", ".join(self.layout["joints"])}; use the transform MapLayout to map one onto '
-                            'the other.')
+            try:
+                self._joint_map, self._file_joints = map_joints(found['joints'], self.layout), found['num_node']
+            except ConfigError as error:
+                raise DataError(f'{self.ann_file}: layout: {error}') from None
+            MMLogger.get_current_instance().info(
+                f'{self.ann_file}: the {found["num_node"]} joints of the file are mapped by name onto the '
+                f'{self.layout["num_node"]} of the config.')
+
+    def _mapped(self, clip: Clip) -> Clip:
+        """The clip with the joints of the config's layout."""
+        if self._joint_map is None:
+            return clip
+        keypoint, score = apply_joint_map(np.asarray(clip['keypoint']), clip.get('keypoint_score'), self._joint_map)
+        return dict(clip, keypoint=keypoint, **{} if score is None else dict(keypoint_score=score))
 
     def _check_split(self, file: AnnotationFile) -> None:
         """Check the split, and that no other of its family shares a subject with it."""
@@ -151,10 +208,10 @@ class GaitDataset(PoseDataset):
         self._raise_first(fault for fault in file.split_faults(family) if fault.kind != 'recording_leak')
 
     def _clip_faults(self, file: AnnotationFile, name: str) -> Iterator[Fault]:
-        joints = None if self.layout is None else self.layout['num_node']
-        for fault in file.clip_faults(name, joints=joints, classes=self.metainfo.get('classes')):
+        for fault in file.clip_faults(name, joints=self._file_joints, classes=self.metainfo.get('classes')):
             if fault.kind == 'joint_count':
-                hint = 'Set the layout of another skeleton in the config (docs/skeletons_and_features.md).'
+                hint = ('Name the skeleton of the file in its layout, and its joints are mapped; or set another one in '
+                        'the config (docs/skeletons_and_features.md).')
                 fault = fault._replace(message=f'{fault.message} {hint}')
             if fault.kind != 'subject' or file.clips[name].get('subject') is not None:  # only splits need one
                 yield fault

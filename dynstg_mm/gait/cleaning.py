@@ -51,18 +51,29 @@ def fill_missing_joints(clip: Clip, layout: Layout, *, score_thr: float = SCORE_
     """
     keypoint, score = np.asarray(clip['keypoint'], dtype=np.float32), clip.get('keypoint_score')
     seen = seen_joints(keypoint, score, score_thr)
-    present = np.flatnonzero(present_frames(seen, min_joints).any(0))
-    if not len(present):
+    part = _present_part(seen, min_joints)
+    if part.start == part.stop:
         raise clip_error(clip, 'keypoint', f'no frame shows at least {min_joints:.0%} of the joints.')
-    part = slice(present[0], present[-1] + 1)
     keypoint = np.stack([fill_missing(*person, layout) for person in zip(keypoint[:, part], seen[:, part])])
     clip = {key: value for key, value in clip.items() if key != 'keypoint_score'}
     clip.update(keypoint=keypoint, total_frames=keypoint.shape[1])
     if is_rate(clip.get('rate')):
-        clip['first_second'] = float(present[0] / clip['rate'])  # of the recording
+        clip['first_second'] = float(part.start / clip['rate'])  # of the recording
     if keep_score and score is not None:
         clip['keypoint_score'] = np.asarray(score, dtype=np.float32)[:, part]
     return clip
+
+
+def _present_part(seen: np.ndarray, min_joints: float = MIN_JOINTS) -> slice:
+    """The frames from the first to the last that shows a person, given the joints that are seen (M, T, V)."""
+    present = np.flatnonzero(present_frames(seen, min_joints).any(0))
+    return slice(present[0], present[-1] + 1) if len(present) else slice(0, 0)
+
+
+def seconds_shown(clip: Clip) -> float:
+    """Seconds from the first to the last frame that shows a person; infinite if nobody or no rate is there."""
+    part = _present_part(seen_joints(np.asarray(clip['keypoint']), clip.get('keypoint_score')))
+    return (part.stop - part.start) / clip['rate'] if part.stop and is_rate(clip.get('rate')) else np.inf
 
 
 def resample_clip(clip: Clip, rate: float, lowpass: float | None = None) -> Clip:

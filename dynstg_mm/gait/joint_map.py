@@ -22,7 +22,8 @@ def apply_joint_map(keypoint: np.ndarray, score: np.ndarray | None,
         Shapes (M, T, V', C) and (M, T, V').
     """
     seen = seen_joints(keypoint, score, 0)
-    mapped = np.stack([keypoint[:, :, list(sources)].mean(2) for sources in mapping], 2).astype(keypoint.dtype)
+    keypoint = keypoint.astype(np.result_type(keypoint, np.float32))  # whose means are not rounded
+    mapped = np.stack([keypoint[:, :, list(sources)].mean(2) for sources in mapping], 2)
     whole = np.stack([seen[:, :, list(sources)].all(2) for sources in mapping], 2)
     mapped[~whole] = 0
     if score is not None:

@@ -115,6 +115,18 @@ def test_the_centre_is_never_lost():
     assert (out['keypoint'] != clip['keypoint']).any()
 
 
+def test_both_hips_are_never_lost_at_once_where_they_are_the_pelvis():
+    clip = walk()
+    clip['keypoint'] += np.random.default_rng(0).normal(0, 1, clip['keypoint'].shape).astype(np.float32)
+    hips = [hip for hip, _, _ in LAYOUTS['coco']['legs']]
+    lost = np.zeros((0, 2), bool)
+    for seed in range(20):
+        np.random.seed(seed)
+        out = TRANSFORMS.build(dict(type='RandomJointDropout', layout='coco', prob=0.6, share=(0.2, 1.)))(dict(clip))
+        lost = np.append(lost, (out['keypoint'] != clip['keypoint'])[0][:, hips].any(-1), 0)
+    assert lost.any(0).all() and not lost.all(1).any()
+
+
 def test_scores_that_are_kept_go_along():
     rising = np.linspace(0.1, 1, 40, dtype=np.float32)
     clip = dict(walk(windows=1), keypoint_score=rising[None, :, None].repeat(17, 2))

@@ -5,17 +5,18 @@ import re
 import numpy as np
 import pytest
 from mmaction.registry import DATASETS
+from mmengine.logging import MMLogger
 from torch.utils.data import DataLoader
 
 from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.datasets import check_sides
-from dynstg_mm.errors import ConfigError, DataError
+from dynstg_mm.errors import ClipError, ConfigError, DataError
 from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.skeletons import LAYOUTS
 
 
 def build(path, type='SyntheticGaitDataset', split='train', **options):
-    return DATASETS.build(dict(type=type, ann_file=path, split=split, pipeline=[], **options))
+    return DATASETS.build(dict(dict(pipeline=[]), type=type, ann_file=path, split=split, **options))
 
 
 def first(data):
@@ -150,7 +151,7 @@ def test_classes_and_layout_of_the_file_hold_where_the_config_has_none(annotatio
     ('classes', ['normal', 'parkinson'], 'classes: normal, parkinson .* normal, park.*, ata'),
     ('classes', 'normal', "classes: 'normal'; expected different names"),
     ('classes', ['normal', 'normal'], 'classes: a list of 2; expected different names'),
-    ('layout', 'coco', 'layout: .* nose, left_eye, .* nose, neck, .*MapLayout'),
+    ('layout', 'coco', 'layout: joints: left_big_toe, .* missing.* nose, left_eye.* gait_13'),
     ('layout', 'own', "layout: unknown name 'own'"),
     ('layout', dict(num_node=10**12, inward=[], center=0), 'layout: num_node: 1000000000000'),
     ('layout', dict(num_node=2, inward=3, center=0), 'layout: inward: 3'),
@@ -221,7 +222,8 @@ def test_a_subset_has_its_own_clips(annotation_file):
 
 
 @pytest.mark.parametrize('step, line', [
-    (dict(type='SampleWindows', duration=60), 'error: clip synthetic_normal_00_0: keypoint: .* of 60 s needs 1500.'),
+    (dict(type='SampleWindows', duration=60, short_clips='refuse'),
+     'error: clip synthetic_normal_00_0: keypoint: .* of 60 s needs 1500.'),
     (dict(type='CenterSkeleton'), 'error: layout: missing; CenterSkeleton .*')])
 def test_an_error_in_a_worker_is_one_line(annotation_file, step, line):
     data = DATASETS.build(dict(type='GaitDataset', ann_file=annotation_file(), split='train', pipeline=[step]))
@@ -230,6 +232,55 @@ def test_an_error_in_a_worker_is_one_line(annotation_file, step, line):
         next(batches)
     batches._shutdown_workers()  # at once: the garbage collector would do it late and wait for 5 s
     assert re.fullmatch(line, stopped.value.code)
+
+
+def test_a_file_with_more_joints_is_mapped_by_name(annotation_file):
+    path = annotation_file(lambda data: data.update(layout='body_25'))
+    whole, mapped = build(path, layout='body_25'), build(path, layout='gait_13')
+    knee = [LAYOUTS[name]['joints'].index('left_knee') for name in ('body_25', 'gait_13')]
+    for field in ('keypoint', 'keypoint_score'):
+        np.testing.assert_array_equal(whole[0][field][:, :, knee[0]], mapped[0][field][:, :, knee[1]])
+    assert mapped[0]['layout'] is LAYOUTS['gait_13'] and mapped[0]['keypoint'].shape[2] == 13
+
+
+@pytest.fixture
+def short_file(annotation_file):
+    """In each split, one clip with 30 frames, one that shows nobody from frame 30 on, and clips of 3 s and more."""
+
+    def shorten(data):
+        for split in data['split'].values():
+            one, other = ([clip for clip in data['annotations'] if clip['frame_dir'] in split])[:2]
+            one.update(total_frames=30, **{field: one[field][:, :30] for field in ('keypoint', 'keypoint_score')})
+            for field in ('keypoint', 'keypoint_score'):
+                other[field] = other[field].copy()
+                other[field][:, 30:] = 0
+    return annotation_file(shorten)
+
+
+@pytest.mark.parametrize('test_mode', [False, True])
+@pytest.mark.parametrize('how', ['pad', 'drop', 'refuse'])
+def test_short_clips_are_padded_left_out_or_refused_with_a_count(short_file, how, test_mode):
+    steps = [dict(type='FillMissingJoints'), dict(type='ResampleRate'),
+             dict(type='SampleWindows', duration=2.56, short_clips=how, test_mode=test_mode), dict(type='PoseDecode')]
+    logged = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MMLogger.get_current_instance(), 'warning', logged.append)
+        data = build(short_file, layout='body_25', pipeline=steps, split='test' if test_mode else 'train')
+    if how == 'refuse':
+        assert not logged
+        with pytest.raises(ClipError, match='keypoint: .* needs 64'):
+            list(data)
+        return
+    line, = logged
+    assert '2 of 8 clips' in line and '2.56 s' in line
+    assert [clip['padded'] for clip in data] == ([True] * 2 if how == 'pad' else []) + [False] * 6
+    assert {clip['keypoint'].shape[1] for clip in data} == {64}
+
+
+def test_all_clips_too_short_to_keep_is_an_error(annotation_file):
+    with pytest.raises(DataError, match='60 s'):
+        build(annotation_file(), layout='body_25', pipeline=[
+            dict(type='FillMissingJoints'), dict(type='SampleWindows', duration=60, short_clips='drop')])
 
 
 def test_fold_picks_the_part(annotation_file):

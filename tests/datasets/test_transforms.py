@@ -60,6 +60,38 @@ def test_joint_never_seen_is_put_on_its_parent():
     np.testing.assert_allclose(out[:, :, 4], out[:, :, 2])
 
 
+def test_pelvis_that_is_never_seen_is_between_the_hips():
+    clip, whole = stick(), stick()['keypoint']
+    clip['keypoint'][:, :, 8] = 0
+    clip['keypoint'][:, 20:30, 4] = 0
+    np.testing.assert_allclose(build('FillMissingJoints', layout='body_25')(clip)['keypoint'], whole, atol=1e-3)
+
+
+@pytest.mark.parametrize('hidden', [['left_hip'], ['left_hip', 'right_hip'], ['neck'], ['neck', 'left_hip']])
+def test_joint_next_to_the_root_that_is_never_seen_stays_with_the_body(hidden):
+    """The root of gait_13 is the neck: a lost hip must not be put there, nor the neck on the pelvis."""
+    clip = dict(stick(), layout=BODY)
+    clip['keypoint'][:, :, [2, 5]] = clip['keypoint'][:, :, [1]]  # shoulders
+    clip = build('MapLayout', layout='gait_13')(clip)
+    whole = clip['keypoint'].copy()
+    for name in hidden:
+        clip['keypoint'][:, :, LAYOUTS['gait_13']['joints'].index(name)] = 0
+    out = build('FillMissingJoints')(clip)['keypoint']
+    for name in hidden:
+        joint = LAYOUTS['gait_13']['joints'].index(name)
+        assert np.abs(out[:, :, joint] - whole[:, :, joint]).max() < 35  # pixels; the trunk is 50 long
+    assert np.ptp(out - out[:, :, :1], 1).max() < 1e-3  # it walks along
+
+
+@pytest.mark.parametrize('layout', ['body_25', dict(num_node=25, center=0, inward=[], legs=BODY['legs'])])
+def test_layout_in_the_results_may_be_a_name_or_incomplete(layout):
+    steps = [dict(type='FillMissingJoints'), dict(type='MirrorDirection'), dict(type='CenterSkeleton')]
+    out = Compose(steps)(dict(stick(), layout=layout))
+    np.testing.assert_allclose(out['keypoint'][:, :, [9, 12]].mean(2), 0, atol=1e-4)
+    if layout == 'body_25':
+        assert build('MapLayout', layout='gait_13')(dict(stick(), layout=layout))['keypoint'].shape[2] == 13
+
+
 def test_clip_without_a_person_is_refused():
     clip = stick()
     clip['keypoint'][:] = 0
@@ -100,9 +132,18 @@ def test_windows_are_cut_at_the_real_rate():
     assert starts == [0, 12, 25] and test['num_clips'] == 3
 
 
-def test_clip_shorter_than_a_window_is_refused():
-    with pytest.raises(ClipError, match='clip stick: keypoint: 50 frames at 25 per second .* needs 64'):
-        build('SampleWindows', duration=2.56)(stick())
+def test_clip_shorter_than_a_window_is_padded_left_out_or_refused():
+    for test_mode in (False, True):
+        out = build('SampleWindows', duration=2.56, num_clips=2, test_mode=test_mode)(stick())
+        assert out['padded'] and out['frame_inds'].tolist() == [*range(50), *[49] * 14] * 2
+        with pytest.raises(ClipError, match='clip stick: keypoint: 50 frames at 25 per second .* needs 64'):
+            build('SampleWindows', duration=2.56, test_mode=test_mode, short_clips='refuse')(stick())
+    assert build('SampleWindows', duration=2.56, short_clips='drop')(stick()) is None
+    with pytest.raises(ClipError, match='clip stick: keypoint'):  # a test must not lose a clip
+        build('SampleWindows', duration=2.56, short_clips='drop', test_mode=True)(stick())
+    assert not build('SampleWindows', duration=2., short_clips='refuse')(stick())['padded']
+    with pytest.raises(ConfigError, match='short_clips: .cut'):
+        build('SampleWindows', duration=2.56, short_clips='cut')
 
 
 def test_everyone_walks_one_way():

@@ -12,7 +12,7 @@ test_window = [dict(type='SampleWindows', duration=2.56, rate=25, num_clips=5, t
 scale = [dict(type='CenterSkeleton', by='window'), dict(type='ScaleByLegLength')]
 augment = [dict(type='RandomRot'), dict(type='RandomScale'), dict(type='RandomGaussianNoise', sigma=0.02)]
 features = [dict(type='FormatGCNInput', num_person=1), dict(type='GaitFeatures', feats=feats, rate=25)]
-meta_keys = ('frame_dir', 'subject')
+meta_keys = ('frame_dir', 'subject', 'padded')
 pack = [dict(type='PackActionInputs', meta_keys=meta_keys)]
 
 train_loader = dict(

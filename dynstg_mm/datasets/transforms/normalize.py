@@ -13,6 +13,8 @@ from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.gait.signal import window_starts
 from dynstg_mm.skeletons import Layout
 
+SHORT_CLIPS = ('pad', 'drop', 'refuse')
+
 
 @TRANSFORMS.register_module()
 class SampleWindows(BaseTransform):
@@ -26,13 +28,19 @@ class SampleWindows(BaseTransform):
         rate: Frames per second of the clips at this point of the pipeline.
         num_clips: Windows per clip.
         test_mode: Spread evenly instead of at random.
+        short_clips: What to do with a clip that is shorter than a window. 'pad': hold its last pose, and set `padded`
+            in the results. 'drop': leave it out; `GaitDataset` does so when it reads the file. 'refuse': an error.
 
     Raises:
-        ClipError: The clip is shorter than one window.
+        ClipError: The clip is shorter than one window, and neither padded nor left out.
     """
 
-    def __init__(self, duration: float, *, rate: float = 25., num_clips: int = 1, test_mode: bool = False) -> None:
+    def __init__(self, duration: float, *, rate: float = 25., num_clips: int = 1, test_mode: bool = False,
+                 short_clips: str = 'pad') -> None:
         self.clip_len = round(duration * rate)
+        if short_clips not in SHORT_CLIPS:
+            raise ConfigError(f'short_clips: {short_clips!r}; expected one of {", ".join(SHORT_CLIPS)}.')
+        self.short_clips = short_clips
         if self.clip_len < 2 or num_clips < 1:
             raise ConfigError(f'duration: {duration!r} s at {rate!r} frames per second in {num_clips!r} windows; '
                               'expected at least 2 frames in 1 window.')
@@ -41,16 +49,23 @@ class SampleWindows(BaseTransform):
         self.num_clips = num_clips
         self.test_mode = test_mode
 
-    def transform(self, results: Results) -> Results:
-        """Choose the frames of the windows."""
+    def transform(self, results: Results) -> Results | None:
+        """Choose the frames of the windows; None leaves a short clip out of the training."""
         frames = results['total_frames']
-        check_length(results, self.duration, self.rate)
-        if self.test_mode:
+        padded = frames < self.clip_len
+        if padded and self.short_clips == 'drop' and not self.test_mode:
+            return None
+        if self.short_clips != 'pad':
+            check_length(results, self.duration, self.rate)
+        if padded:
+            starts = np.zeros(self.num_clips, int)
+        elif self.test_mode:
             starts = window_starts(frames, self.clip_len, self.num_clips)
         else:
             starts = np.random.randint(0, frames - self.clip_len + 1, self.num_clips)
-        results.update(frame_inds=(starts[:, None] + np.arange(self.clip_len)).ravel(), clip_len=self.clip_len,
-                       frame_interval=None, num_clips=self.num_clips)
+        inds = np.minimum(starts[:, None] + np.arange(self.clip_len), frames - 1)  # beyond the end, the last pose
+        results.update(frame_inds=inds.ravel(), clip_len=self.clip_len, frame_interval=None, num_clips=self.num_clips,
+                       padded=padded)
         return results
 
 
