@@ -29,7 +29,7 @@ class GaitDataset(PoseDataset):
     Splits whose names differ only in the word train, val or test belong together, such as `train` and `test`, or
     `<name>_fold<k>_train` and `<name>_fold<k>_test`. A subject in more than one of them is an error.
 
-    `classes` and `layout` of the file apply unless the config sets them. The config's classes must be the file's, or the
+    `classes` and `layout` of the file apply unless the config sets them. The config's classes must be the file's or the
     first of them. If its layout has other joints than the file's, they are mapped by name before anything is computed.
 
     Clips that are shorter than a window of the pipeline's `SampleWindows` are counted in the log. With

@@ -18,6 +18,7 @@ from scipy.ndimage import uniform_filter1d
 from dynstg_mm.errors import UserError
 from dynstg_mm.gait.cleaning import Clip
 from dynstg_mm.gait.events import foot_events
+from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.gait.strides import STRIDES
 from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.gait.windows import SIDES
@@ -168,8 +169,7 @@ class Neutral:
     def __init__(self, keypoint: np.ndarray, layout: Layout, frames: int) -> None:
         self.parent, self.order = parents(layout), depth_first(layout)
         self.keypoint = np.asarray(keypoint, np.float64)
-        hips = [hip for hip, _, _ in layout.get('legs', ())] or [layout['center']]
-        path = self.keypoint[:, :, hips].mean(2, keepdims=True)
+        path = pelvis(self.keypoint, layout)[:, :, None]
         bones = self.keypoint - self.keypoint[:, :, self.parent]
         roots = [joint for joint, parent in enumerate(self.parent) if joint == parent]
         bones[:, :, roots] = self.keypoint[:, :, roots] - path

@@ -20,7 +20,7 @@ from dynstg_mm.inference import words
 from dynstg_mm.inference.answer import Answer
 from dynstg_mm.inference.explain import BINS, Explanation
 from dynstg_mm.inference.training_record import TrainingRecord
-from dynstg_mm.skeletons import Layout, get_layout
+from dynstg_mm.skeletons import Layout, get_layout, pelvis_joints
 
 BYTES = 560_000  # of the keypoints in a page; a longer or faster recording is shown at a lower rate
 PARTS = 200  # points of the curve of lost joints
@@ -157,7 +157,6 @@ def _skeleton(clip: Clip, person: int, up: str) -> dict[str, Any] | None:
     step = -(-2 * place.size // BYTES)
     low, high = np.percentile(place.reshape(-1, place.shape[-1]), (0.1, 99.9), axis=0)
     unit = max(float((high - low).max()) / 50_000, 1e-9)
-    hips = [hip for hip, _, _ in layout.get('legs', ())] or [layout['center']]
     shown = np.clip((place[::step] - (low + high) / 2) / unit, -32767, 32767).round().astype('<i2')
     leg = leg_length(shown.astype(float), layout) if layout.get('legs') else 0.
     share = 1 - seen.mean(1)
@@ -167,7 +166,8 @@ def _skeleton(clip: Clip, person: int, up: str) -> dict[str, Any] | None:
         keypoint=base64.b64encode(shown.tobytes()).decode(),
         lost=base64.b64encode(np.packbits(~seen[::step], axis=1, bitorder='little').tobytes()).decode(),
         frames=len(shown), joints=layout['num_node'], coordinates=place.shape[-1], rate=rate / step,
-        duration=frames / rate, bones=[list(edge) for edge in layout['inward']], hips=hips, leg=leg,
+        duration=frames / rate, bones=[list(edge) for edge in layout['inward']],
+        hips=list(pelvis_joints(layout)), leg=leg,
         sides=[1 if joint in layout.get('left', ()) else 2 if joint in layout.get('right', ()) else 0
                for joint in range(layout['num_node'])],
         heading=_heading(place, layout), lost_curve=np.round(curve, 3).tolist(),

@@ -77,6 +77,7 @@ class TestPipeline:
         sampler.num_clips = 1 + math.ceil(max(frames - length, 0) / (step * rate))
         sampler.test_mode = True
         sampled = sampler.transform(_copied(cleaned))
+        assert sampled is not None  # a short clip is padded
         first = np.asarray(sampled['frame_inds']).reshape(sampler.num_clips, -1)
         packed = Compose(self.steps[self.cut + 1:])(sampled)
         samples = [dict(inputs=window[None], data_samples=copy.deepcopy(packed['data_samples']))

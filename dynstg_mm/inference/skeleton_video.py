@@ -14,6 +14,7 @@ from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.extras import need
 from dynstg_mm.files import atomic_open
 from dynstg_mm.gait.geometry import heading
+from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.gait.signal import fill_missing
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.skeletons import Layout, get_layout
@@ -122,7 +123,8 @@ def _from_the_side(keypoint: np.ndarray, layout: Layout) -> np.ndarray:
     try:
         ahead = heading(keypoint[0], layout)
     except ConfigError:  # a layout without legs
-        ahead = (keypoint[0, -1, layout['center']] - keypoint[0, 0, layout['center']])[[0, 2]]
+        start, end = pelvis(keypoint[0, [0, -1]], layout)
+        ahead = (end - start)[[0, 2]]
     length = float(np.linalg.norm(ahead))
     ahead = ahead / length if length > 0 else np.array([1., 0.])
     return np.stack([keypoint[..., [0, 2]] @ ahead, -keypoint[..., 1]], -1).astype(np.float32)
