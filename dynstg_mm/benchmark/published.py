@@ -7,7 +7,6 @@ A Markdown file marks a table by two comments, and only the text between them is
 """
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +23,7 @@ from dynstg_mm.benchmark.tables import COST, Rows, cost_rows, difference_rows, i
 from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import SHIPPED
 from dynstg_mm.statistics import by_subject, mean_scores, paired_difference
-from dynstg_mm.text import markdown
+from dynstg_mm.text import few, markdown
 
 BLOCK = re.compile(r'(<!-- begin results: (?P<table>[^\n]*?) -->\n)(?P<body>.*?)(<!-- end results -->)', re.S)
 MARK = re.compile(r'<!-- (begin results: [^\n]*|end results) -->')
@@ -186,8 +185,7 @@ class Published:
         def table(match: re.Match[str]) -> str:
             name = match['table'].strip()
             if name not in self.tables:
-                near = difflib.get_close_matches(name, self.tables, n=5, cutoff=0)
-                raise ConfigError(f'{path}: results: {name}: no such table; expected one such as {", ".join(near)}.')
+                raise ConfigError(f'{path}: results: {name}: no such table; there are {few(self.tables, name)}.')
             return f'{match[1]}\n{self.markdown(name)}\n\n{match[4]}'
         return BLOCK.sub(table, text)
 

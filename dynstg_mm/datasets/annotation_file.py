@@ -240,23 +240,21 @@ def shared_faults(sides: Mapping[str, Sequence[Clip]]) -> Iterator[Fault]:
 
 def _field_faults(clip: Clip, joints: int | None, classes: Sequence[str] | None) -> Iterator[tuple[str, str, str]]:
     """Kind, field and message of what is wrong with the fields of an annotation, its name aside."""
-    keypoint, score = clip.get('keypoint'), clip.get('keypoint_score')
-    fault = _wrong_keypoint(keypoint)
-    if fault is not None:
-        yield 'keypoint', 'keypoint', fault
-    elif isinstance(keypoint, np.ndarray):
+    keypoint: Any = clip.get('keypoint')
+    score = clip.get('keypoint_score')
+    broken = {field: (kind, field, message) for kind, field, message in shape_faults(keypoint, score)}
+    if 'keypoint' in broken:
+        yield broken['keypoint']
+    else:
         if joints is not None and keypoint.shape[2] != joints:
             yield 'joint_count', 'keypoint', f'{keypoint.shape[2]} joints; expected {joints}.'
         fault = _wrong_numbers(keypoint, '; a lost joint is zeros with score 0.')
         if fault is not None:
             yield 'nan', 'keypoint', fault
-        if score is not None:
-            shape = keypoint.shape[:3]
-            if not isinstance(score, np.ndarray) or score.shape != shape or score.dtype.kind not in 'fiub':
-                yield 'score', 'keypoint_score', (f'{describe(score)}; expected an array of numbers of shape '
-                                                  f'{shape}.')
-            elif (fault := _wrong_numbers(score)) is not None:
-                yield 'score', 'keypoint_score', fault
+        if 'keypoint_score' in broken:
+            yield broken['keypoint_score']
+        elif score is not None and (fault := _wrong_numbers(score)) is not None:
+            yield 'score', 'keypoint_score', fault
         total = clip.get('total_frames')
         if not isinstance(total, (int, np.integer)) or total != keypoint.shape[1]:
             yield 'total_frames', 'total_frames', (f'{describe(total)}; expected {keypoint.shape[1]}, the number of '
@@ -277,6 +275,17 @@ def _subject_faults(clip: Clip) -> Iterator[tuple[str, str, str]]:
     subject = clip.get('subject')
     if not is_subject(subject):
         yield 'subject', 'subject', f'{describe(subject)}; expected who walks, a name or a number.'
+
+
+def shape_faults(keypoint: object, score: object) -> Iterator[tuple[str, str, str]]:
+    """Kind, field and message of what is wrong with the types and shapes of keypoints and their scores, if any."""
+    fault = _wrong_keypoint(keypoint)
+    if fault is not None:
+        yield 'keypoint', 'keypoint', fault
+    elif isinstance(keypoint, np.ndarray) and score is not None:
+        shape = keypoint.shape[:3]
+        if not isinstance(score, np.ndarray) or score.shape != shape or score.dtype.kind not in 'fiub':
+            yield 'score', 'keypoint_score', f'{describe(score)}; expected an array of numbers of shape {shape}.'
 
 
 def _wrong_keypoint(keypoint: object) -> str | None:

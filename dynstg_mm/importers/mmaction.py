@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from dynstg_mm.datasets.annotation_file import shape_faults
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.persons import most_seen
 from dynstg_mm.importers.recording import EmptyRecording, Recording, with_lost
@@ -53,15 +54,10 @@ def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str,
         raise DataError(f'{path}: annotation {index}: frame_dir: missing; expected a dict with the clip\'s name.')
     where = f'{path}: clip {name}'
     keypoint, score = clip.get('keypoint'), clip.get('keypoint_score')
-    if not isinstance(keypoint, np.ndarray) or keypoint.ndim != 4 or keypoint.dtype.kind not in 'fiu' or (
-            keypoint.shape[-1] not in (2, 3)):
-        shape = f'shape {keypoint.shape}' if isinstance(keypoint, np.ndarray) else 'missing or no array'
-        raise DataError(f'{where}: keypoint: {shape}; expected numbers (persons, frames, joints, 2 or 3).')
-    if score is not None and (not isinstance(score, np.ndarray) or score.dtype.kind not in 'fiu'
-                              or score.shape != keypoint.shape[:3]):
-        raise DataError(f'{where}: keypoint_score: shape {np.shape(score)}; expected {keypoint.shape[:3]}.')
-    if not keypoint.size:
+    if isinstance(keypoint, np.ndarray) and not keypoint.size:
         raise EmptyRecording(f'{where}: keypoint: no frames.')
+    for _, field, message in shape_faults(keypoint, score):
+        raise DataError(f'{where}: {field}: {message}')
     keypoint, score, notes = most_seen(*with_lost(keypoint, score, where), persons)
     rate, shape = clip.get('rate', clip.get('fps')), clip.get('img_shape', clip.get('original_shape'))
     estimator = clip.get('estimator')

@@ -501,9 +501,9 @@ def test_annotation_file_of_mmaction(tmp_path):
 
 
 @pytest.mark.parametrize('change, message', [
-    (dict(keypoint=np.ones((9, 17, 2))), 'clip S001: keypoint: shape (9, 17, 2)'),
+    (dict(keypoint=np.ones((9, 17, 2))), 'clip S001: keypoint: an array of float64 of shape (9, 17, 2)'),
     (dict(frame_dir=None), 'frame_dir: missing'),
-    (dict(keypoint_score=np.ones((1, 9, 2))), 'clip S001: keypoint_score: shape (1, 9, 2); expected (1, 9, 17)'),
+    (dict(keypoint_score=np.ones((1, 9, 2))), 'clip S001: keypoint_score: an array of float64 of shape (1, 9, 2)'),
     (dict(keypoint=np.full((1, 9, 17, 2), np.nan)), 'clip S001: keypoints: nobody'),
     (dict(keypoint=np.full((1, 0, 17, 2), np.nan)), 'clip S001: keypoint: no frames'), (dict(keypoint=None), 'missing'),
 ])
