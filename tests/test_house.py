@@ -32,15 +32,16 @@ ALLOWED = {
     'inputs': BASE | {'config', 'datasets', 'gait', 'skeletons'},
     'schedules': BASE,
     'statistics': BASE,
-    'distillation': BASE | {'config', 'datasets', 'gait', 'hooks', 'layers', 'models', 'ops', 'skeletons'},
+    'distillation': BASE | {'config', 'datasets', 'gait', 'hooks', 'inputs', 'layers', 'models', 'ops', 'skeletons'},
     'video': BASE,
     'estimators': BASE,
     'importers': BASE | {'datasets', 'estimators', 'gait', 'skeletons', 'video'},
     'benchmark': BASE | {'config', 'config_check', 'datasets', 'distillation', 'gait', 'hooks', 'layers', 'models',
                          'ops', 'skeletons', 'statistics'},
     'audit': BASE | {'datasets', 'gait', 'skeletons', 'statistics'},
-    'inference': BASE | {'audit', 'benchmark', 'config', 'datasets', 'distillation', 'estimators', 'gait', 'hooks',
-                         'importers', 'inputs', 'layers', 'models', 'ops', 'skeletons', 'statistics', 'video'},
+    'inference': BASE | {'audit', 'benchmark', 'config', 'config_check', 'datasets', 'distillation', 'estimators',
+                         'gait', 'hooks', 'importers', 'inputs', 'layers', 'models', 'ops', 'skeletons', 'statistics',
+                         'video'},
 }
 TORCH_ONLY = ('ops', 'layers')  # rooms without MMEngine, mmcv and MMAction2
 
