@@ -12,7 +12,6 @@ from mmengine.config import Config
 from dynstg_mm.benchmark.checkpoints import load_model, score_clips
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.benchmark.runs import Run
-from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import existing_file
 from dynstg_mm.text import few
@@ -49,8 +48,7 @@ def results_on(runs: Sequence[Run], file: str, about: Results) -> Results:
     Raises:
         ConfigError, DataError: The file cannot be used, or a person was seen in training.
     """
-    has_layout = AnnotationFile.read(file).layout is not None
-    datasets = {run: _other_dataset(run, file, has_layout) for run in runs}
+    datasets = {run: _other_dataset(run, file) for run in runs}
     tests: dict[int, list[Clip]] = {}
     for run in runs:
         if run.fold not in tests:
@@ -68,10 +66,9 @@ def results_on(runs: Sequence[Run], file: str, about: Results) -> Results:
     return results
 
 
-def _other_dataset(run: Run, file: str, has_layout: bool) -> dict[str, Any]:
-    """Settings of a run's test data set with the clips of another file, whose layout applies if it has one."""
-    dataset = copy.deepcopy(run.record['config']['test_dataloader']['dataset'])
-    return dict(dataset, ann_file=file, **dict(layout=None) if has_layout else {})
+def _other_dataset(run: Run, file: str) -> dict[str, Any]:
+    """Settings of a run's test data set with the clips of another file."""
+    return dict(copy.deepcopy(run.record['config']['test_dataloader']['dataset']), ann_file=file)
 
 
 def _check_people(run: Run, dataset: Mapping[str, Any]) -> list[Clip]:
