@@ -12,6 +12,7 @@ COMMANDS = {
     'report': 'compare tested models: tables, a page and a picture',
     'robustness': 'test trained models on corrupted recordings',
     'convert': 'convert your own recordings to one annotation file',
+    'keypoints': 'find the keypoints of videos, and draw skeletons as videos',
     'gait-parameters': 'measure gait parameters of recordings: cadence, speed, step length, ...',
     'audit': 'check an annotation file and its splits',
     'koa-pd-nm': 'convert the KOA-PD-NM data set',

@@ -42,6 +42,23 @@ def add_common_arguments(parser: argparse.ArgumentParser, written: str) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
+def add_video_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the reader of videos, as `importers.read_video` takes them."""
+    from dynstg_mm.estimators import ESTIMATORS
+    add = parser.add_argument
+    add('--estimator', choices=ESTIMATORS, help='video: program that finds the keypoints, by default mediapipe')
+    add('--pose-model', metavar='FILE', help='video, rtmlib: ONNX file of RTMPose or RTMO')
+    add('--detector', metavar='FILE', help='video, rtmlib: ONNX file of YOLOX, which RTMPose needs')
+    add('--crop', type=float, nargs=4, metavar=('LEFT', 'TOP', 'RIGHT', 'BOTTOM'),
+        help='video: part of the picture to look for people in, as shares of its width and height')
+
+
+def reader_options(args: argparse.Namespace) -> dict[str, Any]:
+    """The options of readers that were given."""
+    names = ('coords', 'dims', 'img_shape', 'estimator', 'pose_model', 'detector', 'crop')
+    return {name: value for name, value in vars(args).items() if name in names and value is not None}
+
+
 def add_ensemble_arguments(parser: argparse.ArgumentParser) -> None:
     """Options for ensembles, as `benchmark.plan.name_ensembles` takes them."""
     parser.add_argument('--ensemble', action='append', default=[], metavar='NAME=A,B,...',

@@ -11,9 +11,8 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.commands.common import add_video_arguments, one_line_errors, reader_options
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.estimators import ESTIMATORS
 from dynstg_mm.importers import COORDS, READERS
 from dynstg_mm.importers.arrange import UPRIGHT
 from dynstg_mm.importers.convert import convert
@@ -33,11 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
     add('--coords', choices=COORDS, help='mediapipe: what the coordinates are')
     add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
-    add('--estimator', choices=ESTIMATORS, help='video: program that finds the keypoints, by default mediapipe')
-    add('--pose-model', metavar='FILE', help='video, rtmlib: ONNX file of RTMPose or RTMO')
-    add('--detector', metavar='FILE', help='video, rtmlib: ONNX file of YOLOX, which RTMPose needs')
-    add('--crop', type=float, nargs=4, metavar=('LEFT', 'TOP', 'RIGHT', 'BOTTOM'),
-        help='video: part of the picture to look for people in, as shares of its width and height')
+    add_video_arguments(parser)
     add('--persons', type=int, default=1, help='persons to keep in each clip, those seen longest')
     add('--max-seconds', type=float, help='cut longer recordings into clips of at most this length')
     add('--skip-bad', action='store_true', help='leave out broken files, clips without a label, labels without a clip')
@@ -51,10 +46,10 @@ def clip_options(args: argparse.Namespace) -> dict[str, Any]:
         raise ConfigError('--persons, --jobs: expected whole numbers from 1 (--jobs 0 for one per core).')
     if args.img_shape is not None and min(args.img_shape) < 1:
         raise ConfigError('--img-shape: expected height and width in pixels.')
-    chosen = dict(persons=args.persons if args.persons != 1 else None, coords=args.coords, dims=args.dims,
-                  estimator=args.estimator, pose_model=args.pose_model, detector=args.detector,
-                  crop=args.crop)
-    chosen = {key: value for key, value in chosen.items() if value is not None}
+    chosen = reader_options(args)
+    if args.persons != 1:
+        chosen['persons'] = args.persons
+    chosen.pop('img_shape', None)  # of the annotation, for every format
     known = inspect.signature(READERS[args.format]).parameters
     for key in chosen:
         if key not in known:

@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from dynstg_mm.commands.common import count, one_line_errors, own_command
+from dynstg_mm.commands.common import add_video_arguments, count, one_line_errors, own_command, reader_options
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.importers import COORDS, READERS
 from dynstg_mm.importers.arrange import UPRIGHT
@@ -37,6 +37,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
     add('--coords', choices=COORDS, help='mediapipe: what the coordinates are')
     add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
+    add_video_arguments(parser)
     add('--device', help='such as cpu or cuda:0; by default a GPU if there is one')
     add('--cfg-options', nargs='+', metavar='KEY=VALUE', default=[],
         help='override settings of the config, with which the checkpoint was trained, such as task=NAME')
@@ -64,13 +65,11 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
     inferencer = GaitInferencer(args.model, args.weights, args.device, show_progress=True,
                                 cfg_options=parse_cfg_options(args.cfg_options))
     command = shlex.join(['python', *own_command('predict', argv)[1:]])
-    reader = {name: value for name, value in vars(args).items()
-              if name in ('coords', 'dims', 'img_shape') and value is not None}
     answered = failed = 0
     with open_output(args.out, inferencer.classes) as out:
         for answer, _ in inferencer.answers(
                 args.inputs, rate=args.rate, layout=args.layout, format=args.format, persons=args.persons, up=args.up,
-                reader=reader, skip_bad=True):
+                reader=reader_options(args), skip_bad=True):
             answer.command = command
             out.add(answer)
             if answer.error is not None:

@@ -18,7 +18,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add_common_arguments(parser, 'logs, metrics and predictions.json, the scores of every clip')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--dump', metavar='FILE', help='also write the predictions to this .pkl file')
-    parser.add_argument('--show-dir', metavar='FOLDER', help='save pictures of the samples there')
+    parser.add_argument('--show-dir', metavar='FOLDER', help='save pictures of videos there; not of skeletons')
     parser.add_argument('--show', action='store_true', help='show the samples in a window')
     parser.add_argument('--interval', type=count, default=1, help='show or save every INTERVAL-th sample')
     parser.add_argument('--wait-time', type=float, default=2, metavar='SECONDS', help='how long a window stays open')
@@ -41,12 +41,24 @@ def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
         evaluators.append(dict(type='DumpResults', out_file_path=args.dump))
     cfg.test_evaluator = evaluators
     if args.show or args.show_dir is not None:
-        if 'visualization' not in cfg.default_hooks:
-            raise ConfigError(f'{args.config}: default_hooks.visualization: missing; --show needs '
-                              'dict(type="VisualizationHook").')
-        cfg.default_hooks.visualization.update(
+        if _tests_skeletons(cfg):
+            raise ConfigError('--show, --show-dir: not for skeletons, which MMAction2 cannot draw. To see them, use '
+                              'python -m dynstg_mm keypoints FILE --out DIR --draw mp4; for answers over time, predict.')
+        cfg.default_hooks.setdefault('visualization', dict(type='VisualizationHook')).update(
             enable=True, show=args.show, wait_time=args.wait_time, out_dir=args.show_dir, interval=args.interval)
     cfg.load_from = args.checkpoint
+
+
+def _tests_skeletons(cfg: 'Config') -> bool:
+    from mmaction.datasets import PoseDataset
+    from mmaction.registry import DATASETS
+
+    from dynstg_mm.datasets import GaitDataset
+    dataset = cfg.get('test_dataloader', {}).get('dataset', {})
+    while 'dataset' in dataset:  # of a wrapper
+        dataset = dataset.dataset
+    kind = DATASETS.get(dataset.get('type', ''))
+    return isinstance(kind, type) and issubclass(kind, (GaitDataset, PoseDataset))
 
 
 def test(args: argparse.Namespace) -> None:

@@ -161,7 +161,7 @@ def _check_options(format_name: str, layout: str | Layout | None, source_layout:
     if format_name in LIBRARIES:
         need(*LIBRARIES[format_name])
     if format_name == 'video':
-        open_estimator(**reader).close()
+        open_estimator(**{key: value for key, value in reader.items() if key != 'persons'}).close()
 
 
 def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str, Any],

@@ -206,7 +206,7 @@ def _annotations(source: Source, layout: str | Layout | None,
 def _recordings(source: Source, layout: str | Layout | None, prefer: Layout | None, up: str | None, scale: float,
                 reader: dict[str, Any]) -> Iterator[Clip]:
     known = inspect.signature(READERS[source.format]).parameters
-    options = dict(dict(persons=MANY) if source.format != 'video' else {}, **reader)
+    options = dict(dict(persons=MANY), **reader)
     recordings = read_recordings(source.name, source.path, format_name=source.format, source_layout=layout, up=up,
                                  scale=scale, options={key: value for key, value in options.items() if key in known})
     for recording in recordings:

@@ -42,7 +42,7 @@ def read_video(path: str | os.PathLike, *, persons: int = 1, estimator: str | Es
         DataError: The file is no video or damaged, or the estimator is not installed.
         EmptyRecording: Nobody is found in any frame.
     """
-    chosen = open_estimator(persons, estimator, pose_model, detector, crop)
+    chosen = open_estimator(estimator, pose_model, detector, crop)
     times: list[float] = []
     frames: list[People] = []
     try:
@@ -61,15 +61,16 @@ def read_video(path: str | os.PathLike, *, persons: int = 1, estimator: str | Es
     keypoint, score, notes = pick_persons(frames, persons, path)
     keypoint, score, rate, more = at_even_times(np.array(times), keypoint, score, path)
     empty = sum(not people for people in frames)
+    if persons > 1 and not chosen.many:
+        notes.append(f'{chosen.name} finds one person; others are not seen')
     notes += more + [f'nobody found in {empty} of {len(frames)} frames'] * bool(empty)
     recording = (recording_by_count(keypoint, score, notes) if chosen.layout is None
                  else Recording(None, keypoint, score, layout=chosen.layout, notes=notes))
     return [replace(recording, rate=rate, img_shape=shape, estimator=chosen.name)]
 
 
-def open_estimator(persons: int = 1, estimator: str | Estimator = 'mediapipe',
-                   pose_model: str | os.PathLike | None = None, detector: str | os.PathLike | None = None,
-                   crop: Sequence[float] = (0, 0, 1, 1)) -> Estimator:
+def open_estimator(estimator: str | Estimator = 'mediapipe', pose_model: str | os.PathLike | None = None,
+                   detector: str | os.PathLike | None = None, crop: Sequence[float] = (0, 0, 1, 1)) -> Estimator:
     """The pose estimator for options of `read_video`, which are checked.
 
     Raises:
@@ -79,8 +80,6 @@ def open_estimator(persons: int = 1, estimator: str | Estimator = 'mediapipe',
     if len(crop) != 4 or not (0 <= crop[0] < crop[2] <= 1 and 0 <= crop[1] < crop[3] <= 1):
         raise ConfigError(f'--crop: {" ".join(map(str, crop))}; expected left, top, right and bottom, from 0 to 1.')
     chosen = get_estimator(estimator, pose_model, detector) if isinstance(estimator, str) else estimator
-    if persons > 1 and not chosen.many:
-        raise ConfigError(f'--persons: {persons}; {chosen.name} finds one person, use --estimator rtmlib.')
     return chosen
 
 

@@ -49,15 +49,25 @@ class OutputFolder:
         return name
 
     def _name(self, answer: Answer) -> str:
-        """A file name that no other answer has, on any file system."""
-        plain = re.sub(r'[^\w.-]+', '_', answer.clip).strip('._') or 'recording'
-        plain = plain[:150] + (f'_person{answer.person + 1}' if answer.person else '')
-        name, count = plain, 1
-        while name.lower() in self.names:
-            count += 1
-            name = f'{plain}_{count}'
-        self.names.add(name.lower())
-        return name
+        return file_name(answer.clip, self.names, f'_person{answer.person + 1}' if answer.person else '')
+
+
+def file_name(clip: str, taken: set[str], ending: str = '') -> str:
+    """A file name for a clip that no other one has, on any file system.
+
+    Args:
+        clip: Name of the clip.
+        taken: Names that others have, in lower case; gets this one too.
+        ending: What to put after the clip's name.
+    """
+    plain = re.sub(r'[^\w.-]+', '_', clip).strip('._') or 'recording'
+    plain = plain[:150] + ending
+    name, count = plain, 1
+    while name.lower() in taken:
+        count += 1
+        name = f'{plain}_{count}'
+    taken.add(name.lower())
+    return name
 
 
 @contextlib.contextmanager

@@ -49,11 +49,14 @@ def test_nobody_in_a_video_is_an_empty_recording(tmp_path):
         read_video(write_video(tmp_path / 'a.mp4'), estimator=Corner(lost=range(10)))
 
 
-def test_a_single_frame_and_too_many_persons_are_refused(tmp_path):
+def test_a_single_frame_is_refused(tmp_path):
     with pytest.raises(DataError, match='one frame'):
         read_video(write_video(tmp_path / 'a.mkv', frames=1), estimator=Corner())
-    with pytest.raises(ConfigError, match='--persons'):
-        read_video(write_video(tmp_path / 'b.mkv'), estimator=Corner(), persons=2)
+
+
+def test_an_estimator_of_one_person_says_so(tmp_path):
+    recording, = read_video(write_video(tmp_path / 'a.mkv'), estimator=Corner(), persons=2)
+    assert recording.notes == ['corner 1.0 finds one person; others are not seen']
 
 
 @pytest.mark.parametrize('crop', [(0, 0, 0, 1), (0.5, 0, 0.2, 1), (0, -1, 1, 1), (0, 0, 1, 2), (0, 0, 1)])

@@ -213,6 +213,7 @@ class Hostile:
     ('tools/test.py CONFIG TMP/list.pth', 'list.pth: state_dict: missing'),
     ('tools/test.py CONFIG TMP', 'TMP: is a folder'),
     ('tools/test.py CONFIG TMP/weights.pth --dump TMP/folder.pkl', '--dump: TMP/folder.pkl'),
+    ('tools/test.py CONFIG TMP/weights.pth --show-dir TMP/show', '--show-dir: not for skeletons'),
     ('tools/test.py CONFIG TMP/weights.pth --cfg-options test_evaluator.type=GaitMetrik', 'GaitMetric'),
     ('tools/train.py CGRKD --cfg-options model.teacher=TMP/none.py', 'error: model.teacher: '),
     ('tools/train.py CGRKD --cfg-options model.teacher_ckpt=5', 'teacher_ckpt: 5'),
