@@ -43,7 +43,7 @@ def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
     if args.show or args.show_dir is not None:
         if _tests_skeletons(cfg):
             raise ConfigError('--show, --show-dir: not for skeletons, which MMAction2 cannot draw. To see them, use '
-                              'python -m dynstg_mm keypoints FILE --out DIR --draw mp4; for answers over time, predict.')
+                              'python -m dynstg_mm keypoints FILE --out DIR --draw mp4; for answers, predict.')
         cfg.default_hooks.setdefault('visualization', dict(type='VisualizationHook')).update(
             enable=True, show=args.show, wait_time=args.wait_time, out_dir=args.show_dir, interval=args.interval)
     cfg.load_from = args.checkpoint
@@ -52,13 +52,11 @@ def merge_args(cfg: 'Config', args: argparse.Namespace) -> None:
 def _tests_skeletons(cfg: 'Config') -> bool:
     from mmaction.datasets import PoseDataset
     from mmaction.registry import DATASETS
-
-    from dynstg_mm.datasets import GaitDataset
     dataset = cfg.get('test_dataloader', {}).get('dataset', {})
     while 'dataset' in dataset:  # of a wrapper
         dataset = dataset.dataset
     kind = DATASETS.get(dataset.get('type', ''))
-    return isinstance(kind, type) and issubclass(kind, (GaitDataset, PoseDataset))
+    return isinstance(kind, type) and issubclass(kind, PoseDataset)  # ours too
 
 
 def test(args: argparse.Namespace) -> None:
