@@ -22,7 +22,8 @@ MIN_SEEN = 0.7  # share of a stride's frames that must show the joints that are 
 OUTLIER = 3.  # standard deviations from the median, by the median absolute deviation (Hampel identifier)
 MIN_OWN_TRAVEL = 0.5  # share of the walking speed below which the pelvis stands still: a treadmill or a moving camera
 DOUBLE_SUPPORT = 0.12  # seconds, where the end of the double support is not seen
-BEHIND = -0.1  # leg lengths; a step that ends further behind means that the sides were confused
+CONFUSED = 0.5, 0.3  # share and leg lengths by which a step may differ from the pelvis' way; else sides were confused
+WIDEST = 150.  # degrees; a joint with a larger range within a stride was not followed
 SMALLEST = 0.01  # mean that an asymmetry is a share of, at least
 MIN_STRIDES = 3  # strides of which a variability is given
 UNITS = {'m': 1., 'cm': 0.01, 'mm': 0.001}
@@ -154,7 +155,7 @@ def _reason(name: str, walk: Walk, metres: float | None, values: Values) -> str:
         return 'heel and toe are not seen'
     if name in ('arm_swing_deg', 'arm_swing_asymmetry', 'trunk_lean_deg') and not values.get(name.replace(
             'asymmetry', 'deg'), {}).get('left'):
-        return 'the joints are not seen'
+        return 'the joints are not seen, or not followed'
     return 'no whole stride of a steady, straight walk is seen'
 
 
@@ -179,11 +180,12 @@ def _values(walk: Walk, events: list[FootEvent]) -> Values:
                 _usable(walk, before, strike)):
             duration, moment = strike.time - before.time, _both_down(strike, events)
             ahead = _at(walk, walk.body[f'{strike.side}_{heel}'], moment) - _at(walk, prints[before.side], moment)
-            if ahead[0] < BEHIND:
+            travel = float(_at(walk, walk.travel, strike.time) - _at(walk, walk.travel, before.time))
+            if travel > MIN_OWN_TRAVEL * ahead[0] and abs(travel - ahead[0]) > max(CONFUSED[0] * travel, CONFUSED[1]):
                 continue
             add('step_duration_s', strike.side, duration)
             add('step_length_legs', strike.side, ahead[0])
-            add('travel', strike.side, _at(walk, walk.travel, strike.time) - _at(walk, walk.travel, before.time))
+            add('travel', strike.side, travel)
             if len(ahead) == 3:
                 add('step_width_legs', strike.side, ahead[2] * (1 if strike.side == 'left' else -1))
     angles = {name: np.degrees(angle[0]) for name, angle in
@@ -221,7 +223,8 @@ def _add_stride(add: Callable[[str, str, float], None], walk: Walk, events: list
     frames = slice(*(round(walk.frame(event.time)) for event in (start, stop)))
     for name, joint in RANGES.items():
         if f'{side}_{joint}' in angles:
-            add(name, side, np.ptp(np.unwrap(angles[f'{side}_{joint}'][frames], period=360)))
+            extent = np.ptp(np.unwrap(angles[f'{side}_{joint}'][frames], period=360))
+            add(name, side, extent if extent < WIDEST else np.nan)
     if 'trunk' in angles:
         add('trunk_lean_deg', side, np.median(angles['trunk'][frames]))
 

@@ -19,7 +19,7 @@ FINE = 100.  # frames per second to which slower recordings are interpolated, fo
 SPAN = 1.2  # seconds over which the walking direction is measured, about a stride
 TURN = 30.  # degrees that the direction may change within a second of straight walking
 UPRIGHT = 0.3  # leg lengths between hips and ankles
-SIDE_VIEW = 0.35  # leg lengths between the shoulders in the image, above which a 2-D view is not from the side
+SIDE_VIEW = 0.3  # leg lengths between the shoulders in the image, above which a 2-D view is not from the side
 
 
 @dataclass
