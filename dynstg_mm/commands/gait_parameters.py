@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     for clip in clips(args, faults):
         try:
-            rows.append(measure(clip, args.unit))
+            rows += [measure(person, args.unit) for person in _persons(clip)]
         except UserError as error:
             faults.append(f'{clip["file"]}: {error}')
     for fault in faults:
@@ -73,23 +73,33 @@ def run(args: argparse.Namespace) -> int:
 
 
 def clips(args: argparse.Namespace, faults: list[str]) -> Iterator[dict[str, Any]]:
-    """Clips of one person each, with a layout that has legs."""
+    """Clips of all recordings; what cannot be read becomes a line of `faults`."""
     from rich.progress import track
 
     from dynstg_mm.importers.unlabelled import find_recordings, read_unlabelled
 
-    def failed(file: str, error: Exception) -> None:
-        faults.append(' '.join(str(error).split()))
+    def failed(path: str, error: Exception) -> None:
+        text = ' '.join(str(error).split())
+        faults.append(text if path in text else f'{path}: {text}')
 
     sources = find_recordings(args.files, args.format, failed)
     options = {} if args.dims is None else dict(dims=args.dims)
-    for clip in read_unlabelled(track(sources, 'measuring', disable=len(sources) < 2), rate=args.rate,
-                                layout=args.layout, up=args.up, reader=options, failed=failed):
-        clip = _with_legs(clip)
-        for person in range(len(clip['keypoint'])):
-            alone = {key: clip[key][person:person + 1] for key in ('keypoint', 'keypoint_score')
-                     if clip.get(key) is not None}
-            yield dict(clip, person=person, **alone)
+    yield from read_unlabelled(track(sources, 'measuring', disable=len(sources) < 2), rate=args.rate,
+                               layout=args.layout, up=args.up, reader=options, failed=failed)
+
+
+def _persons(clip: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Clips of one person each, with a layout that has legs and a rate; ConfigError if one is unknown."""
+    from dynstg_mm.errors import ConfigError
+    if clip.get('layout') is None:
+        raise ConfigError(f'clip {clip["frame_dir"]}: layout: unknown; the joints have no names that are known. Use '
+                          '--layout.')
+    if clip.get('rate') is None:
+        raise ConfigError(f'clip {clip["frame_dir"]}: rate: missing; use --rate.')
+    clip = _with_legs(clip)
+    for person in range(len(clip['keypoint'])):
+        yield dict(clip, person=person, **{key: clip[key][person:person + 1] for key in ('keypoint', 'keypoint_score')
+                                           if clip.get(key) is not None})
 
 
 def _with_legs(clip: dict[str, Any]) -> dict[str, Any]:
@@ -97,9 +107,9 @@ def _with_legs(clip: dict[str, Any]) -> dict[str, Any]:
     from dynstg_mm.gait.joint_map import apply_joint_map
     from dynstg_mm.importers.unlabelled import best_layout
     from dynstg_mm.skeletons import get_layout, map_joints
-    layout = None if clip.get('layout') is None else get_layout(clip['layout'])
-    name = best_layout(layout['joints']) if layout is not None and not layout.get('legs') else None
-    if layout is None or name is None:
+    layout = get_layout(clip['layout'])
+    name = None if layout.get('legs') else best_layout(layout['joints'])
+    if name is None:
         return clip
     keypoint, score = apply_joint_map(clip['keypoint'], clip.get('keypoint_score'),
                                       map_joints(layout['joints'], get_layout(name)))
@@ -107,18 +117,14 @@ def _with_legs(clip: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(clip: dict[str, Any], unit: str | None = None) -> dict[str, Any]:
-    """The row of a clip: its name, file, person, length and rate, gait parameters and foot contacts.
+    """The row of a clip of one person: its name, file, length and rate, gait parameters and foot contacts.
 
     Raises:
         ClipError, ConfigError: The clip cannot be used.
     """
-    from dynstg_mm.errors import ConfigError
     from dynstg_mm.gait.events import foot_events
     from dynstg_mm.gait.spatiotemporal import UNITS, report_of
     from dynstg_mm.gait.walk import walk_of
-    if clip.get('layout') is None:
-        raise ConfigError(f'clip {clip["frame_dir"]}: layout: unknown; the joints have no names that are known. Use '
-                          '--layout.')
     walk = walk_of(clip, clip['layout'])
     unit = (unit or clip.get('unit')) if clip['keypoint'].shape[-1] == 3 else None
     metres = walk.leg * UNITS[unit] if unit is not None else None
@@ -206,5 +212,5 @@ def _table(pairs: list[tuple[str, Any, Any]], title: str) -> str:
     from dynstg_mm.gait.agreement import agreement
     from dynstg_mm.text import markdown
     lines = [[name, str(found.n), f'{found.r:.3f}', f'{found.bias:.3f}', f'{found.sd:.3f}', f'{found.relative:.1f}']
-             for name, measured, reference in pairs for found in [agreement(measured, reference)]]
+             for name, measured, reference in pairs for found in [agreement(measured, reference)] if found.n > 2]
     return f'{title}\n\n' + markdown([['parameter', 'n', 'r', 'bias', 'SD', 'median error, %'], *lines])

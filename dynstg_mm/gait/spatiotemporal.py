@@ -143,24 +143,18 @@ def _no_walk(walk: Walk, events: list[FootEvent]) -> str:
 
 
 def _reason(name: str, walk: Walk, metres: float | None, values: Values) -> str:
-    """Why one parameter is missing though steps were found."""
-    if name in METRES:
-        base = METRES[name]
-        return 'the unit of length is unknown' if metres is None else _reason(base, walk, metres, values)
-    if name.startswith('step_width') and 'side' not in _axes(walk):
+    """Why one parameter is missing though there are steps."""
+    if name in METRES and metres is None:
+        return 'the unit of length is unknown'
+    if name.startswith('step_width') and walk.body['left_ankle'].shape[-1] == 2:
         return 'a view from the side does not show it'
-    if name.endswith('_cv'):
-        return f'fewer than {MIN_STRIDES} of them'
-    if name in ('ankle_range_deg', ) and feet_of(walk)[0] == 'ankle':
+    if name == 'ankle_range_deg' and feet_of(walk)[0] == 'ankle':
         return 'heel and toe are not seen'
-    if name in ('arm_swing_deg', 'arm_swing_asymmetry', 'trunk_lean_deg') and not values.get(name.replace(
-            'asymmetry', 'deg'), {}).get('left'):
-        return 'the joints are not seen, or not followed'
-    return 'no whole stride of a steady, straight walk is seen'
-
-
-def _axes(walk: Walk) -> tuple[str, ...]:
-    return ('forward', 'up', 'side')[:walk.body['left_ankle'].shape[-1]]
+    if not values.get('stride_duration_s'):
+        return 'no whole stride of a steady, straight walk is seen'
+    if name.endswith('_cv'):
+        return f'fewer than {MIN_STRIDES} steps or strides'
+    return 'the joints or the events that it needs are not seen, or not of both sides'
 
 
 def _values(walk: Walk, events: list[FootEvent]) -> Values:
