@@ -11,21 +11,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument('--check', action='store_true',
-                        help='write nothing; list outdated files, and exit with status 1 if there are any')
-    parser.add_argument('--root', default='.', help='folder of the repository (default: the working directory)')
+from dynstg_mm.commands.common import one_line_errors
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    parser.add_argument('--check', action='store_true',
+                        help='write nothing; list outdated files, and exit with status 1 if there are any')
+    parser.add_argument('--root', default='.', help='folder of the repository (default: the working directory)')
     args = parser.parse_args(argv)
     from dynstg_mm.benchmark.published import Published
-    from dynstg_mm.commands.common import one_line_errors
     from dynstg_mm.files import atomic_open
     with one_line_errors():
         published = Published(args.root)

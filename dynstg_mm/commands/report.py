@@ -21,15 +21,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dynstg_mm.commands.common import add_ensemble_arguments, one_line_errors, own_command
 from dynstg_mm.errors import ResultsError
 
 if TYPE_CHECKING:
     from dynstg_mm.benchmark.results import Results
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    from dynstg_mm.commands.common import add_ensemble_arguments
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', nargs='+', metavar='[NAME=]PATH',
                         help='a folder of predictions for each model, or results.json')
     parser.add_argument('--seeds', nargs='+', type=int, help='select these seeds of each results.json')
@@ -48,15 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--latency', action='store_true',
                         help='remeasure the latency of all networks, for rows that come from several machines')
     parser.add_argument('--save-results', metavar='FILE', help='also write everything as one results.json')
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
     args = parser.parse_args(argv)
     from dynstg_mm.benchmark.runs import shown_command
-    from dynstg_mm.commands.common import one_line_errors, own_command
     with one_line_errors():
         report(args, shown_command(own_command('report', argv)))
     return 0

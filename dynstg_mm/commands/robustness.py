@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dynstg_mm.commands.common import one_line_errors, own_command
 from dynstg_mm.errors import ConfigError, ResultsError
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 KINDS = ('joints', 'noise', 'rate', 'seconds')
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('sources', nargs='+', metavar='SOURCE',
                         help='the --out of cross-validate --keep-checkpoints, or robustness.json files')
     parser.add_argument('--models', nargs='+', help='models to test; with a robustness.json, by default all')
@@ -36,15 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--baseline', help='model whose loss the other losses are compared with (default: the last)')
     parser.add_argument('--kinds', nargs='+', choices=KINDS, help='corruptions (default: all)')
     parser.add_argument('--out', required=True, help='folder for robustness.json, robustness.md and robustness.png')
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
     args = parser.parse_args(argv)
     from dynstg_mm.benchmark.runs import shown_command
-    from dynstg_mm.commands.common import one_line_errors, own_command
     with one_line_errors():
         _robustness(args, shown_command(own_command('robustness', argv)))
     return 0
