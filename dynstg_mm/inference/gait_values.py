@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from dynstg_mm.datasets.transforms import AlignHeading, SideView
 from dynstg_mm.gait.joint_map import apply_joint_map
 from dynstg_mm.gait.parameters import gait_features
 from dynstg_mm.skeletons import Layout, get_layout, map_joints
@@ -28,6 +29,20 @@ def in_skeleton(clip: Clip, layout: str | Layout, target: str | Layout) -> Clip:
         return clip
     keypoint, score = apply_joint_map(clip['keypoint'], clip.get('keypoint_score'), map_joints(names, goal))
     return dict(clip, keypoint=keypoint, **{} if score is None else dict(keypoint_score=score))
+
+
+def from_the_side(clip: Clip, layout: str | Layout, up: str = 'y') -> Clip:
+    """A 3-D clip as a camera beside the walk sees it: x ahead, y down. A 2-D clip is returned as it is.
+
+    Args:
+        clip: Annotation with `keypoint` (M, T, V, C).
+        layout: Its skeleton.
+        up: Vertical axis: 'y', '-y', 'z' or '-z'.
+    """
+    if clip['keypoint'].shape[-1] == 2:
+        return clip
+    turned = AlignHeading(layout, up=up)(dict(clip, keypoint=clip['keypoint'].astype(np.float32)))
+    return SideView(up=up)(turned)
 
 
 def gait_values(clip: Clip, layout: str | Layout, target: str | Layout, up: str = 'y') -> dict[str, float]:

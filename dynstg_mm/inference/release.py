@@ -14,6 +14,7 @@ A recipe is an experiment file with one model and a section `release`::
 from __future__ import annotations
 
 import os
+import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,12 +35,13 @@ from dynstg_mm.benchmark.runs import Run, plan_runs, settle_old_runs
 from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.datasets.folds import EVERYBODY
 from dynstg_mm.distillation.publish import plain_checkpoint, write_checkpoint
-from dynstg_mm.errors import ClipError, ConfigError
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.files import dump_pickle
 from dynstg_mm.gait.spatiotemporal import gait_report
 from dynstg_mm.inference import figures
 from dynstg_mm.inference.calibration import Calibration
 from dynstg_mm.inference.conformal import Conformal
-from dynstg_mm.inference.gait_values import gait_values, in_skeleton, reference
+from dynstg_mm.inference.gait_values import from_the_side, gait_values, in_skeleton, reference
 from dynstg_mm.inference.out_of_fold import OutOfFold, distances_of, features_of_everybody, out_of_fold
 from dynstg_mm.inference.training_record import FIELD, TrainingRecord
 from dynstg_mm.inference.unlike import Space, Unlike
@@ -138,9 +140,11 @@ class _Gait:
         layout, target = file.layout or cfg.test_dataloader.dataset.layout, inputs.layout
         if layout is None or target is None:
             raise ConfigError(f'{file.path}: layout: missing; gait parameters need the skeleton.')
-        self.layout, self.target, self.found = layout, target, found
+        self.layout: str | Layout = layout
+        self.target: str | Layout = target
+        self.found = found
         self.clips = [file.clips[name] for name in found.names]
-        rows = [self.values(clip) for clip in self.clips]
+        rows = [gait_values(clip, layout, target) for clip in self.clips]
         self.names = list(rows[0])
         self.table = np.array([[row[name] for name in self.names] for row in rows])
         self.distances = np.empty(len(rows))
@@ -149,10 +153,6 @@ class _Gait:
             tested = found.folds == fold
             self.spaces.append(Space.fit(self.table[~tested]))
             self.distances[tested] = self.spaces[-1].distance(self.table[tested])
-
-    def values(self, clip: dict[str, Any], layout: str | Layout | None = None) -> dict[str, float]:
-        """The parameters of a clip."""
-        return gait_values(clip, layout or self.layout, self.target)
 
     def unlike(self) -> Unlike:
         """Distances from all training recordings."""
@@ -194,17 +194,15 @@ def _strangers(about: Mapping[str, Any], runs: Sequence[Run], found: OutOfFold, 
         if not os.path.isfile(path):
             continue
         file = AnnotationFile.read(path)
-        rows = []
-        for clip in file.clips.values():
-            try:
-                rows.append(list(gait.values(clip, file.layout).values()))
-            except ClipError:
-                continue
-        dataset = dict(type='GaitDataset', ann_file=path,
-                       layout=runs[0].record['config']['test_dataloader']['dataset'].get('layout'))
+        layout = file.layout or gait.layout
+        clips = [in_skeleton(from_the_side(dict(clip, label=0), layout), layout, gait.target)
+                 for clip in file.clips.values()]
+        rows = [list(gait_values(clip, gait.target, gait.target).values()) for clip in clips]
+        with tempfile.NamedTemporaryFile(suffix='.pkl') as seen:
+            dump_pickle(dict(annotations=clips, layout=gait.target), seen.name)
+            far = distances_of(runs, dict(type='GaitDataset', ann_file=seen.name))
         measured[name] = dict(
-            recordings=len(file.clips),
-            features=figures.mean_auc(found, found.distances, distances_of(runs, dataset)),
+            recordings=len(clips), features=figures.mean_auc(found, found.distances, far),
             gait=figures.mean_auc(found, gait.distances, [space.distance(np.array(rows)) for space in gait.spaces]))
     return measured
 
