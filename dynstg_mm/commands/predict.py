@@ -3,8 +3,9 @@
     python -m dynstg_mm predict CONFIG CHECKPOINT INPUT ... --out DIR
 
 INPUT is a file of any format that convert reads, or a folder of such files; the format is recognised, and no labels are
-needed. DIR gets predictions/NAME.json for each recording, and the tables predictions.csv and windows.csv, the answer
-over time. The exit status is 1 if an input could not be answered; the others are written.
+needed. DIR gets predictions/NAME.json for each recording, its page visualizations/NAME.html, index.html, and the tables
+predictions.csv and windows.csv, the answer over time. The exit status is 1 if an input could not be answered; the rest
+is written.
 """
 import argparse
 import shlex
@@ -38,12 +39,17 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--coords', choices=COORDS, help='mediapipe: what the coordinates are')
     add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
     add_video_arguments(parser)
+    add('--page', action=argparse.BooleanOptionalAction, default=True,
+        help='write a page of each recording, with an explanation that takes about two seconds; by default on')
+    add('--figures', choices=('svg', 'pdf'), help='also write figures of each recording beside its page')
     add('--device', help='such as cpu or cuda:0; by default a GPU if there is one')
     add('--cfg-options', nargs='+', metavar='KEY=VALUE', default=[],
         help='override settings of the config, with which the checkpoint was trained, such as task=NAME')
     args = parser.parse_args(argv)
     if args.weights is None and args.inputs[0].endswith('.pth'):
         args.weights = args.inputs.pop(0)
+    if args.figures and not args.page:
+        parser.error('--figures: goes with pages, not with --no-page')
     if not args.inputs:
         parser.error('the following arguments are required: input')
     return args
@@ -60,23 +66,29 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
     from dynstg_mm.config import parse_cfg_options
     from dynstg_mm.inference import GaitInferencer
     from dynstg_mm.inference.output_folder import open_output
+    from dynstg_mm.inference.page import PageFolder
     if Path(args.out).is_file():
         raise ConfigError(f'--out: {args.out}: a file; expected a folder or a new path.')
     inferencer = GaitInferencer(args.model, args.weights, args.device, show_progress=True,
                                 cfg_options=parse_cfg_options(args.cfg_options))
     command = shlex.join(['python', *own_command('predict', argv)[1:]])
     answered = failed = 0
+    pages = PageFolder(args.out, inferencer, args.figures) if args.page else None
     with open_output(args.out, inferencer.classes) as out:
-        for answer, _ in inferencer.answers(
+        for answer, clip in inferencer.answers(
                 args.inputs, rate=args.rate, layout=args.layout, format=args.format, persons=args.persons, up=args.up,
                 reader=reader_options(args), skip_bad=True):
             answer.command = command
-            out.add(answer)
+            name = out.add(answer)
+            if pages:
+                pages.add(answer, clip, name)
             if answer.error is not None:
                 failed += 1
                 print(f'error: {answer.error}', file=sys.stderr)
             else:
                 answered += 1
+    if pages:
+        pages.close()
     print(f'{args.out}: {answered} answers' + (f', {failed} without one' if failed else ''))
     return failed
 

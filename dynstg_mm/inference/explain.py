@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 BINS = 8  # phases of the stride
 BODY = 'body'  # the row of the path of the pelvis: rise, sway and changes of speed of the whole body
 STRIDE = 1.2  # seconds over which a movement is averaged if no stride is found
-ORDERS, STEPS = 10, 8  # random orders of the deletion curve, and its steps
+ORDERS, STEPS = 10, 6  # random orders of the deletion curve, and its steps
 BATCH = 16  # variants of a recording that the model sees at once
 CURVE = 20  # points of a stride at which the movement phases are drawn
 
-Scores = Callable[[np.ndarray], np.ndarray]  # (n, classes) -> (n, classes)
 Strikes = dict[str, list[float]]  # side -> seconds
 
 
@@ -82,17 +81,16 @@ class Explanation:
         return asdict(self)
 
 
-def explain(inferencer: 'GaitInferencer', clip: Clip, *, up: str = 'y', calibrate: Scores | None = None,
-            label: int | None = None, seed: int = 0) -> Explanation:
+def explain(inferencer: 'GaitInferencer', clip: Clip, *, up: str = 'y', label: int | None = None,
+            seed: int = 0) -> Explanation:
     """Explain the answer of a model to one person in one recording.
 
-    About 150 variants of the recording pass the test pipeline's windows and the network.
+    About 140 variants of the recording pass the test pipeline's windows and the network.
 
     Args:
         inferencer: The model.
         clip: As for `GaitInferencer.answer`.
         up: Vertical axis of 3-D clips.
-        calibrate: Turns scores (n, classes) into probabilities; by default they are the same.
         label: Number of the class to explain; by default that of the highest score.
         seed: Of the random orders.
 
@@ -101,7 +99,7 @@ def explain(inferencer: 'GaitInferencer', clip: Clip, *, up: str = 'y', calibrat
     """
     import torch
     with torch.inference_mode():
-        return _explain(_Scorer(inferencer, clip, calibrate), up, label, seed)
+        return _explain(_Scorer(inferencer, clip), up, label, seed)
 
 
 def _explain(scorer: '_Scorer', up: str, label: int | None, seed: int) -> Explanation:
@@ -208,8 +206,8 @@ class _Scorer:
 
     neutral: Neutral
 
-    def __init__(self, inferencer: 'GaitInferencer', clip: Clip, calibrate: Scores | None) -> None:
-        self.inferencer, self.pipeline, self.calibrate = inferencer, inferencer.pipeline, calibrate
+    def __init__(self, inferencer: 'GaitInferencer', clip: Clip) -> None:
+        self.inferencer, self.pipeline = inferencer, inferencer.pipeline
         self.clip = clip
         self.clean = self.pipeline.clean(inferencer._results(clip))
 
@@ -220,8 +218,8 @@ class _Scorer:
         scores = []
         while batch := list(islice(samples, BATCH)):
             scores.append(self.inferencer._scores(batch))
-        found = np.concatenate(scores)
-        return found if self.calibrate is None else self.calibrate(found)
+        self.inferencer._head_inputs.take()  # which nobody needs
+        return self.inferencer._calibrated(np.concatenate(scores))
 
     def movement_phases(self, strikes: Strikes) -> list[list[list[float]]]:
         """Mean phases of each layer over a stride of the left leg; empty without phases or without strides."""

@@ -1,6 +1,7 @@
 """Ask a trained model about recordings."""
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import os
@@ -22,10 +23,11 @@ from torch import Tensor, nn
 
 from dynstg_mm.benchmark.cost import code_version
 from dynstg_mm.config import apply_options, fill_placeholders, read_config
-from dynstg_mm.errors import ClipError, ConfigError
+from dynstg_mm.errors import ClipError, ConfigError, UserError
 from dynstg_mm.files import resolve_shipped
 from dynstg_mm.gait.cleaning import clip_error, keep_tracked_person
 from dynstg_mm.gait.joint_map import apply_joint_map
+from dynstg_mm.gait.spatiotemporal import gait_report
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.hooks import check_weights
 from dynstg_mm.inference.answer import Answer, WindowAnswer
@@ -356,4 +358,7 @@ def _describe(answer: Answer, clip: Clip) -> None:
     answer.duration = answer.frames / answer.rate if answer.rate else None
     answer.lost = float(1 - seen_joints(keypoint, score).mean())
     layout = clip.get('layout')
+    if layout is not None and answer.rate:
+        with contextlib.suppress(UserError):  # such as a skeleton without legs
+            answer.gait = gait_report(clip, layout)
     answer.layout = layout if isinstance(layout, str) else None

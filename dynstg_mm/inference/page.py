@@ -5,26 +5,30 @@ import base64
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
 
 from dynstg_mm.files import atomic_open
 from dynstg_mm.gait.cleaning import Clip
-from dynstg_mm.gait.geometry import heading, leg_length, vertical
+from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.gait.person import best_persons, person_rank
 from dynstg_mm.gait.signal import fill_missing
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.inference import words
 from dynstg_mm.inference.answer import Answer
-from dynstg_mm.inference.explain import BINS, Explanation
+from dynstg_mm.inference.answer_figures import heading_of, upright, write_figures
+from dynstg_mm.inference.explain import BINS, Explanation, explain
 from dynstg_mm.inference.training_record import TrainingRecord
-from dynstg_mm.skeletons import Layout, get_layout, pelvis_joints
+from dynstg_mm.skeletons import get_layout, pelvis_joints
+
+if TYPE_CHECKING:
+    from dynstg_mm.inference.inferencer import GaitInferencer
 
 BYTES = 560_000  # of the keypoints in a page; a longer or faster recording is shown at a lower rate
 PARTS = 200  # points of the curve of lost joints
-STRONGEST = 0.25  # change of the probability with the full colour in the map, unless the map has larger ones
+STRONGEST = 0.1  # change of the probability with the full colour in the map, unless the map has larger ones
 
 SEVERITIES = ('refusal', 'doubt', 'note')
 
@@ -67,16 +71,53 @@ def write_index(answers: Sequence[Answer], path: str | os.PathLike, links: Seque
         path: The .html file.
         links: Address of the page of each answer, relative to the index; None if it has no page.
     """
-    rows: list[dict[str, Any]] = []
-    for answer, link in zip(answers, links or [None] * len(answers)):
-        best = max(answer.probabilities, default=None)
-        doubts = [doubt for doubt in answer.doubts if doubt.severity != 'note']
-        rows.append(dict(clip=answer.clip, link=link, person=answer.person + 1, answer=answer.predicted or 'no answer',
-                         best=best if answer.predicted else None, set=words.listed(answer.prediction_set or [], 'or'),
-                         duration=answer.duration, lost=answer.lost, count=len(doubts) + bool(answer.error),
-                         doubts=[answer.error] if answer.error else [doubt.text for doubt in doubts]))
-    models = words.listed(sorted({answer.model for answer in answers}))
-    _write('index.html.j2', dict(rows=rows, models=models, sets=any(row['set'] for row in rows),
+    rows = [_index_row(answer, link) for answer, link in zip(answers, links or [None] * len(answers))]
+    _write_index(rows, sorted({answer.model for answer in answers}), path)
+
+
+class PageFolder:
+    """A page of each answer in `visualizations`, and `index.html`.
+
+    Args:
+        folder: The folder that predict writes.
+        inferencer: The model, for the explanations.
+        figures: Also write figures of this format, 'svg' or 'pdf', beside each page.
+    """
+
+    def __init__(self, folder: str | os.PathLike, inferencer: GaitInferencer, figures: str | None = None) -> None:
+        self.folder, self.inferencer, self.figures = Path(folder), inferencer, figures
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, answer: Answer, clip: Clip, name: str) -> None:
+        """Write the page of an answer.
+
+        Args:
+            answer: The answer.
+            clip: What it is about; empty if it could not be read.
+            name: Name of the page, without `.html`.
+        """
+        path = self.folder / 'visualizations' / f'{name}.html'
+        explanation = explain(self.inferencer, clip) if answer.predicted is not None else None
+        write_page(answer, clip or None, explanation, path, self.inferencer.record, index='../index.html')
+        if self.figures and answer.predicted is not None:
+            write_figures(answer, clip, explanation, path.with_suffix(''), self.figures)
+        self.rows.append(_index_row(answer, f'visualizations/{name}.html'))
+
+    def close(self) -> None:
+        """Write the index."""
+        _write_index(self.rows, [self.inferencer.name], self.folder / 'index.html')
+
+
+def _index_row(answer: Answer, link: str | None) -> dict[str, Any]:
+    doubts = [doubt.text for doubt in answer.doubts if doubt.severity != 'note']
+    return dict(clip=answer.clip, link=link, person=answer.person + 1, answer=answer.predicted or 'no answer',
+                best=max(answer.probabilities) if answer.predicted else None,
+                set=words.listed(answer.prediction_set or [], 'or'), duration=answer.duration, lost=answer.lost,
+                count=len(doubts) + bool(answer.error), doubts=[answer.error] if answer.error else doubts)
+
+
+def _write_index(rows: Sequence[Mapping[str, Any]], models: Sequence[str], path: str | os.PathLike) -> None:
+    _write('index.html.j2', dict(rows=rows, models=words.listed(models), sets=any(row['set'] for row in rows),
                                  persons=any(row['person'] > 1 for row in rows), limits=words.RESEARCH), path)
 
 
@@ -152,7 +193,7 @@ def _skeleton(clip: Clip, person: int, up: str) -> dict[str, Any] | None:
     seen = seen_joints(keypoint[person], scores[person])
     if not seen.any() or seen.shape[1] != layout['num_node']:
         return None
-    place = _upright(fill_missing(np.nan_to_num(keypoint[person]), seen, layout), up)
+    place = upright(fill_missing(np.nan_to_num(keypoint[person]), seen, layout), up)
     rate, frames = float(clip['rate']), len(place)
     step = -(-2 * place.size // BYTES)
     low, high = np.percentile(place.reshape(-1, place.shape[-1]), (0.1, 99.9), axis=0)
@@ -170,26 +211,9 @@ def _skeleton(clip: Clip, person: int, up: str) -> dict[str, Any] | None:
         hips=list(pelvis_joints(layout)), leg=leg,
         sides=[1 if joint in layout.get('left', ()) else 2 if joint in layout.get('right', ()) else 0
                for joint in range(layout['num_node'])],
-        heading=_heading(place, layout), lost_curve=np.round(curve, 3).tolist(),
+        heading=heading_of(place, layout), lost_curve=np.round(curve, 3).tolist(),
         lost_joints=[(name.replace('_', ' '), words.percent(value)) for value, name in lost if value > 0],
         note=f'Shown at {rate / step:g} of {rate:g} frames per second.' if step > 1 else '')
-
-
-def _upright(place: np.ndarray, up: str) -> np.ndarray:
-    """Keypoints (T, V, C) with y up; in 3-D, x and z are the floor."""
-    if place.shape[-1] == 2:
-        return place * (1, -1)
-    floor, upwards = vertical(up)
-    first = np.eye(3)[floor[0]]
-    return place @ np.stack([first, upwards, np.cross(first, upwards)], 1)  # right-handed, or left and right would swap
-
-
-def _heading(place: np.ndarray, layout: Layout) -> float:
-    """Angle of the walking direction on the floor of a 3-D clip, 0 along x."""
-    if place.shape[-1] != 3 or not layout.get('legs'):
-        return 0.
-    ahead, aside = heading(place, layout)
-    return float(np.arctan2(aside, ahead))
 
 
 def _explained(answer: Answer, explanation: Explanation | None) -> dict[str, Any]:
@@ -200,10 +224,10 @@ def _explained(answer: Answer, explanation: Explanation | None) -> dict[str, Any
     edges = np.linspace(0, 100 if by_stride else answer.duration or 0, BINS + 1)
     shown = ('.0f' if by_stride else '.1f')
     columns = [f'{low:{shown}}–{high:{shown}}' for low, high in zip(edges, edges[1:])]
-    strongest = max(STRONGEST, *np.abs(explanation.effect).ravel())
-    totals = max(STRONGEST, *np.abs(explanation.limb_effect))
+    largest, totals = (float(np.abs(effect).max()) for effect in (explanation.effect, explanation.limb_effect))
+    digits = 1 if largest < STRONGEST / 2 else 0
     heat = [dict(name=words.limb_name(limb), side=side,
-                 cells=[_cell(value, strongest) for value in row] + [_cell(total, totals)])
+                 cells=[*(_cell(value, largest, digits) for value in row), _cell(total, totals, digits)])
             for limb, side, row, total in zip(explanation.limbs, explanation.sides, explanation.effect,
                                               explanation.limb_effect)]
     note = (f'Each cell: how much less probable {name} becomes if this limb does not move in this part of '
@@ -217,10 +241,10 @@ def _explained(answer: Answer, explanation: Explanation | None) -> dict[str, Any
                 layers=[_layer(np.array(rows)) for rows in explanation.layers])
 
 
-def _cell(effect: float, strongest: float) -> dict[str, Any]:
-    text = f'{round(100 * effect):+d}'.replace('-', '\N{MINUS SIGN}')
-    return dict(text='0' if text in ('+0', '\N{MINUS SIGN}0') else text, tone='good' if effect >= 0 else 'bad',
-                amount=min(100, round(100 * abs(effect) / strongest)))
+def _cell(effect: float, largest: float, digits: int) -> dict[str, Any]:
+    text = f'{100 * effect:+.{digits}f}'
+    return dict(text=text.replace('-', '\N{MINUS SIGN}') if float(text) else '0', tone='good' if effect >= 0 else 'bad',
+                amount=round(100 * abs(effect) / max(STRONGEST, largest)))
 
 
 def _layer(phases: np.ndarray) -> dict[str, Any]:
@@ -239,19 +263,26 @@ def _gait(answer: Answer, record: TrainingRecord | None) -> dict[str, Any]:
     """Rows of the table of gait parameters, with the ranges of the training groups."""
     reference = record.gait_reference if record else {}
     measured = [row for row in answer.gait if isinstance(row.get('value'), (int, float)) and np.isfinite(row['value'])]
-    missing = [row for row in answer.gait if not any(row is one for one in measured)]
     rows = [_gait_row(row, reference) for row in measured]
-    rows += [dict(label=row.get('label', row.get('name', '')), reason=f'not measured: {row["reason"]}', bars=[])
-             for row in missing if row.get('reason')]
-    return dict(gait=rows, groups=list(reference) if any(row['bars'] for row in rows) else [],
-                sided=any(row.get('left') or row.get('right') for row in rows))
+    known = {row['label'] for row in rows}
+    missing: dict[str, list[str]] = {}  # reason -> labels; what is known in leg lengths is not missing in metres
+    for row in answer.gait:
+        label = row.get('label', row.get('name', ''))
+        if label not in known and row.get('reason'):
+            known.add(label)
+            missing.setdefault(row['reason'], []).append(label.lower())
+    unmeasured = '; '.join(f'{words.listed(labels)}, since {reason}' for reason, labels in missing.items())
+    return dict(gait=rows, groups=list(reference) if any(row['bars'] for row in rows) else [], unmeasured=unmeasured,
+                sided=any(row['left'] or row['right'] for row in rows))
 
 
 def _gait_row(row: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
     digits = int(row.get('digits', 2))
 
     def written(value: Any) -> str:
-        return f'{value:.{digits}f}' if isinstance(value, (int, float)) and np.isfinite(value) else ''
+        if not isinstance(value, (int, float)) or not np.isfinite(value):
+            return ''
+        return f'{value:.{digits}f}'.replace('-', '\N{MINUS SIGN}')
 
     found = [(color, name, group[row['name']]) for color, (name, group) in enumerate(reference.items())
              if row['name'] in group and group[row['name']].get('unit', row.get('unit')) == row.get('unit')]
@@ -262,6 +293,6 @@ def _gait_row(row: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str,
     described = '; '.join(f'{name}: half of the people {written(part["p25"])} to {written(part["p75"])}, median '
                           f'{written(part["median"])}' for _, name, part in found)
     return dict(label=row.get('label', row['name']), unit=row.get('unit', ''), value=written(row['value']),
-                left=written(row.get('left')), right=written(row.get('right')), reason='', bars=bars,
+                left=written(row.get('left')), right=written(row.get('right')), bars=bars,
                 height=12 * len(bars) + 4, mark=round(8 + 184 * (row['value'] - low) / span, 1) if bars else None,
                 described=described)
