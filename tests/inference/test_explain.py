@@ -7,7 +7,6 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from scipy.stats import spearmanr
 
-from dynstg_mm.config import read_config
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.inference import GaitInferencer
 from dynstg_mm.inference.explain import BODY, Explanation, Neutral, explain, find_strikes, phase_at
