@@ -12,7 +12,8 @@ from dynstg_mm.inference import Answer
 from ..conftest import SAMPLE
 from ..inference.conftest import CONFIG, TINY, checkpoint  # noqa: F401
 
-OPTIONS = ['--device', 'cpu', '--cfg-options', *(f'{name}={value}'.replace(' ', '') for name, value in TINY.items())]
+MODEL = ['--device', 'cpu', '--cfg-options', *(f'{name}={value}'.replace(' ', '') for name, value in TINY.items())]
+OPTIONS = ['--no-page', *MODEL]  # a page takes a second
 
 
 @pytest.fixture
@@ -64,6 +65,20 @@ def test_equal_names_do_not_overwrite_each_other(recordings, checkpoint, tmp_pat
     assert main([str(CONFIG), '--weights', str(checkpoint), str(recordings), str(tmp_path / 'again'), '--out', str(out),
                  *OPTIONS]) == 0
     assert len(list((out / 'predictions').iterdir())) == 6
+
+
+def test_pages_and_figures(recordings, checkpoint, tmp_path):  # noqa: F811
+    (recordings / 'garbage.pkl').write_bytes(b'garbage')
+    out = tmp_path / 'out'
+    inputs = [str(recordings / '0.pkl'), str(recordings / 'garbage.pkl')]
+    assert main([str(CONFIG), str(checkpoint), *inputs, '--out', str(out), '--figures', 'svg', *MODEL]) == 1
+    pages, index = out / 'visualizations', (out / 'index.html').read_text()
+    assert {path.name for path in pages.iterdir()} == {
+        'garbage.html', 'une_marche_0.html', *(f'une_marche_0_{name}.svg' for name in ('time', 'limbs', 'skeleton'))}
+    assert 'href="visualizations/une_marche_0.html"' in index and 'href="visualizations/garbage.html"' in index
+    page = (pages / 'une_marche_0.html').read_text()
+    assert 'random orders' in page and 'Cadence' in page
+    assert all('<svg' in path.read_text() for path in pages.glob('*.svg'))
 
 
 @pytest.mark.parametrize('arguments, field', [
