@@ -70,7 +70,7 @@ def missing_file_hint(path: str | os.PathLike, otherwise: str = '') -> str:
     if near or otherwise:
         return f'expected a name such as {path.parent / near[0]}' if near else otherwise
     if not path.is_absolute():
-        return f'expected a path from {os.getcwd()}'
+        return f'relative paths start at {os.getcwd()}'
     missing = next((folder for folder in reversed(path.parents) if not folder.is_dir()), None)
     return f'there is no folder {missing}' if missing else f'{path.parent} has no file of this name'
 
