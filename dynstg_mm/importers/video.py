@@ -52,7 +52,8 @@ def read_video(path: str | os.PathLike, *, persons: int = 1, estimator: str | Es
                 shape = image.shape[:2]
                 left, top, right, bottom = np.round(np.array(crop) * [*shape[::-1], *shape[::-1]]).astype(int)
                 part = np.ascontiguousarray(image[top:bottom, left:right])
-                frames.append([Detection(place + (left, top), score) for place, score in chosen.find(part)])
+                frames.append([Detection(np.float32(place + (left, top)), np.float32(score))
+                               for place, score in chosen.find(part)])
     finally:
         if chosen is not estimator:
             chosen.close()
