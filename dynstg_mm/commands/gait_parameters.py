@@ -26,7 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add('files', nargs='+', help='files, or folders of files at any depth')
     add('--out', required=True, help='table (.csv) or records (.json) to write')
     add('--format', help='format of the files; by default recognised')
-    add('--layout', help='skeleton of the files, if neither the format nor the file has one')
+    add('--layout', help='skeleton whose joints are used, mapped by name; by default the file\'s')
+    add('--source-layout', help='skeleton of the files, if neither the format nor the file has one')
     add('--rate', type=float, help='frames per second; takes precedence over the file')
     add('--up', help='vertical axis of 3-D input, as --up=-y; by default the format\'s, z for c3d')
     add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     for clip in clips(args, faults):
         try:
-            rows += [measure(person, args.unit) for person in _persons(clip)]
+            rows += [measure(person, args.unit) for person in _persons(clip, args.layout)]
         except UserError as error:
             faults.append(f'{clip["file"]}: {error}')
     for fault in faults:
@@ -85,30 +86,30 @@ def clips(args: argparse.Namespace, faults: list[str]) -> Iterator[dict[str, Any
     sources = find_recordings(args.files, args.format, failed)
     options = {} if args.dims is None else dict(dims=args.dims)
     yield from read_unlabelled(track(sources, 'measuring', disable=len(sources) < 2), rate=args.rate,
-                               layout=args.layout, up=args.up, reader=options, failed=failed)
+                               layout=args.source_layout, up=args.up, reader=options, failed=failed)
 
 
-def _persons(clip: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _persons(clip: dict[str, Any], layout: str | None) -> Iterator[dict[str, Any]]:
     """Clips of one person each, with a layout that has legs and a rate; ConfigError if one is unknown."""
     from dynstg_mm.errors import ConfigError
     if clip.get('layout') is None:
         raise ConfigError(f'clip {clip["frame_dir"]}: layout: unknown; the joints have no names that are known. Use '
-                          '--layout.')
+                          '--source-layout.')
     if clip.get('rate') is None:
         raise ConfigError(f'clip {clip["frame_dir"]}: rate: missing; use --rate.')
-    clip = _with_legs(clip)
+    clip = _with_legs(clip, layout)
     for person in range(len(clip['keypoint'])):
         yield dict(clip, person=person, **{key: clip[key][person:person + 1] for key in ('keypoint', 'keypoint_score')
                                            if clip.get(key) is not None})
 
 
-def _with_legs(clip: dict[str, Any]) -> dict[str, Any]:
-    """The clip on one of our layouts, by the names of its joints, if its own does not say which the legs are."""
+def _with_legs(clip: dict[str, Any], target: str | None) -> dict[str, Any]:
+    """The clip on a layout, by the names of its joints; without one, on ours if its own does not name the legs."""
     from dynstg_mm.gait.joint_map import apply_joint_map
     from dynstg_mm.importers.unlabelled import best_layout
     from dynstg_mm.skeletons import get_layout, map_joints
     layout = get_layout(clip['layout'])
-    name = None if layout.get('legs') else best_layout(layout['joints'])
+    name = target or (None if layout.get('legs') else best_layout(layout['joints']))
     if name is None:
         return clip
     keypoint, score = apply_joint_map(clip['keypoint'], clip.get('keypoint_score'),

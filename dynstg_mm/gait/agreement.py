@@ -12,9 +12,8 @@ NEAR = 0.15  # seconds within which two contacts are the same
 class Agreement(NamedTuple):
     """Agreement of measured values with their reference.
 
-    Attributes:
-        n: Pairs. r: Pearson's correlation. bias: Mean difference, measured minus reference. sd: Standard deviation of
-        the differences. relative: Median of the absolute differences, in per cent of the reference.
+    `n` pairs; Pearson's correlation `r`; mean difference `bias`, measured minus reference; standard deviation `sd` of
+    the differences; and `relative`, the median of the absolute differences in per cent of the reference.
     """
 
     n: int

@@ -16,15 +16,15 @@ SEARCH = 0.15  # seconds around the extreme in which the speed is searched
 MIN_RATE = 15.  # frames per second
 PIECE = 6.  # seconds of the pieces in which the stride time is searched
 MIN_PERIODICITY = 0.3  # autocorrelation from which on a stride time is believed
+FIRST_PEAK = 0.7  # share of the highest autocorrelation from which on the first peak is the stride
 APART = 0.6  # of the stride time between two strikes of a foot, at least
 
 
 class FootEvent(NamedTuple):
     """A foot strike or a foot off.
 
-    Attributes:
-        time: Seconds from the recording's first frame, between frames too. side: 'left' or 'right'. kind: 'strike' or
-        'off'.
+    `time` is in seconds from the recording's first frame, between frames too; `side` is 'left' or 'right', `kind`
+    'strike' or 'off'.
     """
 
     time: float
@@ -78,7 +78,7 @@ def local_stride(walk: Walk) -> np.ndarray | None:
     apart = [np.interp(frames[:count * length], np.arange(len(walk.travel)),
                        walk.body[f'left_{joint}'][:, 0] - walk.body[f'right_{joint}'][:, 0]).reshape(count, 1, length)
              for joint in ('ankle', 'knee')]
-    found = [stride_time(*signals) for signals in zip(*apart)]
+    found = [stride_time(*signals, high_peak=FIRST_PEAK) for signals in zip(*apart)]
     strides = [stride if periodicity >= MIN_PERIODICITY else np.nan for stride, periodicity in found]
     return np.array(strides)[np.minimum(np.arange(len(walk.travel)) * count // len(walk.travel), count - 1)]
 

@@ -1,4 +1,4 @@
-"""Gait parameters of a clip, the input of the classical baseline.
+"""Gait parameters of a clip, the input of the classical baseline; for people to read, see `gait.spatiotemporal`.
 
 Everything is measured in windows that are prepared as for the models (`walking_windows`), and each parameter is the
 median over a clip's windows, so that a clip's length, rate, image and lost frames do not show. Times are in seconds,

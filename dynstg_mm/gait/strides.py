@@ -8,11 +8,12 @@ STRIDES = (0.6, 2.)  # shortest and longest stride time in seconds
 HIGH_PEAK = 0.85  # share of the highest peak of the autocorrelation from which on a peak counts as high
 
 
-def stride_time(*signals: np.ndarray) -> tuple[float, float]:
+def stride_time(*signals: np.ndarray, high_peak: float = HIGH_PEAK) -> tuple[float, float]:
     """Stride time in s, and the autocorrelation there: its first high peak (Moe-Nilssen & Helbostad 2004, J Biomech).
 
     Args:
         *signals: Shape (windows, frames) each: one leg minus the other, which repeats after a whole stride only.
+        high_peak: Share of the highest peak from which on a peak counts as high.
 
     Returns:
         Stride time, NaN if there is no peak, and the autocorrelation.
@@ -23,7 +24,7 @@ def stride_time(*signals: np.ndarray) -> tuple[float, float]:
     peaks = peaks[peaks >= low]
     if not len(peaks):
         return np.nan, correlation[low:high + 1].max()
-    peak = peaks[correlation[peaks] >= HIGH_PEAK * correlation[peaks].max()]
+    peak = peaks[correlation[peaks] >= high_peak * correlation[peaks].max()]
     peak = peak[0] if len(peak) else peaks[0]  # no peak is high if all are negative
     return (peak + _summit(correlation, peak)) / RATE, correlation[peak]
 

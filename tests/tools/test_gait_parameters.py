@@ -41,6 +41,13 @@ def test_one_row_a_walk_and_one_line_a_damaged_file(folder, tmp_path, capsys):
     assert '2 clips' in capsys.readouterr().out
 
 
+def test_only_the_joints_of_a_layout_are_used(folder, tmp_path):
+    out = tmp_path / 'table.csv'
+    assert main([str(folder / 'one.npz'), '--out', str(out), '--dims', '3', '--layout', 'gait_13']) == 0
+    table = pd.read_csv(out)
+    assert np.isnan(table.ankle_range_deg[0]) and 'heel' in table.missing[0] and np.isfinite(table.cadence_spm[0])
+
+
 def test_json_has_the_contacts_and_the_reasons(folder, tmp_path):
     out = tmp_path / 'table.json'
     assert main([str(folder / 'one.npz'), '--out', str(out), '--dims', '3']) == 0
