@@ -4,8 +4,8 @@
 
 INPUT is a file of any format that convert reads, or a folder of such files; the format is recognised, and no labels are
 needed. DIR gets predictions/NAME.json for each recording, its page visualizations/NAME.html, index.html, and the tables
-predictions.csv and windows.csv, the answer over time. The exit status is 1 if an input could not be answered; the rest
-is written.
+predictions.csv and windows.csv, the answer over time. The exit status is 1 if an input could not be answered, or if an
+answer was refused because nobody walks in the recording; the rest is written.
 """
 import argparse
 import shlex
@@ -60,7 +60,7 @@ def _persons(text: str) -> int | None:
 
 
 def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
-    """Answer the inputs; returns the number of those that could not be answered."""
+    """Answer the inputs; returns the number of those without an answer."""
     from pathlib import Path
 
     from dynstg_mm.config import parse_cfg_options
@@ -72,7 +72,7 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
     inferencer = GaitInferencer(args.model, args.weights, args.device, show_progress=True,
                                 cfg_options=parse_cfg_options(args.cfg_options))
     command = shlex.join(['python', *own_command('predict', argv)[1:]])
-    answered = failed = 0
+    answered = refused = failed = 0
     pages = PageFolder(args.out, inferencer, args.figures) if args.page else None
     with open_output(args.out, inferencer.classes) as out:
         for answer, clip in inferencer.answers(
@@ -85,12 +85,17 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
             if answer.error is not None:
                 failed += 1
                 print(f'error: {answer.error}', file=sys.stderr)
+            elif answer.predicted is None:
+                refused += 1
+                why = next(doubt.text for doubt in answer.doubts if doubt.severity == 'refusal')
+                print(f'refused: {answer.file or answer.clip}: {why}', file=sys.stderr)
             else:
                 answered += 1
     if pages:
         pages.close()
-    print(f'{args.out}: {answered} answers' + (f', {failed} without one' if failed else ''))
-    return failed
+    print(f'{args.out}: {answered} answers' + (f', {refused} refused' if refused else '')
+          + (f', {failed} without one' if failed else ''))
+    return failed + refused
 
 
 def main(argv: Sequence[str] | None = None) -> int:

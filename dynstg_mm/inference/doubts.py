@@ -1,33 +1,164 @@
 """Reasons not to believe an answer."""
-from typing import Any
+from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dynstg_mm.gait.cleaning import keep_tracked_person
+from dynstg_mm.gait.events import FootEvent
+from dynstg_mm.gait.quality import flaws_of, up_axis, window_flaws
+from dynstg_mm.gait.visibility import seen_joints
+from dynstg_mm.gait.walk import Walk
 from dynstg_mm.inference.answer import Answer
+from dynstg_mm.inference.training_record import TrainingRecord
+from dynstg_mm.skeletons import Layout, get_layout
 
 Clip = dict[str, Any]
-LOST = 0.2  # share of lost joints that is doubtful
-LOW_RATE = 20.  # frames per second
+LOW_RATE = 15.  # frames per second
+NORMALISED = 1.5  # 2-D coordinates that are nowhere larger are shares of the picture
+MIN_AGREEMENT = 0.6  # share of the windows that name the class of the answer
+ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe')  # formats that only this program writes
 
 
-def add_doubts(answer: Answer, clip: Clip, window: float | None) -> None:
-    """Add the doubts about an answer to it.
+class Expected(NamedTuple):
+    """What a model expects of a recording.
+
+    Attributes:
+        window: Seconds of a window, or None if it is not a fixed time. from_the_side: 2-D recordings must be filmed
+        from the side. layout: Its skeleton, if known. record: What its checkpoint records about the training.
+    """
+
+    window: float | None = None
+    from_the_side: bool = False
+    layout: Layout | None = None
+    record: TrainingRecord | None = None
+
+
+def add_doubts(answer: Answer, clip: Clip, model: Expected, walk: Walk | None = None,
+               events: Sequence[FootEvent] = ()) -> None:
+    """Add the doubts about an answer to it, and those about single windows to these.
 
     Args:
         answer: The answer, which is changed.
         clip: The annotation that it is about.
-        window: Seconds of the model's window, or None if it is not a fixed time.
+        model: What the model expects.
+        walk: From `walk_of`; None if the walk cannot be measured.
+        events: From `foot_events`.
     """
-    duration, rate = answer.duration, answer.rate
+    _length(answer, model.window)
+    _persons(answer, clip)
+    if answer.rate and answer.rate < LOW_RATE:
+        answer.add_doubt('low_rate', 'doubt', f'The recording has {answer.rate:g} frames per second; at least '
+                         f'{LOW_RATE:g} are expected. Film with more.', answer.rate, LOW_RATE)
+    _coordinates(answer, clip)
+    _skeleton(answer, clip, model.layout)
+    if model.record is not None:
+        _estimator(answer, clip, model.record)
+    if walk is None:
+        answer.add_doubt('not_checked', 'note', 'Nobody has checked whether this is a walk: that needs the frame rate, '
+                         'the name of the skeleton, and two legs in it.')
+    else:
+        _walk(answer, clip, model, walk, events)
+    _unlike(answer)
+    _changes(answer)
+
+
+def _length(answer: Answer, window: float | None) -> None:
+    duration = answer.duration
     if window and duration and duration < window:
         answer.add_doubt('too_short', 'doubt', f'The recording is {duration:.2f} s long; the model looks at windows of '
-                         f'{window:.2f} s.', duration, window)
-    others = clip.get('persons', 1) - 1
-    if others > 0:
-        answer.add_doubt('several_persons', 'doubt', f'The recording shows {others + 1} persons; the answer is for the '
-                         'one who is seen longest.' if answer.person == 0 else
-                         f'The recording shows {others + 1} persons; the answer is for number {answer.person + 1} by '
-                         'the time for which they are seen.', others + 1, 1)
-    if answer.lost is not None and answer.lost > LOST:
-        answer.add_doubt('joints_lost', 'doubt', f'{answer.lost:.0%} of the joints were not found.', answer.lost, LOST)
-    if rate and rate < LOW_RATE:
-        answer.add_doubt('low_rate', 'doubt', f'The recording has {rate:g} frames per second; expected at least '
-                         f'{LOW_RATE:g}.', rate, LOW_RATE)
+                         f'{window:.2f} s, so its last pose is held. Use a longer one.', duration, window)
+    elif window and any(part.padded for part in answer.windows):
+        answer.add_doubt('padded', 'doubt', f'A person is seen for less than a window of {window:.2f} s, so the last '
+                         'pose is held. Use a longer recording.', None, window)
+
+
+def _persons(answer: Answer, clip: Clip) -> None:
+    persons = clip.get('persons', 1)
+    if persons > 1:
+        who = 'the one who is seen longest' if answer.person == 0 else (
+            f'number {answer.person + 1} by the time for which they are seen')
+        answer.add_doubt('several_persons', 'doubt', f'The recording shows {persons} persons; the answer is for {who}. '
+                         'Look whether it is the right one.', persons, 1)
+
+
+def _coordinates(answer: Answer, clip: Clip) -> None:
+    keypoint = np.asarray(clip['keypoint'])
+    largest = float(np.abs(keypoint[np.isfinite(keypoint)]).max(initial=0))
+    if keypoint.shape[-1] == 2 and 0 < largest <= NORMALISED:
+        answer.add_doubt('aspect', 'doubt', f'The coordinates are at most {largest:.2g}, so they seem to be shares of '
+                         'the picture; unless it is square, that stretches the body. Convert them to pixels.', largest,
+                         NORMALISED)
+
+
+def _skeleton(answer: Answer, clip: Clip, layout: Layout | None) -> None:
+    if layout is None:
+        return
+    if clip.get('layout') is None:
+        answer.add_doubt('other_skeleton', 'note', 'The recording does not name its skeleton; it is taken for that of '
+                         'the model, since it has as many joints.')
+        return
+    own = get_layout(clip['layout'])['joints']
+    made = [name for name in layout['joints'] if name not in own]
+    if made:
+        few = ', '.join(made[:4]) + (f' and {len(made) - 4} more' if len(made) > 4 else '')
+        answer.add_doubt('other_skeleton', 'note', f'The recording has another skeleton than the model: {few} '
+                         f'{"is" if len(made) == 1 else "are"} made from other joints.', len(made), 0)
+
+
+def _estimator(answer: Answer, clip: Clip, record: TrainingRecord) -> None:
+    given = clip.get('estimator') or (clip.get('format') if clip.get('format') in ESTIMATORS else None)
+    if not given or not record.estimator or _program(given) == _program(record.estimator):
+        return
+    text = f'The keypoints are by {given}; the model was trained on those by {record.estimator}.'
+    for name, figures in record.figures.get('others', {}).items():
+        if _program(name) == _program(given):
+            here, own = figures['macro_f1'][0], figures['own']['macro_f1'][0]
+            answer.add_doubt('other_estimator', 'note', f'{text} On the same people, left out of the training, it '
+                             f'scores {here:.2f} on the former and {own:.2f} on the latter (macro-F1).', here, own)
+            return
+    answer.add_doubt('other_estimator', 'doubt', f'{text} Nobody has measured what that costs.')
+
+
+def _program(name: str) -> str:
+    """`MediaPipe Pose 0.10` -> `mediapipe`."""
+    return name.split()[0].lower() if name.split() else ''
+
+
+def _walk(answer: Answer, clip: Clip, model: Expected, walk: Walk, events: Sequence[FootEvent]) -> None:
+    kept = keep_tracked_person(clip)
+    body, score = np.asarray(kept['keypoint'])[0], kept.get('keypoint_score')
+    seen = seen_joints(body, None if score is None else np.asarray(score)[0])
+    layout = clip.get('layout') or model.layout
+    up = None if layout is None else up_axis(body, seen, get_layout(layout))
+    for flaw in flaws_of(walk, events, up, from_the_side=model.from_the_side):
+        answer.add_doubt(flaw.code, 'refusal' if flaw.grave else 'doubt', f'{flaw.text}. {flaw.advice}', flaw.value,
+                         flaw.limit)
+    for window in answer.windows:
+        window.doubts = window_flaws(walk, window.start, window.end)
+
+
+def _unlike(answer: Answer) -> None:
+    for name, what in (('features', 'what the network sees'), ('gait', 'gait parameters')):
+        known = answer.unlike.get(name)
+        if known and known['distance'] > known['limit']:
+            answer.add_doubt('unlike_training', 'doubt', f'By {what}, this walk is unlike those of the training: its '
+                             f'distance is {known["distance"]:.1f} times the usual one, and 95 % of the people whom '
+                             f'the model did not see are below {known["limit"]:.1f}. Do not rely on the answer.',
+                             known['distance'], known['limit'])
+
+
+def _changes(answer: Answer) -> None:
+    """Windows that disagree, apart from those in which nobody walks or joints are lost."""
+    best = [int(np.argmax(window.probabilities)) for window in answer.windows if not window.doubts]
+    if answer.predicted is None or len(best) < 2:
+        return
+    share = best.count(answer.classes.index(answer.predicted)) / len(best)
+    if share < MIN_AGREEMENT:
+        named = ', '.join(answer.classes[index] for index, _ in Counter(best).most_common())
+        answer.add_doubt('changes', 'doubt', f'Only {share:.0%} of the windows name {answer.predicted}; at least '
+                         f'{MIN_AGREEMENT:.0%} are expected. The answer changes over the recording ({named}): look at '
+                         'the windows.', share, MIN_AGREEMENT)

@@ -26,12 +26,15 @@ from dynstg_mm.config import apply_options, fill_placeholders, read_config
 from dynstg_mm.errors import ClipError, ConfigError, UserError
 from dynstg_mm.files import resolve_shipped
 from dynstg_mm.gait.cleaning import clip_error, keep_tracked_person
+from dynstg_mm.gait.events import FootEvent, foot_events
 from dynstg_mm.gait.joint_map import apply_joint_map
-from dynstg_mm.gait.spatiotemporal import gait_report
+from dynstg_mm.gait.spatiotemporal import report_of
 from dynstg_mm.gait.visibility import seen_joints
+from dynstg_mm.gait.walk import Walk, walk_of
 from dynstg_mm.hooks import check_weights
 from dynstg_mm.inference.answer import Answer, WindowAnswer
-from dynstg_mm.inference.doubts import add_doubts
+from dynstg_mm.inference.doubts import Expected, add_doubts
+from dynstg_mm.inference.gait_values import from_the_side, gait_values
 from dynstg_mm.inference.head_inputs import HeadInputs
 from dynstg_mm.inference.pipeline import Sample, TestPipeline
 from dynstg_mm.inference.recordings import Clip, Fault, Input, find, read, split_persons
@@ -146,9 +149,10 @@ class GaitInferencer(BaseInferencer):
                         versions=dict(self.versions))
         answer.windows = [WindowAnswer(float(start), float(end), row.tolist(), self.pipeline.is_short(cleaned))
                           for (start, end), row in zip(times, self._calibrated(windows))]
-        _describe(answer, clip)
-        self._compare(answer, features)
-        add_doubts(answer, clip, self.pipeline.window)
+        walk, events = _describe(answer, clip, self.layout)
+        self._compare(answer, features, clip)
+        add_doubts(answer, clip, Expected(self.pipeline.window, self.pipeline.sees_from_the_side,
+                                          self.pipeline.target or self.layout, self.record), walk, events)
         return answer
 
     def answers(self, inputs: Input | Sequence[Input], *, rate: float | None = None,
@@ -226,7 +230,7 @@ class GaitInferencer(BaseInferencer):
         known = self.record.calibration if self.record is not None else None
         return scores if known is None else known.apply(scores)
 
-    def _compare(self, answer: Answer, features: np.ndarray) -> None:
+    def _compare(self, answer: Answer, features: np.ndarray, clip: Clip) -> None:
         """Add what the record of the training says about the answer."""
         if self.record is None:
             return
@@ -237,6 +241,11 @@ class GaitInferencer(BaseInferencer):
             answer.coverage = self.record.conformal.coverage
         if self.record.features is not None:
             answer.unlike['features'] = self.record.features.score(features)
+        layout = clip.get('layout') if clip.get('layout') is not None else self.layout
+        if self.record.gait is not None and layout is not None and self.inputs.layout is not None:
+            with contextlib.suppress(UserError):  # too short, or without legs
+                seen = from_the_side(clip, layout) if self.inputs.dims == 2 else clip
+                answer.unlike['gait'] = self.record.gait.score(gait_values(seen, layout, self.inputs.layout))
 
     @functools.cached_property
     def versions(self) -> dict[str, str]:
@@ -351,14 +360,18 @@ def _probabilities(scores: Tensor) -> Tensor:
     return scores.softmax(-1).reshape(-1, scores.shape[-1]).mean(0)
 
 
-def _describe(answer: Answer, clip: Clip) -> None:
-    """Length, rate and quality of the recording."""
+def _describe(answer: Answer, clip: Clip, own: Layout | None) -> tuple[Walk | None, list[FootEvent]]:
+    """Describe the recording, and measure its walk; a clip that names no skeleton has that of the model."""
     keypoint, score = np.asarray(clip['keypoint']), clip.get('keypoint_score')
     answer.frames, answer.rate = keypoint.shape[1], clip.get('rate')
     answer.duration = answer.frames / answer.rate if answer.rate else None
     answer.lost = float(1 - seen_joints(keypoint, score).mean())
-    layout = clip.get('layout')
+    layout = clip.get('layout') if clip.get('layout') is not None else own
+    answer.layout = layout if isinstance(layout, str) else None
     if layout is not None and answer.rate:
         with contextlib.suppress(UserError):  # such as a skeleton without legs
-            answer.gait = gait_report(clip, layout)
-    answer.layout = layout if isinstance(layout, str) else None
+            walk = walk_of(clip, layout)
+            events = foot_events(walk)
+            answer.gait = report_of(walk, events)
+            return walk, events
+    return None, []

@@ -59,6 +59,18 @@ def test_bad_inputs_are_named_and_the_rest_is_written(recordings, checkpoint, tm
     assert json.loads((out / 'predictions/garbage.json').read_text())['error'] == failed['error']
 
 
+def test_a_recording_in_which_nobody_walks_is_refused(recordings, checkpoint, sample, tmp_path, capsys):  # noqa: F811
+    clip = dict(sample['annotations'][0], frame_dir='still')
+    clip.update({name: clip[name][:, 40:41].repeat(60, 1) for name in ('keypoint', 'keypoint_score')}, total_frames=60)
+    dump_pickle([clip], tmp_path / 'still.pkl')
+    out = tmp_path / 'out'
+    assert main([str(CONFIG), str(checkpoint), str(tmp_path / 'still.pkl'), '--out', str(out), *OPTIONS]) == 1
+    assert capsys.readouterr().err.startswith('refused: ')
+    row, = rows(out / 'predictions.csv')
+    assert row['predicted'] == '' and 'not_walking' in row['doubts'] and not row['error']
+    assert all('not_walking' in window['doubts'] for window in rows(out / 'windows.csv'))
+
+
 def test_equal_names_do_not_overwrite_each_other(recordings, checkpoint, tmp_path):  # noqa: F811
     shutil.copytree(recordings, tmp_path / 'again')
     out = tmp_path / 'out'
