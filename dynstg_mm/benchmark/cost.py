@@ -15,7 +15,6 @@ from mmaction.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.device import get_device
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 
 def multiply_adds(model: nn.Module, x: Tensor) -> int:
@@ -32,6 +31,7 @@ def multiply_adds(model: nn.Module, x: Tensor) -> int:
     model.eval()
     hooks = [module.register_forward_hook(lambda module, _, result: extra.append(module.more_multiply_adds(result)))
              for module in model.modules() if hasattr(module, 'more_multiply_adds')]
+    from torch.utils.flop_counter import FlopCounterMode  # which imports sympy
     with FlopCounterMode(display=False) as counter:
         _infer(model, x)
     for hook in hooks:

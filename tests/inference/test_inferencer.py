@@ -112,6 +112,13 @@ def test_time_counts_from_the_start_of_the_recording(inferencer, clip):
     np.testing.assert_allclose(inferencer.answer(late).scores, inferencer.answer(clip).scores, atol=1e-5)
 
 
+def test_short_clip_is_answered_with_a_doubt(inferencer, clip):
+    short = {name: clip[name][:, :40] for name in ('keypoint', 'keypoint_score')}
+    answer = inferencer.answer(dict(clip, **short))
+    assert answer.windows[0].padded and 'too_short' in [doubt.code for doubt in answer.doubts]
+    assert not inferencer.answer(clip).windows[0].padded
+
+
 def test_several_persons(inferencer, clip):
     both = dict(clip, keypoint=np.concatenate([clip['keypoint'][:, ::-1] + 300, clip['keypoint']]),
                 keypoint_score=np.concatenate([clip['keypoint_score'][:, ::-1] * 0.5, clip['keypoint_score']]))
