@@ -109,7 +109,10 @@ class GaitInferencer(BaseInferencer):
         trained = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
         names = trained or (recorded or ModelInputs.from_config(cfg)).classes or ()
         self.classes = list(map(str, names if len(names) == outputs else range(outputs)))
-        return network.to(device).eval()
+        try:
+            return network.to(device).eval()
+        except (RuntimeError, AssertionError) as error:  # AssertionError where torch has no CUDA
+            raise ConfigError(f'device: {device}: {error}') from None
 
     def _init_pipeline(self, cfg: ConfigDict) -> TestPipeline:
         data = _test_data(cfg)
