@@ -1,5 +1,6 @@
 """Ask a trained model about recordings.
 
+    python -m dynstg_mm predict MODEL INPUT ... --out DIR
     python -m dynstg_mm predict CONFIG CHECKPOINT INPUT ... --out DIR
 
 INPUT is a file of any format that convert reads, or a folder of such files; the format is recognised, and no labels are
@@ -21,10 +22,10 @@ from dynstg_mm.skeletons import LAYOUTS
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the options."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0], epilog='\n'.join(__doc__.split('\n')[4:]),
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0], epilog='\n'.join(__doc__.split('\n')[2:]),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add('model', help='config file, or dynstg_mm::NAME of a shipped one')
+    add('model', help='name of a shipped model, such as koa-nm, or a config file')
     add('inputs', nargs='+', metavar='input', help='files and folders; the checkpoint (.pth) of a config comes first')
     add('--out', required=True, metavar='DIR', help='folder to write to')
     add('--weights', metavar='FILE', help='checkpoint, if it is not the first input')

@@ -20,7 +20,8 @@ import warnings
 from dynstg_mm.errors import ConfigError
 
 PATCHES = ('find_packages', 'accept_newer_mmcv', 'missing_drn', 'newer_transformers', 'safe_checkpoints', 'whole_files',
-           'moved_runs', 'distributed_cpu', 'bfloat16_scores', 'layouts_by_name', 'skeleton_inferencer')
+           'moved_runs', 'distributed_cpu', 'bfloat16_scores', 'layouts_by_name', 'skeleton_inferencer',
+           'numpy_inf')
 
 # Module -> the command that installs it.
 STACK = {

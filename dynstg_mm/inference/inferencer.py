@@ -6,6 +6,7 @@ import copy
 import functools
 import os
 import platform
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from mmengine.runner.checkpoint import _load_checkpoint, _load_checkpoint_to_mod
 from torch import Tensor, nn
 
 from dynstg_mm.benchmark.cost import code_version
-from dynstg_mm.config import apply_options, fill_placeholders, read_config
+from dynstg_mm.config import apply_options, fill_placeholders, parse_cfg_options, read_config
 from dynstg_mm.errors import ClipError, ConfigError, UserError
 from dynstg_mm.files import resolve_shipped
 from dynstg_mm.gait.cleaning import clip_error, keep_tracked_person
@@ -32,6 +33,7 @@ from dynstg_mm.gait.spatiotemporal import report_of
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.gait.walk import Walk, walk_of
 from dynstg_mm.hooks import check_weights
+from dynstg_mm.inference import zoo
 from dynstg_mm.inference.answer import Answer, WindowAnswer
 from dynstg_mm.inference.doubts import Expected, add_doubts
 from dynstg_mm.inference.gait_values import from_the_side, gait_values
@@ -60,8 +62,8 @@ class GaitInferencer(BaseInferencer):
             print(answer.clip, answer.person, answer.probabilities, answer.doubts)
 
     Args:
-        model: Config file, `dynstg_mm::NAME` of a shipped one, or a config.
-        weights: Checkpoint.
+        model: Name of a model of the zoo, or a config file, `dynstg_mm::NAME` of a shipped one, or a config.
+        weights: Checkpoint of a config.
         device: Device; by default a GPU if there is one.
         show_progress: Show a progress bar on a terminal.
         cfg_options: Settings of the config to override, as for `config.apply_options`.
@@ -79,12 +81,16 @@ class GaitInferencer(BaseInferencer):
                  device: str | torch.device | None = None, *, show_progress: bool = False,
                  cfg_options: Mapping[str, Any] | None = None) -> None:
         init_default_scope('mmaction')
+        known = zoo.find(os.fspath(model)) if isinstance(model, (str, os.PathLike)) and _is_name(model) else None
+        if known is not None:
+            model, weights = known.config, weights or known.weights
+            cfg_options = {**parse_cfg_options(known.options), **(cfg_options or {})}
         if isinstance(model, (str, os.PathLike)):
             model = read_config(os.fspath(model))
         model = fill_placeholders(apply_options(model, cfg_options))
         path = None if weights is None else str(resolve_shipped(weights))
         super().__init__(model, path, device, 'mmaction', show_progress)
-        self.name = os.path.splitext(os.path.basename(_source(self.cfg)))[0]
+        self.name = known.name if known is not None else Path(_source(self.cfg)).stem
         self._head_inputs = HeadInputs(self.model)
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str | torch.device = 'cpu') -> nn.Module:
@@ -192,6 +198,7 @@ class GaitInferencer(BaseInferencer):
                 continue
             whole = persons == 1 and not self.pipeline.keeps_one  # the model takes all persons at once
             for part in [clip] if whole else split_persons(clip, persons):
+                part = self._with_layout(part)
                 try:
                     answer = self.answer(part, step=step)
                 except ClipError as error:
@@ -214,6 +221,12 @@ class GaitInferencer(BaseInferencer):
             `predictions`, a list of answers, and `visualization`, which is empty.
         """
         return self.postprocess([answer for answer, _ in self.answers(inputs, **kwargs)], [], return_datasamples)
+
+    def _with_layout(self, clip: Clip) -> Clip:
+        """The clip, with the model's layout if it names none and has as many joints."""
+        if clip.get('layout') is not None or self.layout is None or clip['keypoint'].shape[2] != self.layout['num_node']:
+            return clip
+        return dict(clip, layout=next((name for name, known in LAYOUTS.items() if known is self.layout), self.layout))
 
     def _track(self, found: Sequence[Any]) -> Iterable[Any]:
         """The inputs, with a progress bar on a terminal."""
@@ -323,8 +336,9 @@ class GaitInferencer(BaseInferencer):
         target = self.pipeline.target or own
         missing = missing_joints(joints, target)
         if missing:
+            fitting = few(name for name in zoo.zoo() if not name.endswith('-body25'))
             hint = '' if missing_joints(joints, LAYOUTS['gait_13']) else (
-                ' A model of the 13 joints of gait_13 takes this recording.')
+                f' A model of the 13 joints of gait_13 takes this recording, such as {fitting}.')
             raise clip_error(results, 'keypoint', f'no {few(missing)}, which the model needs.{hint}')
         keypoint, score = apply_joint_map(results['keypoint'], results.get('keypoint_score'),
                                           map_joints(joints, target))
@@ -342,6 +356,12 @@ class GaitInferencer(BaseInferencer):
         """The answers as MMEngine's inferencers return them."""
         return dict(predictions=[answer if return_datasample else answer.to_json() for answer in preds],
                     visualization=visualization)
+
+
+def _is_name(model: str | os.PathLike) -> bool:
+    """Whether this is the name of a model, not that of a config file."""
+    text = os.fspath(model)
+    return re.fullmatch(r'[\w-]+', text) is not None and not os.path.exists(text)
 
 
 def _source(cfg: ConfigDict) -> str:

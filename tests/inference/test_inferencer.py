@@ -176,8 +176,12 @@ def test_wrong_models_are_one_line(checkpoint, tmp_path):
         GaitInferencer(CONFIG)
     with pytest.raises(FileNotFoundError, match='nothing'):
         GaitInferencer(CONFIG, tmp_path / 'nothing.pth')
-    with pytest.raises(OSError, match='nothing'):
+    with pytest.raises(ConfigError, match='nothing'):
         GaitInferencer('nothing', checkpoint)
+    with pytest.raises(OSError, match='nothing.py'):
+        GaitInferencer('nothing.py', checkpoint)
+    with pytest.raises(ConfigError, match='device'):
+        GaitInferencer(CONFIG, checkpoint, 'gpu', cfg_options=TINY)
     with pytest.raises(ConfigError, match='tiny.pth'):
         GaitInferencer(CONFIG, checkpoint)  # without the options of its training
 
