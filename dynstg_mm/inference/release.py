@@ -13,6 +13,7 @@ A recipe is an experiment file with one model and a section `release`::
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from argparse import Namespace
@@ -35,7 +36,7 @@ from dynstg_mm.benchmark.runs import Run, plan_runs, settle_old_runs
 from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.datasets.folds import EVERYBODY
 from dynstg_mm.distillation.publish import plain_checkpoint, write_checkpoint
-from dynstg_mm.errors import ConfigError
+from dynstg_mm.errors import ClipError, ConfigError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.gait.spatiotemporal import gait_report
 from dynstg_mm.inference import figures
@@ -193,18 +194,30 @@ def _strangers(about: Mapping[str, Any], runs: Sequence[Run], found: OutOfFold, 
     for name, path in about['strangers'].items():
         if not os.path.isfile(path):
             continue
-        file = AnnotationFile.read(path)
-        layout = file.layout or gait.layout
-        clips = [in_skeleton(from_the_side(dict(clip, label=0), layout), layout, gait.target)
-                 for clip in file.clips.values()]
-        rows = [list(gait_values(clip, gait.target, gait.target).values()) for clip in clips]
-        with tempfile.NamedTemporaryFile(suffix='.pkl') as seen:
-            dump_pickle(dict(annotations=clips, layout=gait.target), seen.name)
-            far = distances_of(runs, dict(type='GaitDataset', ann_file=seen.name))
+        clips, rows = _other_walks(path, gait)
+        with tempfile.NamedTemporaryFile(suffix='.pkl') as copy:
+            dump_pickle(dict(annotations=clips, layout=gait.target), copy.name)
+            far = distances_of(runs, dict(type='GaitDataset', ann_file=copy.name))
         measured[name] = dict(
             recordings=len(clips), features=figures.mean_auc(found, found.distances, far),
-            gait=figures.mean_auc(found, gait.distances, [space.distance(np.array(rows)) for space in gait.spaces]))
+            gait=figures.mean_auc(found, gait.distances, [space.distance(rows) for space in gait.spaces]))
     return measured
+
+
+def _other_walks(path: str, gait: _Gait) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Walks of another data set, from the side and in the model's skeleton, and their gait parameters.
+
+    Those that cannot be measured are left out, such as one that is shorter than a window.
+    """
+    file = AnnotationFile.read(path)
+    layout = file.layout or gait.layout
+    clips, rows = [], []
+    for clip in file.clips.values():
+        seen = in_skeleton(from_the_side(dict(clip, label=0), layout), layout, gait.target)
+        with contextlib.suppress(ClipError):
+            rows.append(list(gait_values(seen, gait.target, gait.target).values()))
+            clips.append(seen)
+    return clips, np.array(rows)
 
 
 def publish(args: Namespace, about: Mapping[str, Any], fold: Run, final: Run, record: TrainingRecord,
