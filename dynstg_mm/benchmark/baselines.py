@@ -13,6 +13,7 @@ from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.datasets.folds import parse_fold
 from dynstg_mm.datasets.metadata_control import metadata_forest, metadata_of, scores_by_fold
 from dynstg_mm.errors import ResultsError
+from dynstg_mm.gait.joint_map import in_skeleton
 from dynstg_mm.gait.parameters import gait_feature_table
 
 METADATA = 'metadata only'
@@ -85,7 +86,7 @@ def gait_feature_trees(ann_file: str, folds: Folds, *, seed: int = 0, model: str
         folds: As in `metadata_control`.
         seed: Seed of the trees.
         model: 'extra-trees' or 'boosting'.
-        layout: Skeleton layout, instead of the file's.
+        layout: Skeleton layout; by default the file's, whose joints are mapped onto it.
         up: Vertical axis of 3-D clips.
 
     Returns:
@@ -134,12 +135,13 @@ def _gait_features(ann_file: str, folds: Folds, *, layout: str | dict[str, Any] 
                    up: str = 'y') -> list[np.ndarray]:
     """Gait parameters of every fold's clips, (clips, columns) each."""
     file = AnnotationFile.read(ann_file)
-    layout = file.layout if layout is None else layout
-    if layout is None:
+    target = file.layout if layout is None else layout
+    if target is None:
         raise ResultsError(f'{ann_file}: layout: missing; gait features need the skeleton, given by --layout.')
     chosen = _annotations(file, folds)
     try:
-        return [gait_feature_table(part, layout, up=up)[1] for part in chosen]
+        return [gait_feature_table([in_skeleton(clip, file.layout or target, target) for clip in part], target,
+                                   up=up)[1] for part in chosen]
     except ValueError as error:
         raise ResultsError(f'{ann_file}: {error}') from None
 

@@ -6,29 +6,11 @@ from typing import Any
 import numpy as np
 
 from dynstg_mm.datasets.transforms import AlignHeading, SideView
-from dynstg_mm.gait.joint_map import apply_joint_map
+from dynstg_mm.gait.joint_map import in_skeleton
 from dynstg_mm.gait.parameters import gait_features
-from dynstg_mm.skeletons import Layout, get_layout, map_joints
+from dynstg_mm.skeletons import Layout
 
 Clip = dict[str, Any]
-
-
-def in_skeleton(clip: Clip, layout: str | Layout, target: str | Layout) -> Clip:
-    """A clip with the joints of another skeleton, found by name; the clip itself if it has them.
-
-    Args:
-        clip: Annotation with `keypoint` (M, T, V, C), perhaps `keypoint_score` (M, T, V).
-        layout: Its skeleton.
-        target: The other.
-
-    Raises:
-        ConfigError: A joint is missing.
-    """
-    names, goal = get_layout(layout)['joints'], get_layout(target)
-    if list(names) == list(goal['joints']):
-        return clip
-    keypoint, score = apply_joint_map(clip['keypoint'], clip.get('keypoint_score'), map_joints(names, goal))
-    return dict(clip, keypoint=keypoint, **{} if score is None else dict(keypoint_score=score))
 
 
 def from_the_side(clip: Clip, layout: str | Layout, up: str = 'y') -> Clip:

@@ -38,11 +38,12 @@ from dynstg_mm.datasets.folds import EVERYBODY
 from dynstg_mm.distillation.publish import plain_checkpoint, write_checkpoint
 from dynstg_mm.errors import ClipError, ConfigError
 from dynstg_mm.files import dump_pickle
+from dynstg_mm.gait.joint_map import in_skeleton
 from dynstg_mm.gait.spatiotemporal import gait_report
 from dynstg_mm.inference import figures
 from dynstg_mm.inference.calibration import Calibration
 from dynstg_mm.inference.conformal import Conformal
-from dynstg_mm.inference.gait_values import from_the_side, gait_values, in_skeleton, reference
+from dynstg_mm.inference.gait_values import from_the_side, gait_values, reference
 from dynstg_mm.inference.out_of_fold import OutOfFold, distances_of, features_of_everybody, out_of_fold
 from dynstg_mm.inference.training_record import FIELD, TrainingRecord
 from dynstg_mm.inference.unlike import Space, Unlike

@@ -225,6 +225,14 @@ def test_trees_recognise_the_synthetic_disorders(task):
         assert classification_scores(confusion_of(pooled, 4))['macro_f1'] > 0.6  # of four classes
 
 
+def test_trees_of_a_smaller_skeleton_use_its_joints_of_the_file(task):
+    path, folds = task
+    pairs = [fold[:2] for fold in folds]
+    two = [[dict(clip, score=[0.5, 0.5], label=label) for label, clip in enumerate(pair)] for pair in pairs]
+    small = gait_feature_trees(path, two, layout='gait_13')
+    assert [len(fold) for fold in small] == [2, 2] and small != gait_feature_trees(path, two)
+
+
 def test_trees_learn_from_the_other_folds_only(task):
     path, folds = task
     two = [[dict(clip, score=[0.5, 0.5]) for clip in fold if clip['label'] < 2] for fold in folds[:2]]

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.inference.gait_values import from_the_side, gait_values, in_skeleton, reference
+from dynstg_mm.gait.joint_map import in_skeleton
+from dynstg_mm.inference.gait_values import from_the_side, gait_values, reference
 
 
 @pytest.fixture
