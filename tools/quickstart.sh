@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train the small DynSTG-Mamba on the synthetic sample, test it, and show the result: everything on a fresh machine.
+# Train the small DynSTG-Mamba on the synthetic sample, test it, and ask it about a new walk: all on a fresh machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 CONFIG=configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py
@@ -21,3 +21,5 @@ echo "Training on the synthetic sample (the first epoch compiles kernels; whole 
 run tools/train.py "$CONFIG" --work-dir "$OUT"
 run tools/test.py "$CONFIG" "$OUT/epoch_20.pth" --work-dir "$OUT"
 python tools/analysis_tools/report.py small="$OUT" --out "$OUT/report"
+python tools/predict.py "$CONFIG" "$OUT/epoch_20.pth" data/synthetic_gait/walk.csv --out "$OUT/answer"
+echo "The answer to a new walk, for your browser: $OUT/answer/visualizations/walk.html"

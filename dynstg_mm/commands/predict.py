@@ -12,12 +12,18 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from dynstg_mm.commands.common import add_video_arguments, count, one_line_errors, own_command, reader_options
-from dynstg_mm.errors import ConfigError
+from dynstg_mm.errors import ConfigError, UserError
 from dynstg_mm.importers import COORDS, READERS
 from dynstg_mm.importers.arrange import UPRIGHT
 from dynstg_mm.skeletons import LAYOUTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dynstg_mm.inference import Answer
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -25,6 +31,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0], epilog='\n'.join(__doc__.split('\n')[2:]),
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
+    add('--list', action=_ListModels, help='list the shipped models and exit')
     add('model', help='name of a shipped model, such as koa-nm, or a config file')
     add('inputs', nargs='+', metavar='input', help='files and folders; the checkpoint (.pth) of a config comes first')
     add('--out', required=True, metavar='DIR', help='folder to write to')
@@ -43,6 +50,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--page', action=argparse.BooleanOptionalAction, default=True,
         help='write a page of each recording, with an explanation that takes about two seconds; by default on')
     add('--figures', choices=('svg', 'pdf'), help='also write figures of each recording beside its page')
+    add('--video', choices=('mp4', 'gif'), help='also draw the walking skeleton, over the video if it came from one')
     add('--device', help='such as cpu or cuda:0; by default a GPU if there is one')
     add('--cfg-options', nargs='+', metavar='KEY=VALUE', default=[],
         help='override settings of the config, with which the checkpoint was trained, such as task=NAME')
@@ -56,12 +64,24 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
+class _ListModels(argparse.Action):
+    """Print the models of the zoo and exit, like `--help`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from dynstg_mm.inference.zoo import zoo
+        print('\n'.join(f'{model.name:20}{model.summary}' for model in zoo().values()) or 'no model is shipped')
+        parser.exit()
+
+
 def _persons(text: str) -> int | None:
     return None if text == 'all' else count(text)
 
 
 def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
-    """Answer the inputs; returns the number of those without an answer."""
+    """Answer the inputs; returns the number of those without an answer or without a video."""
     from pathlib import Path
 
     from dynstg_mm.config import parse_cfg_options
@@ -73,7 +93,7 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
     inferencer = GaitInferencer(args.model, args.weights, args.device, show_progress=True,
                                 cfg_options=parse_cfg_options(args.cfg_options))
     command = shlex.join(['python', *own_command('predict', argv)[1:]])
-    answered = refused = failed = 0
+    answered = refused = failed = undrawn = 0
     pages = PageFolder(args.out, inferencer, args.figures) if args.page else None
     with open_output(args.out, inferencer.classes) as out:
         for answer, clip in inferencer.answers(
@@ -83,6 +103,10 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
             name = out.add(answer)
             if pages:
                 pages.add(answer, clip, name)
+            fault = _draw(answer, clip, Path(args.out) / f'visualizations/{name}.{args.video}') if args.video else None
+            if fault is not None:
+                print(f'error: {fault}', file=sys.stderr)
+            undrawn += fault is not None
             if answer.error is not None:
                 failed += 1
                 print(f'error: {answer.error}', file=sys.stderr)
@@ -95,8 +119,32 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
     if pages:
         pages.close()
     print(f'{args.out}: {answered} answers' + (f', {refused} refused' if refused else '')
-          + (f', {failed} without one' if failed else ''))
-    return failed + refused
+          + (f', {failed} without one' if failed else '') + (f', {undrawn} without a video' if undrawn else ''))
+    return failed + refused + undrawn
+
+
+def _draw(answer: 'Answer', clip: dict[str, Any], path: 'Path') -> str | None:
+    """Write the skeleton video of an answer; returns why that is not possible."""
+    from dynstg_mm.inference.skeleton_video import write_skeleton_video
+    rate, layout = clip.get('rate'), clip.get('layout')
+    if answer.error is not None:
+        return None
+    if rate is None or layout is None:
+        return f'{answer.clip}: {"layout" if layout is None else "rate"}: missing; --video needs it.'
+
+    def caption(frame: int) -> str:
+        near = min(answer.windows, key=lambda window: abs(window.start + window.end - 2 * frame / rate), default=None)
+        chances = answer.probabilities if near is None else near.probabilities
+        return '  '.join(f'{name} {chance:.0%}' for name, chance in zip(answer.classes, chances))
+
+    source = clip.get('file') if clip.get('format') == 'video' else None
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_skeleton_video(path, clip['keypoint'], clip.get('keypoint_score'), layout, rate, source, caption,
+                             img_shape=clip.get('img_shape') if source else None)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -224,9 +224,10 @@ class GaitInferencer(BaseInferencer):
 
     def _with_layout(self, clip: Clip) -> Clip:
         """The clip, with the model's layout if it names none and has as many joints."""
-        if clip.get('layout') is not None or self.layout is None or clip['keypoint'].shape[2] != self.layout['num_node']:
+        own = self.layout
+        if own is None or clip.get('layout') is not None or clip['keypoint'].shape[2] != own['num_node']:
             return clip
-        return dict(clip, layout=next((name for name, known in LAYOUTS.items() if known is self.layout), self.layout))
+        return dict(clip, layout=next((name for name, known in LAYOUTS.items() if known is own), own))
 
     def _track(self, found: Sequence[Any]) -> Iterable[Any]:
         """The inputs, with a progress bar on a terminal."""

@@ -7,7 +7,8 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dynstg_mm.datasets.synthetic_gait import CLASSES, FINE, JOINTS, draw_walker, synthetic_gait, walk
+from dynstg_mm.datasets.synthetic_gait import CLASSES, FINE, JOINTS, draw_walker, film, synthetic_gait, walk
+from dynstg_mm.importers import read_csv
 from dynstg_mm.skeletons import LAYOUTS
 
 from ..conftest import ROOT
@@ -19,6 +20,15 @@ def test_generator_makes_the_committed_sample(sample):
     for a, b in zip(made['annotations'], sample['annotations']):
         assert (a['frame_dir'], a['label'], a['rate']) == (b['frame_dir'], b['label'], b['rate'])
         np.testing.assert_allclose(a['keypoint'].astype(float), b['keypoint'].astype(float), atol=0.51)
+
+
+def test_generator_makes_the_committed_recording():
+    rng = np.random.default_rng(2026)
+    keypoint, score = film(walk(draw_walker('osteoarthritis', rng), 6, rng), 25., rng)
+    recording, = read_csv(ROOT / 'data/synthetic_gait/walk.csv')
+    assert recording.rate == 25 and tuple(recording.joints) == JOINTS
+    np.testing.assert_allclose(recording.keypoint[0], keypoint, atol=0.06)
+    np.testing.assert_allclose(recording.keypoint_score[0], score, atol=0.006)
 
 
 def test_another_seed_makes_other_walkers(sample):

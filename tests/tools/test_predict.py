@@ -93,6 +93,19 @@ def test_pages_and_figures(recordings, checkpoint, tmp_path):  # noqa: F811
     assert all('<svg' in path.read_text() for path in pages.glob('*.svg'))
 
 
+def test_skeleton_videos(recordings, checkpoint, tmp_path, capsys):  # noqa: F811
+    out = tmp_path / 'out'
+    arguments = [CONFIG, checkpoint, recordings / '0.pkl', '--out', out, '--no-page', '--video', 'gif']
+    assert main([*map(str, arguments), *OPTIONS]) == 0, capsys.readouterr().err
+    assert (out / 'visualizations/une_marche_0.gif').read_bytes().startswith(b'GIF8')
+
+
+def test_shipped_models_are_listed(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(['--list'])
+    assert stopped.value.code == 0 and capsys.readouterr().out
+
+
 @pytest.mark.parametrize('arguments, field', [
     (['nothing.py', 'x.pth', SAMPLE], 'nothing.py'), ([CONFIG, 'x.pth', SAMPLE], 'x.pth'),
     ([CONFIG, SAMPLE], 'weights'), ([CONFIG, 'x.pth', SAMPLE, '--out', SAMPLE], '--out')])
