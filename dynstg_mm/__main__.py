@@ -25,6 +25,7 @@ COMMANDS = {
     'upgrade-checkpoint': 'rename the parameters of a checkpoint of dynstg_mm 0.1',
     'plot-filters': 'draw the movement phases and graphs of a model',
     'check-explanations': 'check whether the explanations of a model are true',
+    'check-doubts': 'measure how often predict doubts recordings',
     'make-tables': 'regenerate the tables in the docs from the published results',
     'benchmark': 'measure speed and memory of the models and the scan',
     'benchmark-data': 'measure how fast the data of a config are loaded',

@@ -1,4 +1,5 @@
 """Every clip of a file checked and measured, whatever its state."""
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,12 @@ from dynstg_mm.audit.findings import Findings
 from dynstg_mm.audit.progress import with_bar
 from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip
 from dynstg_mm.datasets.metadata_control import image_shape
+from dynstg_mm.errors import UserError
 from dynstg_mm.gait.geometry import BACKWARDS, MIN_TRAVEL, knee_bend, leg_length
 from dynstg_mm.gait.person import tracked_person
+from dynstg_mm.gait.quality import grave_flaw, up_axis
 from dynstg_mm.gait.visibility import lost_shares, present_frames, seen_joints
+from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.skeletons import Layout, mirror_order
 
 
@@ -116,6 +120,8 @@ def _measure(name: str, clip: Clip, layout: Layout | None, window: float, findin
     lost_frames, lost = lost_shares(seen)
     _check_tracking(name, body, lost, present, rate, layout, findings)
     _check_image(name, clip, body[seen], findings)
+    if layout is not None and layout.get('legs'):
+        _check_walk(name, clip, body, seen, layout, findings)
     center, size, direction, pose = _shape(name, body[present], seen[present], layout, findings)
     return Measures(lost, lost_frames, seconds, size, np.median(center, axis=0), direction, pose)
 
@@ -159,8 +165,6 @@ def _shape(name: str, body: np.ndarray, seen: np.ndarray, layout: Layout | None,
     quarter = max(len(center) // 4, 1)
     travel = np.median(center[-quarter:], axis=0) - np.median(center[:quarter], axis=0)
     direction = np.where(np.abs(travel) > MIN_TRAVEL * size, np.sign(travel), 0).astype(int)
-    if layout is not None and layout.get('legs') and layout['limbs'].get('head'):
-        _check_upright(name, about, layout, findings)
     if about.shape[2] == 3 and layout is not None and layout.get('left'):
         about, heading = _face_z(about, layout)
         direction = np.append(direction, [np.cos(heading).mean(), np.sin(heading).mean()])
@@ -182,19 +186,17 @@ def _size(masked: np.ndarray, about: np.ndarray, layout: Layout | None) -> float
     return float(np.nanmedian(np.linalg.norm(about, axis=-1)))
 
 
-def _check_upright(name: str, about: np.ndarray, layout: Layout, findings: Findings) -> None:
-    """Find a head that is not above the ankles: at larger y in 3-D, at smaller y in the pixels of 2-D."""
-    head, ankles = layout['limbs']['head'], [leg[2] for leg in layout['legs']]
-    with np.errstate(all='ignore'):
-        height = np.nanmedian(about[:, head].reshape(-1, about.shape[2]), axis=0) - np.nanmedian(
-            about[:, ankles].reshape(-1, about.shape[2]), axis=0)
-    if np.isnan(height).any():
-        return
-    axis = int(np.abs(height).argmax())
-    up = ('-' if height[axis] < 0 else '') + 'xyz'[axis]
-    expected = '-y' if len(height) == 2 else 'y'
-    if up != expected:
+def _check_walk(name: str, clip: Clip, body: np.ndarray, seen: np.ndarray, layout: Layout,
+                findings: Findings) -> None:
+    """Find a head that is not above the ankles, and a person who does not walk."""
+    up, expected = up_axis(body, seen, layout), '-y' if body.shape[2] == 2 else 'y'
+    if up is not None and up != expected:
         findings.add('upside_down', f'clip {name}: the head is towards {up} of the ankles; expected {expected}')
+        return
+    with contextlib.suppress(UserError):  # the layout lacks a leg, or a joint of the legs is never seen
+        flaw = grave_flaw(walk_of(clip, layout), up, from_the_side=False)
+        if flaw is not None:
+            findings.add('not_walking', f'clip {name}: {flaw.text}')
 
 
 def _face_z(about: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:

@@ -102,6 +102,8 @@ KINDS = {
     'upside_down': Kind('warning', 'keypoint', 'the head is not above the ankles (2-D: y down, 3-D: y up)',
                         'Directions and angles are then wrong.',
                         'Convert again with the vertical axis (--up), or set `up` of the transforms.'),
+    'not_walking': Kind('warning', 'keypoint', 'nobody walks, or the pose was not recognised',
+                        'A model learns from it what is not gait.', 'Look at these clips, or leave them out.'),
     'mirrored': Kind('warning', 'keypoint', 'the knees bend backwards: a mirror image (3-D), or left and right are '
                      'swapped', 'The affected side is then the wrong one.',
                      'Negate one horizontal coordinate, or swap the sides.'),

@@ -21,13 +21,16 @@ from dynstg_mm.benchmark.robustness import Robustness, condition_title, conditio
 from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.benchmark.tables import COST, Rows, cost_rows, difference_rows, in_order, interval_cells
 from dynstg_mm.errors import ConfigError, ResultsError
-from dynstg_mm.files import SHIPPED
+from dynstg_mm.files import SHIPPED, read_json
 from dynstg_mm.statistics import by_subject, mean_scores, paired_difference
 from dynstg_mm.text import few, markdown
 
 BLOCK = re.compile(r'(<!-- begin results: (?P<table>[^\n]*?) -->\n)(?P<body>.*?)(<!-- end results -->)', re.S)
 MARK = re.compile(r'<!-- (begin results: [^\n]*|end results) -->')
 ROBUSTNESS = 'dynstg_mamba/robustness'
+DOUBTS = 'configs/zoo/doubts.json'
+DOUBTS_SCHEMA: dict[str, Any] = dict(type='object', required=['rows'], properties=dict(rows=dict(
+    type='array', items=dict(type='object', required=['recordings', 'count', 'refused', 'doubted', 'codes']))))
 
 DATASETS = {'koa-nm': 'KOA-NM', 'koa-nm-jointdropout': 'KOA-NM', 'koa-pd-nm': 'KOA-PD-NM', 'koa-stage': 'KOA stage',
             'msnd': 'MSND', 'msnd-by-clip': 'MSND (by clip, people known)'}
@@ -80,6 +83,8 @@ class Published:
         if ROBUSTNESS in self.paths:
             self.tables['robustness'] = self.robustness_rows
             self.tables['robustness:loss'] = functools.partial(self.robustness_rows, loss=True)
+        if (self.root / DOUBTS).is_file():
+            self.tables['doubts'] = self.doubt_rows
         for name in self.results():
             self.tables[name] = functools.partial(self.score_rows, name)
             self.tables[f'{name}:subject'] = functools.partial(self.score_rows, name, per_subject=True)
@@ -170,6 +175,15 @@ class Published:
         return [['model', *(condition_title(*places[place]) for place in chosen)],
                 *([name, *(cell(name, place) for place in chosen)] for name in content.models
                   if not loss or name != content.baseline)]
+
+    def doubt_rows(self) -> Rows:
+        """What check-doubts wrote: how often recordings are refused or doubted, and why."""
+        rows = [['recordings', 'number', 'refused', 'refused or doubted', 'why']]
+        for row in read_json(self.root / DOUBTS, DOUBTS_SCHEMA)['rows']:
+            shares = (f'{100 * row[key]:.1f} %' for key in ('refused', 'doubted'))
+            why = ', '.join(f'{code} {100 * share:.1f} %' for code, share in row['codes'].items())
+            rows.append([row['recordings'], str(row['count']), *shares, why])
+        return rows
 
     def replaced(self, path: Path) -> str:
         """Text of a Markdown file with its tables regenerated.

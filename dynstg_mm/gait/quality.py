@@ -15,7 +15,7 @@ from dynstg_mm.gait.windows import DURATION, SIDES
 from dynstg_mm.skeletons import Layout
 
 MIN_SWING = 0.3  # leg lengths by which one ankle passes the other, forwards and backwards together
-MIN_STEPS = 2  # from a foot strike to the other foot's
+MIN_STEPS = 1  # from a foot strike to the other foot's
 MIN_UPRIGHT = 0.7  # share of the frames
 MAX_LEAN = 60.  # degrees of the trunk
 MIN_WALKING = 0.5  # share of the pieces of a recording
@@ -54,14 +54,21 @@ def flaws_of(walk: Walk, events: Sequence[FootEvent], up: str | None = None, *,
         up: From `up_axis`.
         from_the_side: The model needs a 2-D view from the side.
     """
+    grave = grave_flaw(walk, up, from_the_side=from_the_side)
+    if grave:
+        return [grave]
+    flat = walk.body['left_ankle'].shape[-1] == 2
+    found = (_view(walk) if flat and from_the_side else None, _legs(walk), _straight(walk), _backwards(walk),
+             _some_walking(walk, events), _size(walk) if flat else None)
+    return [flaw for flaw in found if flaw]
+
+
+def grave_flaw(walk: Walk, up: str | None = None, *, from_the_side: bool = True) -> Flaw | None:
+    """Why nobody walks in the recording, or not so that a model could judge it; arguments as for `flaws_of`."""
     flat = walk.body['left_ankle'].shape[-1] == 2
     view = _view(walk) if flat and from_the_side else None
-    grave = [flaw for flaw in (_posture(walk, up, '-y' if flat else 'y'), view, _walking(walk)) if flaw and flaw.grave]
-    if grave:
-        return grave[:1]
-    found = (view, _legs(walk), _straight(walk), _backwards(walk), _some_walking(walk, events),
-             _size(walk) if flat else None)
-    return [flaw for flaw in found if flaw]
+    flaws = (_posture(walk, up, '-y' if flat else 'y'), view, _walking(walk, from_the_side))
+    return next((flaw for flaw in flaws if flaw and flaw.grave), None)
 
 
 def window_flaws(walk: Walk, start: float, end: float) -> list[str]:
@@ -171,9 +178,9 @@ def _posture(walk: Walk, up: str | None, expected: str) -> Flaw | None:
     return None
 
 
-def _walking(walk: Walk) -> Flaw | None:
+def _walking(walk: Walk, from_the_side: bool) -> Flaw | None:
     best = max(swing(walk, part) for part in _pieces(walk))
-    return None if best >= MIN_SWING or not walk.side_view else Flaw(
+    return None if best >= MIN_SWING or not (walk.side_view or from_the_side) else Flaw(
         'not_walking', True, f'The feet pass each other by {best:.2f} leg lengths at most; a walk has at least '
         f'{MIN_SWING:g}', 'Use a recording of a person who walks.', best, MIN_SWING)
 
@@ -181,8 +188,8 @@ def _walking(walk: Walk) -> Flaw | None:
 def _some_walking(walk: Walk, events: Sequence[FootEvent]) -> Flaw | None:
     seconds, steps = len(walk.travel) / walk.finer / walk.rate, count_steps(events)
     if steps < MIN_STEPS and walk.rate >= MIN_RATE and seconds >= DURATION and walk.side_view:
-        return Flaw('not_walking', False, f'{steps} {"step is" if steps == 1 else "steps are"} seen in {seconds:.1f} '
-                    f's; a walk has at least {MIN_STEPS}', 'Look whether the person walks.', steps, MIN_STEPS)
+        return Flaw('not_walking', False, f'No step is seen in {seconds:.1f} s', 'Look whether the person walks.',
+                    steps, MIN_STEPS)
     share = float(np.mean([_walks(walk, part) for part in _pieces(walk)]))
     return None if share >= MIN_WALKING or not walk.side_view else Flaw(
         'not_walking', False, f'Somebody walks in {share:.0%} of the recording; at least {MIN_WALKING:.0%} is expected',

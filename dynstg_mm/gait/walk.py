@@ -66,7 +66,8 @@ def walk_of(clip: Clip, layout: str | Layout, *, up: str = 'y') -> Walk:
 
     Raises:
         ConfigError: The layout lacks a leg.
-        ClipError: The clip has no rate, no frame shows a person, or all joints of the legs are in one place.
+        ClipError: The clip has no rate, fewer than two frames show a person, or all joints of the legs are in one
+            place.
     """
     layout = get_layout(layout)
     check_measurable(clip, layout)
@@ -77,6 +78,8 @@ def walk_of(clip: Clip, layout: str | Layout, *, up: str = 'y') -> Walk:
     seen = seen_joints(clip['keypoint'], clip.get('keypoint_score'))[0]
     lost = never_seen(clip, layout)
     filled = fill_missing_joints(clip, layout)
+    if filled['total_frames'] < 2:
+        raise clip_error(clip, 'keypoint', 'a single frame shows a person; a walk needs more.')
     first = int(np.flatnonzero(present_frames(seen, MIN_JOINTS))[0])
     finer = max(1, int(np.ceil(FINE / rate))) if filled['total_frames'] > 3 else 1
     place = resample(filled['keypoint'], rate, rate * finer, lowpass=LOWPASS)[0].astype(np.float64)

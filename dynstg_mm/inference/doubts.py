@@ -1,23 +1,26 @@
 """Reasons not to believe an answer."""
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from dynstg_mm.errors import UserError
 from dynstg_mm.gait.cleaning import keep_tracked_person
-from dynstg_mm.gait.events import FootEvent
+from dynstg_mm.gait.events import MIN_RATE, FootEvent, foot_events
 from dynstg_mm.gait.quality import flaws_of, up_axis, window_flaws
+from dynstg_mm.gait.spatiotemporal import report_of
 from dynstg_mm.gait.visibility import seen_joints
-from dynstg_mm.gait.walk import Walk
+from dynstg_mm.gait.walk import Walk, walk_of
 from dynstg_mm.inference.answer import Answer
 from dynstg_mm.inference.training_record import TrainingRecord
 from dynstg_mm.skeletons import Layout, get_layout
 
 Clip = dict[str, Any]
-LOW_RATE = 15.  # frames per second
+SHORTEST = 1.  # seconds, about a stride
 NORMALISED = 1.5  # 2-D coordinates that are nowhere larger are shares of the picture
 MIN_AGREEMENT = 0.6  # share of the windows that name the class of the answer
 ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe')  # formats that only this program writes
@@ -37,6 +40,32 @@ class Expected(NamedTuple):
     record: TrainingRecord | None = None
 
 
+def describe(answer: Answer, clip: Clip, own: Layout | None) -> tuple[Walk | None, list[FootEvent]]:
+    """Describe a recording in its answer, and measure its walk.
+
+    Args:
+        answer: The answer, which is changed.
+        clip: The annotation that it is about.
+        own: Skeleton of the model, which a clip without one is taken to have.
+
+    Returns:
+        The walk, None if it cannot be measured, and its foot contacts.
+    """
+    keypoint, score = np.asarray(clip['keypoint']), clip.get('keypoint_score')
+    answer.frames, answer.rate = keypoint.shape[1], clip.get('rate')
+    answer.duration = answer.frames / answer.rate if answer.rate else None
+    answer.lost = float(1 - seen_joints(keypoint, score).mean())
+    layout = clip.get('layout') if clip.get('layout') is not None else own
+    answer.layout = layout if isinstance(layout, str) else None
+    if layout is not None and answer.rate:
+        with contextlib.suppress(UserError):  # such as a skeleton without legs
+            walk = walk_of(clip, layout)
+            events = foot_events(walk)
+            answer.gait = report_of(walk, events)
+            return walk, events
+    return None, []
+
+
 def add_doubts(answer: Answer, clip: Clip, model: Expected, walk: Walk | None = None,
                events: Sequence[FootEvent] = ()) -> None:
     """Add the doubts about an answer to it, and those about single windows to these.
@@ -50,9 +79,9 @@ def add_doubts(answer: Answer, clip: Clip, model: Expected, walk: Walk | None = 
     """
     _length(answer, model.window)
     _persons(answer, clip)
-    if answer.rate and answer.rate < LOW_RATE:
+    if answer.rate and answer.rate < MIN_RATE:
         answer.add_doubt('low_rate', 'doubt', f'The recording has {answer.rate:g} frames per second; at least '
-                         f'{LOW_RATE:g} are expected. Film with more.', answer.rate, LOW_RATE)
+                         f'{MIN_RATE:g} are expected. Film with more.', answer.rate, MIN_RATE)
     _coordinates(answer, clip)
     _skeleton(answer, clip, model.layout)
     if model.record is not None:
@@ -68,7 +97,10 @@ def add_doubts(answer: Answer, clip: Clip, model: Expected, walk: Walk | None = 
 
 def _length(answer: Answer, window: float | None) -> None:
     duration = answer.duration
-    if window and duration and duration < window:
+    if duration and duration < SHORTEST:
+        answer.add_doubt('too_short', 'refusal', f'The recording is {duration:.2f} s long; a stride takes about '
+                         f'{SHORTEST:g} s. Use a longer one.', duration, SHORTEST)
+    elif window and duration and duration < window:
         answer.add_doubt('too_short', 'doubt', f'The recording is {duration:.2f} s long; the model looks at windows of '
                          f'{window:.2f} s, so its last pose is held. Use a longer one.', duration, window)
     elif window and any(part.padded for part in answer.windows):

@@ -27,15 +27,11 @@ from dynstg_mm.config import apply_options, fill_placeholders, parse_cfg_options
 from dynstg_mm.errors import ClipError, ConfigError, UserError
 from dynstg_mm.files import resolve_shipped
 from dynstg_mm.gait.cleaning import clip_error, keep_tracked_person
-from dynstg_mm.gait.events import FootEvent, foot_events
 from dynstg_mm.gait.joint_map import apply_joint_map
-from dynstg_mm.gait.spatiotemporal import report_of
-from dynstg_mm.gait.visibility import seen_joints
-from dynstg_mm.gait.walk import Walk, walk_of
 from dynstg_mm.hooks import check_weights
 from dynstg_mm.inference import zoo
 from dynstg_mm.inference.answer import Answer, WindowAnswer
-from dynstg_mm.inference.doubts import Expected, add_doubts
+from dynstg_mm.inference.doubts import Expected, add_doubts, describe
 from dynstg_mm.inference.gait_values import from_the_side, gait_values
 from dynstg_mm.inference.head_inputs import HeadInputs
 from dynstg_mm.inference.pipeline import Sample, TestPipeline
@@ -158,7 +154,7 @@ class GaitInferencer(BaseInferencer):
                         versions=dict(self.versions))
         answer.windows = [WindowAnswer(float(start), float(end), row.tolist(), self.pipeline.is_short(cleaned))
                           for (start, end), row in zip(times, self._calibrated(windows))]
-        walk, events = _describe(answer, clip, self.layout)
+        walk, events = describe(answer, clip, self.layout)
         self._compare(answer, features, clip)
         add_doubts(answer, clip, Expected(self.pipeline.window, self.pipeline.sees_from_the_side,
                                           self.pipeline.target or self.layout, self.record), walk, events)
@@ -382,20 +378,3 @@ def _probabilities(scores: Tensor) -> Tensor:
     if scores.ndim == 1 and bool((scores >= 0).all()) and abs(float(scores.sum()) - 1) < 1e-3:
         return scores
     return scores.softmax(-1).reshape(-1, scores.shape[-1]).mean(0)
-
-
-def _describe(answer: Answer, clip: Clip, own: Layout | None) -> tuple[Walk | None, list[FootEvent]]:
-    """Describe the recording, and measure its walk; a clip that names no skeleton has that of the model."""
-    keypoint, score = np.asarray(clip['keypoint']), clip.get('keypoint_score')
-    answer.frames, answer.rate = keypoint.shape[1], clip.get('rate')
-    answer.duration = answer.frames / answer.rate if answer.rate else None
-    answer.lost = float(1 - seen_joints(keypoint, score).mean())
-    layout = clip.get('layout') if clip.get('layout') is not None else own
-    answer.layout = layout if isinstance(layout, str) else None
-    if layout is not None and answer.rate:
-        with contextlib.suppress(UserError):  # such as a skeleton without legs
-            walk = walk_of(clip, layout)
-            events = foot_events(walk)
-            answer.gait = report_of(walk, events)
-            return walk, events
-    return None, []

@@ -41,8 +41,9 @@ def test_standing_is_refused(clip):
 
 
 @pytest.mark.parametrize('change, code, severity', [
-    (dict(rate=200.), 'too_short', 'doubt'), (dict(rate=10.), 'low_rate', 'doubt'),
-    (dict(persons=2), 'several_persons', 'doubt'), (dict(layout=None), 'other_skeleton', 'note')])
+    (dict(rate=50.), 'too_short', 'doubt'), (dict(rate=200.), 'too_short', 'refusal'),
+    (dict(rate=10.), 'low_rate', 'doubt'), (dict(persons=2), 'several_persons', 'doubt'),
+    (dict(layout=None), 'other_skeleton', 'note')])
 def test_the_recording(clip, change, code, severity):
     assert doubts(dict(clip, **change))[1] == {code: severity}
 
