@@ -30,6 +30,7 @@ autodoc_typehints_description_target = 'documented'
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # autodoc lists the fields of a NamedTuple already
 
 html_theme = 'furo'
 html_title = f'dynstg_mm {release}'
@@ -61,7 +62,9 @@ ROOMS = {  # package -> what it is
     'datasets': 'Annotation files, data sets, transforms',
     'importers': 'Readers of other formats, and the converter',
     'audit': 'What is wrong with an annotation file',
+    'estimators': 'Pose estimators, from pictures to keypoints',
     'benchmark': 'Plans, results, statistics, tables',
+    'inference': 'Answers about recordings, doubts, explanations, pages',
 }
 UNDOCUMENTED = {'cpu', 'numba', 'triton', 'mamba'}  # kernels
 
@@ -74,7 +77,8 @@ Generated from the docstrings. `import dynstg_mm` registers in `mmaction.registr
 {rows}
 
 Imports run one way: skeletons, gait and ops import none of the others; layers import ops; models import layers;
-distillation imports models; datasets, importers and audit import skeletons and gait; benchmark imports all of these.
+distillation imports models; datasets, importers and audit import skeletons and gait; benchmark and inference import all
+of these.
 
 ```{{toctree}}
 :hidden:

@@ -55,7 +55,6 @@ def publish(config: str, checkpoint: str, out: str, cfg_options: Sequence[str] =
         raise ConfigError(f'--out: {out}; expected a path such as small.pth.')
     cfg = apply_options(read_config(config), parse_cfg_options(cfg_options))
     check_config(cfg)
-    content = plain_checkpoint(cfg, checkpoint)
+    content, parameters = plain_checkpoint(cfg, checkpoint)
     path = write_checkpoint(content, Path(out))
-    count = sum(value.numel() for value in content['state_dict'].values() if value.is_floating_point())
-    return f'{path}: {count:,} parameters, {path.stat().st_size / 1e6:.2f} MB'
+    return f'{path}: {parameters:,} parameters, {path.stat().st_size / 1e6:.2f} MB'

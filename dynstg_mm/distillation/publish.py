@@ -17,7 +17,7 @@ from dynstg_mm.files import atomic_open
 from dynstg_mm.inputs import ModelInputs
 
 
-def plain_checkpoint(cfg: Config, checkpoint: str) -> dict[str, Any]:
+def plain_checkpoint(cfg: Config, checkpoint: str) -> tuple[dict[str, Any], int]:
     """What remains of a checkpoint for use: the weights of the recognizer, or of the student of a distiller.
 
     Args:
@@ -25,7 +25,7 @@ def plain_checkpoint(cfg: Config, checkpoint: str) -> dict[str, Any]:
         checkpoint: Its path.
 
     Returns:
-        `state_dict`, and `meta` with `dataset_meta`, `inputs`.
+        `state_dict` and `meta` with `dataset_meta` and `inputs`; and the number of parameters.
 
     Raises:
         ConfigError: It cannot be read, the weights do not fit, or are not finite.
@@ -41,7 +41,8 @@ def plain_checkpoint(cfg: Config, checkpoint: str) -> dict[str, Any]:
     inputs = ModelInputs.from_checkpoint(checkpoint)
     if inputs is not None:
         meta['inputs'] = inputs.to_dict()
-    return dict(state_dict=student.state_dict(), meta=meta)
+    parameters = sum(value.numel() for value in student.parameters())
+    return dict(state_dict=student.state_dict(), meta=meta), parameters
 
 
 def write_checkpoint(content: dict[str, Any], out: Path) -> Path:
@@ -49,7 +50,7 @@ def write_checkpoint(content: dict[str, Any], out: Path) -> Path:
 
     Args:
         content: The checkpoint.
-        out: Path without the digits, *.pth.
+        out: Path without the digits, such as small.pth.
 
     Returns:
         The path of the file.

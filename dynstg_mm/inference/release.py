@@ -230,7 +230,7 @@ def publish(args: Namespace, about: Mapping[str, Any], fold: Run, final: Run, re
     """
     checkpoint = final.checkpoint()
     assert checkpoint is not None
-    content = plain_checkpoint(Config(fold.record['config']), str(checkpoint))
+    content, _ = plain_checkpoint(Config(fold.record['config']), str(checkpoint))
     content['meta'][FIELD] = record.to_dict()
     zoo = Path(args.zoo or args.out)
     for old in zoo.glob(f'{name}-????????.pth'):
