@@ -97,6 +97,7 @@ class PageFolder:
             name: Name of the page, without `.html`.
         """
         path = self.folder / 'visualizations' / f'{name}.html'
+        clip = clip and dict(clip, layout=clip.get('layout') or self.inferencer.layout)
         explanation = explain(self.inferencer, clip) if answer.predicted is not None else None
         write_page(answer, clip or None, explanation, path, self.inferencer.record, index='../index.html')
         if self.figures and answer.predicted is not None:
