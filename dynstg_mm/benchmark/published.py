@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from dynstg_mm.benchmark.explanations import read_checks
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.robustness import Robustness, condition_title, conditions
 from dynstg_mm.benchmark.runs import Model
@@ -31,6 +32,7 @@ ROBUSTNESS = 'dynstg_mamba/robustness'
 DOUBTS = 'configs/zoo/doubts.json'
 DOUBTS_SCHEMA: dict[str, Any] = dict(type='object', required=['rows'], properties=dict(rows=dict(
     type='array', items=dict(type='object', required=['recordings', 'count', 'refused', 'doubted', 'codes']))))
+EXPLANATIONS = 'dynstg_mamba/explanations'
 
 DATASETS = {'koa-nm': 'KOA-NM', 'koa-nm-jointdropout': 'KOA-NM', 'koa-pd-nm': 'KOA-PD-NM', 'koa-stage': 'KOA stage',
             'msnd': 'MSND', 'msnd-by-clip': 'MSND (by clip, people known)'}
@@ -85,6 +87,9 @@ class Published:
             self.tables['robustness:loss'] = functools.partial(self.robustness_rows, loss=True)
         if (self.root / DOUBTS).is_file():
             self.tables['doubts'] = self.doubt_rows
+        if EXPLANATIONS in self.paths:
+            self.tables['explanations'] = self.explanation_rows
+            self.tables['explanations:joints'] = self.altered_joint_rows
         for name in self.results():
             self.tables[name] = functools.partial(self.score_rows, name)
             self.tables[f'{name}:subject'] = functools.partial(self.score_rows, name, per_subject=True)
@@ -99,7 +104,7 @@ class Published:
 
     def results(self) -> list[str]:
         """Names of the files of results, such as `dynstg_mamba/koa-nm`."""
-        return [name for name in self.paths if name != ROBUSTNESS]
+        return [name for name in self.paths if name not in (ROBUSTNESS, EXPLANATIONS)]
 
     def score_rows(self, name: str, per_subject: bool = False) -> Rows:
         """Macro-F1, accuracy and log-loss of every complete model, with intervals."""
@@ -184,6 +189,21 @@ class Published:
             why = ', '.join(f'{code} {100 * share:.1f} %' for code, share in row['codes'].items())
             rows.append([row['recordings'], str(row['count']), *shares, why])
         return rows
+
+    def explanation_rows(self) -> Rows:
+        """Deletion curves of explanations, and their correlation with those of random weights."""
+        models = read_checks(self.paths[EXPLANATIONS])['models']
+        return [['model', 'walks', 'largest first', 'random order', 'lower', 'passes', 'correlation'],
+                *([name, str(row['clips']), f'{row["area"]:.3f}', f'{row["random_area"]:.3f}',
+                   f'{100 * row["lower"]:.0f} %', f'{100 * row["holds"]:.0f} %', f'{row["correlation"]:.2f}']
+                  for name, row in models.items())]
+
+    def altered_joint_rows(self) -> Rows:
+        """How often an explanation names the joint that was altered."""
+        joints = read_checks(self.paths[EXPLANATIONS])['joints']
+        return [['altered joint', 'held-out walks', 'recognised', 'joint named', 'limb named'],
+                *([name.replace('_', ' '), *(str(row[key]) for key in ('clips', 'recognised', 'joint', 'limb'))]
+                  for name, row in joints.items())]
 
     def replaced(self, path: Path) -> str:
         """Text of a Markdown file with its tables regenerated.

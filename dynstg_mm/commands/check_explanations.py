@@ -45,8 +45,8 @@ def check(args: argparse.Namespace) -> None:
     import json
     from pathlib import Path
 
+    from dynstg_mm.benchmark.explanations import read_checks
     from dynstg_mm.files import atomic_open
-    from dynstg_mm.inference.explanation_checks import read_checks
     path = Path(args.out)
     content = read_checks(path) if path.exists() else dict(models={}, joints={})
     if args.altered_joints:

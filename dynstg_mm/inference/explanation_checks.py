@@ -11,8 +11,7 @@ from rich import progress
 
 from dynstg_mm.config import read_config
 from dynstg_mm.datasets.synthetic_gait import draw_walker, film, walk
-from dynstg_mm.errors import ResultsError
-from dynstg_mm.files import SHIPPED, read_json, resolve_shipped
+from dynstg_mm.files import SHIPPED, resolve_shipped
 from dynstg_mm.gait.cleaning import Clip
 from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.inference.explain import Explanation, explain
@@ -25,23 +24,6 @@ UNALTERED = 'unaltered'
 JOINTS = ('left_wrist', 'right_elbow', 'left_knee', 'nose')
 EPOCHS = 20
 SHAKE, FREQUENCY = 0.1, 3.  # leg lengths and Hz of the movement that is added to a joint
-
-NUMBER, COUNT = dict(type='number'), dict(type='integer', minimum=0)
-MEASURES = dict(clips=COUNT, area=NUMBER, random_area=NUMBER, lower=NUMBER, holds=NUMBER, correlation=NUMBER,
-                seconds=NUMBER)
-FOUND = dict.fromkeys(('clips', 'recognised', 'joint', 'limb'), COUNT)
-SCHEMA: dict[str, Any] = dict(type='object', required=['models', 'joints'], properties=dict(
-    models=dict(type='object', additionalProperties=dict(type='object', required=list(MEASURES), properties=MEASURES)),
-    joints=dict(type='object', additionalProperties=dict(type='object', required=list(FOUND), properties=FOUND))))
-
-
-def read_checks(path: str | os.PathLike) -> dict[str, Any]:
-    """What check-explanations wrote.
-
-    Raises:
-        ResultsError: A field is missing or wrong.
-    """
-    return read_json(path, SCHEMA, ResultsError)
 
 
 def altered_walks(joints: Sequence[str] = JOINTS, subjects: int = 36, seed: int = 0) -> dict[str, Any]:

@@ -265,13 +265,10 @@ def _gait(answer: Answer, record: TrainingRecord | None) -> dict[str, Any]:
     reference = record.gait_reference if record else {}
     measured = [row for row in answer.gait if isinstance(row.get('value'), (int, float)) and np.isfinite(row['value'])]
     rows = [_gait_row(row, reference) for row in measured]
-    known = {row['label'] for row in rows}
-    missing: dict[str, list[str]] = {}  # reason -> labels; what is known in leg lengths is not missing in metres
-    for row in answer.gait:
-        label = row.get('label', row.get('name', ''))
-        if label not in known and row.get('reason'):
-            known.add(label)
-            missing.setdefault(row['reason'], []).append(label.lower())
+    known = {row['label'] for row in rows}  # a length in metres is not missed if it is known in leg lengths
+    reasons = {row['label']: row['reason'] for row in answer.gait if row.get('reason') and row['label'] not in known}
+    missing = {reason: [label.lower() for label, own in reasons.items() if own == reason]
+               for reason in reasons.values()}
     unmeasured = '; '.join(f'{words.listed(labels)}, since {reason}' for reason, labels in missing.items())
     return dict(gait=rows, groups=list(reference) if any(row['bars'] for row in rows) else [], unmeasured=unmeasured,
                 sided=any(row['left'] or row['right'] for row in rows))

@@ -7,6 +7,7 @@ import shutil
 import pytest
 import yaml
 
+from dynstg_mm.benchmark.explanations import read_checks
 from dynstg_mm.benchmark.published import BLOCK, COLLECTIONS, Published
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.robustness import Robustness
@@ -17,7 +18,7 @@ from dynstg_mm.files import resolve_shipped
 
 from ..conftest import ROOT
 
-PATHS = sorted(ROOT.glob('configs/*/results/*.json'))
+PATHS = [path for path in sorted(ROOT.glob('configs/*/results/*.json')) if path.stem != 'explanations']
 
 
 @pytest.mark.parametrize('path', PATHS, ids=lambda path: f'{path.parts[-3]}-{path.stem}')
@@ -123,3 +124,21 @@ def test_rewriting_a_published_file_changes_nothing(tmp_path):
     path = ROOT / 'configs/cgrkd/results/koa-nm.json'
     Results.read(path).write(tmp_path / 'again.json')
     assert json.loads((tmp_path / 'again.json').read_text()) == json.loads(path.read_text())
+
+
+def test_explanations_have_their_tables(repository):
+    model = dict(clips=32, area=0.312, random_area=0.5, lower=0.9, holds=0.75, correlation=-0.01, seconds=1.6)
+    path = repository / 'configs/dynstg_mamba/results/explanations.json'
+    content = dict(models=dict(small=model), joints=dict(left_wrist=dict(clips=12, recognised=11, joint=10, limb=9)))
+    path.write_text(json.dumps(content))
+    document = repository / 'README.md'
+    document.write_text('<!-- begin results: explanations -->\n<!-- end results -->\n'
+                        '<!-- begin results: explanations:joints -->\n<!-- end results -->\n')
+    assert main(['--root', str(repository)]) == 0
+    text = ' '.join(document.read_text().split())
+    assert '| small | 32 | 0.312 | 0.500 | 90 % | 75 % | -0.01 |' in text
+    assert '| left wrist | 12 | 11 | 10 | 9 |' in text
+    del model['area']
+    path.write_text(json.dumps(content))
+    with pytest.raises(ResultsError, match='models.small.area'):
+        read_checks(path)
