@@ -16,7 +16,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from dynstg_mm.errors import UserError
-from dynstg_mm.gait.cleaning import Clip
+from dynstg_mm.gait.cleaning import Clip, clip_error
 from dynstg_mm.gait.events import foot_events
 from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.gait.strides import STRIDES
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 BINS = 8  # phases of the stride
 BODY = 'body'  # the row of the path of the pelvis: rise, sway and changes of speed of the whole body
+RATE = 30.  # frames per second of a recording that does not say
 STRIDE = 1.2  # seconds over which a movement is averaged if no stride is found
 ORDERS, STEPS = 10, 6  # random orders of the deletion curve, and its steps
 BATCH = 16  # variants of a recording that the model sees at once
@@ -95,7 +96,7 @@ def explain(inferencer: 'GaitInferencer', clip: Clip, *, up: str = 'y', label: i
         seed: Of the random orders.
 
     Raises:
-        ClipError: The model cannot answer for this clip.
+        ClipError: The model cannot answer for this clip, or its skeleton is unknown.
     """
     import torch
     with torch.inference_mode():
@@ -104,13 +105,13 @@ def explain(inferencer: 'GaitInferencer', clip: Clip, *, up: str = 'y', label: i
 
 def _explain(scorer: '_Scorer', up: str, label: int | None, seed: int) -> Explanation:
     began = time.perf_counter()
-    clean, layout = scorer.clean, get_layout(scorer.clean['layout'])
+    clean, layout, rate = scorer.clean, scorer.layout, float(scorer.clean.get('rate') or RATE)
     strikes, stride = find_strikes(scorer.clip, scorer.clip.get('layout') or layout, up)
-    scorer.neutral = Neutral(clean['keypoint'], layout, round(stride * float(clean['rate'])))
+    scorer.neutral = Neutral(clean['keypoint'], layout, round(stride * rate))
     frames, joints = clean['keypoint'].shape[1], layout['num_node']
     parts = {**layout['limbs'], BODY: [joints]}
     members = np.array([[float(joint in part) for joint in range(joints + 1)] for part in parts.values()], np.float32)
-    seconds = float(clean.get('first_second', 0.)) + np.arange(frames) / float(clean['rate'])
+    seconds = float(clean.get('first_second', 0.)) + np.arange(frames) / rate
     bins = _bins(seconds, strikes)  # side -> (bins, T)
     sides = [_side_of(part, layout) for part in parts.values()]
     cells = np.concatenate([bins[side][..., None] * member  # (parts bins, T, V + 1)
@@ -210,6 +211,10 @@ class _Scorer:
         self.inferencer, self.pipeline = inferencer, inferencer.pipeline
         self.clip = clip
         self.clean = self.pipeline.clean(inferencer._results(clip))
+        layout = self.clean.get('layout') or clip.get('layout')
+        if layout is None:
+            raise clip_error(clip, 'layout', 'missing; an explanation needs the skeleton (layout=, or --layout).')
+        self.layout = get_layout(layout)
 
     def __call__(self, weights: Iterable[np.ndarray], alone: bool = False) -> np.ndarray:
         """Probabilities (n, classes) of the variants with these weights, each of shape (T, V + 1)."""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import numpy as np
 
+from dynstg_mm.errors import ClipError
 from dynstg_mm.files import atomic_open
 from dynstg_mm.gait.cleaning import Clip
 from dynstg_mm.gait.geometry import leg_length
@@ -98,7 +100,10 @@ class PageFolder:
         """
         path = self.folder / 'visualizations' / f'{name}.html'
         clip = clip and dict(clip, layout=clip.get('layout') or self.inferencer.layout)
-        explanation = explain(self.inferencer, clip) if answer.predicted is not None else None
+        explanation = None
+        if answer.predicted is not None:
+            with contextlib.suppress(ClipError):  # such as a skeleton that nobody named; the page then has no map
+                explanation = explain(self.inferencer, clip)
         write_page(answer, clip or None, explanation, path, self.inferencer.record, index='../index.html')
         if self.figures and answer.predicted is not None:
             write_figures(answer, clip, explanation, path.with_suffix(''), self.figures)
