@@ -195,7 +195,7 @@ class Published:
         models = read_checks(self.paths[EXPLANATIONS])['models']
         return [['model', 'walks', 'largest first', 'random order', 'lower', 'passes', 'correlation'],
                 *([name, str(row['clips']), f'{row["area"]:.3f}', f'{row["random_area"]:.3f}',
-                   f'{100 * row["lower"]:.0f} %', f'{100 * row["holds"]:.0f} %', f'{row["correlation"]:.2f}']
+                   f'{100 * row["lower"]:.0f} %', f'{100 * row["holds"]:.0f} %', f'{row["correlation"]:.2f}'.replace('-0.00', '0.00')]
                   for name, row in models.items())]
 
     def altered_joint_rows(self) -> Rows:
