@@ -32,7 +32,7 @@ ROBUSTNESS = 'dynstg_mamba/robustness'
 DOUBTS = 'configs/zoo/doubts.json'
 DOUBTS_SCHEMA: dict[str, Any] = dict(type='object', required=['rows'], properties=dict(rows=dict(
     type='array', items=dict(type='object', required=['recordings', 'count', 'refused', 'doubted', 'codes']))))
-EXPLANATIONS = 'dynstg_mamba/explanations'
+EXPLANATIONS = 'configs/zoo/explanations.json'
 
 DATASETS = {'koa-nm': 'KOA-NM', 'koa-nm-jointdropout': 'KOA-NM', 'koa-pd-nm': 'KOA-PD-NM', 'koa-stage': 'KOA stage',
             'msnd': 'MSND', 'msnd-by-clip': 'MSND (by clip, people known)'}
@@ -87,7 +87,7 @@ class Published:
             self.tables['robustness:loss'] = functools.partial(self.robustness_rows, loss=True)
         if (self.root / DOUBTS).is_file():
             self.tables['doubts'] = self.doubt_rows
-        if EXPLANATIONS in self.paths:
+        if (self.root / EXPLANATIONS).is_file():
             self.tables['explanations'] = self.explanation_rows
             self.tables['explanations:joints'] = self.altered_joint_rows
         for name in self.results():
@@ -104,7 +104,7 @@ class Published:
 
     def results(self) -> list[str]:
         """Names of the files of results, such as `dynstg_mamba/koa-nm`."""
-        return [name for name in self.paths if name not in (ROBUSTNESS, EXPLANATIONS)]
+        return [name for name in self.paths if name != ROBUSTNESS]
 
     def score_rows(self, name: str, per_subject: bool = False) -> Rows:
         """Macro-F1, accuracy and log-loss of every complete model, with intervals."""
@@ -192,7 +192,7 @@ class Published:
 
     def explanation_rows(self) -> Rows:
         """Deletion curves of explanations, and their correlation with those of random weights."""
-        models = read_checks(self.paths[EXPLANATIONS])['models']
+        models = read_checks(self.root / EXPLANATIONS)['models']
         return [['model', 'walks', 'largest first', 'random order', 'lower', 'passes', 'correlation'],
                 *([name, str(row['clips']), f'{row["area"]:.3f}', f'{row["random_area"]:.3f}',
                    f'{100 * row["lower"]:.0f} %', f'{100 * row["holds"]:.0f} %', f'{row["correlation"]:.2f}'.replace('-0.00', '0.00')]
@@ -200,7 +200,7 @@ class Published:
 
     def altered_joint_rows(self) -> Rows:
         """How often an explanation names the joint that was altered."""
-        joints = read_checks(self.paths[EXPLANATIONS])['joints']
+        joints = read_checks(self.root / EXPLANATIONS)['joints']
         return [['altered joint', 'held-out walks', 'recognised', 'joint named', 'limb named'],
                 *([name.replace('_', ' '), *(str(row[key]) for key in ('clips', 'recognised', 'joint', 'limb'))]
                   for name, row in joints.items())]
