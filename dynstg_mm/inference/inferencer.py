@@ -73,7 +73,7 @@ class GaitInferencer(BaseInferencer):
             not one of this model.
     """
 
-    def __init__(self, model: str | os.PathLike | Config, weights: str | os.PathLike | None = None,
+    def __init__(self, model: str | os.PathLike | Config | Mapping[str, Any], weights: str | os.PathLike | None = None,
                  device: str | torch.device | None = None, *, show_progress: bool = False,
                  cfg_options: Mapping[str, Any] | None = None) -> None:
         init_default_scope('mmaction')
@@ -83,7 +83,9 @@ class GaitInferencer(BaseInferencer):
             cfg_options = {**parse_cfg_options(known.options), **(cfg_options or {})}
         if isinstance(model, (str, os.PathLike)):
             model = read_config(os.fspath(model))
-        model = fill_placeholders(apply_options(model, cfg_options))
+        elif not isinstance(model, Config):
+            model = Config(dict(model))
+        model = fill_placeholders(apply_options(copy.deepcopy(model), cfg_options))
         path = None if weights is None else str(resolve_shipped(weights))
         super().__init__(model, path, device, 'mmaction', show_progress)
         self.name = known.name if known is not None else Path(_source(self.cfg)).stem
