@@ -1,5 +1,6 @@
 """Text that a person reads: tables, and the names in messages."""
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 
@@ -14,6 +15,16 @@ def few(names: Iterable[str], like: str | None = None, most: int = 3) -> str:
     names = list(names)
     shown = names[:most] if like is None else difflib.get_close_matches(like, names, most, cutoff=0)
     return ', '.join(shown) + (f' and {len(names) - most} more' if len(names) > most else '') or 'none'
+
+
+def alike_names(names: Iterable[str]) -> tuple[str, str] | None:
+    """Two of the names that differ only in case or spaces, or None."""
+    known: dict[str, str] = {}
+    for name in names:
+        same = known.setdefault(''.join(unicodedata.normalize('NFKC', name).casefold().split()), name)
+        if same != name:
+            return same, name
+    return None
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:

@@ -15,6 +15,7 @@ from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.datasets.exact_copies import exact_copies
 from dynstg_mm.errors import DataError
 from dynstg_mm.skeletons import Layout, get_layout
+from dynstg_mm.text import alike_names
 
 
 @dataclass
@@ -87,6 +88,11 @@ def audit_file(path: str | os.PathLike, *, layout: str | Layout | None = None, s
     measured = [clip for clip in clips.values() if clip.measures is not None]
     check_scale(measured, findings)
     _check_rates(measured, findings)
+    subjects = [clip.data['subject'] for clip in clips.values() if 'subject' not in clip.wrong]
+    for kind, texts in (('alike_subjects', subjects), ('alike_classes', file.classes or ())):
+        alike = alike_names(texts)
+        if alike is not None:
+            findings.add(kind, f'{alike[0]!r} and {alike[1]!r}')
     check_classes(tasks, clips, findings)
     for name in sorted(set(clips) - {name for members in task_clips(tasks, clips).values() for name in members}):
         findings.add('unused', f'clip {name}')

@@ -12,9 +12,12 @@ from dynstg_mm.audit.progress import with_bar
 from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip
 from dynstg_mm.datasets.metadata_control import image_shape
 from dynstg_mm.errors import UserError
+from dynstg_mm.gait.anatomy import MISFIT, misfit
+from dynstg_mm.gait.coordinates import coordinate_kind
 from dynstg_mm.gait.geometry import BACKWARDS, MIN_TRAVEL, knee_bend, leg_length
 from dynstg_mm.gait.person import tracked_person
-from dynstg_mm.gait.quality import grave_flaw, up_axis
+from dynstg_mm.gait.quality import grave_flaw
+from dynstg_mm.gait.upright import up_axis
 from dynstg_mm.gait.visibility import lost_shares, present_frames, seen_joints
 from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.skeletons import Layout, mirror_order
@@ -120,6 +123,8 @@ def _measure(name: str, clip: Clip, layout: Layout | None, window: float, findin
     lost_frames, lost = lost_shares(seen)
     _check_tracking(name, body, lost, present, rate, layout, findings)
     _check_image(name, clip, body[seen], findings)
+    if layout is not None:
+        _check_layout(name, body, seen, layout, findings)
     if layout is not None and layout.get('legs'):
         _check_walk(name, clip, body, seen, layout, findings)
     center, size, direction, pose = _shape(name, body[present], seen[present], layout, findings)
@@ -145,6 +150,8 @@ def _check_tracking(name: str, body: np.ndarray, lost: np.ndarray, present: np.n
 def _check_image(name: str, clip: Clip, points: np.ndarray, findings: Findings) -> None:
     """Find joints, shape (N, C), outside of the image, in 2-D clips whose image size is known."""
     shape = image_shape(clip)
+    if points.shape[1] == 2 and coordinate_kind(points, np.ones(len(points), bool)) != 'pixel':
+        findings.add('shares', f'clip {name}')
     if points.shape[1] == 2 and min(shape) > 0:
         outside = ((points < 0) | (points > np.array(shape)[::-1])).any(1).mean()
         if outside > 0.1:
@@ -191,12 +198,19 @@ def _check_walk(name: str, clip: Clip, body: np.ndarray, seen: np.ndarray, layou
     """Find a head that is not above the ankles, and a person who does not walk."""
     up, expected = up_axis(body, seen, layout), '-y' if body.shape[2] == 2 else 'y'
     if up is not None and up != expected:
-        findings.add('upside_down', f'clip {name}: the head is towards {up} of the ankles; expected {expected}')
+        findings.add('upside_down', f'clip {name}: {up} is up; expected {expected}')
         return
     with contextlib.suppress(UserError):  # the layout lacks a leg, or a joint of the legs is never seen
         flaw = grave_flaw(walk_of(clip, layout), up, from_the_side=False)
         if flaw is not None:
             findings.add('not_walking', f'clip {name}: {flaw.text}')
+
+
+def _check_layout(name: str, body: np.ndarray, seen: np.ndarray, layout: Layout, findings: Findings) -> None:
+    """Find joints that cannot be those of the layout."""
+    ratio = misfit(body, seen, layout)
+    if ratio > MISFIT:
+        findings.add('anatomy', f'clip {name}: bones are {ratio:.1f} times as long as lines between near joints')
 
 
 def _face_z(about: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:

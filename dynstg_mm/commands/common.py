@@ -55,7 +55,7 @@ def add_video_arguments(parser: argparse.ArgumentParser) -> None:
 
 def reader_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of readers that were given."""
-    names = ('coords', 'dims', 'img_shape', 'estimator', 'pose_model', 'detector', 'crop')
+    names = ('coords', 'axes', 'dims', 'img_shape', 'estimator', 'pose_model', 'detector', 'crop')
     return {name: value for name, value in vars(args).items() if name in names and value is not None}
 
 

@@ -25,12 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('format', choices=READERS, help='program or format of the files')
     add('input', help='file or folder')
     add('--layout', help=f'skeleton of the result, by default the format\'s: {", ".join(LAYOUTS)}, or a .json file')
-    add('--source-layout', help='skeleton of the input, if neither the format nor the file has one')
+    add('--source-layout', help='skeleton of the input, if the format does not have one, or another one')
     add('--rate', type=float, help='frames per second, if the table does not have them')
-    add('--up', choices=UPRIGHT, help='vertical axis of 3-D input, as --up=-y; by default the format\'s, z for c3d')
+    add('--up', choices=UPRIGHT,
+        help='vertical axis of 3-D input, as --up=-y; by default the one along which people stand')
     add('--scale', type=float, default=1., help='factor of 3-D coordinates, such as 0.001 from mm to m')
     add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
-    add('--coords', choices=COORDS, help='mediapipe: what the coordinates are')
+    add('--coords', choices=COORDS,
+        help='what the coordinates are, by default by their values: pixels, shares of the image from 0 to 1 or from -1 '
+             'to 1, or places in space (mediapipe)')
+    add('--axes', help='npz, mediapipe, mmaction: order of the axes of the array, such as TMVC: frames, persons, '
+        'joints, coordinates')
     add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
     add_video_arguments(parser)
     add('--persons', type=int, default=1, help='persons to keep in each clip, those seen longest')
@@ -49,17 +54,15 @@ def clip_options(args: argparse.Namespace) -> dict[str, Any]:
     chosen = reader_options(args)
     if args.persons != 1:
         chosen['persons'] = args.persons
-    chosen.pop('img_shape', None)  # of the annotation, for every format
+    shared = {key: chosen.pop(key, None) for key in ('coords', 'img_shape')}  # for every format
     known = inspect.signature(READERS[args.format]).parameters
     for key in chosen:
         if key not in known:
             formats = [name for name, reader in READERS.items() if key in inspect.signature(reader).parameters]
             raise ConfigError(f'--{key.replace("_", "-")}: not an option of {args.format}; only of '
                               f'{", ".join(formats)}.')
-    if 'img_shape' in known:
-        chosen['img_shape'] = args.img_shape
     return dict(layout=_name_or_dict(args.layout), source_layout=_name_or_dict(args.source_layout), rate=args.rate,
-                up=args.up, scale=args.scale, reader=chosen, img_shape=args.img_shape, max_seconds=args.max_seconds,
+                up=args.up, scale=args.scale, reader=chosen, **shared, max_seconds=args.max_seconds,
                 keep_duplicates=args.keep_duplicates, skip_bad=args.skip_bad, jobs=args.jobs)
 
 

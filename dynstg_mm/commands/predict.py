@@ -44,7 +44,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
                          f'{", ".join(LAYOUTS)}, or a .json file')
     add('--up', choices=UPRIGHT, help='vertical axis of 3-D input, as --up=-y; by default the format\'s, z for c3d')
     add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
-    add('--coords', choices=COORDS, help='mediapipe: what the coordinates are')
+    add('--coords', choices=COORDS, help='what the coordinates are; by default by their values')
+    add('--axes', help='npz, mediapipe: order of the axes of the array, such as TMVC')
     add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
     add_video_arguments(parser)
     add('--page', action=argparse.BooleanOptionalAction, default=True,

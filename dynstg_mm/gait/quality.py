@@ -9,10 +9,8 @@ import numpy as np
 
 from dynstg_mm.gait.events import MIN_RATE, FootEvent
 from dynstg_mm.gait.spatiotemporal import STEPS
-from dynstg_mm.gait.visibility import present_frames
 from dynstg_mm.gait.walk import SIDE_VIEW, Walk
 from dynstg_mm.gait.windows import DURATION, SIDES
-from dynstg_mm.skeletons import Layout
 
 MIN_SWING = 0.3  # leg lengths by which one ankle passes the other, forwards and backwards together
 MIN_STEPS = 1  # from a foot strike to the other foot's
@@ -51,7 +49,7 @@ def flaws_of(walk: Walk, events: Sequence[FootEvent], up: str | None = None, *,
     Args:
         walk: From `walk_of`.
         events: From `foot_events`.
-        up: From `up_axis`.
+        up: From `gait.upright.up_axis`.
         from_the_side: The model needs a 2-D view from the side.
     """
     grave = grave_flaw(walk, up, from_the_side=from_the_side)
@@ -79,28 +77,6 @@ def window_flaws(walk: Walk, start: float, end: float) -> list[str]:
     if not found and walk.side_view and walk.straight[part].mean() < MIN_STRAIGHT:
         found.append('turning')
     return found + ['joints_lost'] * bool(legs_lost(walk)[part].mean() > MAX_LEGS_LOST)
-
-
-def up_axis(body: np.ndarray, seen: np.ndarray, layout: Layout) -> str | None:
-    """The axis from the ankles to the head, or without a head to the shoulders: 'y', '-y', 'x', ...; None if unknown.
-
-    Args:
-        body: Shape (T, V, C).
-        seen: Shape (T, V).
-        layout: With `legs`.
-    """
-    head = layout.get('limbs', {}).get('head') or [
-        layout['joints'].index(name) for name in ('neck', 'left_shoulder', 'right_shoulder')
-        if name in layout.get('joints', ())]
-    ends = [list(head), [leg[2] for leg in layout.get('legs', ())]]
-    shown = present_frames(seen) & np.all([seen[:, joints].any(1) for joints in ends], axis=0)
-    if not all(ends) or not shown.any():
-        return None
-    masked = np.where(seen[shown][..., None], body[shown], np.nan)
-    top, bottom = (np.nanmean(masked[:, joints], axis=1) for joints in ends)
-    height = np.median(top - bottom, axis=0)
-    axis = int(np.abs(height).argmax())
-    return ('-' if height[axis] < 0 else '') + 'xyz'[axis]
 
 
 def upright_frames(walk: Walk) -> np.ndarray:

@@ -6,11 +6,12 @@ from dynstg_mm.importers.bvh import read_bvh
 from dynstg_mm.importers.c3d import read_c3d
 from dynstg_mm.importers.csv_table import csv_rows
 from dynstg_mm.importers.find import SUFFIXES, find_files, read_files
-from dynstg_mm.importers.mediapipe import COORDS, read_mediapipe
+from dynstg_mm.importers.mediapipe import read_mediapipe
 from dynstg_mm.importers.mmaction import read_mmaction
 from dynstg_mm.importers.mmpose import read_mmpose
 from dynstg_mm.importers.npz import read_npz
 from dynstg_mm.importers.openpose import read_openpose
+from dynstg_mm.importers.pixels import COORDS
 from dynstg_mm.importers.recording import EmptyRecording, Recording, readable
 from dynstg_mm.importers.tabular import read_csv
 from dynstg_mm.importers.video import read_video

@@ -7,18 +7,15 @@ from dataclasses import replace
 import numpy as np
 
 from dynstg_mm.errors import ConfigError, DataError
+from dynstg_mm.gait.anatomy import MISFIT, misfit
 from dynstg_mm.gait.joint_map import apply_joint_map
+from dynstg_mm.gait.spatiotemporal import UNITS
+from dynstg_mm.gait.upright import CLEARLY, up_axis
+from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.importers.left_out import LeftOut
-from dynstg_mm.importers.recording import Recording
+from dynstg_mm.importers.recording import UPRIGHT, Recording
 from dynstg_mm.skeletons import Layout, get_layout, map_joints
 from dynstg_mm.text import few
-
-# Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.
-UPRIGHT = {
-    'y': ((1, 0, 0), (0, 1, 0), (0, 0, 1)), '-y': ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
-    'z': ((1, 0, 0), (0, 0, 1), (0, -1, 0)), '-z': ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
-    'x': ((0, -1, 0), (1, 0, 0), (0, 0, 1)), '-x': ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
-}
 
 
 def arrange(recording: Recording, layout: str | Layout | None = None, up: str | None = None, scale: float = 1.,
@@ -28,7 +25,8 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
     Args:
         recording: From a reader.
         layout: Layout to map onto; by default the recording's own.
-        up: The vertical axis of 3-D coordinates; by default the recording's.
+        up: The vertical axis of 3-D coordinates; by default the one along which the body stands, else the
+            recording's.
         scale: Factor of 3-D coordinates, such as 0.01 from centimetres to metres.
         path: Names the file in errors.
 
@@ -37,10 +35,16 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
     """
     where = f'{path}: clip {recording.name}'
     keypoint, score, joints = recording.keypoint, recording.keypoint_score, recording.joints
-    if keypoint.shape[-1] == 3:
-        rotation = np.array(UPRIGHT[up or recording.up], np.float32)
-        keypoint = (keypoint @ rotation.T * np.float32(scale)) + np.float32(0)
+    unit, notes = recording.unit, list(recording.notes)
     target = layout if layout is not None else recording.layout
+    own = recording.layout if recording.layout is not None or joints is not None else layout
+    if joints is None and own is not None:
+        notes += _misfit(recording, get_layout(own))
+    if keypoint.shape[-1] == 3:
+        axis, more = _vertical(recording, dict(joints=joints) if own is None else get_layout(own), up)
+        rotation = np.array(UPRIGHT[axis], np.float32)
+        keypoint = (keypoint @ rotation.T * np.float32(scale)) + np.float32(0)
+        unit, notes = _scaled(unit, scale), notes + more
     if target is not None:
         complete = get_layout(target)
         names = joints if joints is not None else get_layout(recording.layout)['joints'] if recording.layout else None
@@ -58,7 +62,39 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
         if not score.any():
             raise DataError(f'{where}: keypoint: none of the layout\'s joints is seen in any frame.')
         joints = complete['joints']
-    return replace(recording, keypoint=keypoint, keypoint_score=score, joints=joints, layout=target)
+    return replace(recording, keypoint=keypoint, keypoint_score=score, joints=joints, layout=target, up='y', unit=unit,
+                   notes=notes)
+
+
+def _misfit(recording: Recording, layout: Layout) -> list[str]:
+    """A note if the joints, which are only known by their place, cannot be those of a layout."""
+    if recording.keypoint.shape[2] != layout['num_node']:
+        return []
+    ratio = misfit(recording.keypoint[0], seen_joints(recording.keypoint[0], recording.keypoint_score[0], 0), layout)
+    return ['the joints are far from their neighbours in the skeleton; if it is another one, name it with '
+            '--source-layout'] * (ratio > MISFIT)
+
+
+def _vertical(recording: Recording, layout: Layout, up: str | None) -> tuple[str, list[str]]:
+    """The vertical axis of a 3-D recording: the given one, the body's, or the format's; and a note if they differ."""
+    seen = seen_joints(recording.keypoint[0], recording.keypoint_score[0], 0)
+    body = up_axis(recording.keypoint[0], seen, layout) if layout.get('joints') else None
+    if up is not None:
+        return up, [f'{up} is up as given, although the body stands along {body}'] * (body not in (None, up))
+    if body is not None:
+        return body, [f'{body} is up, since the body stands along it; --up names another'] * (body != recording.up)
+    whole = recording.keypoint[0][seen.all(1)]
+    sizes = np.median(np.ptp(whole, axis=1), axis=0) if len(whole) else np.zeros(3)
+    longest = 'xyz'[int(sizes.argmax())]
+    doubt = longest not in recording.up and sizes.max() > CLEARLY * np.sort(sizes)[-2]
+    return recording.up, [f'{recording.up} is taken to be up, but the body is longest along {longest}; --up names '
+                          'another'] * bool(doubt)
+
+
+def _scaled(unit: str | None, scale: float) -> str | None:
+    """The unit of length after a multiplication, None if it has no name."""
+    return None if unit is None else next((name for name, metres in UNITS.items()
+                                           if np.isclose(metres * scale, UNITS[unit])), None)
 
 
 def one_skeleton(recordings: Mapping[str, Recording],

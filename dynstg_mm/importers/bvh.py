@@ -169,7 +169,8 @@ def _canonical(joints: Sequence[_Joint], columns: Sequence[int], frame_time: str
 
     The order of the rotations is kept, and an axis that a joint lacks is 0.
     """
-    lines, places = ['HIERARCHY'], []
+    lines = ['HIERARCHY']
+    places: list[int | str] = []  # column of the file, or a number that does not change
     children: dict[int | None, list[int]] = {}
     for index, joint in enumerate(joints):
         children.setdefault(joint.parent, []).append(index)

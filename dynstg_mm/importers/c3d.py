@@ -1,4 +1,5 @@
 """Motion capture: C3D markers."""
+import itertools
 import os
 import warnings
 from typing import Any
@@ -9,11 +10,17 @@ from dynstg_mm.errors import DataError
 from dynstg_mm.extras import need
 from dynstg_mm.gait.events import FootEvent
 from dynstg_mm.gait.spatiotemporal import UNITS
-from dynstg_mm.importers.recording import Recording, readable, with_lost
+from dynstg_mm.importers.recording import UPRIGHT, Recording, readable, with_lost
+
+# Groups of points that are no places: what a model computed from the markers.
+_MODEL_OUTPUTS = ('ANGLES', 'FORCES', 'MOMENTS', 'POWERS', 'REACTIONS', 'SCALARS')
 
 
 def read_c3d(path: str | os.PathLike) -> list[Recording]:
-    """Marker positions of a C3D file, in the file's unit of length; z is assumed to be up, as in most laboratories.
+    """Marker positions of a C3D file, in the file's unit of length.
+
+    The vertical axis is the file's Y_SCREEN; without it z, as in most laboratories. Angles, forces, moments and powers,
+    which are stored as points too, are left out, and so is the subject's name before each label.
 
     Args:
         path: The file.
@@ -29,24 +36,51 @@ def read_c3d(path: str | os.PathLike) -> list[Recording]:
     with readable(path, 'C3D file'), open(path, 'rb') as file, warnings.catch_warnings():
         warnings.simplefilter('ignore')  # about analog channels, which are not read
         reader = c3d.Reader(file)
-        names = [str(label).strip() for label in reader.point_labels]
+        names = _labels(reader, 'LABELS')
         expected = reader.last_frame - reader.first_frame + 1
         if not names:
             raise DataError(f'{path}: POINT:LABELS: no markers.')
         frames = [points[:, :4].astype(np.float32) for _, points, _ in reader.read_frames(copy=False)]
         rate = float(reader.point_rate)
         events, unit = _foot_events(reader), _texts(reader, 'POINT', 'UNITS')
+        outputs = {name for group in _MODEL_OUTPUTS for name in _labels(reader, group)}
+        up = _vertical_axis(reader)
     if len(frames) != expected:
         raise DataError(f'{path}: points: {len(frames)} frames; expected {expected}, as its header says.')
     points = np.stack(frames)[None]
     names = [name or f'marker_{index}' for index, name in enumerate((names + [''] * points.shape[2])[:points.shape[2]])]
+    places = [index for index, name in enumerate(names) if name not in outputs]
+    if not places:
+        raise DataError(f'{path}: POINT:LABELS: no markers, only outputs of a model; expected places.')
+    notes = [f'{len(names) - len(places)} outputs of a model, such as angles and forces, are left out'] * (
+        len(places) < len(names))
+    points, names = points[:, :, places], _without_subject([names[index] for index in places])
     duplicate = next((name for name in names if names.count(name) > 1), None)
     if duplicate is not None:
         raise DataError(f'{path}: POINT:LABELS: {duplicate} is duplicated; expected a different name for each marker.')
     points[points[..., 3] < 0] = np.nan
     keypoint, score = with_lost(points[..., :3], None, path)
-    return [Recording(None, keypoint, score, names, rate=rate, up='z', events=events,
+    return [Recording(None, keypoint, score, names, rate=rate, up=up, events=events, notes=notes,
                       unit=unit[0] if unit and unit[0] in UNITS else None)]
+
+
+def _labels(reader: Any, parameter: str) -> list[str]:
+    """Texts of a parameter, and of its continuations: a parameter has at most 255, and the next are in LABELS2."""
+    numbered = (_texts(reader, 'POINT', f'{parameter}{number}') for number in itertools.count(2))
+    return [*_texts(reader, 'POINT', parameter), *itertools.chain.from_iterable(itertools.takewhile(bool, numbered))]
+
+
+def _vertical_axis(reader: Any) -> str:
+    """The axis that is upwards on the screen of the program that wrote the file, or z."""
+    screen = _texts(reader, 'POINT', 'Y_SCREEN')
+    axis = screen[0].lower().removeprefix('+') if screen else ''
+    return axis if axis in UPRIGHT else 'z'
+
+
+def _without_subject(names: list[str]) -> list[str]:
+    """Labels without the name of the one subject that all of them begin with, as in `P01:LKNE`; `*12` has no name."""
+    subjects = {name.rpartition(':')[0] for name in names if not name.startswith('*')}
+    return [name.rpartition(':')[2] for name in names] if len(subjects) == 1 else names
 
 
 def _texts(reader: Any, group: str, parameter: str) -> list[str]:

@@ -1,4 +1,5 @@
 """Recordings of any reader, and a table of who walks in them, converted into one annotation file."""
+import inspect
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,15 +20,18 @@ from dynstg_mm.importers.labels import (
     own_labels,
     parse_rate,
     read_labels,
+    unused_columns,
     with_labels,
     without_suffix,
 )
 from dynstg_mm.importers.left_out import LeftOut
+from dynstg_mm.importers.pixels import in_pixels
 from dynstg_mm.importers.recording import Recording
 from dynstg_mm.importers.splits import split_clips
 from dynstg_mm.importers.video import open_estimator
 from dynstg_mm.importers.writing import check_out, drop_duplicates, listing, summary, write, written
 from dynstg_mm.skeletons import Layout, get_layout
+from dynstg_mm.text import few
 
 Clip = dict[str, Any]
 
@@ -61,6 +65,7 @@ def convert(format_name: str, source: str | os.PathLike, out: str | os.PathLike,
     if labels is not None and not options.get('skip_bad'):  # before the long work
         find_files(format_name, source)  # a wrong path comes before what is wrong with the folds
         rows = labels if isinstance(labels, dict) else read_labels(labels)
+        order_classes(classes, rows, 'labels' if isinstance(labels, dict) else labels)
         split([dict(row, frame_dir=clip, **{'class': row['label']}) for clip, row in rows.items()])
     clips, classes, layout, lines = read_clips(format_name, source, labels=labels, classes=classes, **options)
     splits, notes = split([dict(clip, **{'class': classes[clip['label']]}) for clip in clips])
@@ -79,7 +84,8 @@ def convert(format_name: str, source: str | os.PathLike, out: str | os.PathLike,
 def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.PathLike | Rows | None = None,
                classes: Sequence[str] | None = None, layout: str | Layout | None = None,
                source_layout: str | Layout | None = None, rate: float | None = None, up: str | None = None,
-               scale: float = 1., reader: dict[str, Any] | None = None, img_shape: Sequence[int] | None = None,
+               scale: float = 1., reader: dict[str, Any] | None = None, coords: str | None = None,
+               img_shape: tuple[int, int] | None = None,
                max_seconds: float | None = None, keep_duplicates: bool = False, skip_bad: bool = False,
                jobs: int = 1) -> tuple[list[Clip], list[str], str | Layout | None, list[str]]:
     """Annotations of all recordings of a format in a file or folder.
@@ -90,10 +96,9 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         labels: Label table, as for or from `read_labels`. Only annotation files can do without.
         classes: The classes in the order of their numbers; by default sorted.
         layout: Layout to map onto; by default the format's.
-        source_layout, up, scale: As for `read_recordings`.
+        source_layout, up, scale, coords, img_shape: As for `read_recordings`.
         rate: Frames per second if the table does not have them; takes precedence over the file.
         reader: Options of the reader.
-        img_shape: Height and width in pixels.
         max_seconds: Longer recordings are cut into clips `<clip>/<k>` of at most this length.
         keep_duplicates: Keep recordings that are the same to the last digit.
         skip_bad: Leave out broken files, clips without a label, and labels without a clip.
@@ -113,10 +118,10 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
     left_out = LeftOut(skip_bad)
     files = find_files(format_name, source, table if rows is not labels else None)
     if format_name != 'mmaction' and rows is not None:
-        rows = without_suffix(rows, format_name, table)
+        rows = without_suffix(rows, files, table)
         files = with_labels(files, rows, table, left_out)
     read = partial(read_recordings, format_name=format_name, options=reader or {}, layout=layout,
-                   source_layout=source_layout, up=up, scale=scale)
+                   source_layout=source_layout, up=up, scale=scale, coords=coords, img_shape=img_shape)
     results, broken = read_files(files, read, jobs=jobs, skip_bad=skip_bad)
     left_out.lines += broken
     recordings: dict[str, Recording] = {}
@@ -139,7 +144,9 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
             left_out.add(str(error))
     if not clips:
         raise DataError(f'{source}: no clip is left; the last one: {left_out.lines[-1]}')
-    notes = [f'{clip}: {note}' for clip, recording in recordings.items() for note in recording.notes]
+    notes = [] if table is None or isinstance(labels, dict) else [
+        f'{table}: columns that are not used: {", ".join(unused)}' for unused in [unused_columns(table)] if unused]
+    notes += [f'{clip}: {note}' for clip, recording in recordings.items() for note in recording.notes]
     clips, copies = (clips, []) if keep_duplicates else drop_duplicates(clips)
     parts = [part for clip in clips for part in cut(clip, max_seconds)]
     left_out.lines += [f'clip {part["frame_dir"]}: nobody in it' for part in parts if not part['keypoint_score'].any()]
@@ -166,7 +173,8 @@ def _check_options(format_name: str, layout: str | Layout | None, source_layout:
 
 def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str, Any],
                     layout: str | Layout | None = None, source_layout: str | Layout | None = None,
-                    up: str | None = None, scale: float = 1.) -> list[Recording]:
+                    up: str | None = None, scale: float = 1., coords: str | None = None,
+                    img_shape: tuple[int, int] | None = None) -> list[Recording]:
     """Recordings of a file, in the joints and axes of an annotation file.
 
     Args:
@@ -175,19 +183,44 @@ def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str
         format_name: A key of `READERS`.
         options: Options of the reader.
         layout: Layout to map onto; by default the file's.
-        source_layout: Layout of the file, if it does not have one.
-        up: The file's vertical axis; by default the one that the format implies.
+        source_layout: Layout of the file's joints, whatever the format implies.
+        up: The file's vertical axis; by default the one along which the body stands, else the format's.
         scale: Factor of 3-D coordinates, such as 0.01 from centimetres to metres.
+        coords: What the coordinates are, one of `COORDS`; by default by their values.
+        img_shape: Height and width in pixels, of which coordinates may be shares.
 
     Returns:
-        With y up if they are 3-D.
+        With y up if they are 3-D, in pixels if they are 2-D.
+
+    Raises:
+        DataError: The file is damaged, or an option does not fit it.
     """
     program = format_name if format_name in POSE_ESTIMATORS else None
-    recordings = [replace(recording, name=recording.name or name, layout=recording.layout or source_layout,
-                          estimator=recording.estimator or program)
-                  for recording in READERS[format_name](path, **options)]
     where = Path(path[0]).parent if isinstance(path, list) else path
-    return [arrange(recording, layout, up, scale, where) for recording in recordings]
+    known = inspect.signature(READERS[format_name]).parameters
+    own = dict(coords=coords, img_shape=img_shape) if 'coords' in known else {}
+    recordings = []
+    for recording in READERS[format_name](path, **options, **own):
+        recording = replace(recording, name=recording.name or name, estimator=recording.estimator or program)
+        if not own:
+            recording = in_pixels(recording, coords, img_shape, where)
+        recordings.append(arrange(_with_source_layout(recording, source_layout, where), layout, up, scale, where))
+    return recordings
+
+
+def _with_source_layout(recording: Recording, layout: str | Layout | None, where: str | os.PathLike) -> Recording:
+    """The recording with the layout that the user names; DataError if it cannot be that of the file."""
+    if layout is None or layout == recording.layout:
+        return recording
+    joints, count = list(get_layout(layout)['joints']), recording.keypoint.shape[2]
+    if recording.joints is not None and sorted(recording.joints) != sorted(joints):
+        raise DataError(f'{where}: --source-layout: another skeleton than that of the file, which names its joints '
+                        f'({few(recording.joints)}); --layout maps them by their names.')
+    if count != len(joints):
+        raise DataError(f'{where}: --source-layout: {len(joints)} joints; the file has {count}.')
+    notes = [f'joints in the order of the given skeleton, not of {recording.layout}'] * isinstance(
+        recording.layout, str)
+    return replace(recording, layout=layout, notes=recording.notes + notes)
 
 
 def _annotation(recording: Recording, row: Row, classes: Sequence[str], rate: float | None,

@@ -16,10 +16,8 @@ from dynstg_mm.skeletons import LAYOUTS
 
 COCO = LAYOUTS['coco']['joints']
 _FEET = ('left_big_toe', 'left_small_toe', 'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel')
-# Joint orders that are not among our layouts: the names of their first joints, without hands and face.
+# The first joints of COCO-WholeBody, without hands and face; it is not among our layouts.
 _WHOLE_BODY = COCO + _FEET
-_HALPE = COCO + ('head_top', 'neck', 'mid_hip', 'left_big_toe', 'right_big_toe', 'left_small_toe', 'right_small_toe',
-                 'left_heel', 'right_heel')
 MAX_GAP = 10_000  # frames in a row without anybody, above which a frame number is taken for an error
 
 
@@ -82,8 +80,10 @@ def in_order(people: Mapping[int, People], path: str | os.PathLike) -> tuple[lis
 def recording_by_count(keypoint: np.ndarray, score: np.ndarray, notes: list[str], **fields: Any) -> Recording:
     """A recording whose joints are recognised by their number."""
     count = keypoint.shape[2]
-    names = {17: COCO, 26: _HALPE, 133: _WHOLE_BODY, 136: _HALPE}.get(count)
-    if names and len(names) < count:
-        notes = [*notes, f'the first {len(names)} of {count} joints; hands and face are left out']
-        keypoint, score = keypoint[:, :, :len(names)], score[:, :, :len(names)]
-    return Recording(None, keypoint, score, names, 'coco' if count == 17 else None, notes=notes, **fields)
+    layout = {17: 'coco', 26: 'halpe_26', 136: 'halpe_26'}.get(count)
+    names = _WHOLE_BODY if count == 133 else None
+    body = len(names) if names else LAYOUTS[layout]['num_node'] if layout else count
+    if body < count:
+        notes = [*notes, f'the first {body} of {count} joints; hands and face are left out']
+        keypoint, score = keypoint[:, :, :body], score[:, :, :body]
+    return Recording(None, keypoint, score, names, layout, notes=notes, **fields)

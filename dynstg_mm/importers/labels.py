@@ -1,7 +1,8 @@
 """The table of who walks in which clip, and its match with the recordings."""
 import os
+import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,14 +13,21 @@ from dynstg_mm.importers.csv_table import csv_rows
 from dynstg_mm.importers.find import SUFFIXES
 from dynstg_mm.importers.left_out import LeftOut
 from dynstg_mm.importers.recording import Recording
-from dynstg_mm.text import few
+from dynstg_mm.text import alike_names, few
 
 REQUIRED = ('clip', 'subject', 'label')
 COLUMNS = (*REQUIRED, 'rate', 'split')
 
+_SUFFIXES = (*sorted({suffix for suffixes in SUFFIXES.values() for suffix in suffixes}), '.trc', '.wmv', '.webm')
+
 Row = dict[str, Any]  # subject, label, perhaps rate (a number) and split
 Rows = dict[str, Row]  # by clip
 Value = TypeVar('Value')
+
+
+def unused_columns(path: str | os.PathLike) -> list[str]:
+    """Columns of a label table that are not used."""
+    return [name for name in csv_rows(path, 1)[0] if name.lower() not in COLUMNS]
 
 
 def read_labels(path: str | os.PathLike) -> Rows:
@@ -29,7 +37,8 @@ def read_labels(path: str | os.PathLike) -> Rows:
         path: The file, separated by comma, semicolon or tab.
 
     Raises:
-        DataError: The file cannot be read, a column or cell is missing, or a clip is duplicated.
+        DataError: The file cannot be read, a column or cell is missing, a clip is duplicated, or two subjects or
+            labels differ only in case or spaces.
     """
     header, table = csv_rows(path)
     header = [name.lower() for name in header]
@@ -49,6 +58,11 @@ def read_labels(path: str | os.PathLike) -> Rows:
             raise DataError(f'{where}: clip: {clip} is duplicated.')
         row['rate'] = parse_rate(row.get('rate'), f'{where}: clip {clip}: rate')
         rows[clip] = row
+    for name in ('subject', 'label', 'split'):
+        alike = alike_names(row.get(name) or '' for row in rows.values())
+        if alike:
+            raise DataError(f'{path}: {name}: {alike[0]!r} and {alike[1]!r} differ only in case or spaces; expected '
+                            'one spelling, or different names.')
     return rows
 
 
@@ -75,6 +89,7 @@ def order_classes(classes: Sequence[str] | None, rows: Rows, table: object) -> l
     """
     if classes is None:
         labels = {row['label'] for row in rows.values()}
+        _check_classes(labels, table)
         return sorted(labels, key=lambda label: (0, int(label), label) if label.isdigit() else (1, 0, label))
     if len(set(classes)) < len(classes):
         raise DataError(f'classes: {", ".join(classes)}; expected different names.')
@@ -84,11 +99,24 @@ def order_classes(classes: Sequence[str] | None, rows: Rows, table: object) -> l
     return list(classes)
 
 
-def without_suffix(rows: Rows, format_name: str, table: object) -> Rows:
-    """The rows by names of clips; the table may have those of files."""
+def _check_classes(labels: set[str], table: object) -> None:
+    """Raise for labels that are measurements or several classes in one, which nobody said are classes."""
+    for label in sorted(labels):
+        if re.fullmatch(r'[-+]?\d*[.,]0*[1-9]\d*', label):
+            raise DataError(f'{table}: label: {label!r} is a measurement; expected the name or number of a class. '
+                            'Divide the measurements into classes, or name each one with --classes.')
+        parts = [part.strip() for part in re.split('[;|,/+&]', label)]
+        if len(parts) > 1 and set(parts) & (labels - {label}):
+            raise DataError(f'{table}: label: {label!r} is several classes in one; expected one class for each clip. '
+                            'If it is a class of its own, name all classes with --classes.')
+
+
+def without_suffix(rows: Rows, clips: Iterable[str], table: object) -> Rows:
+    """The rows by names of clips; the table may have those of files, such as of the videos of the recordings."""
     plain: Rows = {}
+    known = set(clips)
     for clip, row in rows.items():
-        suffix = next((suffix for suffix in SUFFIXES[format_name] if clip.lower().endswith(suffix)), '')
+        suffix = '' if clip in known else next((suffix for suffix in _SUFFIXES if clip.lower().endswith(suffix)), '')
         if plain.setdefault(clip[:len(clip) - len(suffix)], row) is not row:
             raise DataError(f'{table}: clip: {clip} is duplicated, with and without {suffix}.')
     return plain

@@ -6,17 +6,19 @@ import numpy as np
 
 from dynstg_mm.datasets.annotation_file import shape_faults
 from dynstg_mm.errors import DataError
+from dynstg_mm.importers.axes import in_order, scores_in_order, third_is_score
 from dynstg_mm.importers.persons import most_seen
-from dynstg_mm.importers.recording import EmptyRecording, Recording, with_lost
+from dynstg_mm.importers.recording import EmptyRecording, Recording, has_place, informative, with_lost
 from dynstg_mm.safe_pickle import load_pickle
 
 
-def read_mmaction(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
+def read_mmaction(path: str | os.PathLike, *, persons: int = 1, axes: str | None = None) -> list[Recording]:
     """Clips of an annotation pickle of MMAction2 or PYSKL: `dict(split, annotations)`, or a bare list of annotations.
 
     Args:
         path: The file. Only arrays and plain containers are read; nothing in it is executed.
         persons: How many persons to keep.
+        axes: Letters of the axes of `keypoint` in the file's order, such as 'TMVC'; MTVC is MMAction2's.
 
     Returns:
         One recording per clip, with its label, subject, rate and classes if the file has them.
@@ -27,7 +29,7 @@ def read_mmaction(path: str | os.PathLike, *, persons: int = 1) -> list[Recordin
     clips, file = load_clips(path)
     splits = ', '.join(map(str, list(file.get('split') or [])[:4]))
     notes = [f'its own splits ({splits}) are not kept'] if splits else []
-    recordings = [checked_clip(path, index, clip, file, persons) for index, clip in enumerate(clips)]
+    recordings = [checked_clip(path, index, clip, file, persons, axes) for index, clip in enumerate(clips)]
     recordings[0].notes += notes
     return recordings
 
@@ -47,7 +49,8 @@ def load_clips(path: str | os.PathLike) -> tuple[list[Any], dict[str, Any]]:
     return clips, data if isinstance(data, dict) else {}
 
 
-def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str, Any], persons: int) -> Recording:
+def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str, Any], persons: int,
+                 axes: str | None = None) -> Recording:
     """The recording of one annotation; DataError if it cannot be used."""
     name = clip.get('frame_dir', clip.get('filename')) if isinstance(clip, dict) else None
     if not isinstance(name, str):
@@ -56,9 +59,23 @@ def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str,
     keypoint, score = clip.get('keypoint'), clip.get('keypoint_score')
     if isinstance(keypoint, np.ndarray) and not keypoint.size:
         raise EmptyRecording(f'{where}: keypoint: no frames.')
+    notes: list[str] = []
+    if isinstance(keypoint, np.ndarray) and keypoint.ndim > 3:
+        frames = clip.get('total_frames')
+        keypoint, order, notes = in_order(where, 'keypoint', keypoint, axes,
+                                          int(frames) if isinstance(frames, (int, np.integer)) else None)
+        if isinstance(score, np.ndarray) and notes:
+            score = scores_in_order(where, 'keypoint_score', score, order, keypoint.shape[:3])
+        if score is None and third_is_score(keypoint):
+            keypoint, score = keypoint[..., :2], keypoint[..., 2]
+            notes.append('the third number of each joint taken for its score')
     for _, field, message in shape_faults(keypoint, score):
         raise DataError(f'{where}: {field}: {message}')
-    keypoint, score, notes = most_seen(*with_lost(keypoint, score, where), persons)
+    if score is not None:
+        score, more = informative(score, has_place(keypoint))
+        notes += more
+    keypoint, score, more = most_seen(*with_lost(keypoint, score, where), persons)
+    notes += more
     rate, shape = clip.get('rate', clip.get('fps')), clip.get('img_shape', clip.get('original_shape'))
     estimator = clip.get('estimator')
     fields = {key: clip[key] for key in ('label', 'subject') if clip.get(key) is not None}

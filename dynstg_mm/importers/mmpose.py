@@ -52,7 +52,7 @@ def read_mmpose(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]
         if knee_bend(recording.keypoint[0], seen, LAYOUTS['h36m'], 'z') < BACKWARDS:
             recording.keypoint[..., 0] *= -1
             recording.notes.append('mirrored back, since MMPose\'s lifters write the mirror image')
-    elif len(names) == keypoint.shape[2]:
+    elif len(names) == recording.keypoint.shape[2]:
         recording.joints, recording.layout = names, 'coco' if tuple(names) == COCO else None
     return [recording]
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from dynstg_mm.errors import DataError
+from dynstg_mm.importers.axes import in_order, scores_in_order
 from dynstg_mm.importers.persons import most_seen
-from dynstg_mm.importers.recording import EmptyRecording, Recording, readable, with_lost
+from dynstg_mm.importers.recording import EmptyRecording, Recording, has_place, informative, readable, with_lost
 
 
-def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = None) -> list[Recording]:
-    """Keypoints of an NPZ file: `keypoint` or `keypoints`, (T, V, C) or (M, T, V, C).
+def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = None,
+             axes: str | None = None) -> list[Recording]:
+    """Keypoints of an NPZ file: `keypoint` or `keypoints`, (T, V, C) or (M, T, V, C), or another order of `in_order`.
 
     The file may also have `keypoint_score` (or `scores`, `confidence`, `visibility`), `joint_names` (or `joints`),
     `rate` (or `fps`), `img_shape` (height, width) and `estimator` (the program that found the keypoints).
@@ -19,6 +21,7 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
         path: The file. Arrays of Python objects are refused; nothing is unpickled.
         persons: How many persons to keep.
         dims: 2 or 3 coordinates, if three numbers per joint can be x, y, z or x, y, score.
+        axes: Letters of the axes in the file's order, such as 'TMVC'.
 
     Returns:
         One recording.
@@ -32,7 +35,9 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
         raise DataError(f'{path}: keypoints: missing; it has {", ".join(arrays) or "nothing"}.')
     if not arrays[name].size:
         raise EmptyRecording(f'{path}: {name}: no frames.')
-    values = with_persons(path, name, arrays[name], 4)
+    key = next((key for key in ('joint_names', 'joints', 'keypoint_names') if key in arrays), None)
+    names = None if key is None else [str(joint) for joint in np.ravel(arrays[key])]
+    values, order, notes = in_order(path, name, arrays[name], axes, joints=None if names is None else len(names))
     scores = next((key for key in ('keypoint_score', 'keypoint_scores', 'scores', 'score', 'confidence', 'visibility')
                    if key in arrays), None)
     channels = values.shape[-1]
@@ -43,20 +48,19 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
     if count not in (2, 3) or channels not in ((count, ) if scores else (count, count + 1)):
         raise DataError(f'{path}: {name}: {channels} numbers per joint; expected {count} coordinates'
                         f'{"" if scores else ", and perhaps a score"}.')
-    score = with_persons(path, scores, arrays[scores], 3) if scores else None
-    if score is not None and score.shape != values.shape[:3]:
-        raise DataError(f'{path}: {scores}: shape {score.shape}; expected {values.shape[:3]}.')
+    score = scores_in_order(path, scores, arrays[scores], order, values.shape[:3]) if scores else None
     if channels > count:
         values, score = values[..., :count], values[..., count]
-    key = next((key for key in ('joint_names', 'joints', 'keypoint_names') if key in arrays), None)
-    names = None if key is None else [str(joint) for joint in np.ravel(arrays[key])]
     if names is not None:
         if len(names) != values.shape[2]:
             raise DataError(f'{path}: joint_names: {len(names)} names; keypoints has {values.shape[2]} joints.')
-    keypoint, score, notes = most_seen(*with_lost(values, score, path), persons)
+    if score is not None:
+        score, more = informative(score, has_place(values))
+        notes += more
+    keypoint, score, more = most_seen(*with_lost(values, score, path), persons)
     estimator = str(arrays['estimator']) if 'estimator' in arrays else None
     return [Recording(None, keypoint, score, names, rate=read_rate(path, arrays),
-                      img_shape=read_img_shape(path, arrays), estimator=estimator, notes=notes)]
+                      img_shape=read_img_shape(path, arrays), estimator=estimator, notes=notes + more)]
 
 
 def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -70,15 +74,6 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
             raise DataError(f'{path}: one array without a name; expected an .npz file with keypoints.')
         with file:
             return {name: file[name] for name in file.files}
-
-
-def with_persons(path: str | os.PathLike, name: str, values: np.ndarray, axes: int) -> np.ndarray:
-    """The array with the persons as first axis: keypoints (M, T, V, C) have 4 axes, scores (M, T, V) 3."""
-    if values.dtype.kind not in 'fiu' or values.ndim not in (axes, axes - 1):
-        shape = 'frames, joints, 2 or 3' if axes == 4 else 'frames, joints'
-        raise DataError(f'{path}: {name}: {values.dtype} of shape {values.shape}; expected numbers ({shape}), or with '
-                        'the persons as first axis.')
-    return values if values.ndim == axes else values[None]
 
 
 def read_rate(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> float | None:

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from dynstg_mm.errors import DataError
+from dynstg_mm.gait.anatomy import misfit
 from dynstg_mm.importers.estimator_json import flat_detection, in_order, last_number, load_json
 from dynstg_mm.importers.persons import People, pick_persons
 from dynstg_mm.importers.recording import Recording, readable
+from dynstg_mm.skeletons import LAYOUTS
+
+_BETTER = 0.7  # of the misfit in BODY_25, below which 25 joints are those of BODY_25B
 
 
 def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1) -> list[Recording]:
@@ -19,7 +23,7 @@ def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1)
         persons: How many persons to keep.
 
     Returns:
-        One recording, in BODY_25 or OpenPose's 18 joints if it has as many.
+        One recording, in BODY_25, BODY_25B or OpenPose's 18 joints if it has as many.
 
     Raises:
         DataError: A file is damaged; the message names it and the field.
@@ -35,6 +39,11 @@ def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1)
     frames, notes = in_order(people, folder)
     keypoint, score, more = pick_persons(frames, persons, folder)
     layout = {25: 'body_25', 18: 'openpose'}.get(keypoint.shape[2])
+    if layout == 'body_25':  # the files do not say which model was used
+        usual, other = (misfit(keypoint[0], score[0] > 0, LAYOUTS[name]) for name in (layout, 'body_25b'))
+        if other < _BETTER * usual:
+            layout = 'body_25b'
+            more = [*more, 'joints in the order of BODY_25B, since those of BODY_25 would be far from their neighbours']
     return [Recording(None, keypoint, score, layout=layout, notes=notes + more)]
 
 

@@ -11,7 +11,7 @@ from dynstg_mm.datasets.annotation_file import LARGEST
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.person import best_persons, person_rank
 from dynstg_mm.gait.visibility import seen_joints
-from dynstg_mm.importers.recording import EmptyRecording, with_lost
+from dynstg_mm.importers.recording import EmptyRecording, has_place, informative, with_lost
 
 FORGET = 150  # frames after which a lost person is no longer looked for
 
@@ -56,6 +56,7 @@ def pick_persons(frames: Sequence[People], persons: int,
                      if person.keypoint.shape == other)
         raise DataError(f'{path}: keypoints: {other[0]} joints of {other[1]} coordinates in frame {frame}; expected '
                         f'{usual[0]} of {usual[1]} as in the others.')
+    frames, notes = _with_scores(frames)
     tracks = _tracks(frames)
     kept = [tracks[index] for index in best_persons([_rank(track) for track in tracks], persons)]
     joints, channels = shapes.most_common(1)[0][0]
@@ -64,11 +65,21 @@ def pick_persons(frames: Sequence[People], persons: int,
     for row, track in enumerate(kept):
         for frame, person in track.items():
             keypoint[row, frame], score[row, frame] = person.keypoint, person.score
-    notes = []
     if len(tracks) > len(kept):
         lengths = ' and '.join(f'{len(track)} of {len(frames)} frames' for track in kept)
         notes.append(f'{_kept_note(len(tracks), persons)} ({lengths})')
     return *with_lost(keypoint, score, path), notes
+
+
+def _with_scores(frames: Sequence[People]) -> tuple[Sequence[People], list[str]]:
+    """The same with scores as they are meant, and a note if they are changed."""
+    everyone = [person for people in frames for person in people]
+    score, notes = informative(np.stack([person.score for person in everyone]),
+                               has_place(np.stack([person.keypoint for person in everyone])))
+    if not notes:
+        return frames, []
+    scores = iter(score)
+    return [[person._replace(score=next(scores)) for person in people] for people in frames], notes
 
 
 def most_seen(keypoint: np.ndarray, score: np.ndarray, persons: int) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -10,8 +10,15 @@ import numpy as np
 from dynstg_mm.datasets.annotation_file import LARGEST
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.events import FootEvent
-from dynstg_mm.gait.visibility import seen_joints
+from dynstg_mm.gait.visibility import SCORE_THR, seen_joints
 from dynstg_mm.skeletons import Layout
+
+# Rotations (never mirror images, which would swap left and right) that turn an axis into y, as rows of a matrix.
+UPRIGHT = {
+    'y': ((1, 0, 0), (0, 1, 0), (0, 0, 1)), '-y': ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
+    'z': ((1, 0, 0), (0, 0, 1), (0, -1, 0)), '-z': ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    'x': ((0, -1, 0), (1, 0, 0), (0, 0, 1)), '-x': ((0, 1, 0), (-1, 0, 0), (0, 0, 1)),
+}
 
 
 class EmptyRecording(DataError):
@@ -58,6 +65,35 @@ def readable(path: str | os.PathLike, description: str) -> Iterator[None]:
     except Exception as error:  # libraries raise anything
         reason = str(error).strip().split('\n')[0]
         raise DataError(f'{path}: not a readable {description} ({type(error).__name__}: {reason}).') from None
+
+
+def informative(score: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Scores as they are meant, and a note if they are not what they should be.
+
+    Logits become probabilities. A column that is the same low number for every joint that has a place says nothing, so
+    that all of these count as found.
+
+    Args:
+        score: Scores of all joints, in any shape.
+        placed: Which of them have a place, of the same shape.
+    """
+    given = score[placed & np.isfinite(score)]
+    if not given.size:
+        return score, []
+    lowest, highest = float(given.min()), float(given.max())
+    if lowest == highest < SCORE_THR:
+        return np.where(placed, 1., 0.), [f'all scores are {lowest:g}, which says nothing; not used']
+    if lowest < -1:
+        with np.errstate(over='ignore'):
+            return 1 / (1 + np.exp(-score)), [f'scores from {lowest:.3g} to {highest:.3g} are logits; '
+                                              'turned into probabilities']
+    return score, []
+
+
+def has_place(keypoint: np.ndarray) -> np.ndarray:
+    """Which joints have a place: any coordinate that is a number and not 0."""
+    placed: np.ndarray = (np.isfinite(keypoint) & (keypoint != 0)).any(-1)
+    return placed
 
 
 def with_lost(keypoint: np.ndarray, score: np.ndarray | None,

@@ -10,7 +10,7 @@ from dynstg_mm.gait.signal import is_rate
 from dynstg_mm.importers.csv_table import csv_rows, number_cells
 from dynstg_mm.importers.estimator_json import MAX_GAP
 from dynstg_mm.importers.persons import Detection, People, pick_persons
-from dynstg_mm.importers.recording import Recording
+from dynstg_mm.importers.recording import Recording, has_place, informative
 
 _SCORES = ('score', 'confidence', 'conf', 'c', 'visibility', 'v', 'likelihood')
 _AXIS = r'x|y|z|presence|' + '|'.join(_SCORES)
@@ -116,6 +116,8 @@ def _joint_columns(path: str | os.PathLike, header: Header) -> tuple[list[str], 
     if not axes_of:
         raise DataError(f'{path}: header: {", ".join(header[:6])}, ...; expected columns such as left_knee_x, '
                         'left_knee_y, or x0, y0, or the columns frame, joint, x, y.')
+    if all(joint.lower().startswith('body_') for joint in axes_of):  # FreeMoCap
+        axes_of = {joint[len('body_'):]: axes for joint, axes in axes_of.items()}
     wanted = [axis for axis in ('x', 'y', 'z', 'score') if any(axis in axes for axes in axes_of.values())]
     for joint, axes in axes_of.items():
         missing = [axis for axis in wanted if axis not in axes]
@@ -171,6 +173,7 @@ def _by_frame(path: str | os.PathLike, keys: Sequence[Key], values: np.ndarray,
     score = values[..., -1] if has_score else np.ones(values.shape[:2])
     if coordinates.shape[-1] not in (2, 3):
         raise DataError(f'{path}: header: {coordinates.shape[-1]} coordinates per joint; expected x, y, or x, y, z.')
+    score, notes = informative(score, has_place(coordinates))
     numbers = np.array([frame for frame, _ in keys])
     if len(set(keys)) < len(keys):
         duplicate = next(key for key in keys if keys.count(key) > 1)
@@ -187,7 +190,7 @@ def _by_frame(path: str | os.PathLike, keys: Sequence[Key], values: np.ndarray,
             frames[(frame - int(ordered[0])) // step].append(Detection(
                 coordinates[row], np.where(seen, score[row], 0), who))
     missing = len(frames) - len(ordered)
-    return frames, [f'{missing} of {len(frames)} frames have no line; treated as lost'] * bool(missing)
+    return frames, notes + [f'{missing} of {len(frames)} frames have no line; treated as lost'] * bool(missing)
 
 
 def _rate(name: str, times: np.ndarray, numbers: Sequence[int], frames: int) -> tuple[float | None, list[str]]:

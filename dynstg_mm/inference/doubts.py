@@ -10,9 +10,11 @@ import numpy as np
 
 from dynstg_mm.errors import UserError
 from dynstg_mm.gait.cleaning import keep_tracked_person
+from dynstg_mm.gait.coordinates import coordinate_kind
 from dynstg_mm.gait.events import MIN_RATE, FootEvent, foot_events
-from dynstg_mm.gait.quality import flaws_of, up_axis, window_flaws
+from dynstg_mm.gait.quality import flaws_of, window_flaws
 from dynstg_mm.gait.spatiotemporal import report_of
+from dynstg_mm.gait.upright import up_axis
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.gait.walk import Walk, walk_of
 from dynstg_mm.inference.answer import Answer
@@ -21,7 +23,6 @@ from dynstg_mm.skeletons import Layout, get_layout
 
 Clip = dict[str, Any]
 SHORTEST = 1.  # seconds, about a stride
-NORMALISED = 1.5  # 2-D coordinates that are nowhere larger are shares of the picture
 MIN_AGREEMENT = 0.6  # share of the windows that name the class of the answer
 ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe')  # formats that only this program writes
 
@@ -119,11 +120,11 @@ def _persons(answer: Answer, clip: Clip) -> None:
 
 def _coordinates(answer: Answer, clip: Clip) -> None:
     keypoint = np.asarray(clip['keypoint'])
-    largest = float(np.abs(keypoint[np.isfinite(keypoint)]).max(initial=0))
-    if keypoint.shape[-1] == 2 and 0 < largest <= NORMALISED:
+    seen = seen_joints(keypoint)
+    if keypoint.shape[-1] == 2 and coordinate_kind(keypoint, seen) != 'pixel':
+        largest = float(np.abs(keypoint[seen]).max(initial=0))
         answer.add_doubt('aspect', 'doubt', f'The coordinates are at most {largest:.2g}, so they seem to be shares of '
-                         'the picture; unless it is square, that stretches the body. Convert them to pixels.', largest,
-                         NORMALISED)
+                         'the picture; unless it is square, that stretches the body. Convert them to pixels.', largest)
 
 
 def _skeleton(answer: Answer, clip: Clip, layout: Layout | None) -> None:

@@ -56,6 +56,15 @@ def missing_joints(names: Sequence[str], layout: Layout) -> list[str]:
     return [joint for joint, places in _places(names, layout).items() if places is None]
 
 
+def find_joints(names: Sequence[str], wanted: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Those of the wanted joints that a skeleton has, by the rules of `map_joints`; none if its names are ambiguous."""
+    try:
+        found = _places(names, dict(joints=wanted))
+    except ConfigError:
+        return {}
+    return {joint: places for joint, places in found.items() if places is not None}
+
+
 def _sufficient(names: Sequence[str], layout: Layout) -> str:
     """A hint that the joints are enough for a model of `gait_13`, if they are."""
     enough = layout is not LAYOUTS['gait_13'] and not missing_joints(names, LAYOUTS['gait_13'])

@@ -87,7 +87,7 @@ CLIPS = [  # what is done to a clip, the kind of finding, and what the place say
     (change_keypoint(lambda keypoint: np.concatenate([keypoint * 0, keypoint])), 'first_person',
      'in 0 frames; person 1 in'),
     (change_keypoint(lambda keypoint: keypoint / 100), 'scale', 'most have'),
-    (change_keypoint(lambda keypoint: keypoint * [1, -1]), 'upside_down', 'towards y of the ankles; expected -y'),
+    (change_keypoint(lambda keypoint: keypoint * [1, -1]), 'upside_down', 'y is up; expected -y'),
     (change_keypoint(lambda keypoint: keypoint + np.where(keypoint == 0, 0, 600)), 'outside',
      'outside of (height, width)'),
     (lambda clip: clip.update(keypoint_score=clip['keypoint_score'] * 100), 'score_range', 'to '),

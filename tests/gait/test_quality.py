@@ -4,7 +4,8 @@ import pytest
 
 from dynstg_mm.datasets.synthetic_gait import FINE, draw_walker, film, walk
 from dynstg_mm.gait.events import foot_events
-from dynstg_mm.gait.quality import LEGS, flaws_of, longest_gap, up_axis, window_flaws
+from dynstg_mm.gait.quality import LEGS, flaws_of, longest_gap, window_flaws
+from dynstg_mm.gait.upright import up_axis
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.skeletons import LAYOUTS
@@ -60,13 +61,6 @@ def dog(keypoint, score):
 def test_what_is_no_walk_is_grave(change, code):
     keypoint, score, rate = filmed()
     assert found(*change(keypoint, score), rate) == {(code, True)}
-
-
-def test_up_axis():
-    keypoint, score, _ = filmed()
-    seen = seen_joints(keypoint, score)
-    assert up_axis(keypoint, seen, BODY) == '-y' and up_axis(keypoint[..., ::-1], seen, BODY) == '-x'
-    assert up_axis(keypoint, np.zeros_like(seen), BODY) is None
 
 
 def test_backwards():

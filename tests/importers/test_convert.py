@@ -35,7 +35,7 @@ def write_csv(path, seed, frames=30, header=HEADER):
 
 
 def write_npz(path, frames):
-    place = np.random.default_rng(0).random((frames, 3, 2))
+    place = np.random.default_rng(0).random((frames, 3, 2)) * 100
     np.savez(path, keypoint=place, keypoint_score=np.ones((frames, 3)), rate=50)
 
 
@@ -176,7 +176,7 @@ def test_the_table_may_name_files(lab):
 
 
 def test_clip_without_any_of_the_wanted_joints_is_named(tmp_path):
-    keypoint = np.ones((9, 2, 2))
+    keypoint = np.full((9, 2, 2), 50.)
     keypoint[:, 1] = 0
     np.savez(tmp_path / 'walk.npz', keypoint=keypoint, joints=['left_hip', 'right_hip'], rate=10)
     with pytest.raises(DataError, match="walk.npz: clip walk: keypoint: none of the layout's joints is seen"):
@@ -284,7 +284,7 @@ def test_long_recordings_are_cut(lab):
 def test_part_of_a_long_recording_without_anybody_is_left_out(tmp_path):
     score = np.ones((300, 3))
     score[100:200] = 0
-    np.savez(tmp_path / 'long.npz', keypoint=np.ones((300, 3, 2)), keypoint_score=score, rate=10)
+    np.savez(tmp_path / 'long.npz', keypoint=np.full((300, 3, 2), 50.), keypoint_score=score, rate=10)
     summary = convert('npz', tmp_path / 'long.npz', tmp_path / 'gait.pkl', folds=(), max_seconds=10,
                       labels=dict(long=dict(subject='a', label='b')))
     assert 'left out: clip long/1: nobody in it' in summary and '2 clips' in summary

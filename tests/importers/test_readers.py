@@ -165,7 +165,7 @@ def test_halpe_joints_have_names(tmp_path):
     path.write_text(json.dumps([dict(image_id=f'{frame}.jpg', keypoints=pose.ravel().tolist(), score=1)
                                 for frame, pose in enumerate(walker(joints=136))]))
     recording, = read_alphapose(path)
-    assert recording.keypoint.shape[2] == 26 and recording.joints[-1] == 'right_heel' and recording.layout is None
+    assert recording.keypoint.shape[2] == 26 and recording.layout == 'halpe_26'
     assert recording.notes == ['the first 26 of 136 joints; hands and face are left out']
 
 
@@ -339,7 +339,7 @@ def test_npz_of_two_and_three_dimensions(tmp_path):
     (dict(keypoints=np.zeros((0, 17, 2))), 'no frames'),
     (dict(keypoints=np.array([{}])), 'not a readable .npz'),
     (dict(keypoints=np.ones((2, 3, 2)), fps=0), 'fps: 0; expected'),
-    (dict(keypoints=np.ones((2, 3, 2)), scores=np.ones((2, 4))), 'scores: shape (1, 2, 4); expected (1, 2, 3)'),
+    (dict(keypoints=np.ones((2, 3, 2)), scores=np.ones((2, 4))), 'scores: shape (2, 4); expected (1, 2, 3)'),
     (dict(keypoints=np.ones((2, 3, 2)), joints=['a']), 'joint_names: 1 names; keypoints has 3'),
     (dict(keypoints=np.ones((2, 3, 2)) * [1, np.nan]), 'NaN or infinite in frame 0'),
     (dict(keypoints=np.zeros((2, 3, 2))), 'nobody in any of its 2 frames'),

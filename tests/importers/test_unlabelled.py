@@ -37,7 +37,7 @@ def folder(tmp_path):
     write_openpose(tmp_path / 'frames')
     np.savez(tmp_path / 'arrays.npz', keypoints=track(), joint_names=GAIT_13, fps=25)
     dump_pickle(dict(annotations=[dict(frame_dir='a', keypoint=track()[None], total_frames=20)]), tmp_path / 'file.pkl')
-    (tmp_path / 'alpha.json').write_text(json.dumps([dict(image_id='0.jpg', keypoints=[1.] * 51, score=1)]))
+    (tmp_path / 'alpha.json').write_text(json.dumps([dict(image_id='0.jpg', keypoints=[50.] * 51, score=1)]))
     (tmp_path / 'mmpose.json').write_text(json.dumps([dict(frame_id=0, instances=[])]))
     (tmp_path / 'labels.csv').write_text('clip,subject,label\ntable,1,a\n')
     return tmp_path
