@@ -193,10 +193,12 @@ class Published:
     def explanation_rows(self) -> Rows:
         """Deletion curves of explanations, and their correlation with those of random weights."""
         models = read_checks(self.root / EXPLANATIONS)['models']
-        return [['model', 'walks', 'largest first', 'random order', 'lower', 'passes', 'correlation'],
-                *([name, str(row['clips']), f'{row["area"]:.3f}', f'{row["random_area"]:.3f}',
-                   f'{100 * row["lower"]:.0f} %', f'{100 * row["holds"]:.0f} %', f'{row["correlation"]:.2f}'.replace('-0.00', '0.00')]
-                  for name, row in models.items())]
+        rows = [['model', 'walks', 'largest first', 'random order', 'lower', 'passes', 'correlation']]
+        for name, row in models.items():
+            areas = (f'{row[key]:.3f}' for key in ('area', 'random_area'))
+            shares = (f'{100 * row[key]:.0f} %' for key in ('lower', 'holds'))
+            rows.append([name, str(row['clips']), *areas, *shares, f'{round(row["correlation"], 2) + 0.:.2f}'])
+        return rows
 
     def altered_joint_rows(self) -> Rows:
         """How often an explanation names the joint that was altered."""
