@@ -335,10 +335,11 @@ class GaitInferencer(BaseInferencer):
         target = self.pipeline.target or own
         missing = missing_joints(joints, target)
         if missing:
-            fitting = few(name for name in zoo.zoo() if not name.endswith('-body25'))
-            hint = '' if missing_joints(joints, LAYOUTS['gait_13']) else (
-                f' A model of the 13 joints of gait_13 takes this recording, such as {fitting}.')
-            raise clip_error(results, 'keypoint', f'no {few(missing)}, which the model needs.{hint}')
+            shipped = [name for name in zoo.zoo() if not name.endswith('-body25')]
+            hint = f', such as {few(shipped)}' if shipped else ''
+            hint = f' A model of the 13 joints of gait_13 takes this recording{hint}.'
+            raise clip_error(results, 'keypoint', f'no {few(missing)}, which the model needs.'
+                             f'{"" if missing_joints(joints, LAYOUTS["gait_13"]) else hint}')
         keypoint, score = apply_joint_map(results['keypoint'], results.get('keypoint_score'),
                                           map_joints(joints, target))
         results = dict(results, keypoint=keypoint, layout=target)
