@@ -2,7 +2,7 @@
 
     python -m dynstg_mm release configs/zoo/koa-nm.yml --out work_dirs/koa-nm
 
-The recipe is an experiment file with one model and a section `release`. The command
+The recipe is an experiment file with a section `release`; its first model counts, or that of --models. The command
 
 1. cross-validates the model, its teacher first, and keeps the checkpoints,
 2. trains both once more on all people, by the same schedule,
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from dynstg_mm.commands.common import count, one_line_errors, own_command, seed
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('recipe', help='experiment file (YAML)')
-    parser.add_argument('--models', nargs=1, metavar='NAME', help='the model of the recipe, if it has several')
+    parser.add_argument('--models', nargs=1, metavar='NAME', help='model to publish (default: the first of the recipe)')
     parser.add_argument('--out', required=True, help='folder for the runs')
     parser.add_argument('--zoo', help='folder for weights, card and metafile.yml (default: --out)')
     parser.add_argument('--jobs', type=count, default=1, help='runs in parallel (default: 1)')

@@ -1,6 +1,6 @@
 """Make the weights of a task: cross-validate a recipe, train it on everybody, and add what answers need.
 
-A recipe is an experiment file with one model and a section `release`::
+A recipe is an experiment file with a section `release`. Its first model is published, or the one that is named::
 
     release:
       name: KOA-NM, 13 joints                # title of the card
@@ -72,9 +72,7 @@ def release(args: Namespace, command: str) -> int:
     """
     recipe, = args.configs
     content = read_experiment(recipe)
-    args.models = args.models or list(content['models'])
-    if len(args.models) != 1:
-        raise ConfigError(f'{recipe}: models: {", ".join(args.models)}; expected one, or --models NAME.')
+    args.models = args.models or list(content['models'])[:1]
     if args.seeds is None:
         args.seeds = content.get('seeds', [0])[:1]
     about = {**OPTIONAL, **content.get('release', {})}
