@@ -12,6 +12,7 @@ from mmengine.config import Config
 from dynstg_mm.benchmark.checkpoints import load_model, score_clips
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.benchmark.runs import Run
+from dynstg_mm.datasets.gait_dataset import listing
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import existing_file
 from dynstg_mm.text import few
@@ -74,8 +75,7 @@ def _other_dataset(run: Run, file: str) -> dict[str, Any]:
 def _check_people(run: Run, dataset: Mapping[str, Any]) -> list[Clip]:
     """Test clips of a fold; ConfigError if a model of that fold saw one of the people."""
     own = run.record['config']['test_dataloader']['dataset']
-    plain = dict(pipeline=[], serialize_data=False)
-    tested, trained = (DATASETS.build(dict(settings, **plain)) for settings in (dataset, dict(own, test_mode=False)))
+    tested, trained = (DATASETS.build(listing(settings)) for settings in (dataset, dict(own, test_mode=False)))
     clips = [tested.get_data_info(index) for index in range(len(tested))]
     seen = {trained.get_data_info(index)['subject'] for index in range(len(trained))}
     known = sorted({clip['subject'] for clip in clips} & seen)

@@ -17,6 +17,7 @@ from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.config import check_parts, parse_cfg_options
 from dynstg_mm.datasets.annotation_file import AnnotationFile, shared_faults
 from dynstg_mm.datasets.folds import folds_of
+from dynstg_mm.datasets.gait_dataset import listing
 from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.text import few
 
@@ -146,8 +147,8 @@ def check_tests(models: Sequence[Model]) -> tuple[list[str], Tests]:
 
 
 def _settings_key(data: Any) -> str:
-    """Settings of a data set without its pipeline and fold, as text."""
-    settings = {name: value for name, value in data.to_dict().items() if name not in ('pipeline', 'fold')}
+    """Settings on which the clips of a data set depend, except for the fold, as text."""
+    settings = {name: value for name, value in listing(data.to_dict()).items() if name != 'fold'}
     return json.dumps(settings, default=str)
 
 
@@ -178,7 +179,7 @@ def _read_tests(model: Model, data: Any) -> tuple[list[str] | None, Tests]:
     sides: dict[str, list[dict[str, Any]]] = {}
     classes = None
     for fold in folds:
-        dataset = DATASETS.build(dict(data, fold=fold, pipeline=[], serialize_data=False))
+        dataset = DATASETS.build(dict(listing(data), fold=fold))
         classes = dataset.metainfo.get('classes')
         sides[dataset.split] = [dataset.get_data_info(index) for index in range(len(dataset))]
     names = [clip['frame_dir'] for clips in sides.values() for clip in clips]

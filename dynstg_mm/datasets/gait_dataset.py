@@ -1,7 +1,7 @@
 """Gait clips in MMAction2's annotation format, checked before a model sees them."""
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -217,6 +217,18 @@ class GaitDataset(PoseDataset):
                 yield fault
 
 
+def listing(settings: Mapping[str, Any], *, all_clips: bool = False) -> dict[str, Any]:
+    """Settings of a data set that is only asked for its clips: without transforms, unless they leave out short ones.
+
+    Args:
+        settings: Settings of a `GaitDataset`.
+        all_clips: Also list the clips that are too short.
+    """
+    drops = any(isinstance(step, dict) and step.get('short_clips') == 'drop' for step in settings.get('pipeline') or ())
+    # unpacked, since MMEngine takes a third of a second to pack clips for workers
+    return dict(settings, serialize_data=False, **{} if drops and not all_clips else dict(pipeline=[]))
+
+
 def check_sides(train: Any, test: dict[str, Any], part: str = 'test') -> None:
     """Refuse to train and test on data sets that share a person, or whose labels mean other classes.
 
@@ -231,13 +243,12 @@ def check_sides(train: Any, test: dict[str, Any], part: str = 'test') -> None:
     Raises:
         DataError: They share a person, and neither has `shared_subjects`, or their classes differ.
     """
-    # unpacked, since MMEngine takes a third of a second to pack clips for workers
-    tested = DATASETS.build(dict(test, pipeline=[], serialize_data=False))
+    tested = DATASETS.build(listing(test, all_clips=True))
     for settings in _data_sets(train):
         dataset = DATASETS.get(settings.get('type'))
         if not isinstance(dataset, type) or not issubclass(dataset, GaitDataset):
             continue
-        trained = DATASETS.build(dict(settings, pipeline=[], serialize_data=False))
+        trained = DATASETS.build(listing(settings, all_clips=True))
         where = (f'{trained.ann_file}: train_dataloader.dataset has split {trained.split}, {part}_dataloader.dataset '
                  f'{tested.split}')
         ours, theirs = (side.metainfo.get('classes') for side in (trained, tested))

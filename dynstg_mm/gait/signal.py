@@ -94,8 +94,19 @@ def window_starts(frames: int, length: int, count: int) -> np.ndarray:
     """First frames of `count` windows, spread evenly from the start of a clip to its end.
 
     Args:
-        frames: Frames of the clip, at least `length`.
-        length: Frames of a window.
+        frames: Frames of the clip.
+        length: Frames of a window; all start at 0 if the clip is shorter.
         count: Number of windows.
     """
-    return np.linspace(0, frames - length, count).round().astype(int)
+    return np.linspace(0, max(frames - length, 0), count).round().astype(int)
+
+
+def window_frames(starts: np.ndarray, length: int, frames: int) -> np.ndarray:
+    """Frames (windows, length) of windows; beyond the end of a short clip its last frame is repeated.
+
+    Args:
+        starts: First frames of the windows.
+        length: Frames of a window.
+        frames: Frames of the clip.
+    """
+    return np.minimum(starts[:, None] + np.arange(length), frames - 1)

@@ -8,14 +8,13 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.cleaning import (
     Clip,
     check_joints,
-    check_length,
     clip_error,
     fill_missing_joints,
     keep_tracked_person,
     resample_clip,
 )
 from dynstg_mm.gait.geometry import align_heading, leg_length, mirror_direction
-from dynstg_mm.gait.signal import window_starts
+from dynstg_mm.gait.signal import window_frames, window_starts
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.skeletons import Layout, map_joints
 
@@ -56,6 +55,7 @@ def never_seen(clip: Clip, layout: Layout) -> np.ndarray:
 def walking_windows(clip: Clip, layout: Layout, up: str = 'y') -> np.ndarray:
     """Windows of a clip, prepared as for the models except for the origin.
 
+    If the clip is shorter than a window, its last pose is held, as by `SampleWindows(short_clips='pad')`.
     A joint that is never seen is NaN, except for a hip, without which nothing can be measured.
 
     Args:
@@ -67,14 +67,14 @@ def walking_windows(clip: Clip, layout: Layout, up: str = 'y') -> np.ndarray:
         Shape (windows, frames, V, C), in leg lengths.
 
     Raises:
-        ClipError: No frame shows a person, or the clip is too short or has no rate.
+        ClipError: No frame shows a person, or the clip has no rate.
     """
     three = clip['keypoint'].shape[-1] == 3
     clip = keep_tracked_person(clip)
     lost = never_seen(clip, layout)
     clip = resample_clip(fill_missing_joints(clip, layout), RATE, LOWPASS)
-    length = check_length(clip, DURATION, RATE)
-    frames = window_starts(clip['total_frames'], length, WINDOWS)[:, None] + np.arange(length)
+    shown, length = clip['total_frames'], round(DURATION * RATE)
+    frames = window_frames(window_starts(shown, length, WINDOWS), length, shown)
     windows = clip['keypoint'][0][frames].astype(np.float32)
     for window in windows:
         if three:

@@ -13,6 +13,7 @@ import dynstg_mm
 from dynstg_mm.benchmark import cross_validation, launch, slurm
 from dynstg_mm.benchmark.cost import code_version
 from dynstg_mm.benchmark.launch import Processes, cores, execute, how_it_ended, locked
+from dynstg_mm.benchmark.plan import check_tests
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Model, Run, first_difference, learning_curve, plan_runs, settle_old_runs
 from dynstg_mm.benchmark.slurm import SlurmJobs
@@ -389,6 +390,18 @@ def test_half_a_line_of_a_log_is_left_out(tmp_path):
 def test_one_person_is_not_enough_for_an_interval(config, tmp_path):
     path = config(change=lambda data: data['split'].update(leave_one_subject_out(data['annotations'], 'gait')))
     assert '--folds: all test clips have the subject' in error(path, '--folds', 0, '--out', tmp_path)
+
+
+@pytest.mark.parametrize('how, left_out', [('pad', 0), ('drop', 1)])
+def test_short_clips_that_models_leave_out_are_not_expected_of_them(config, how, left_out):
+    def cut(data):
+        clip = data['annotations'][0]
+        frames = int(clip['rate'])
+        clip.update(total_frames=frames, **{field: clip[field][:, :frames] for field in ('keypoint', 'keypoint_score')})
+
+    model = Model('short', str(config(change=cut)), (f'short_clips={how}', ))
+    tests = check_tests([model])[1]
+    assert sum(map(len, tests.values())) == 16 - left_out
 
 
 def relabel(data):

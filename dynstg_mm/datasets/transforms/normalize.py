@@ -10,7 +10,7 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.cleaning import check_length, clip_error
 from dynstg_mm.gait.geometry import MIN_TRAVEL, align_heading, leg_length, mirror_direction, vertical
 from dynstg_mm.gait.pelvis import pelvis
-from dynstg_mm.gait.signal import window_starts
+from dynstg_mm.gait.signal import window_frames, window_starts
 from dynstg_mm.skeletons import Layout
 
 SHORT_CLIPS = ('pad', 'drop', 'refuse')
@@ -57,13 +57,11 @@ class SampleWindows(BaseTransform):
             return None
         if self.short_clips != 'pad':
             check_length(results, self.duration, self.rate)
-        if padded:
-            starts = np.zeros(self.num_clips, int)
-        elif self.test_mode:
+        if padded or self.test_mode:
             starts = window_starts(frames, self.clip_len, self.num_clips)
         else:
             starts = np.random.randint(0, frames - self.clip_len + 1, self.num_clips)
-        inds = np.minimum(starts[:, None] + np.arange(self.clip_len), frames - 1)  # beyond the end, the last pose
+        inds = window_frames(starts, self.clip_len, frames)
         results.update(frame_inds=inds.ravel(), clip_len=self.clip_len, frame_interval=None, num_clips=self.num_clips,
                        padded=padded)
         return results
