@@ -20,7 +20,8 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
     Args:
         path: The file. Arrays of Python objects are refused; nothing is unpickled.
         persons: How many persons to keep.
-        dims: 2 or 3 coordinates, if three numbers per joint can be x, y, z or x, y, score.
+        dims: 2 or 3 coordinates, if three numbers per joint can be x, y, z or x, y, score. Not needed if the third
+            numbers can only be scores: all from 0 to 1 beside pixels.
         axes: Letters of the axes in the file's order, such as 'TMVC'.
 
     Returns:
@@ -42,8 +43,10 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
                    if key in arrays), None)
     channels = values.shape[-1]
     if scores is None and channels == 3 and dims is None:
-        raise DataError(f'{path}: {name}: 3 numbers per joint, either x, y, z or x, y, score; say which with '
-                        '--dims 3 or --dims 2.')
+        if not _ends_with_scores(values):
+            raise DataError(f'{path}: {name}: 3 numbers per joint, either x, y, z or x, y, score; say which with '
+                            '--dims 3 or --dims 2.')
+        notes.append('the third number of a joint is taken for a score: all are from 0 to 1, unlike the first two')
     count = dims or (channels if scores else min(channels, 3 if channels == 4 else 2))
     if count not in (2, 3) or channels not in ((count, ) if scores else (count, count + 1)):
         raise DataError(f'{path}: {name}: {channels} numbers per joint; expected {count} coordinates'
@@ -61,6 +64,14 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
     estimator = str(arrays['estimator']) if 'estimator' in arrays else None
     return [Recording(None, keypoint, score, names, rate=read_rate(path, arrays),
                       img_shape=read_img_shape(path, arrays), estimator=estimator, notes=notes + more)]
+
+
+def _ends_with_scores(values: np.ndarray) -> bool:
+    """Whether the last of three numbers can only be a score: 0 to 1, beside places of tens of pixels or more."""
+    known = values[np.isfinite(values).all(-1)].astype(float)
+    if not len(known) or not known[:, 2].any():
+        return False
+    return bool(known[:, 2].min() >= 0 and known[:, 2].max() <= 1 and (np.ptp(known[:, :2], axis=0) > 20).all())
 
 
 def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:

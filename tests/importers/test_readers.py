@@ -324,6 +324,9 @@ def test_npz_of_two_and_three_dimensions(tmp_path):
     assert (recording.rate, recording.joints, recording.img_shape) == (30, list('abcde'), (480, 640))
     np.testing.assert_allclose(recording.keypoint_score, 0.9, rtol=1e-6)
     assert read_npz(path, dims=3)[0].keypoint.shape == (1, 20, 5, 3)
+    np.testing.assert_array_equal(read_npz(path)[0].keypoint, recording.keypoint)  # pixels, and scores from 0 to 1
+    person[0, 0, 2] = 1.1
+    np.savez(path, keypoints=person)
     assert 'say which with --dims' in error(read_npz, path)
     two = np.stack([person, person + 1])[..., :2]
     two[0, :3] = np.nan

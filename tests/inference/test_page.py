@@ -141,6 +141,15 @@ def test_the_verdict_names_the_class_and_its_doubts(filmed, tmp_path):
         assert part in text
 
 
+@pytest.mark.parametrize('control, told', [(0.99, True), (0.6, False)])
+def test_the_verdict_says_what_metadata_alone_reach(filmed, tmp_path, control, told):
+    figures = dict(scores=dict(accuracy=[0.94, 0.9, 1]), controls={'metadata only': dict(accuracy=[control, 0.5, 1])})
+    record = TrainingRecord(people=dict(KOA=50, NM=30), figures=figures)
+    text = made(tmp_path / 'walk.html', an_answer(), filmed, None, record).text
+    assert '94 %' in text and f'{100 * control:.0f} %' in text
+    assert ('how they were filmed' in text) is told
+
+
 def test_after_a_refusal_or_an_error_no_class_is_named(filmed, tmp_path):
     answer = an_answer()
     answer.add_doubt('not_walking', 'refusal', 'Nobody walks.')
