@@ -33,7 +33,7 @@ run() {  # show the output only if it fails
 }
 run -h
 run synthetic-gait --subjects 8 --out walks.pkl
-run audit walks.pkl --layout body_25
+run audit walks.pkl --source-layout body_25
 run train mine.py --work-dir work
 run test mine.py work/epoch_1.pth --work-dir work
 run report mine=work --out report

@@ -125,7 +125,7 @@ KINDS = {
                         'Joints with a score below 0.05 count as lost.', 'Scale the scores to [0, 1].'),
     # what is good to know
     'layout': Kind('info', 'layout', 'unknown', 'Edges, sides and legs cannot be checked.',
-                   'Use --layout, or write the layout into the file.'),
+                   'Use --source-layout, or write the layout into the file.'),
     'rates': Kind('info', 'rate', 'several frame rates', 'The rate can give the class away.',
                   'Use ResampleRate, which brings them to one.'),
     'no_splits': Kind('info', 'split', 'the file has no splits', 'The audit cannot check who is tested.',

@@ -137,7 +137,7 @@ def _gait_features(ann_file: str, folds: Folds, *, layout: str | dict[str, Any] 
     file = AnnotationFile.read(ann_file)
     target = file.layout if layout is None else layout
     if target is None:
-        raise ResultsError(f'{ann_file}: layout: missing; gait features need the skeleton, given by --layout.')
+        raise ResultsError(f'{ann_file}: layout: missing; gait features need the skeleton, given by --source-layout.')
     chosen = _annotations(file, folds)
     try:
         return [gait_feature_table([in_skeleton(clip, file.layout or target, target) for clip in part], target,

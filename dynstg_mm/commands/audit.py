@@ -1,6 +1,6 @@
 """Check an annotation file before training, and write a text, a JSON file and one page of pictures.
 
-    python -m dynstg_mm audit data/mine/mine.pkl --layout coco --out work_dirs/audit
+    python -m dynstg_mm audit data/mine/mine.pkl --source-layout coco --out work_dirs/audit
 
 It lists the clips, people and classes of every split, checks every field of every clip, finds duplicated recordings and
 people on both sides of a split, and measures how well the metadata of the recordings alone predict the class. Findings
@@ -23,8 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     errors = [name for name, kind in KINDS.items() if kind.level == 'error']
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('file', help='annotation file (.pkl)')
-    parser.add_argument('--layout',
-                        help=f'skeleton layout, replaces the file\'s: {", ".join(LAYOUTS)}, or a .json file')
+    parser.add_argument('--source-layout',
+                        help=f'skeleton of the file, replaces its own: {", ".join(LAYOUTS)}, or a .json file')
     parser.add_argument('--split', nargs='+', default=(), metavar='NAME',
                         help='audit only these splits and those of the same fold; a task name selects all its folds')
     parser.add_argument('--window', type=float, default=2.56, metavar='SECONDS',
@@ -37,9 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.window > 0:
         parser.error('--window: expected a positive number of seconds')
     try:
-        layout = None if args.layout is None else get_layout(args.layout)
+        layout = None if args.source_layout is None else get_layout(args.source_layout)
     except (ConfigError, OSError) as error:
-        parser.error(f'--layout {args.layout}: {error}')
+        parser.error(f'--source-layout {args.source_layout}: {error}')
     with one_line_errors():
         for folder in (args.out, args.json.parent if args.json else None):
             if folder is not None:

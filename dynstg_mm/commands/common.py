@@ -42,6 +42,24 @@ def add_common_arguments(parser: argparse.ArgumentParser, written: str) -> None:
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
+def add_input_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options for recordings without labels, whose format is recognised."""
+    from dynstg_mm.importers import COORDS, READERS
+    from dynstg_mm.importers.arrange import UPRIGHT
+    from dynstg_mm.skeletons import LAYOUTS
+    add = parser.add_argument
+    add('--rate', type=float, help='frames per second, if the file does not have them; takes precedence over it')
+    add('--format', choices=READERS, help='program or format of the files, if it is not recognised')
+    add('--source-layout', help='skeleton of the files, if neither the format nor the file has one: '
+                                f'{", ".join(LAYOUTS)}, or a .json file')
+    add('--up', choices=UPRIGHT, help='vertical axis of 3-D input, as --up=-y; by default the format\'s, z for c3d')
+    add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
+    add('--coords', choices=COORDS, help='what the coordinates are; by default by their values')
+    add('--axes', help='npz, mediapipe: order of the axes of the array, such as TMVC')
+    add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
+    add_video_arguments(parser)
+
+
 def add_video_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the reader of videos, as `importers.read_video` takes them."""
     from dynstg_mm.estimators import ESTIMATORS

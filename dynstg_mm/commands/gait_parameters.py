@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.commands.common import add_input_arguments, one_line_errors, reader_options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add('files', nargs='+', help='files, or folders of files at any depth')
     add('--out', required=True, help='table (.csv) or records (.json) to write')
-    add('--format', help='format of the files; by default recognised')
     add('--layout', help='skeleton whose joints are used, mapped by name; by default the file\'s')
-    add('--source-layout', help='skeleton of the files, if neither the format nor the file has one')
-    add('--rate', type=float, help='frames per second; takes precedence over the file')
-    add('--up', help='vertical axis of 3-D input, as --up=-y; by default the format\'s, z for c3d')
-    add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
+    add_input_arguments(parser)
     add('--unit', choices=UNITS, help='unit of 3-D coordinates, for lengths in metres; by default the file\'s')
     add('--reference', metavar='TABLE', help='table (.csv) of the same columns; also print how well both agree')
     add('--check-events', action='store_true',
@@ -84,9 +80,8 @@ def clips(args: argparse.Namespace, faults: list[str]) -> Iterator[dict[str, Any
         faults.append(text if path in text else f'{path}: {text}')
 
     sources = find_recordings(args.files, args.format, failed)
-    options = {} if args.dims is None else dict(dims=args.dims)
     yield from read_unlabelled(track(sources, 'measuring', disable=len(sources) < 2), rate=args.rate,
-                               layout=args.source_layout, up=args.up, reader=options, failed=failed)
+                               layout=args.source_layout, up=args.up, reader=reader_options(args), failed=failed)
 
 
 def _persons(clip: dict[str, Any], layout: str | None) -> Iterator[dict[str, Any]]:

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dynstg_mm.commands.common import add_video_arguments, count, one_line_errors, reader_options
+from dynstg_mm.commands.common import add_input_arguments, count, one_line_errors, reader_options
 from dynstg_mm.errors import ConfigError, UserError
 from dynstg_mm.files import atomic_open
-from dynstg_mm.importers import READERS
-from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout
+from dynstg_mm.skeletons import Layout, get_layout
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -30,12 +29,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--draw', choices=('mp4', 'gif'), help='also draw the skeletons')
     add('--source', metavar='VIDEO', help='the video of the one input, to draw over')
     add('--height', type=count, help='height of the picture; by default 480, or the video\'s up to 720')
-    add('--rate', type=float, help='frames per second, if the file does not have them')
-    add('--format', choices=READERS, help='program or format of the files, if it is not recognised')
-    add('--layout', help='skeleton of the files, if neither the format nor the file has one: '
-                         f'{", ".join(LAYOUTS)}, or a .json file')
     add('--persons', type=count, default=1, help='persons to keep in each recording, those seen longest')
-    add_video_arguments(parser)
+    add_input_arguments(parser)
     return parser.parse_args(argv)
 
 
@@ -58,8 +53,8 @@ def write_keypoints(args: argparse.Namespace) -> int:
         raise ConfigError(f'--source: {args.source}: the video of one recording; there are {len(sources)}.')
     out.mkdir(parents=True, exist_ok=True)
     names: set[str] = set()
-    for clip in read_unlabelled(sources, rate=args.rate, layout=args.layout, reader=reader_options(args),
-                                failed=report):
+    for clip in read_unlabelled(sources, rate=args.rate, layout=args.source_layout, up=args.up,
+                                reader=reader_options(args), failed=report):
         path = out / file_name(clip['frame_dir'], names)
         try:
             clip = {**clip, **{key: clip[key][:args.persons] for key in ('keypoint', 'keypoint_score')
@@ -89,8 +84,8 @@ def _draw(path: Path, clip: dict[str, Any], args: argparse.Namespace) -> None:
     from dynstg_mm.inference.skeleton_video import write_skeleton_video
     layout: str | Layout | None = clip['layout']
     if layout is None or clip['rate'] is None:
-        missing = 'layout' if layout is None else 'rate'
-        raise ConfigError(f'{clip["file"]}: {missing}: missing; --draw needs it, use --{missing}.')
+        missing, option = ('layout', '--source-layout') if layout is None else ('rate', '--rate')
+        raise ConfigError(f'{clip["file"]}: {missing}: missing; --draw needs it, use {option}.')
     source = args.source or (clip['file'] if clip['format'] == 'video' else None)
     write_skeleton_video(path, clip['keypoint'], clip.get('keypoint_score'), layout, clip['rate'], source,
                          height=args.height, img_shape=clip.get('img_shape') if source else None)

@@ -14,11 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dynstg_mm.commands.common import add_video_arguments, count, one_line_errors, own_command, reader_options
+from dynstg_mm.commands.common import add_input_arguments, count, one_line_errors, own_command, reader_options
 from dynstg_mm.errors import ConfigError, UserError
-from dynstg_mm.importers import COORDS, READERS
-from dynstg_mm.importers.arrange import UPRIGHT
-from dynstg_mm.skeletons import LAYOUTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,18 +33,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('inputs', nargs='+', metavar='input', help='files and folders; the checkpoint (.pth) of a config comes first')
     add('--out', required=True, metavar='DIR', help='folder to write to')
     add('--weights', metavar='FILE', help='checkpoint, if it is not the first input')
-    add('--rate', type=float, help='frames per second, if the file does not have them; takes precedence over it')
     add('--persons', type=_persons, default=1, metavar='N',
         help='answer for N persons of each recording, or all; by default for the one seen longest')
-    add('--format', choices=READERS, help='program or format of the files, if it is not recognised')
-    add('--layout', help='skeleton of the files, if neither the format nor the file has one: '
-                         f'{", ".join(LAYOUTS)}, or a .json file')
-    add('--up', choices=UPRIGHT, help='vertical axis of 3-D input, as --up=-y; by default the format\'s, z for c3d')
-    add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
-    add('--coords', choices=COORDS, help='what the coordinates are; by default by their values')
-    add('--axes', help='npz, mediapipe: order of the axes of the array, such as TMVC')
-    add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
-    add_video_arguments(parser)
+    add_input_arguments(parser)
     add('--page', action=argparse.BooleanOptionalAction, default=True,
         help='write a page of each recording, with an explanation that takes about two seconds; by default on')
     add('--figures', choices=('svg', 'pdf'), help='also write figures of each recording beside its page')
@@ -98,8 +86,8 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
     pages = PageFolder(args.out, inferencer, args.figures) if args.page else None
     with open_output(args.out, inferencer.classes) as out:
         for answer, clip in inferencer.answers(
-                args.inputs, rate=args.rate, layout=args.layout, format=args.format, persons=args.persons, up=args.up,
-                reader=reader_options(args), skip_bad=True):
+                args.inputs, rate=args.rate, layout=args.source_layout, format=args.format, persons=args.persons,
+                up=args.up, reader=reader_options(args), skip_bad=True):
             answer.command = command
             name = out.add(answer)
             if pages:

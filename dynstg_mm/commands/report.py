@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--folds', nargs='+', type=int, help='select these folds of each results.json')
     parser.add_argument('--ann-file',
                         help='annotation file; adds the control rows: classifiers on metadata and on gait features')
-    parser.add_argument('--layout', help='skeleton layout for the gait features, if the annotation file has none')
+    parser.add_argument('--source-layout', help='skeleton of the annotation file, if it does not have one')
     add_ensemble_arguments(parser)
     parser.add_argument('--baseline',
                         help='model that the others are compared with (default: that of the first results.json)')
@@ -68,10 +68,10 @@ def report(args: argparse.Namespace, command: str) -> None:
     from dynstg_mm.benchmark.page import write_report
     from dynstg_mm.benchmark.plan import name_ensembles
     from dynstg_mm.skeletons import get_layout
-    if args.layout and not args.ann_file:
-        raise ResultsError('--layout: needs --ann-file, whose rows it is for.')
-    if args.layout:
-        get_layout(args.layout)  # a wrong one is an error, not a row without scores
+    if args.source_layout and not args.ann_file:
+        raise ResultsError('--source-layout: needs --ann-file, whose rows it is for.')
+    if args.source_layout:
+        get_layout(args.source_layout)  # a wrong one is an error, not a row without scores
     if args.save_results and Path(args.save_results).is_dir():
         raise ResultsError(f'--save-results: {args.save_results}: is a folder; expected a file.')
     results, *others = [_read(text, args) for text in args.results]
@@ -81,7 +81,7 @@ def report(args: argparse.Namespace, command: str) -> None:
     if args.models:
         results = results.select(models=args.models, source='--models')
     if args.ann_file:
-        add_controls(results, args.ann_file, tests=all_folds(results, args.ann_file), layout=args.layout)
+        add_controls(results, args.ann_file, tests=all_folds(results, args.ann_file), layout=args.source_layout)
     single = [name for name, facts in results.models.items() if facts.kind != 'ensemble']
     ensembles = name_ensembles(single, args.ensemble, args.seed_ensemble, results.seeds, taken=results.models)
     for name, (members, over_seeds) in ensembles.items():

@@ -213,7 +213,7 @@ class _Scorer:
         self.clean = self.pipeline.clean(inferencer._results(clip))
         layout = self.clean.get('layout') or clip.get('layout')
         if layout is None:
-            raise clip_error(clip, 'layout', 'missing; an explanation needs the skeleton (layout=, or --layout).')
+            raise clip_error(clip, 'layout', 'missing; to explain needs the skeleton (layout=, or --source-layout).')
         self.layout = get_layout(layout)
 
     def __call__(self, weights: Iterable[np.ndarray], alone: bool = False) -> np.ndarray:

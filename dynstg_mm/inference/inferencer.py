@@ -328,7 +328,7 @@ class GaitInferencer(BaseInferencer):
             joints = results['keypoint'].shape[2]
             if joints != own['num_node']:
                 raise clip_error(results, 'layout', f'unknown skeleton of {joints} joints; the model has '
-                                 f'{own["num_node"]}. Name the skeleton (layout=, or --layout).')
+                                 f'{own["num_node"]}. Name the skeleton (layout=, or --source-layout).')
             return results
         joints = get_layout(layout)['joints']
         if list(joints) == list(own['joints']):

@@ -216,8 +216,8 @@ def test_wrong_options_are_one_line(results, report, error):
     for arguments, field in (
             ([model, '--folds', 0], 'model: --seeds and --folds'), ([model, '--latency'], '--latency'),
             ([model, '--baseline', 'c'], "--baseline: 'c'"), ([f'x={results}/nowhere'], 'nowhere: not a folder'),
-            ([model, '--layout', 'coco'], '--layout'),
-            ([model, '--ann-file', results / 'data.pkl', '--layout', 'cocoa'], 'layout: '),
+            ([model, '--source-layout', 'coco'], '--source-layout'),
+            ([model, '--ann-file', results / 'data.pkl', '--source-layout', 'cocoa'], 'layout: '),
             ([results / 'out'], 'out/results.json'), ([model, '--save-results', results], '--save-results'),
             ([saved, '--beside', 'people.json'], "--beside: 'people.json'"),
             ([saved, '--seeds', 7], 'saved.json: seeds'), ([model, f'b={results}/other'], 'other: clips'),

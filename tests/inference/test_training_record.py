@@ -37,7 +37,7 @@ def test_a_record_comes_back_from_a_checkpoint(record):
     assert again.calibration == record.calibration
     assert again.conformal.p_values(scores) == pytest.approx(record.conformal.p_values(scores))
     ours, theirs = (one.gait.score(dict(a=3., b=1.)) for one in (again, record))
-    assert ours == pytest.approx(theirs, rel=1e-5)
+    assert ours == pytest.approx(theirs, rel=1e-3)  # large tables are kept as float16
     assert (again.gait_reference, again.people, again.figures) == (record.gait_reference, record.people, record.figures)
 
 

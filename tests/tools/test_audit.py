@@ -19,7 +19,7 @@ def leak(data):
 
 def test_a_leak_is_shown_and_fails(annotation_file, tmp_path, run_tool):
     out = tmp_path / 'audit of gait'
-    done = run_tool(AUDIT, annotation_file(leak), '--layout', 'body_25', '--out', out)
+    done = run_tool(AUDIT, annotation_file(leak), '--source-layout', 'body_25', '--out', out)
     assert done.returncode == 1, done.stdout
     assert 'ERROR (recording_leak)' in done.stdout and 'ERROR (subject_leak)' in done.stdout
     assert 'copy of it: the same numbers; in train and test' in (out / 'audit.md').read_text()
@@ -38,7 +38,7 @@ def run(monkeypatch, *arguments):
 def test_a_sound_file_passes(annotation_file, tmp_path, monkeypatch, capsys):
     layout = dict(num_node=25, inward=[(joint, 0) for joint in range(1, 25)], center=0)
     (tmp_path / 'own.json').write_text(json.dumps(layout))
-    assert run(monkeypatch, annotation_file(), '--layout', tmp_path / 'own.json', '--json',
+    assert run(monkeypatch, annotation_file(), '--source-layout', tmp_path / 'own.json', '--json',
                tmp_path / 'new/a.json') == 0
     assert not json.loads((tmp_path / 'new/a.json').read_text())['failed']
     assert '16 clips, 8 subjects, 25 joints in 2-D' in capsys.readouterr().out
@@ -56,8 +56,8 @@ def test_a_file_of_nothing_but_defects_still_gets_its_page(annotation_file, tmp_
     (['--allow', 'everything'], "invalid choice: 'everything'"),
     (['--window', 'long'], "invalid float value: 'long'"),
     (['--window', '0'], '--window: expected a positive number'),
-    (['--layout', 'body_26'], "--layout body_26: layout: unknown name 'body_26'"),
-    (['--layout', 'own.json'], "--layout own.json: [Errno 2] No such file"),
+    (['--source-layout', 'body_26'], "--source-layout body_26: layout: unknown name 'body_26'"),
+    (['--source-layout', 'own.json'], "--source-layout own.json: [Errno 2] No such file"),
     (['--split', 'exam'], '--split exam: not in the file'),
 ])
 def test_a_wrong_command_line_is_status_2(annotation_file, arguments, message, monkeypatch, capsys):

@@ -50,8 +50,8 @@ def test_what_is_missing_is_one_line(walk, tmp_path, error_of, capsys):
     tool, out = ROOT / 'tools/keypoints.py', str(tmp_path / 'out')
     assert '--out: ' in error_of(tool, walk, '--out', walk)
     assert '--source: ' in error_of(tool, walk, walk, '--out', out, '--source', 'a.mp4')
-    np.savez(walk, keypoints=np.random.default_rng(0).random((20, 13, 2)))
-    for options, field in (([], 'layout: missing'), (['--layout', 'gait_13'], 'rate: missing')):
+    np.savez(walk, keypoints=100 * np.random.default_rng(0).random((20, 13, 2)))
+    for options, field in (([], 'layout: missing'), (['--source-layout', 'gait_13'], 'rate: missing')):
         assert main([str(walk), '--out', out, '--draw', 'gif', *options]) == 1
         assert field in capsys.readouterr().err
-    assert main([str(walk), '--out', out, '--draw', 'gif', '--layout', 'gait_13', '--rate', '25']) == 0
+    assert main([str(walk), '--out', out, '--draw', 'gif', '--source-layout', 'gait_13', '--rate', '25']) == 0
