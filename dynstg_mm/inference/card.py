@@ -46,9 +46,10 @@ def _row(name: str, figures: dict[str, Any]) -> list[str]:
 
 def _estimators(record: TrainingRecord) -> str:
     """The same people by each pose estimator."""
-    rows = [['keypoints by', 'people', 'macro-F1 [95 %]', 'the same people, own estimator']]
+    rows = [['keypoints by', 'people', 'macro-F1 [95 %]', 'the same people, own estimator', 'true class in the set']]
     for name, figures in record.figures.get('others', {}).items():
-        rows.append([name, str(figures['people']), interval(figures['macro_f1']), interval(figures['own']['macro_f1'])])
+        rows.append([name, str(figures['people']), interval(figures['macro_f1']), interval(figures['own']['macro_f1']),
+                     f'{100 * figures["sets"]["covered"]:.1f} %'])
     return markdown(rows) if len(rows) > 1 else ''
 
 

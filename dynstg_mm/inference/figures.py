@@ -84,6 +84,29 @@ def set_figures(found: OutOfFold, p_values: np.ndarray, classes: Sequence[str], 
                           for name, chosen in own.items() if chosen.any()})
 
 
+def shifted_coverage(found: OutOfFold, clips: Sequence[Clip], coverage: float) -> dict[str, float]:
+    """Coverage and size of the sets on other recordings of the same people, each by what the other people give.
+
+    Args:
+        found: Out-of-fold scores of the own recordings, which the sets are made from.
+        clips: Clips of the other recordings with `subject`, `label`, `score`.
+        coverage: Nominal coverage.
+
+    Returns:
+        `covered`, the share of sets with the true class, and `size`, people weighted equally.
+    """
+    people, inside = np.asarray(found.people), []
+    for clip in clips:
+        rest = people != clip['subject']
+        known = Calibration.fit(found.scores[rest], found.labels[rest], people[rest])
+        sets = Conformal.fit(known.apply(found.scores[rest]), found.labels[rest], people[rest], coverage)
+        inside.append(sets.p_values(known.apply(np.asarray(clip['score']))) > 1 - coverage)
+    weights = person_weights([clip['subject'] for clip in clips])
+    covered = [chosen[clip['label']] for chosen, clip in zip(inside, clips)]
+    return dict(covered=float(np.average(covered, weights=weights)),
+                size=float(np.average(np.sum(inside, 1), weights=weights)))
+
+
 def auc(inside: np.ndarray, outside: np.ndarray) -> float:
     """How well a distance tells other walks from those of people left out: the area under the ROC curve.
 

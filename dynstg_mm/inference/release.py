@@ -181,7 +181,7 @@ def _figures(args: Namespace, about: Mapping[str, Any], found: OutOfFold, classe
             other = Results.read(file)
             clips = other.pooled(args.models[0])[0]
             others[name] = dict(figures.score_figures(clips, len(classes)), own=figures.score_figures(
-                figures.paired_people(own, clips), len(classes)))
+                figures.paired_people(own, clips), len(classes)), sets=figures.shifted_coverage(found, clips, COVERAGE))
     return dict(scores=figures.score_figures(found.clips, len(classes)), controls=controls, others=others,
                 calibration=figures.calibration_figures(found, probabilities),
                 sets=figures.set_figures(found, p_values, classes, COVERAGE))

@@ -55,6 +55,7 @@ def test_a_recipe_becomes_weights_with_all_that_an_answer_needs(recipe, tmp_path
     right = sum(np.argmax(clip['score']) == clip['label'] for clip in predictions)
     assert own['scores']['recordings'] == len(predictions) == 16 and own['scores']['people'] == 8
     assert own['others']['again']['macro_f1'] == pytest.approx(own['scores']['macro_f1'], abs=1e-3)
+    assert own['others']['again']['sets']['covered'] == 1
     assert abs(own['scores']['accuracy'][0] - right / 16) <= 0.25 and own['sets']['covered'] == 1
     card = (tmp_path / 'zoo/tiny.md').read_text()
     assert weights.name in card and 'again' in card and 'nan' not in card
