@@ -18,12 +18,11 @@ MIN_UPRIGHT = 0.7  # share of the frames
 MAX_LEAN = 60.  # degrees of the trunk
 MIN_WALKING = 0.5  # share of the pieces of a recording
 MIN_STRAIGHT = 0.85  # share of the frames
-MAX_LEGS_LOST = 0.25  # share of the joints of the legs
+MAX_LEGS_LOST, MAX_LEGS_GONE = 0.25, 0.6  # share of the joints of the legs: doubtful, grave
 MAX_GAP = 1.  # seconds in which fewer than half of the legs' joints are seen
 MIN_KNEES, MIN_FEET = -0.02, 0.  # leg lengths by which knees or toes are in front, in the direction of travel
 MIN_LEG = 40.  # pixels of a leg
 FRONT_VIEW = 0.4  # leg lengths between the shoulders in a picture from ahead or behind
-LEGS = tuple(f'{side}_{joint}' for side in SIDES for joint in ('hip', 'knee', 'ankle'))
 
 
 class Flaw(NamedTuple):
@@ -65,7 +64,7 @@ def grave_flaw(walk: Walk, up: str | None = None, *, from_the_side: bool = True)
     """Why nobody walks in the recording, or not so that a model could judge it; arguments as for `flaws_of`."""
     flat = walk.body['left_ankle'].shape[-1] == 2
     view = _view(walk) if flat and from_the_side else None
-    flaws = (_posture(walk, up, '-y' if flat else 'y'), view, _walking(walk, from_the_side))
+    flaws = (_posture(walk, up, '-y' if flat else 'y'), view, _walking(walk, from_the_side), _legs(walk))
     return next((flaw for flaw in flaws if flaw and flaw.grave), None)
 
 
@@ -76,7 +75,7 @@ def window_flaws(walk: Walk, start: float, end: float) -> list[str]:
     found = [] if _walks(walk, part) or not walk.side_view else ['not_walking']
     if not found and walk.side_view and walk.straight[part].mean() < MIN_STRAIGHT:
         found.append('turning')
-    return found + ['joints_lost'] * bool(legs_lost(walk)[part].mean() > MAX_LEGS_LOST)
+    return found + ['joints_lost'] * bool(walk.legs_lost[part].mean() > MAX_LEGS_LOST)
 
 
 def upright_frames(walk: Walk) -> np.ndarray:
@@ -103,14 +102,9 @@ def count_steps(events: Sequence[FootEvent]) -> int:
                for one, other in zip(strikes, strikes[1:]))
 
 
-def legs_lost(walk: Walk) -> np.ndarray:
-    """Share of the legs' joints that are lost in each frame (T,)."""
-    return 1 - np.mean([walk.seen[name] for name in LEGS], axis=0)
-
-
 def longest_gap(walk: Walk) -> float:
     """Longest time in seconds in which fewer than half of the legs' joints are seen."""
-    ends = np.flatnonzero(np.diff(legs_lost(walk) > 0.5, prepend=False, append=False))
+    ends = np.flatnonzero(np.diff(walk.legs_lost > 0.5, prepend=False, append=False))
     return float((ends[1::2] - ends[::2]).max(initial=0) / walk.finer / walk.rate)
 
 
@@ -173,11 +167,11 @@ def _some_walking(walk: Walk, events: Sequence[FootEvent]) -> Flaw | None:
 
 
 def _legs(walk: Walk) -> Flaw | None:
-    share, gap = float(legs_lost(walk).mean()), longest_gap(walk)
+    share, gap = float(walk.legs_lost.mean()), longest_gap(walk)
     advice = 'Film so that the whole body is seen, in good light.'
     if share > MAX_LEGS_LOST:
-        return Flaw('joints_lost', False, f'{share:.0%} of the joints of the legs were not found; at most '
-                    f'{MAX_LEGS_LOST:.0%} is usual', advice, share, MAX_LEGS_LOST)
+        return Flaw('joints_lost', share > MAX_LEGS_GONE, f'{share:.0%} of the joints of the legs were not found; at '
+                    f'most {MAX_LEGS_LOST:.0%} is usual', advice, share, MAX_LEGS_LOST)
     return None if gap <= MAX_GAP else Flaw('joints_lost', False, f'The legs were not found for {gap:.1f} s; at most '
                                             f'{MAX_GAP:g} s is usual', advice, gap, MAX_GAP)
 
@@ -205,6 +199,6 @@ def _size(walk: Walk) -> Flaw | None:
 def _view(walk: Walk) -> Flaw | None:
     if walk.side_view:
         return None
-    apart = float(np.nanmedian(np.abs(walk.body['left_shoulder'][:, 0] - walk.body['right_shoulder'][:, 0])))
-    return Flaw('view', apart > FRONT_VIEW, f'The shoulders are {apart:.2f} leg lengths apart in the picture; seen '
-                f'from the side they are at most {SIDE_VIEW:g}', 'Film the walk from the side.', apart, SIDE_VIEW)
+    return Flaw('view', walk.shoulders > FRONT_VIEW, f'The shoulders are {walk.shoulders:.2f} leg lengths apart in the '
+                f'picture; seen from the side they are at most {SIDE_VIEW:g}', 'Film the walk from the side.',
+                walk.shoulders, SIDE_VIEW)

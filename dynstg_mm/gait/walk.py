@@ -32,8 +32,9 @@ class Walk:
         Shape (T,), distance walked by the pelvis in leg lengths. straight: Shape (T,), False while the person turns.
         upright: Shape (T,), False where the hips are not above the ankles and below the shoulders. leg: Leg length in
         the unit of the recording. rate: Frames per second of the recording. finer: Frames of the tracks for one of the
-        recording. first: Frame of the recording at which the tracks start. side_view: False for a 2-D recording that is
-        not from the side.
+        recording. first: Frame of the recording at which the tracks start. shoulders: Leg lengths between the shoulders
+        along a 2-D picture; NaN in 3-D or if they are never seen. legs_lost: Shape (T,), share of the legs' joints that
+        are not seen.
     """
 
     body: Tracks
@@ -45,7 +46,13 @@ class Walk:
     rate: float
     finer: int
     first: int
-    side_view: bool
+    shoulders: float
+    legs_lost: np.ndarray
+
+    @property
+    def side_view(self) -> bool:
+        """False for a 2-D recording that is not from the side."""
+        return not self.shoulders > SIDE_VIEW
 
     def frame(self, time: float) -> float:
         """Place in the tracks of a moment in seconds from the recording's first frame."""
@@ -98,12 +105,13 @@ def walk_of(clip: Clip, layout: str | Layout, *, up: str = 'y') -> Walk:
     body, _ = body_tracks(place[None], layout)
     parts, _ = body_tracks(np.where(seen, 0., np.nan)[None, ..., None].repeat(3, -1), layout)
     tracks = {name: track[0] for name, track in body.items()}
-    view = [np.abs(body[f'left_{joint}'][0, :, 0] - body[f'right_{joint}'][0, :, 0]) for joint in ('shoulder', )
-            if f'left_{joint}' in body and place.shape[-1] == 2]
+    apart = np.abs(np.subtract(*(tracks.get(f'{side}_shoulder', np.full((1, 2), np.nan))[:, 0] for side in SIDES)))
+    shoulders = float(np.median(apart)) if place.shape[-1] == 2 else np.nan
     return Walk(body=tracks,
                 seen={name: np.isfinite(track[0, :, 0]) for name, track in parts.items()},
                 travel=np.cumsum(travel), straight=straight, upright=_upright(tracks), leg=float(size), rate=rate,
-                finer=finer, first=first, side_view=not view or not np.nanmedian(view[0]) > SIDE_VIEW)
+                finer=finer, first=first, shoulders=shoulders,
+                legs_lost=1 - seen[:, [joint for leg in layout['legs'] for joint in leg]].mean(1))
 
 
 def _upright(body: Tracks) -> np.ndarray:

@@ -1,14 +1,13 @@
 """Reasons not to believe an answer."""
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from dynstg_mm.errors import UserError
+from dynstg_mm.errors import ClipError, ConfigError
 from dynstg_mm.gait.cleaning import keep_tracked_person
 from dynstg_mm.gait.coordinates import coordinate_kind
 from dynstg_mm.gait.events import MIN_RATE, FootEvent, foot_events
@@ -23,7 +22,7 @@ from dynstg_mm.skeletons import Layout, get_layout
 
 Clip = dict[str, Any]
 SHORTEST = 1.  # seconds, about a stride
-MIN_AGREEMENT = 0.6  # share of the windows that name the class of the answer
+MIN_AGREEMENT = 0.75  # share of the windows that name the class of the answer
 ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe')  # formats that only this program writes
 
 
@@ -42,7 +41,7 @@ class Expected(NamedTuple):
 
 
 def describe(answer: Answer, clip: Clip, own: Layout | None) -> tuple[Walk | None, list[FootEvent]]:
-    """Describe a recording in its answer, and measure its walk.
+    """Describe a recording in its answer, and measure its walk; if that is impossible, the answer is refused.
 
     Args:
         answer: The answer, which is changed.
@@ -59,11 +58,15 @@ def describe(answer: Answer, clip: Clip, own: Layout | None) -> tuple[Walk | Non
     layout = clip.get('layout') if clip.get('layout') is not None else own
     answer.layout = layout if isinstance(layout, str) else None
     if layout is not None and answer.rate:
-        with contextlib.suppress(UserError):  # such as a skeleton without legs
+        try:
             walk = walk_of(clip, layout)
             events = foot_events(walk)
             answer.gait = report_of(walk, events)
             return walk, events
+        except ClipError as error:
+            answer.add_doubt('not_walking', 'refusal', f'No walk can be measured: {str(error).split(": ", 2)[-1]}')
+        except ConfigError:
+            pass  # a skeleton without legs
     return None, []
 
 
@@ -87,11 +90,11 @@ def add_doubts(answer: Answer, clip: Clip, model: Expected, walk: Walk | None = 
     _skeleton(answer, clip, model.layout)
     if model.record is not None:
         _estimator(answer, clip, model.record)
-    if walk is None:
+    if walk is not None:
+        _walk(answer, clip, model, walk, events)
+    elif answer.predicted is not None:
         answer.add_doubt('not_checked', 'note', 'Nobody has checked whether this is a walk: that needs the frame rate, '
                          'the name of the skeleton, and two legs in it.')
-    else:
-        _walk(answer, clip, model, walk, events)
     _unlike(answer)
     _changes(answer)
 

@@ -4,14 +4,14 @@ import pytest
 
 from dynstg_mm.datasets.synthetic_gait import FINE, draw_walker, film, walk
 from dynstg_mm.gait.events import foot_events
-from dynstg_mm.gait.quality import LEGS, flaws_of, longest_gap, window_flaws
+from dynstg_mm.gait.quality import flaws_of, longest_gap, window_flaws
 from dynstg_mm.gait.upright import up_axis
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.skeletons import LAYOUTS
 
 BODY = LAYOUTS['body_25']
-LEG_JOINTS = [BODY['joints'].index(name) for name in LEGS]
+LEG_JOINTS = [joint for leg in BODY['legs'] for joint in leg]
 
 
 def filmed(seconds=4., rate=25., joints=None):
@@ -78,6 +78,9 @@ def test_lost_legs_and_gaps():
     lost = score.copy()
     lost[::2][:, LEG_JOINTS] = 0
     assert found(keypoint, lost, rate) == {('joints_lost', False)}
+    lost[10:, LEG_JOINTS[1:3] + LEG_JOINTS[4:]] = 0
+    lost[-1] = score[-1]
+    assert found(keypoint, lost, rate) == {('joints_lost', True)}
     gap = score.copy()
     gap[20:50, LEG_JOINTS] = 0
     person = walk_of(dict(keypoint=keypoint[None], keypoint_score=gap[None], rate=rate), BODY)

@@ -5,7 +5,7 @@ import pytest
 from dynstg_mm.gait.events import foot_events
 from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.inference.answer import Answer, WindowAnswer
-from dynstg_mm.inference.doubts import Expected, add_doubts
+from dynstg_mm.inference.doubts import Expected, add_doubts, describe
 from dynstg_mm.inference.training_record import TrainingRecord
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -38,6 +38,14 @@ def test_standing_is_refused(clip):
     answer, found = doubts(clip, walk=True, windows=[WindowAnswer(0, 2.56, [1, 0])])
     assert found == {'not_walking': 'refusal'} and answer.predicted is None
     assert answer.windows[0].doubts == ['not_walking']
+
+
+def test_what_cannot_be_measured_is_refused(clip):
+    clip['keypoint_score'] = clip['keypoint_score'].copy()
+    clip['keypoint_score'][..., [10, 11, 13, 14]] = 0  # knees and ankles
+    answer = Answer('a', 'm', ['x'], predicted='x')
+    assert describe(answer, clip, None) == (None, [])
+    assert answer.predicted is None and answer.doubts[0].severity == 'refusal'
 
 
 @pytest.mark.parametrize('change, code, severity', [
