@@ -44,7 +44,7 @@ def in_order(path: str | os.PathLike, field: str, values: np.ndarray, axes: str 
         if len(shape) == 5 and shape[0] == 1:
             values, shape = values[0], shape[1:]
         order = _recognise(path, field, values, frames, joints)
-    if values.dtype.kind not in 'fiu' or len(order) != len(shape):
+    if values.dtype.kind not in 'fiu' or not order or len(order) != len(shape):
         raise DataError(f'{path}: {field}: {values.dtype} of shape {shape}; expected numbers (frames, joints, 2 or 3), '
                         'or with the persons as first axis; --axes names another order.')
     notes = [] if order in ('mtvc', 'tvc') else [f'axes of {field} taken for ({", ".join(order.upper())})']

@@ -8,7 +8,14 @@ from dynstg_mm.datasets.annotation_file import shape_faults
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.axes import in_order, scores_in_order, third_is_score
 from dynstg_mm.importers.persons import most_seen
-from dynstg_mm.importers.recording import EmptyRecording, Recording, has_place, informative, with_lost
+from dynstg_mm.importers.recording import (
+    EmptyRecording,
+    Recording,
+    checked_img_shape,
+    has_place,
+    informative,
+    with_lost,
+)
 from dynstg_mm.safe_pickle import load_pickle
 
 
@@ -81,5 +88,5 @@ def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str,
     fields = {key: clip[key] for key in ('label', 'subject') if clip.get(key) is not None}
     return Recording(name, keypoint, score, layout=file.get('layout'), rate=rate, notes=notes,
                      estimator=estimator if isinstance(estimator, str) else None,
-                     img_shape=(int(shape[0]), int(shape[1])) if shape is not None else None,
+                     img_shape=None if shape is None else checked_img_shape(where, shape),
                      fields=dict(fields, classes=file.get('classes')))

@@ -4,10 +4,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dynstg_mm.datasets.annotation_file import describe
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.axes import in_order, scores_in_order
 from dynstg_mm.importers.persons import most_seen
-from dynstg_mm.importers.recording import EmptyRecording, Recording, has_place, informative, readable, with_lost
+from dynstg_mm.importers.recording import (
+    EmptyRecording,
+    Recording,
+    checked_img_shape,
+    has_place,
+    informative,
+    readable,
+    with_lost,
+)
 
 
 def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = None,
@@ -94,15 +103,11 @@ def read_rate(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> floa
         return None
     value = arrays[name]
     if value.size != 1 or value.dtype.kind not in 'fiu' or not (np.isfinite(value).all() and value.ravel()[0] > 0):
-        raise DataError(f'{path}: {name}: {value}; expected the frames per second of the recording.')
+        shown = str(value.ravel()[0]) if value.size == 1 else describe(value)
+        raise DataError(f'{path}: {name}: {shown}; expected the frames per second of the recording.')
     return float(value.ravel()[0])
 
 
 def read_img_shape(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> tuple[int, int] | None:
     """Height and width of the image, if the file has them."""
-    if 'img_shape' not in arrays:
-        return None
-    shape = np.ravel(arrays['img_shape'])
-    if len(shape) < 2 or shape.dtype.kind not in 'fiu':
-        raise DataError(f'{path}: img_shape: {shape}; expected height and width in pixels.')
-    return int(shape[0]), int(shape[1])
+    return checked_img_shape(path, arrays['img_shape']) if 'img_shape' in arrays else None

@@ -57,8 +57,8 @@ def _openpose_people(path: Path) -> People:
     for person in people:
         with readable(path, 'file of OpenPose, people'):
             values = person['pose_keypoints_2d']
-            track = np.ravel(person.get('person_id', -1))[0]  # -1 where OpenPose did not track
+            track = int(np.ravel(person.get('person_id', -1))[0])  # -1 where OpenPose did not track
         if len(values):
             detections.append(flat_detection(values, path, 'people: pose_keypoints_2d',
-                                             None if track == -1 else int(track)))
+                                             None if track == -1 else track))
     return detections

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dynstg_mm.datasets.annotation_file import LARGEST
+from dynstg_mm.datasets.annotation_file import LARGEST, describe
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.events import FootEvent
 from dynstg_mm.gait.visibility import SCORE_THR, seen_joints
@@ -67,6 +67,14 @@ def readable(path: str | os.PathLike, description: str) -> Iterator[None]:
         raise DataError(f'{path}: not a readable {description} ({type(error).__name__}: {reason}).') from None
 
 
+def checked_img_shape(path: str | os.PathLike, value: object) -> tuple[int, int]:
+    """Height and width of the image in pixels, from a field of a file; DataError if it is something else."""
+    shape = np.ravel(value) if isinstance(value, (list, tuple, np.ndarray)) else np.zeros(0)
+    if len(shape) < 2 or shape.dtype.kind not in 'fiu' or not ((shape[:2] >= 1) & (shape[:2] < LARGEST)).all():
+        raise DataError(f'{path}: img_shape: {describe(value)}; expected height and width in pixels.')
+    return int(shape[0]), int(shape[1])
+
+
 def informative(score: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Scores as they are meant, and a note if they are not what they should be.
 
@@ -83,7 +91,7 @@ def informative(score: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, list
     lowest, highest = float(given.min()), float(given.max())
     if lowest == highest < SCORE_THR:
         return np.where(placed, 1., 0.), [f'all scores are {lowest:g}, which says nothing; not used']
-    if lowest < -1:
+    if lowest < -1 or lowest < 0 and highest > 1.1:
         with np.errstate(over='ignore'):
             return 1 / (1 + np.exp(-score)), [f'scores from {lowest:.3g} to {highest:.3g} are logits; '
                                               'turned into probabilities']

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from dynstg_mm.errors import ConfigError, DataError, UserError
 from dynstg_mm.files import missing_file_hint
 from dynstg_mm.gait.signal import RATES, is_rate
@@ -198,6 +200,8 @@ def _annotations(source: Source, layout: str | Layout | None,
             continue
         kept = {key: clip[key] for key in ('keypoint', 'keypoint_score', 'img_shape', 'original_shape', 'estimator',
                                            'subject') if clip.get(key) is not None}
+        if np.shape(clip['keypoint'])[1:] != recording.keypoint.shape[1:]:  # another order of axes, or with scores
+            kept.update(keypoint=recording.keypoint, keypoint_score=recording.keypoint_score)
         yield dict(kept, frame_dir=recording.name, total_frames=recording.keypoint.shape[1], rate=recording.rate,
                    layout=recording.layout or layout, file=source.file, format=source.format,
                    persons=len(recording.keypoint), notes=recording.notes)

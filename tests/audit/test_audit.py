@@ -88,6 +88,8 @@ CLIPS = [  # what is done to a clip, the kind of finding, and what the place say
      'in 0 frames; person 1 in'),
     (change_keypoint(lambda keypoint: keypoint / 100), 'scale', 'most have'),
     (change_keypoint(lambda keypoint: keypoint * [1, -1]), 'upside_down', 'y is up; expected -y'),
+    (change_keypoint(lambda keypoint: keypoint / (640, 480)), 'shares', ''),
+    (change_keypoint(lambda keypoint: keypoint[:, :, ::-1]), 'anatomy', 'times as long'),
     (change_keypoint(lambda keypoint: keypoint + np.where(keypoint == 0, 0, 600)), 'outside',
      'outside of (height, width)'),
     (lambda clip: clip.update(keypoint_score=clip['keypoint_score'] * 100), 'score_range', 'to '),

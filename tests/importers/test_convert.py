@@ -18,9 +18,11 @@ from dynstg_mm.importers.convert import convert, cut
 from dynstg_mm.importers.splits import make_splits
 from dynstg_mm.importers.writing import drop_duplicates, write
 from dynstg_mm.safe_pickle import load_pickle
+from dynstg_mm.skeletons import LAYOUTS
 
 from ..conftest import ROOT, run_script
 from .test_readers import walker, write_openpose
+from .written import person, write_c3d
 
 CONVERT = ROOT / 'tools/data/convert.py'
 HEADER = 'frame,' + ','.join(f'{joint}_{axis}' for joint in ('left_hip', 'right_hip', 'left_knee') for axis in 'xy')
@@ -413,3 +415,70 @@ def test_pd_walk_and_ataxia(lab, error_of, monkeypatch):
     assert "clip Müller 1_0: Score: '9'; expected a whole number from 0 to 8" in error_of(*ataxia)
     table(lab, lambda text: text.replace('subject', 'site', 1))
     assert 'no column subject' in error_of(*ataxia)
+
+
+def test_names_that_differ_only_in_case_are_refused(lab):
+    text = table(lab).read_text()
+    for name, old, new in (('subject', '_1,Müller 3', '_1,müller 3'), ('label', 'ataxie', 'Ataxie')):
+        assert f'{name}: ' in error(lab, labels=table(lab, lambda _, old=old, new=new: text.replace(old, new, 1)))
+
+
+@pytest.mark.parametrize('label, own', [('0.5', True), ('1,25', True), ('ataxie;gesund', True), ('ataxie/andere', True),
+                                        ('ataxie-früh', False), ('2.0', False)])
+def test_labels_that_are_no_class(lab, label, own):
+    changed = [line.replace('ataxie', f'"{label}"') if line.startswith('Müller 9') else line
+               for line in table(lab).read_text().splitlines()]
+    labels, out, classes = table(lab, lambda _: '\n'.join(changed)), lab.parent / 'gait.pkl', None
+    if own:
+        assert 'label: ' in error(lab, labels=labels, folds=())
+        classes = ['gesund', 'ataxie', label]  # which says that it is a class
+    convert('csv', lab, out, labels=labels, folds=(), classes=classes)
+    assert label in load_pickle(out)['classes']
+
+
+def test_a_score_is_reported_before_folds(lab):
+    labels = table(lab, lambda text: text.replace('ataxie', '0.5'))
+    assert 'label: ' in error(lab, labels=labels)
+
+
+def test_columns_that_are_not_used_are_named(lab):
+    assert 'not used: age' in convert('csv', lab, lab.parent / 'gait.pkl', labels=table(lab))
+
+
+def test_the_table_may_name_the_videos_of_the_recordings(lab):
+    out = lab.parent / 'gait.pkl'
+    assert '20 clips' in convert('csv', lab, out, labels=table(lab, lambda text: text.replace('_1,', '_1.MP4,')))
+    (lab / 'Müller 0_1.csv').rename(lab / 'Müller 0_1.MP4.csv')  # as some programs do
+    assert '20 clips' in convert('csv', lab, out, labels=table(lab))
+
+
+def test_lost_markers_are_lost_everywhere(tmp_path):
+    names = ['left_hip', 'right_hip', 'left_knee']
+    place = 1000 + np.random.default_rng(0).random((100, 3, 3))
+    lost = np.zeros((100, 3), bool)
+    lost[30:50, 0] = True
+    write_c3d(tmp_path / 'walk.c3d', place, names, lost, lost_as='zeros')
+    pelvis = dict(num_node=2, joints=['mid_hip', 'left_knee'], inward=[(1, 0)], center=0)
+    for target, share in ((None, '6.7%'), (pelvis, '10.0%')):
+        out = tmp_path / 'gait.pkl'
+        summary = convert('c3d', tmp_path / 'walk.c3d', out, labels=dict(walk=dict(subject='a', label='b')), folds=[],
+                          layout=target)
+        report = text_report(audit_file(out, progress=False))
+        for text in (summary, report):
+            assert f'| {share}' in next(line for line in text.splitlines() if '| b ' in line)
+    clip = load_pickle(out)['annotations'][0]
+    assert not clip['keypoint_score'][0, 30:50, 0].any() and not clip['keypoint'][0, 30:50, 0].any()
+
+
+def test_a_mean_of_a_lost_joint_is_lost(tmp_path):
+    body, names = 1000 * person('gait_13', 60), list(LAYOUTS['gait_13']['joints'])
+    lost = np.zeros((60, 13), bool)
+    lost[20:30, names.index('left_shoulder')] = True
+    write_c3d(tmp_path / 'walk.c3d', body[:, 1:], names[1:], lost[:, 1:], lost_as='zeros')  # no neck
+    convert('c3d', tmp_path / 'walk.c3d', tmp_path / 'gait.pkl', labels=dict(walk=dict(subject='a', label='b')),
+            folds=[], layout='gait_13')
+    clip = load_pickle(tmp_path / 'gait.pkl')['annotations'][0]
+    assert np.flatnonzero(clip['keypoint_score'][0, :, 0] == 0).tolist() == list(range(20, 30))
+    seen = clip['keypoint_score'][0, :, 0] > 0
+    shoulders = body[:, [names.index('left_shoulder'), names.index('right_shoulder')]].mean(1)
+    np.testing.assert_allclose(clip['keypoint'][0, seen, 0], shoulders[seen], atol=0.5)

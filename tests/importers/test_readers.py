@@ -309,6 +309,7 @@ def test_csv_with_a_line_a_joint_and_two_persons(tmp_path):
     ('frame,a_x,a_y\n1,2,3\n2,2,3\n900000000,2,3\n', 'frame 2 is followed by 900000000'),
     ('joint,x,y\na,2,3\n', 'no column frame'),
     ('frame,joint,x,y\n1,a,2,3\n1,a,2,3\n', 'a joint of frame 1'),
+    ('frame,joint,x,y\n1,99999999999999999999,1,1\n99999999999999999999,1,1,1\n', "column frame: '9999"),
     ('a_x,a_y\nnan,nan\n', 'nobody in any'), ('\0\0\0', 'clip.csv'),
 ])
 def test_broken_csv_is_one_line(tmp_path, content, message):
@@ -436,6 +437,9 @@ def test_bvh_names_of_animators_become_ours(tmp_path):
     (lambda text: text.replace('1 10 2', '1 nan 2'), 'NaN or infinite in frame 1'),
     (lambda text: text.replace('CHANNELS 3 Z', 'CHANNELS 2 Z'), 'hierarchy: CHANNELS 2'),
     (lambda text: text.replace('Frame Time: 0.0166667', 'Frame Time: 0'), 'not a readable BVH file'),
+    (lambda text: text.replace('LeftKnee', 'Hips'), 'hierarchy: Hips is duplicated'),
+    (lambda text: text.replace('ROOT Hips', ''), 'hierarchy: '),
+    (lambda text: text.replace('Zrotation', 'Wrotation'), 'hierarchy: CHANNELS'),
 ])
 def test_broken_bvh_is_one_line(tmp_path, change, message):
     path = tmp_path / 'walk.bvh'

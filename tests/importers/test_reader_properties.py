@@ -1,0 +1,301 @@
+"""A known walk is written in every documented variant of a format, and must come back as it was."""
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dynstg_mm.errors import DataError
+from dynstg_mm.importers.arrange import UPRIGHT
+from dynstg_mm.importers.convert import read_recordings
+from dynstg_mm.skeletons import LAYOUTS
+
+from .fuzz import CHANNELS, fuzz
+from .written import (
+    HEIGHT,
+    WIDTH,
+    hidden,
+    person,
+    pixels,
+    scores,
+    write_alphapose,
+    write_bvh,
+    write_c3d,
+    write_csv,
+    write_mmpose,
+    write_openpose,
+    write_pickle,
+)
+
+FRAMES = 12
+SHAPE = (HEIGHT, WIDTH)
+some = settings(max_examples=12, deadline=None, derandomize=True,
+                suppress_health_check=[HealthCheck.function_scoped_fixture])
+seeds = st.integers(0, 10**6)
+shares = st.sampled_from(['pixel', 'normalized', 'centered'])
+orders = st.sampled_from(['tvc', 'mtvc', 'tmvc', 'ctv', 'ctvm'])
+
+
+def read(format_name, path, img_shape=None, **options):
+    names = ('coords', 'layout', 'source_layout', 'up', 'scale')
+    given_ = {name: options.pop(name) for name in names if name in options}
+    recording, = read_recordings('clip', path, format_name=format_name, options=options, img_shape=img_shape, **given_)
+    return recording
+
+
+def fresh(folder, suffix=''):
+    """A path that no example before has used."""
+    return Path(folder) / f'{len(list(Path(folder).iterdir()))}{suffix}'
+
+
+def in_unit(place, kind):
+    """Pixels as shares of the image."""
+    share = place / (WIDTH, HEIGHT)
+    return dict(pixel=place, normalized=share, centered=2 * share - 1)[kind]
+
+
+def two_people(layout, seed):
+    """Two people on different sides of the picture, the second seen in half of the frames, and their scores."""
+    people = np.stack([pixels(person(layout, FRAMES, seed)), pixels(person(layout, FRAMES, seed + 1), 700.)])
+    score = np.stack([scores(people.shape[1:3], seed=seed), scores(people.shape[1:3], seed=seed + 1)])
+    score[1, FRAMES // 2:] = 0
+    return people, score
+
+
+def check(recording, place, score, atol=0.02):
+    """The first person is as written."""
+    seen = score > 0
+    np.testing.assert_allclose(recording.keypoint[0], hidden(place, score), atol=atol)
+    np.testing.assert_allclose(recording.keypoint_score[0], np.where(seen, score, 0), atol=1e-5)
+
+
+@some
+@given(st.sampled_from(['body_25', 'body_25b', 'openpose']), shares, st.booleans(), st.integers(0, 500), seeds)
+def test_openpose(tmp_path, layout, unit, both, start, seed):
+    people, score = two_people(layout, seed)
+    count = 1 + both
+    written = hidden(in_unit(people, unit), score)[:count]
+    path = write_openpose(fresh(tmp_path), written, score[:count], start)
+    recording = read('openpose', path, SHAPE)
+    assert recording.layout == layout
+    check(recording, people[0], score[0], atol=0.1)
+
+
+@some
+@given(st.sampled_from(['coco', 'halpe_26']), shares, st.booleans(), st.booleans(), seeds)
+def test_alphapose(tmp_path, layout, unit, both, tracked, seed):
+    people, score = two_people(layout, seed)
+    count = 1 + both
+    path = write_alphapose(fresh(tmp_path, '.json'), hidden(in_unit(people, unit), score)[:count], score[:count],
+                           tracked)
+    recording = read('alphapose', path, SHAPE)
+    assert recording.layout == layout
+    check(recording, people[0], score[0])
+
+
+@some
+@given(shares, st.booleans(), st.booleans(), seeds)
+def test_mmpose(tmp_path, unit, both, named, seed):
+    people, score = two_people('coco', seed)
+    count = 1 + both
+    path = write_mmpose(fresh(tmp_path, '.json'), hidden(in_unit(people, unit), score)[:count], score[:count],
+                        list(LAYOUTS['coco']['joints']) if named else None)
+    recording = read('mmpose', path, SHAPE)
+    assert recording.layout == 'coco'
+    check(recording, people[0], score[0])
+
+
+VISIBILITY = {'probability': lambda score: score, 'none': lambda score: score * 0,
+              'logit': lambda score: np.log(np.maximum(score, 0.001) / (1.001 - score))}
+
+
+@some
+@given(st.sampled_from(['pixel', 'normalized', 'world', 'laboratory']), st.sampled_from(sorted(VISIBILITY)),
+       st.sampled_from(['.csv', '.npz']), st.booleans(), seeds)
+def test_mediapipe(tmp_path, kind, visibility, suffix, numbered, seed):
+    body, names = person('mediapipe', FRAMES, seed), list(LAYOUTS['mediapipe']['joints'])
+    hips = body[:, 23:25].mean(1, keepdims=True)
+    expected = dict(pixel=pixels(body), normalized=pixels(body), world=body - hips, laboratory=1000 * body)[kind]
+    depth = (body - hips)[..., 2:]  # of an image landmark: relative to the hips
+    if kind == 'pixel':
+        written = np.concatenate([expected, 200 * depth], -1)
+    elif kind == 'normalized':
+        written = np.concatenate([in_unit(expected, kind), depth / 6], -1)
+    else:  # y down, or z up
+        written = expected * (1, -1, -1) if kind == 'world' else expected[..., [0, 2, 1]] * (1, -1, 1)
+    score = scores(body.shape[:2], lost=0, seed=seed)
+    path = fresh(tmp_path, suffix)
+    if suffix == '.npz':
+        np.savez(path, landmarks=np.concatenate([written, VISIBILITY[visibility](score)[..., None]], -1), fps=30)
+    else:
+        labels, axis = ([str(joint) for joint in range(33)], '{axis}{joint}') if numbered else (names, '{joint}_{axis}')
+        write_csv(path, written, labels, VISIBILITY[visibility](score), 30., axis=axis)
+    recording = read('mediapipe', path, SHAPE)
+    assert recording.layout == 'mediapipe' and recording.rate == pytest.approx(30, abs=0.01)
+    np.testing.assert_allclose(recording.keypoint[0], expected, atol=0.01)
+    np.testing.assert_allclose(recording.keypoint_score[0], 1 if visibility == 'none' else score, atol=0.002)
+
+
+NAMES = {'snake': str, 'camel': lambda name: ''.join(part.capitalize() for part in name.split('_')),
+         'short': lambda name: ''.join(part.capitalize() for part in name.split('_')).replace(
+             'Left', 'L').replace('Right', 'R'), 'body': lambda name: f'body_{name}'}
+
+
+@some
+@given(st.sampled_from(['y', '-y', 'z', '-z', 'x', '-x']), st.sampled_from([1, 100, 1000]), st.sampled_from(',;\t'),
+       st.booleans(), st.sampled_from(sorted(NAMES)), st.sampled_from([None, 25., 100.]), st.booleans(), seeds)
+def test_csv_in_three_dimensions(tmp_path, up, unit, separator, line_per_joint, style, rate, scored, seed):
+    body, score = unit * person('gait_17', FRAMES, seed), scores((FRAMES, 17), seed=seed)
+    written = np.where((score > 0)[..., None], body @ np.array(UPRIGHT[up], float), 0 if scored else np.nan)
+    names = [NAMES[style](name) for name in LAYOUTS['gait_17']['joints']]
+    if line_per_joint and style == 'body':
+        names = list(LAYOUTS['gait_17']['joints'])
+    path = write_csv(fresh(tmp_path, '.csv'), written, names, score if scored else None, rate, separator,
+                     line_per_joint)
+    recording = read('csv', path, layout='gait_17')
+    assert recording.rate == rate
+    check(recording, body, score if scored else (score > 0) * 1., atol=1e-5 * unit + 1e-5)
+
+
+@some
+@given(shares, st.booleans(), st.booleans(), seeds)
+def test_csv_in_two_dimensions(tmp_path, unit, line_per_joint, sized, seed):
+    place, score = pixels(person('coco', FRAMES, seed)), scores((FRAMES, 17), seed=seed)
+    path = write_csv(fresh(tmp_path, '.csv'), hidden(in_unit(place, unit), score), list(LAYOUTS['coco']['joints']),
+                     score, 25., line_per_joint=line_per_joint)
+    if unit == 'pixel' or sized:
+        check(read('csv', path, SHAPE if sized else None, layout='coco'), place, score)
+    else:
+        with pytest.raises(DataError, match='img_shape'):
+            read('csv', path)
+
+
+def reordered(people, order):
+    """(M, T, V, C) in another order of the axes; without persons the first one."""
+    return people.transpose(['mtvc'.index(axis) for axis in order]) if 'm' in order else (
+        people[0].transpose(['tvc'.index(axis) for axis in order]))
+
+
+@some
+@given(orders, st.booleans(), st.sampled_from([2, 3]), st.booleans(), seeds)
+def test_npz_in_any_order_of_axes(tmp_path, order, both, dims, given_order, seed):
+    flat, score = two_people('coco', seed)
+    score[1] = scores(score.shape[1:], seed=seed)  # there all the time, but never as surely
+    score[1] *= 0.5
+    people = flat if dims == 2 else np.stack([person('coco', FRAMES, seed),
+                                              person('coco', FRAMES, seed + 1) + (3, 0, 1)])
+    people, score = np.repeat(people, 2, 1)[:1 + both], np.repeat(score, 2, 1)[:1 + both]  # more frames than 16
+    path = fresh(tmp_path, '.npz')
+    np.savez(path, keypoints=reordered(hidden(people, score), order), fps=50,
+             scores=reordered(score[..., None], order).squeeze(order.index('c')))
+    options = dict(axes=order.upper()) if given_order else {}
+    recording = read('npz', path, dims=dims, source_layout='coco', **options)
+    assert recording.rate == 50 and recording.keypoint.shape == (1, 24, 17, dims)
+    check(recording, people[0], score[0])
+
+
+@some
+@given(st.sampled_from(['mtvc', 'tmvc', 'ctvm']), st.sampled_from(['none', 'field', 'third']), st.booleans(), shares,
+       seeds)
+def test_annotation_in_any_order_of_axes(tmp_path, order, scored, both, unit, seed):
+    people, score = two_people('coco', seed)
+    people[1] = people[1] * 0.7 + 200  # without scores the larger one is kept
+    people, score = people[:1 + both], np.maximum(score, 0.3)[:1 + both]
+    score[1:] *= 0.5
+    values = in_unit(people, unit)
+    if scored == 'third':
+        if unit != 'pixel':
+            return  # a third number cannot be told from a depth
+        values = np.concatenate([values, score[..., None]], -1)
+    clip = dict(frame_dir='a', label=0, subject='b', total_frames=FRAMES, rate=25., img_shape=SHAPE,
+                keypoint=reordered(values, order))
+    if scored == 'field':
+        clip['keypoint_score'] = reordered(score[..., None], order).squeeze(order.index('c'))
+    recording = read('mmaction', write_pickle(fresh(tmp_path, '.pkl'), clip), source_layout='coco')
+    check(recording, people[0], np.ones_like(score[0]) if scored == 'none' else score[0])
+
+
+@some
+@given(st.lists(st.permutations(CHANNELS), min_size=13, max_size=13), st.booleans(), st.booleans(), st.booleans(),
+       st.sampled_from([25., 60., 120.]), seeds)
+def test_bvh_with_channels_in_any_order(tmp_path, order, spaces, windows, second, rate, seed):
+    body = 100 * person('gait_13', FRAMES, seed).astype(np.float64)
+    names = [name.replace('_', ' ' if spaces else '_') for name in LAYOUTS['gait_13']['joints']]
+    other = 'ROOT Ball\n{\nOFFSET 0 0 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n}' if second else ''
+    path = write_bvh(fresh(tmp_path, '.bvh'), body, names, order, rate, other)
+    if windows:
+        path.write_bytes(path.read_bytes().replace(b'\n', b'\r\n\t'))
+    recording = read('bvh', path)
+    assert recording.rate == rate and list(recording.joints[:13]) == names
+    assert any('Ball' in note for note in recording.notes) == second
+    np.testing.assert_allclose(recording.keypoint[0][:, :13], body, atol=1e-3)
+
+
+@pytest.mark.parametrize('order', list(itertools.permutations(['Zrotation', 'Xrotation', 'Yrotation']))[:3])
+def test_bvh_rotations_do_not_depend_on_the_place_of_positions(tmp_path, order):
+    turns = np.random.default_rng(0).uniform(-90, 90, (4, 6)).round(3)
+    for name, first in (('first', True), ('last', False)):
+        channels = [*order, *CHANNELS[:3]] if first else [*CHANNELS[:3], *order]
+        place = np.tile([5., 90, 7], (4, 1))
+        values = np.hstack([turns[:, :3], place, turns[:, 3:]] if first else [place, turns])
+        (tmp_path / f'{name}.bvh').write_text('\n'.join([
+            'HIERARCHY', 'ROOT Hips {', 'OFFSET 0 0 0', f'CHANNELS 6 {" ".join(channels)}', 'JOINT Knee', '{',
+            'OFFSET 3 -40 2', f'CHANNELS 3 {" ".join(order)}', 'End Site', '{', 'OFFSET 0 -40 0', '}', '}', '}',
+            'MOTION', 'Frames: 4', 'Frame Time: 0.04', *(' '.join(map(str, row)) for row in values)]))
+    first, last = (read('bvh', tmp_path / f'{name}.bvh').keypoint for name in ('first', 'last'))
+    assert np.array_equal(first, last) and np.ptp(first[0, :, 1]) > 10
+
+
+@some
+@given(st.sampled_from(['y', 'z', 'x', '-z']), st.booleans(), st.sampled_from(['residual', 'zeros']), st.booleans(),
+       st.booleans(), st.booleans(), seeds)
+def test_c3d(tmp_path, up, stated, lost_as, prefixed, modelled, long, seed):
+    body = 1000 * person('gait_13', FRAMES, seed)
+    score = (scores((FRAMES, 13), seed=seed) > 0) * 1.
+    names = [f'P01:{name}' if prefixed else name for name in LAYOUTS['gait_13']['joints']]
+    extra = [f'{"P01:" * prefixed}extra_{index}' for index in range(260 * long)]
+    written = np.concatenate([body, body[:, :1].repeat(len(extra), 1)], 1) @ np.array(UPRIGHT[up], float)
+    lost = np.concatenate([score == 0, np.zeros((FRAMES, len(extra)), bool)], 1)
+    outputs = dict(ANGLES=['LKneeAngles', 'RKneeAngles'], POWERS=['LKneePower']) if modelled else None
+    path = write_c3d(fresh(tmp_path, '.c3d'), written, [*names, *extra], lost, outputs=outputs, lost_as=lost_as,
+                     screen=('+X', ('' if up.startswith('-') else '+') + up.upper()) if stated else None)
+    recording = read('c3d', path)
+    assert (recording.rate, recording.unit) == (100, 'mm') and recording.keypoint.shape[2] == 13 + len(extra)
+    assert recording.joints[:13] == list(LAYOUTS['gait_13']['joints'])
+    np.testing.assert_allclose(recording.keypoint[0][:, :13], hidden(body, score), atol=0.1)
+    np.testing.assert_array_equal(recording.keypoint_score[0][:, :13], score)
+
+
+def test_the_user_names_the_vertical_axis_and_the_unit(tmp_path):
+    body, names = 1000 * person('gait_13', FRAMES), list(LAYOUTS['gait_13']['joints'])
+    path = write_c3d(tmp_path / 'walk.c3d', body @ np.array(UPRIGHT['z'], float), names)
+    recording = read('c3d', path, up='y', scale=0.001)
+    np.testing.assert_allclose(recording.keypoint[0], body @ np.array(UPRIGHT['z'], float) / 1000, atol=1e-4)
+    assert recording.unit == 'm' and any('as given' in note for note in recording.notes)
+
+
+@pytest.mark.parametrize('format_name, layout', [('openpose', 'body_25'), ('alphapose', 'coco'), ('mmpose', 'coco')])
+def test_the_given_source_layout_is_taken_or_refused(tmp_path, format_name, layout):
+    people, score = two_people(layout, 0)
+    writer = dict(openpose=write_openpose, alphapose=write_alphapose, mmpose=write_mmpose)[format_name]
+    path = writer(tmp_path / 'walk.json', people[:1], score[:1])
+    given_ = dict(body_25='nturgb+d', coco='mpi_inf_3dhp')[layout]
+    recording = read(format_name, path, source_layout=given_)
+    assert recording.layout == given_ and any('far from their neighbours' in note for note in recording.notes)
+    with pytest.raises(DataError, match='source-layout'):
+        read(format_name, path, source_layout='gait_13')
+
+
+def test_a_source_layout_is_refused_where_the_file_names_its_joints(tmp_path):
+    path = write_csv(tmp_path / 'walk.csv', person('coco', FRAMES), list(LAYOUTS['coco']['joints']))
+    assert read('csv', path, source_layout='coco').layout == 'coco'
+    with pytest.raises(DataError, match='source-layout'):
+        read('csv', path, source_layout='h36m')
+
+
+def test_mutated_files_are_read_or_refused_in_one_line(tmp_path):
+    raw = []
+    ends = fuzz(240, 0, tmp_path, lambda *found: raw.append(found))
+    assert not raw and ends['read'] > 20 and ends['refused'] > 100

@@ -1,0 +1,163 @@
+"""A known walk, written in the formats that the readers take."""
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dynstg_mm.datasets.synthetic_gait import FINE, JOINTS, draw_walker, walk
+from dynstg_mm.files import dump_pickle
+from dynstg_mm.skeletons import LAYOUTS
+
+HEIGHT, WIDTH = 720, 1280
+_STAND_INS = dict(toe='big_toe', foot='big_toe', foot_index='big_toe', toe_tip='big_toe', toes='big_toe', hand='wrist',
+                  hand_tip='wrist', fingertip='wrist', thumb='wrist', index='wrist', pinky='wrist', eye_inner='eye',
+                  eye_outer='eye', mouth='eye', collar='shoulder')
+
+
+def person(layout: str, frames: int = 12, seed: int = 0) -> np.ndarray:
+    """Somebody who walks: (T, V, 3) in metres, right-handed, y up."""
+    rng = np.random.default_rng(seed)
+    joint = dict(zip(JOINTS, walk(draw_walker('normal', rng), 3, rng)[::FINE // 25].swapaxes(0, 1)[:, :frames]))
+    for side in ('left', 'right'):
+        joint.update({f'{side}_{name}': joint[f'{side}_{other}'] for name, other in _STAND_INS.items()})
+    shoulders, hips, ears = ((joint[f'left_{name}'] + joint[f'right_{name}']) / 2
+                             for name in ('shoulder', 'hip', 'ear'))
+    joint.update(mid_hip=hips, spine_base=hips, spine=(hips + shoulders) / 2, spine_mid=(hips + shoulders) / 2,
+                 neck=shoulders, thorax=shoulders, spine_shoulder=shoulders, neck_base=joint['nose'], head=ears,
+                 head_top=ears + (0, 0.12, 0))
+    return np.stack([joint[name] for name in LAYOUTS[layout]['joints']], 1) * (1, 1, -1)
+
+
+def pixels(place: np.ndarray, at: float = 200.) -> np.ndarray:
+    """A person (T, V, 3) as a camera at the side sees them: (T, V, 2)."""
+    return np.array([at, 500.]) + 200 * place[..., :2] * (1, -1)
+
+
+def scores(shape: tuple[int, ...], lost: float = 0.1, seed: int = 0) -> np.ndarray:
+    """Scores from 0.3 to 1, and 0 for a share of the joints."""
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(shape) < lost, 0, rng.uniform(0.3, 1, shape)).round(3)
+
+
+def hidden(place: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Zeros for lost joints."""
+    return place * (score > 0)[..., None]
+
+
+def write_openpose(folder: Path, people: np.ndarray, score: np.ndarray, start: int = 0) -> Path:
+    """People (M, T, V, 2) with scores (M, T, V); a frame of somebody whose joints are all lost has no entry."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame in range(people.shape[1]):
+        found = [dict(person_id=[-1], pose_keypoints_2d=np.dstack([place[None], one[None]]).ravel().tolist())
+                 for place, one in zip(people[:, frame], score[:, frame]) if one.any()]
+        (folder / f'walk_{start + frame:012d}_keypoints.json').write_text(json.dumps(dict(version=1.3, people=found)))
+    return folder
+
+
+def write_alphapose(path: Path, people: np.ndarray, score: np.ndarray, tracked: bool = True) -> Path:
+    entries = [dict(image_id=f'{frame}.jpg', category_id=1, score=2.5, **dict(idx=index) if tracked else {},
+                    keypoints=np.dstack([place[frame][None], one[frame][None]]).ravel().tolist())
+               for frame in range(people.shape[1]) for index, (place, one) in enumerate(zip(people, score))
+               if one[frame].any()]
+    path.write_text(json.dumps(entries))
+    return path
+
+
+def write_mmpose(path: Path, people: np.ndarray, score: np.ndarray, names: list[str] | None = None) -> Path:
+    frames = [dict(frame_id=frame, instances=[
+        dict(keypoints=place[frame].tolist(), keypoint_scores=one[frame].tolist(), track_id=index)
+        for index, (place, one) in enumerate(zip(people, score)) if one[frame].any()])
+        for frame in range(people.shape[1])]
+    meta = dict(keypoint_id2name={str(index): name for index, name in enumerate(names or ())})
+    path.write_text(json.dumps(dict(meta_info=meta, instance_info=frames) if names else frames))
+    return path
+
+
+def write_csv(path: Path, place: np.ndarray, names: list[str], score: np.ndarray | None = None,
+              rate: float | None = None, separator: str = ',', line_per_joint: bool = False,
+              axis: str = '{joint}_{axis}') -> Path:
+    """One person (T, V, C); lost joints are empty cells, or with scores zeros of score 0."""
+    axes = [*'xyz'[:place.shape[-1]], *['visibility'] * (score is not None)]
+    values = place if score is None else np.concatenate([place, score[..., None]], -1)
+    rows = [['frame'] + ['time'] * (rate is not None)]
+    if line_per_joint:
+        rows[0] += ['joint', *axes]
+    else:
+        rows[0] += [axis.format(joint=name, axis=letter) for name in names for letter in axes]
+    for frame, pose in enumerate(values):
+        start = [str(frame)] + ([] if rate is None else [_number(frame / rate, separator)])
+        cells = [['' if np.isnan(value) else _number(value, separator) for value in joint] for joint in pose]
+        rows += [[*start, name, *joint] for name, joint in zip(names, cells)] if line_per_joint else [
+            start + [cell for joint in cells for cell in joint]]
+    path.write_text('\n'.join(separator.join(row) for row in rows) + '\n', encoding='utf-8')
+    return path
+
+
+def _number(value: float, separator: str) -> str:
+    return f'{value:.6f}' if separator == ',' else f'{value:.6f}'.replace('.', ',')
+
+
+def write_pickle(path: Path, *clips: dict) -> Path:
+    dump_pickle(dict(split={}, annotations=list(clips)), path)
+    return path
+
+
+def write_bvh(path: Path, place: np.ndarray, names: list[str], orders: list[list[str]], rate: float = 25.,
+              other: str = '') -> Path:
+    """A person (T, V, 3) by position channels of every joint below the first one, all rotations 0.
+
+    Args:
+        path: The file.
+        place: Shape (T, V, 3).
+        names: Of the joints.
+        orders: Channels of each joint.
+        rate: Frames per second.
+        other: Text of another hierarchy, after which its numbers are 0.
+    """
+    offsets = place.copy()
+    offsets[:, 1:] -= place[:, :1]
+    lines, columns = ['HIERARCHY'], []
+    for joint, (name, order) in enumerate(zip(names, orders)):
+        lines += [f'{"JOINT" if joint else "ROOT"} {name}', '{', 'OFFSET 1 2 3']
+        lines += [f'CHANNELS {len(order)} {" ".join(order)}']
+        lines += ['End Site', '{', 'OFFSET 0 0 1', '}', '}'] if joint else []
+        columns += [offsets[:, joint, 'XYZ'.index(channel[0])] if channel.endswith('position') else np.zeros(len(place))
+                    for channel in order]
+    lines.append('}')
+    columns += [np.zeros(len(place))] * other.count('rotation')
+    motion = [' '.join(f'{value:.6f}' for value in row) for row in np.stack(columns, 1)]
+    path.write_text('\n'.join([*lines, *other.splitlines(), 'MOTION', f'Frames: {len(place)}',
+                               f'Frame Time: {1 / rate:.7f}', *motion]))
+    return path
+
+
+def write_c3d(path: Path, place: np.ndarray, names: list[str], lost: np.ndarray | None = None, rate: float = 100.,
+              screen: tuple[str, str] | None = None, unit: str = 'mm', outputs: dict[str, list[str]] | None = None,
+              lost_as: str = 'residual') -> Path:
+    """Markers (T, V, 3), and outputs of a model: group -> names. Lost markers (T, V) by residual or as zeros."""
+    import c3d
+    count = len(names) + sum(map(len, (outputs or {}).values()))
+    labels = [*names, *(name for members in (outputs or {}).values() for name in members)]
+    points = np.full((len(place), count, 5), 7., np.float32)
+    points[:, :len(names), :3] = place
+    points[..., 3:] = 0
+    if lost is not None:
+        gone = np.flatnonzero(lost.ravel())
+        frames, markers = np.unravel_index(gone, lost.shape)
+        points[frames, markers, :3] = 0
+        points[frames, markers, 3] = -1 if lost_as == 'residual' else 0
+    writer = c3d.Writer(point_rate=rate)
+    if screen is not None:
+        writer.set_screen_axis(*screen)
+    writer.set_point_labels(labels[:255])
+    group = writer.point_group
+    width = max(map(len, labels))
+    for name, members in [('LABELS2', labels[255:]), *(outputs or {}).items()]:
+        if members:
+            group.add_str(name, '', ''.join(member.ljust(width) for member in members), width, len(members))
+    group.add_str('UNITS', '', unit, len(unit))
+    group.add_str('DESCRIPTIONS', '', ' ' * min(count, 255), 1, min(count, 255))
+    writer.add_frames([(frame, np.zeros((0, 1))) for frame in points])
+    with open(path, 'wb') as file:
+        writer.write(file)
+    return path
