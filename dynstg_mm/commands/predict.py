@@ -115,6 +115,7 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
 def _draw(answer: 'Answer', clip: dict[str, Any], path: 'Path') -> str | None:
     """Write the skeleton video of an answer; returns why that is not possible."""
     from dynstg_mm.inference.skeleton_video import write_skeleton_video
+    from dynstg_mm.inference.words import percent
     rate, layout = clip.get('rate'), clip.get('layout')
     if answer.error is not None:
         return None
@@ -124,7 +125,8 @@ def _draw(answer: 'Answer', clip: dict[str, Any], path: 'Path') -> str | None:
     def caption(frame: int) -> str:
         near = min(answer.windows, key=lambda window: abs(window.start + window.end - 2 * frame / rate), default=None)
         chances = answer.probabilities if near is None else near.probabilities
-        return '  '.join(f'{name} {chance:.0%}' for name, chance in zip(answer.classes, chances))
+        doubts = f'  ({", ".join(near.doubts)})' if near is not None and near.doubts else ''
+        return '  '.join(f'{name} {percent(chance)}' for name, chance in zip(answer.classes, chances)) + doubts
 
     source = clip.get('file') if clip.get('format') == 'video' else None
     try:

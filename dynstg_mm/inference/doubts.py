@@ -22,6 +22,7 @@ from dynstg_mm.skeletons import Layout, get_layout
 
 Clip = dict[str, Any]
 SHORTEST = 1.  # seconds, about a stride
+MAX_JUMP = 2.  # leg lengths of the hips within half a second, within which a walker covers about 1
 MIN_AGREEMENT = 0.75  # share of the windows that name the class of the answer
 ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe')  # formats that only this program writes
 
@@ -97,6 +98,9 @@ def add_doubts(answer: Answer, clip: Clip, model: Expected, walk: Walk | None = 
                          'the name of the skeleton, and two legs in it.')
     _unlike(answer)
     _changes(answer)
+    if clip.get('format') == 'video' and any(doubt.severity != 'note' for doubt in answer.doubts):
+        answer.add_doubt('look', 'note', 'Look whether the skeleton is that of the walker (--video mp4). If it is that '
+                         'of somebody else, say in which part of the picture to look (--crop).')
 
 
 def _length(answer: Answer, window: float | None) -> None:
@@ -170,11 +174,25 @@ def _walk(answer: Answer, clip: Clip, model: Expected, walk: Walk, events: Seque
     seen = seen_joints(body, None if score is None else np.asarray(score)[0])
     layout = clip.get('layout') or model.layout
     up = None if layout is None else up_axis(body, seen, get_layout(layout))
+    if layout is not None:
+        _jump(answer, body, seen, get_layout(layout), walk)
     for flaw in flaws_of(walk, events, up, from_the_side=model.from_the_side):
         answer.add_doubt(flaw.code, 'refusal' if flaw.grave else 'doubt', f'{flaw.text}. {flaw.advice}', flaw.value,
                          flaw.limit)
     for window in answer.windows:
         window.doubts = window_flaws(walk, window.start, window.end)
+
+
+def _jump(answer: Answer, body: np.ndarray, seen: np.ndarray, layout: Layout, walk: Walk) -> None:
+    """From one frame that shows the hips to the next, if both are within half a second."""
+    hips = [leg[0] for leg in layout['legs']]
+    shown = np.flatnonzero(seen[:, hips].all(1))
+    way = np.linalg.norm(np.diff(body[shown][:, hips].mean(1), axis=0), axis=1) / walk.leg
+    way[np.diff(shown) > walk.rate / 2] = 0
+    if way.max(initial=0) > MAX_JUMP:
+        answer.add_doubt('jump', 'doubt', f'At {shown[way.argmax() + 1] / walk.rate:.1f} s the skeleton jumps by '
+                         f'{way.max():.1f} leg lengths, more than {MAX_JUMP:g}: it may be that of another person then. '
+                         'Cut the recording there.', float(way.max()), MAX_JUMP)
 
 
 def _unlike(answer: Answer) -> None:

@@ -60,6 +60,15 @@ def test_shares_of_the_picture(clip):
     assert doubts(dict(clip, keypoint=clip['keypoint'] / np.float32(1000)))[1] == {'aspect': 'doubt'}
 
 
+def test_a_skeleton_that_jumps_to_another_person(clip):
+    keypoint = clip['keypoint'] = clip['keypoint'].copy()
+    keypoint[:, 50:, :, 0] += 2000
+    answer, found = doubts(clip, walk=True)
+    jump, = (doubt for doubt in answer.doubts if doubt.code == 'jump')
+    assert found['jump'] == 'doubt' and f'{50 / clip["rate"]:.1f} s' in jump.text and jump.value > jump.limit
+    assert 'look' not in found and doubts(dict(clip, format='video'), walk=True)[1]['look'] == 'note'
+
+
 def test_a_skeleton_with_made_joints(clip):
     model = Expected(2.56, True, LAYOUTS['gait_13'])
     assert doubts(clip, model)[1] == {}  # it has all of them
