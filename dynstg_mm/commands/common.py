@@ -50,9 +50,10 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('--rate', type=float, help='frames per second, if the file does not have them; takes precedence over it')
     add('--format', choices=READERS, help='program or format of the files, if it is not recognised')
-    add('--source-layout', help='skeleton of the files, if neither the format nor the file has one: '
+    add('--source-layout', help='skeleton of the files, if the format does not have one, or another one: '
                                 f'{", ".join(LAYOUTS)}, or a .json file')
-    add('--up', choices=UPRIGHT, help='vertical axis of 3-D input, as --up=-y; by default the format\'s, z for c3d')
+    add('--up', choices=UPRIGHT,
+        help='vertical axis of 3-D input, as --up=-y; by default the one along which people stand')
     add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
     add('--coords', choices=COORDS, help='what the coordinates are; by default by their values')
     add('--axes', help='npz, mediapipe: order of the axes of the array, such as TMVC')

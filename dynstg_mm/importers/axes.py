@@ -126,11 +126,13 @@ def _coordinates_first(values: np.ndarray) -> bool:
 
 
 def third_is_score(values: np.ndarray) -> bool:
-    """Whether three numbers of each joint, (M, T, V, 3), are x and y in pixels and a score, by their values."""
-    if values.shape[-1] != 3 or not values.size:
+    """Whether the third of three numbers of each joint, (..., 3), can only be a score: 0 to 1, beside many pixels."""
+    if values.shape[-1] != 3:
         return False
-    third = values[..., 2]
-    return bool(third.min() >= 0 and 0 < third.max() <= 1.1 and np.quantile(np.abs(values[..., :2]), 0.9) > 4)
+    known = values[np.isfinite(values).all(-1)].astype(float)
+    if not len(known) or not known[:, 2].any():
+        return False
+    return bool(known[:, 2].min() >= 0 and known[:, 2].max() <= 1 and (np.ptp(known[:, :2], axis=0) > 20).all())
 
 
 def _together(one: np.ndarray, other: np.ndarray) -> float:

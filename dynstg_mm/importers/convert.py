@@ -204,11 +204,11 @@ def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str
         recording = replace(recording, name=recording.name or name, estimator=recording.estimator or program)
         if not own:
             recording = in_pixels(recording, coords, img_shape, where)
-        recordings.append(arrange(_with_source_layout(recording, source_layout, where), layout, up, scale, where))
+        recordings.append(arrange(with_source_layout(recording, source_layout, where), layout, up, scale, where))
     return recordings
 
 
-def _with_source_layout(recording: Recording, layout: str | Layout | None, where: str | os.PathLike) -> Recording:
+def with_source_layout(recording: Recording, layout: str | Layout | None, where: str | os.PathLike) -> Recording:
     """The recording with the layout that the user names; DataError if it cannot be that of the file."""
     if layout is None or layout == recording.layout:
         return recording

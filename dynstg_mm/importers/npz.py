@@ -6,7 +6,7 @@ import numpy as np
 
 from dynstg_mm.datasets.annotation_file import describe
 from dynstg_mm.errors import DataError
-from dynstg_mm.importers.axes import in_order, scores_in_order
+from dynstg_mm.importers.axes import in_order, scores_in_order, third_is_score
 from dynstg_mm.importers.persons import most_seen
 from dynstg_mm.importers.recording import (
     EmptyRecording,
@@ -52,7 +52,7 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
                    if key in arrays), None)
     channels = values.shape[-1]
     if scores is None and channels == 3 and dims is None:
-        if not _ends_with_scores(values):
+        if not third_is_score(values):
             raise DataError(f'{path}: {name}: 3 numbers per joint, either x, y, z or x, y, score; say which with '
                             '--dims 3 or --dims 2.')
         notes.append('the third number of a joint is taken for a score: all are from 0 to 1, unlike the first two')
@@ -73,14 +73,6 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
     estimator = str(arrays['estimator']) if 'estimator' in arrays else None
     return [Recording(None, keypoint, score, names, rate=read_rate(path, arrays),
                       img_shape=read_img_shape(path, arrays), estimator=estimator, notes=notes + more)]
-
-
-def _ends_with_scores(values: np.ndarray) -> bool:
-    """Whether the last of three numbers can only be a score: 0 to 1, beside places of tens of pixels or more."""
-    known = values[np.isfinite(values).all(-1)].astype(float)
-    if not len(known) or not known[:, 2].any():
-        return False
-    return bool(known[:, 2].min() >= 0 and known[:, 2].max() <= 1 and (np.ptp(known[:, :2], axis=0) > 20).all())
 
 
 def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from dynstg_mm.files import missing_file_hint
 from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.importers import READERS, SUFFIXES, csv_rows
 from dynstg_mm.importers.arrange import arrange
-from dynstg_mm.importers.convert import read_recordings
+from dynstg_mm.importers.convert import read_recordings, with_source_layout
 from dynstg_mm.importers.find import clips_of, find_files
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
 from dynstg_mm.importers.recording import Recording, readable
@@ -101,7 +101,7 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
     Args:
         sources: From `find_recordings`.
         rate: Frames per second; takes precedence over the file.
-        layout: Skeleton of the recordings, if neither the format nor the file has one.
+        layout: Skeleton of the recordings, whatever the format implies.
         prefer: Layout onto which joints that are only named are mapped if that is possible.
         up, scale: As for `read_recordings`.
         reader: Options of the readers, such as `dims`; each takes those that it knows.
@@ -120,8 +120,8 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
         raise ConfigError(f'rate: {rate:g}; expected frames per second, {RATES[0]} to {RATES[1]}.')
     given = layout if layout is None or isinstance(layout, str) and layout in LAYOUTS else get_layout(layout)
     for source in sources:
-        clips = _annotations(source, given, failed) if source.format == 'mmaction' else _recordings(
-            source, given, prefer, up, scale, reader or {})
+        clips = (_annotations(source, given, (reader or {}).get('axes'), failed) if source.format == 'mmaction' else
+                 _recordings(source, given, prefer, up, scale, reader or {}))
         try:
             for clip in clips:
                 if rate is not None:
@@ -188,13 +188,14 @@ def _json_format(path: Path) -> str:
     return places[min(places)]
 
 
-def _annotations(source: Source, layout: str | Layout | None,
+def _annotations(source: Source, layout: str | Layout | None, axes: str | None,
                  failed: Failed | None) -> Iterator[Clip]:
     """Clips of an annotation file with their arrays as they are, so that scores are those of testing."""
     clips, file = load_clips(source.path)
     for index, clip in enumerate(clips):
         try:
-            recording = checked_clip(source.path, index, clip, file, MANY)
+            recording = with_source_layout(checked_clip(source.path, index, clip, file, MANY, axes), layout,
+                                           f'{source.file}: clip {index}')
         except UserError as error:
             _report(source.file, error, failed)
             continue
@@ -203,7 +204,7 @@ def _annotations(source: Source, layout: str | Layout | None,
         if np.shape(clip['keypoint'])[1:] != recording.keypoint.shape[1:]:  # another order of axes, or with scores
             kept.update(keypoint=recording.keypoint, keypoint_score=recording.keypoint_score)
         yield dict(kept, frame_dir=recording.name, total_frames=recording.keypoint.shape[1], rate=recording.rate,
-                   layout=recording.layout or layout, file=source.file, format=source.format,
+                   layout=recording.layout, file=source.file, format=source.format,
                    persons=len(recording.keypoint), notes=recording.notes)
 
 

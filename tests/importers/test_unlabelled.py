@@ -100,3 +100,16 @@ def test_all_persons_are_read(tmp_path):
     clip, = read_unlabelled(find_recordings([frames]))
     assert clip['persons'] == 2
     assert clip['keypoint'].shape[0] == 2
+
+
+def test_annotations_in_another_order_of_axes(tmp_path):
+    place = 100 + 50 * np.random.default_rng(0).random((30, 1, 17, 2))
+    clip = dict(frame_dir='a', keypoint=place, total_frames=30, rate=25.)
+    dump_pickle(dict(annotations=[clip], layout='h36m'), tmp_path / 'file.pkl')
+    read, = read_unlabelled(find_recordings([tmp_path / 'file.pkl']), layout='coco')
+    assert read['layout'] == 'coco' and np.array_equal(read['keypoint'][0], place[:, 0].astype(np.float32))
+    turned, = read_unlabelled(find_recordings([tmp_path / 'file.pkl']), reader=dict(axes='TMVC'))
+    assert turned['layout'] == 'h36m' and turned['total_frames'] == 30
+    with pytest.raises(DataError, match='total_frames|persons'):
+        dump_pickle(dict(annotations=[dict(clip, total_frames=29)]), tmp_path / 'file.pkl')
+        next(read_unlabelled(find_recordings([tmp_path / 'file.pkl'])))
