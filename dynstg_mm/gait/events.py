@@ -1,4 +1,5 @@
 """Foot strikes and foot offs (initial and final contacts) of a walk, and the phase of the gait cycle."""
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -132,25 +133,22 @@ def _crossing(speed: np.ndarray, level: float, start: float, kind: str, most: in
     return start
 
 
-def phase_of(walk: Walk, events: list[FootEvent], side: str = 'left') -> np.ndarray:
-    """Phase of the gait cycle in the recording's frames from `walk.first` on: 0 at a foot strike, 1 at the next.
+def phase_at(seconds: np.ndarray, strikes: Sequence[float]) -> np.ndarray:
+    """Phase of the gait cycle: 0 at a strike of a foot, 1 at its next one.
 
     Args:
-        walk: From `walk_of`.
-        events: From `foot_events`.
-        side: 'left' or 'right'.
+        seconds: Times.
+        strikes: Seconds of the strikes of one foot, ascending.
 
     Returns:
-        Shape (T,), in [0, 1); NaN before the side's first strike, after its last one, and in a cycle that is too short
-        or too long to be one.
+        In [0, 1), of the shape of `seconds`; NaN before the first strike, after the last one, and in a cycle that is
+        too short or too long to be one.
     """
-    strikes = np.array([time for time, foot, kind in events if foot == side and kind == 'strike'])
-    time = (walk.first + np.arange(-(-len(walk.travel) // walk.finer))) / walk.rate
-    phase = np.full(len(time), np.nan)
+    phase = np.full(np.shape(seconds), np.nan)
     for start, stop in zip(strikes, strikes[1:]):
         if STRIDES[0] <= stop - start <= STRIDES[1]:
-            inside = (time >= start) & (time < stop)
-            phase[inside] = (time[inside] - start) / (stop - start)
+            inside = (seconds >= start) & (seconds < stop)
+            phase[inside] = (seconds[inside] - start) / (stop - start)
     return phase
 
 
@@ -174,8 +172,6 @@ def gait_phase(keypoint: np.ndarray, layout: str | Layout, rate: float, *, score
     """
     clip = dict(keypoint=np.asarray(keypoint)[None], rate=rate,
                 keypoint_score=None if score is None else np.asarray(score)[None])
-    walk = walk_of(clip, layout, up=up)
-    phase = np.full(len(keypoint), np.nan)
-    found = phase_of(walk, foot_events(walk), side)
-    phase[walk.first:walk.first + len(found)] = found
-    return phase
+    strikes = [event.time for event in foot_events(walk_of(clip, layout, up=up))
+               if event.side == side and event.kind == 'strike']
+    return phase_at(np.arange(len(keypoint)) / rate, strikes)

@@ -17,7 +17,7 @@ from scipy.ndimage import uniform_filter1d
 
 from dynstg_mm.errors import UserError
 from dynstg_mm.gait.cleaning import Clip, clip_error
-from dynstg_mm.gait.events import foot_events
+from dynstg_mm.gait.events import foot_events, phase_at
 from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.gait.strides import STRIDES
 from dynstg_mm.gait.walk import walk_of
@@ -241,7 +241,7 @@ class _Scorer:
             share = (np.arange(phases.shape[1]) + 0.5) / phases.shape[1]
             seconds = times[:, :1] + share * np.diff(times)
             before = phases
-            place = phase_at(seconds.ravel(), strikes['left'])
+            place = phase_beyond(seconds.ravel(), strikes['left'])
             curves.append(_over_stride(place, phases.reshape(-1, phases.shape[-1])))
         return [curve.round(3).tolist() for curve in curves]
 
@@ -282,24 +282,10 @@ def _stride(strikes: Sequence[float]) -> float | None:
     return float(np.median(strides)) if strides else None
 
 
-def phase_at(seconds: np.ndarray, strikes: Sequence[float]) -> np.ndarray:
-    """Phase of the stride, 0 to 1 from one strike of a foot to the next.
-
-    Before the first and after the last strike it continues for one stride of median length. Where no stride is found,
-    it is NaN.
-
-    Args:
-        seconds: Times.
-        strikes: Strikes of one foot, ascending, with at least one stride.
-    """
+def phase_beyond(seconds: np.ndarray, strikes: Sequence[float]) -> np.ndarray:
+    """Phase of the stride, which continues before the first and after the last strike for a stride of median length."""
     stride = _stride(strikes) or STRIDE
-    knots = [strikes[0] - stride, *strikes, strikes[-1] + stride]
-    phase = np.full(np.shape(seconds), np.nan)
-    for start, stop in zip(knots, knots[1:]):
-        if STRIDES[0] <= stop - start <= STRIDES[1]:
-            inside = (seconds >= start) & (seconds < stop)
-            phase[inside] = (seconds[inside] - start) / (stop - start)
-    return phase
+    return phase_at(seconds, [strikes[0] - stride, *strikes, strikes[-1] + stride])
 
 
 def _bins(seconds: np.ndarray, strikes: Strikes) -> dict[str, np.ndarray]:
@@ -312,7 +298,7 @@ def _bins(seconds: np.ndarray, strikes: Strikes) -> dict[str, np.ndarray]:
     if not strikes:
         share = np.linspace(0.5, BINS - 0.5, len(seconds)) / BINS
         return dict.fromkeys((*SIDES, ''), soft(share - centers))
-    bins = {side: np.nan_to_num(soft((phase_at(seconds, strikes[side]) - centers + 0.5) % 1 - 0.5))
+    bins = {side: np.nan_to_num(soft((phase_beyond(seconds, strikes[side]) - centers + 0.5) % 1 - 0.5))
             for side in SIDES}
     return bins | {'': bins['left']}
 

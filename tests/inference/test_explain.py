@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.inference import GaitInferencer
-from dynstg_mm.inference.explain import BODY, Explanation, Neutral, explain, find_strikes, phase_at
+from dynstg_mm.inference.explain import BODY, Explanation, Neutral, explain, find_strikes, phase_beyond
 from dynstg_mm.inference.explanation_checks import altered_config, altered_walks, randomised
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -104,9 +104,9 @@ def test_a_single_joint_moves_alone():
 
 
 def test_phases_run_from_strike_to_strike():
-    phase = phase_at(np.array([-2., 0.5, 1., 1.5, 2.1, 2.6, 9.]), [1., 2., 3.2])
+    phase = phase_beyond(np.array([-2., 0.5, 1., 1.5, 2.1, 2.6, 9.]), [1., 2., 3.2])
     np.testing.assert_allclose(phase, [np.nan, 0.54545455, 0, 0.5, 0.08333333, 0.5, np.nan], atol=1e-6)
-    assert np.isnan(phase_at(np.array([5.]), [1., 2., 3., 9., 10.]))  # nobody walks for 6 s
+    assert np.isnan(phase_beyond(np.array([5.]), [1., 2., 3., 9., 10.]))  # nobody walks for 6 s
 
 
 def test_strides_of_a_walk_are_found_and_a_skeleton_without_legs_has_none(sample):
