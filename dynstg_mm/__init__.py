@@ -17,7 +17,7 @@ transforms  to clean       KeepTrackedPerson, MapLayout, FillMissingJoints, Resa
 metric      GaitMetric
 recognizer  Distiller, a student with a teacher and a list of losses (LogitLoss, RelationLoss, FeatureLoss,
             DistanceLoss, AngleLoss); CGRKD and, for comparison, LogitKD, FitNet, RKD are such lists with a name
-hooks       EpochSeedHook, DistillationHook
+hooks       EpochSeedHook, ModelInputsHook, DistillationHook
 schedule    WarmupCosineLR
 
 Letters of the shapes, the same everywhere: b batch (clips x persons), t frames, v w joints, c channels, k adjacency

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
 from mmengine.runner import CheckpointLoader, Runner
@@ -123,10 +124,11 @@ class ModelInputs:
                                   'file with other joints onto its layout.')
 
 
+@HOOKS.register_module()
 class ModelInputsHook(Hook):
     """Record what a model expects in its checkpoints, and compare a checkpoint that is tested or resumed.
 
-    The commands add this hook by themselves.
+    The commands add this hook by themselves. In a config it only records.
 
     Args:
         checkpoint: Path of the checkpoint to compare; None compares none.

@@ -11,7 +11,7 @@ LOCATIONS = {
     'TRANSFORMS': ('dynstg_mm.datasets.transforms', ),
     'METRICS': ('dynstg_mm.benchmark.metric', ),
     'PARAM_SCHEDULERS': ('dynstg_mm.schedules', ),
-    'HOOKS': ('dynstg_mm.hooks', 'dynstg_mm.distillation'),
+    'HOOKS': ('dynstg_mm.hooks', 'dynstg_mm.inputs', 'dynstg_mm.distillation'),
     'INFERENCERS': ('dynstg_mm.inference.inferencer', ),
 }
 

@@ -11,7 +11,8 @@ default_hooks = dict(
         type='CheckpointHook', interval=1, max_keep_ckpts=2, save_best='gait/macro_f1', rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
-    epoch_seed=dict(type='EpochSeedHook'))
+    epoch_seed=dict(type='EpochSeedHook'),
+    model_inputs=dict(type='ModelInputsHook'))
 
 env_cfg = dict(
     cudnn_benchmark=False,
