@@ -7,12 +7,13 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'dynstg_mm'
 # What every room may import.
-BASE = {'errors', 'extras', 'files', 'safe_pickle', 'text'}
+BASE = {'errors', 'extras', 'files', 'progress', 'safe_pickle', 'text'}
 # Room -> the rooms that it may import, by itself or by what it imports; commands may import all.
 ALLOWED = {
     'errors': set(),
     'extras': {'errors'},
     'text': set(),
+    'progress': set(),
     'files': {'errors'},
     'safe_pickle': {'errors', 'files'},
     'import_hooks': set(),

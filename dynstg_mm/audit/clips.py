@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from dynstg_mm.audit.findings import Findings
-from dynstg_mm.audit.progress import with_bar
 from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip
 from dynstg_mm.datasets.metadata_control import image_shape
 from dynstg_mm.errors import UserError
@@ -20,6 +19,7 @@ from dynstg_mm.gait.quality import grave_flaw
 from dynstg_mm.gait.upright import up_axis
 from dynstg_mm.gait.visibility import lost_shares, present_frames, seen_joints
 from dynstg_mm.gait.walk import walk_of
+from dynstg_mm.progress import with_bar
 from dynstg_mm.skeletons import Layout, mirror_order
 
 

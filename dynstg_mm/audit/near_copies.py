@@ -9,9 +9,9 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import median_filter
 from scipy.optimize import minimize_scalar
 
-from dynstg_mm.audit.progress import with_bar
 from dynstg_mm.errors import ClipError
 from dynstg_mm.gait.cleaning import fill_missing_joints, keep_tracked_person, resample_clip
+from dynstg_mm.progress import with_bar
 from dynstg_mm.skeletons import Layout, mirror_order
 
 RATE = 25  # samples per second at which movements are compared

@@ -7,10 +7,10 @@ import numpy as np
 
 from dynstg_mm.audit.clips import AuditedClip
 from dynstg_mm.audit.findings import Findings
-from dynstg_mm.audit.progress import with_bar
 from dynstg_mm.datasets.folds import fold_split, subject_folds
 from dynstg_mm.datasets.metadata_control import metadata_forest, metadata_of, scores_by_fold
 from dynstg_mm.errors import DataError
+from dynstg_mm.progress import with_bar
 from dynstg_mm.statistics import classification_scores, confusion_of, subject_interval
 
 FAR = 0.5  # share of the way from chance level to 1 above which metadata give the class away

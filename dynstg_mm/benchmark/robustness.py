@@ -16,6 +16,7 @@ from dynstg_mm.benchmark.schema import INTEGERS, TEXT, TEXTS, score_fault
 from dynstg_mm.benchmark.tables import Rows, interval_cells
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.files import atomic_open, read_json
+from dynstg_mm.progress import with_bar
 from dynstg_mm.statistics import mean_scores, share_of_loss
 
 # corruption -> title, transform, its argument, values from mild to severe
@@ -222,8 +223,6 @@ def measure(folder: str | Path, models: Sequence[str], kinds: Sequence[str], bas
         ResultsError: A run has no checkpoint, or the models have different seeds and folds.
         ConfigError: The weights of a checkpoint do not fit its config.
     """
-    from rich.progress import track
-
     from dynstg_mm.benchmark.cost import versions
     runs = {name: _find_runs(folder, name, seeds) for name in models}
     parts = {name: [path.parent.parts[-2:] for _, path in itertools.chain(*runs[name].values())] for name in models}
@@ -233,7 +232,7 @@ def measure(folder: str | Path, models: Sequence[str], kinds: Sequence[str], bas
     jobs = [(name, place, run) for name in models for place, part in enumerate(runs[name].values()) for run in part]
     tested: dict[str, list[list[list[Clip]]]] = {name: [[[] for _ in runs[name]] for _ in conditions(kinds)]
                                                  for name in models}
-    for name, seed, (settings, path) in track(jobs, 'runs'):
+    for name, seed, (settings, path) in with_bar(jobs, 'runs'):
         for clips, more in zip(tested[name], _test_all(settings, path, kinds)):
             clips[seed] += more
     first = tested[baseline][0][0]

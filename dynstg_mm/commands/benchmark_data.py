@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rich.progress import track
 
 from dynstg_mm.commands.common import CfgOptions, one_line_errors
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
+from dynstg_mm.progress import with_bar
 from dynstg_mm.statistics import spread
 from dynstg_mm.text import markdown
 
@@ -87,7 +87,7 @@ def benchmark(args: argparse.Namespace) -> str:
     speeds: dict[str, list[float]] = {name: [] for name in batches}
     for part in batches.values():  # fills the cache
         samples_per_second(part, max(len(dataset), args.samples))
-    for turn in track(range(args.rounds), 'loading'):
+    for turn in with_bar(range(args.rounds), 'loading'):
         for name in list(batches)[::-1 if turn % 2 else 1]:
             speeds[name].append(samples_per_second(batches[name], args.samples))
     shape = tuple(dataset[0]['inputs'].shape)
@@ -145,7 +145,7 @@ def transform_rows(dataset: PoseDataset, samples: int) -> list[list[str]]:
     transforms = dataset.pipeline.transforms
     seconds = np.zeros((samples, len(transforms)))
     order = np.random.default_rng(0).integers(len(dataset), size=samples)
-    for row, index in enumerate(track(order, 'timing transforms')):
+    for row, index in enumerate(with_bar(order, 'timing transforms')):
         data = dataset.get_data_info(int(index))
         for column, transform in enumerate(transforms):
             start = time.perf_counter()

@@ -34,15 +34,14 @@ def check(args: argparse.Namespace) -> None:
     """Measure, and write the result."""
     import json
 
-    from rich.progress import track
-
     from dynstg_mm.files import atomic_open
     from dynstg_mm.inference.doubt_checks import changed, clips_of, share_doubted
+    from dynstg_mm.progress import with_bar
     given, altered = [_named(text) for text in args.sets], [_named(text) for text in args.changed]
-    rows = [share_doubted(name, track(clips_of(file), name)) for name, file in given]
+    rows = [share_doubted(name, with_bar(clips_of(file), name)) for name, file in given]
     for name, file in altered:
         clips = clips_of(file)
-        rows += [share_doubted(f'{name}, {change}', track(some, change, total=len(clips)))
+        rows += [share_doubted(f'{name}, {change}', with_bar(some, change, total=len(clips)))
                  for change, some in changed(clips)]
     with atomic_open(args.out, encoding='utf-8') as out:
         json.dump(dict(rows=rows), out, indent=1)

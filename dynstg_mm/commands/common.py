@@ -54,7 +54,7 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
                                 f'{", ".join(LAYOUTS)}, or a .json file')
     add('--up', choices=UPRIGHT,
         help='vertical axis of 3-D input, as --up=-y; by default the one along which people stand')
-    add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
+    add('--img-shape', type=count, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
     add('--coords', choices=COORDS, help='what the coordinates are; by default by their values')
     add('--axes', help='npz, mediapipe: order of the axes of the array, such as TMVC')
     add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')

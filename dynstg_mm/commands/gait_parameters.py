@@ -44,6 +44,11 @@ def run(args: argparse.Namespace) -> int:
 
     from dynstg_mm.errors import DataError, UserError
     from dynstg_mm.files import atomic_open
+    from dynstg_mm.importers.recording import readable
+    reference = None
+    if args.reference:
+        with readable(args.reference, 'CSV table'):
+            reference = pd.read_csv(args.reference)
     faults: list[str] = []
     rows: list[dict[str, Any]] = []
     for clip in clips(args, faults):
@@ -62,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
         else:
             file.write(_json(rows))
     print(f'{args.out}: {len(rows)} rows' + (f'; {len(faults)} could not be used' if faults else ''))
-    if args.reference:
-        print(_against(table, pd.read_csv(args.reference), args.reference))
+    if reference is not None:
+        print(_against(table, reference, args.reference))
     if args.check_events:
         print(_against_events(rows))
     return int(bool(faults))
@@ -71,25 +76,27 @@ def run(args: argparse.Namespace) -> int:
 
 def clips(args: argparse.Namespace, faults: list[str]) -> Iterator[dict[str, Any]]:
     """Clips of all recordings; what cannot be read becomes a line of `faults`."""
-    from rich.progress import track
-
     from dynstg_mm.importers.unlabelled import find_recordings, read_unlabelled
+    from dynstg_mm.progress import with_bar
 
     def failed(path: str, error: Exception) -> None:
         text = ' '.join(str(error).split())
         faults.append(text if path in text else f'{path}: {text}')
 
     sources = find_recordings(args.files, args.format, failed)
-    yield from read_unlabelled(track(sources, 'measuring', disable=len(sources) < 2), rate=args.rate,
+    yield from read_unlabelled(with_bar(sources, 'measuring', len(sources) > 1), rate=args.rate,
                                layout=args.source_layout, up=args.up, reader=reader_options(args), failed=failed)
 
 
 def _persons(clip: dict[str, Any], layout: str | None) -> Iterator[dict[str, Any]]:
     """Clips of one person each, with a layout that has legs and a rate; ConfigError if one is unknown."""
     from dynstg_mm.errors import ConfigError
+    from dynstg_mm.text import few
     if clip.get('layout') is None:
-        raise ConfigError(f'clip {clip["frame_dir"]}: layout: unknown; the joints have no names that are known. Use '
-                          '--source-layout.')
+        names = clip.get('joint_names')
+        raise ConfigError(f'clip {clip["frame_dir"]}: layout: unknown; ' + (
+            'the joints have no names. Use --source-layout.' if names is None else
+            f'no known skeleton has only joints such as {few(names)}. Name a .json file of one with --source-layout.'))
     if clip.get('rate') is None:
         raise ConfigError(f'clip {clip["frame_dir"]}: rate: missing; use --rate.')
     clip = _with_legs(clip, layout)

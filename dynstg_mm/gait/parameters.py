@@ -8,7 +8,6 @@ direction is mirrored.
 from collections.abc import Sequence
 
 import numpy as np
-from rich import progress
 
 from dynstg_mm.gait.angles import angle_ranges, joint_angles
 from dynstg_mm.gait.cleaning import Clip, clip_error
@@ -16,6 +15,7 @@ from dynstg_mm.gait.posture import joint_distances, mean_pose
 from dynstg_mm.gait.regularity import irregularity, oscillation, regularity, smoothness
 from dynstg_mm.gait.strides import spatiotemporal, step_parameters, stride_time
 from dynstg_mm.gait.windows import DURATION, RATE, body_tracks, check_measurable, walking_windows
+from dynstg_mm.progress import with_bar
 from dynstg_mm.skeletons import Layout, get_layout
 
 
@@ -67,7 +67,7 @@ def gait_feature_table(annotations: Sequence[Clip], layout: str | Layout, *,
     Raises:
         ConfigError, ClipError: As for `gait_features`, or a 2-D clip among 3-D ones.
     """
-    shown = progress.track(annotations, 'gait parameters', disable=len(annotations) < 1000)  # fewer take seconds
+    shown = with_bar(annotations, 'gait parameters', len(annotations) >= 1000)  # fewer take seconds
     rows = [gait_features(clip, layout, up=up) for clip in shown]
     for clip, row in zip(annotations, rows):
         if row.keys() != rows[0].keys():

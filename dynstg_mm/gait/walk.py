@@ -6,10 +6,10 @@ whole, follows a change of direction, and never swaps the sides.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import distance_transform_edt, uniform_filter1d
 
 from dynstg_mm.gait.cleaning import Clip, clip_error, fill_missing_joints, keep_tracked_person
-from dynstg_mm.gait.geometry import MIN_TRAVEL, leg_length, vertical
+from dynstg_mm.gait.geometry import MIN_TRAVEL, leg_length, vertical, walks_backwards
 from dynstg_mm.gait.signal import RATES, is_rate, resample
 from dynstg_mm.gait.visibility import MIN_JOINTS, present_frames, seen_joints
 from dynstg_mm.gait.windows import LOWPASS, SIDES, Tracks, body_tracks, check_measurable, never_seen
@@ -127,7 +127,8 @@ def _direction(place: np.ndarray, path: np.ndarray, layout: Layout, floor: tuple
     """Unit vectors (T, 1 or 2) along the walk on the floor, and whether the person goes straight on (T,).
 
     The direction is that of the pelvis' displacement within `SPAN` seconds. Where that is small, as on a treadmill, it
-    is the direction of the feet, or in 3-D without feet the one across the hips.
+    is the direction of the feet; without feet, in 3-D the one across the hips, and in a picture that of the nearest
+    moment of walking, or of the knees if the person never moves on.
     """
     frames = np.arange(len(path))
     half = max(1, round(SPAN / 2 * rate))
@@ -135,8 +136,11 @@ def _direction(place: np.ndarray, path: np.ndarray, layout: Layout, floor: tuple
     ahead = path[ends[0]] - path[ends[1]]
     moves = np.linalg.norm(ahead, axis=1) > MIN_TRAVEL * (ends[0] - ends[1]) / (2 * half)
     if not moves.all():
-        facing = uniform_filter1d(_facing(place, layout, floor, upwards), min(2 * half + 1, len(path)), axis=0,
-                                  mode='nearest')
+        if len(floor) == 1 and not layout.get('feet') and moves.any():
+            facing = ahead[distance_transform_edt(~moves, return_distances=False, return_indices=True)[0]]
+        else:
+            facing = uniform_filter1d(_facing(place, layout, floor, upwards), min(2 * half + 1, len(path)), axis=0,
+                                      mode='nearest')
         known = np.linalg.norm(facing, axis=1) > 0
         ahead = np.where((moves | ~known)[:, None], ahead, facing)
     length = np.linalg.norm(ahead, axis=1, keepdims=True)
@@ -147,11 +151,11 @@ def _direction(place: np.ndarray, path: np.ndarray, layout: Layout, floor: tuple
 
 
 def _facing(place: np.ndarray, layout: Layout, floor: tuple[int, ...], upwards: tuple[int, ...]) -> np.ndarray:
-    """Where the feet point (T, 1 or 2), or in 3-D without feet where the hips do; 0 if unknown."""
+    """Where the feet point (T, 1 or 2); without feet, where the hips do in 3-D, and where the knees do in a picture."""
     if layout.get('feet'):
         return np.sum([place[:, toe] - place[:, heel] for heel, toe in layout['feet']], axis=0)[:, floor]
-    if place.shape[-1] == 2:
-        return np.zeros((len(place), 1))
+    if len(floor) == 1:
+        return np.full((len(place), 1), -1. if walks_backwards(place, layout, np.inf) else 1.)
     left, right = ([place[:, hip] for hip, _, _ in layout['legs'] if hip in layout.get(side, [])][0] for side in SIDES)
     return np.cross(left - right, upwards)[:, floor]
 

@@ -8,6 +8,7 @@ from dynstg_mm.errors import ConfigError, DataError
 
 MANY = 16  # persons in more than so many rows, each with fewer frames than persons: the axis is that of the frames
 UPRIGHT = 0.6  # lowest correlation of two people's heights; that of x and y of one person is below 0.3
+HIGHEST = 1.1  # score; those of OpenPose go up to about 1.05
 _ORDERS = ('mtvc', 'tmvc', 'ctvm', 'mctv', 'tvc', 'ctv')
 
 
@@ -126,13 +127,13 @@ def _coordinates_first(values: np.ndarray) -> bool:
 
 
 def third_is_score(values: np.ndarray) -> bool:
-    """Whether the third of three numbers of each joint, (..., 3), can only be a score: 0 to 1, beside many pixels."""
+    """Whether the third of three numbers of each joint, (..., 3), can only be a score, beside many pixels."""
     if values.shape[-1] != 3:
         return False
     known = values[np.isfinite(values).all(-1)].astype(float)
     if not len(known) or not known[:, 2].any():
         return False
-    return bool(known[:, 2].min() >= 0 and known[:, 2].max() <= 1 and (np.ptp(known[:, :2], axis=0) > 20).all())
+    return bool(known[:, 2].min() >= 0 and known[:, 2].max() <= HIGHEST and (np.ptp(known[:, :2], axis=0) > 20).all())
 
 
 def _together(one: np.ndarray, other: np.ndarray) -> float:

@@ -8,10 +8,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.progress import track
-
 from dynstg_mm.errors import DataError, UserError
 from dynstg_mm.files import missing_file_hint
+from dynstg_mm.progress import with_bar
 
 SUFFIXES = dict(openpose=('.json', ), alphapose=('.json', ), mmpose=('.json', ), mediapipe=('.csv', '.npz'),
                 csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ),
@@ -112,7 +111,7 @@ def read_files(files: Mapping[str, Any], read: Callable[[str, Any], Result], *, 
     results: dict[str, Result] = {}
     bad = []
     with contextlib.closing(_results(files, read, jobs)) as reading:  # ends the processes at once if a file is broken
-        for name, (result, fault) in track(reading, 'reading', total=len(files)):
+        for name, (result, fault) in with_bar(reading, 'reading', total=len(files)):
             if fault is None:
                 results[name] = result
             elif skip_bad:

@@ -30,7 +30,7 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
         path: The file. Arrays of Python objects are refused; nothing is unpickled.
         persons: How many persons to keep.
         dims: 2 or 3 coordinates, if three numbers per joint can be x, y, z or x, y, score. Not needed if the third
-            numbers can only be scores: all from 0 to 1 beside pixels.
+            numbers can only be scores: all from 0 to about 1 beside pixels.
         axes: Letters of the axes in the file's order, such as 'TMVC'.
 
     Returns:
@@ -51,11 +51,11 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
     scores = next((key for key in ('keypoint_score', 'keypoint_scores', 'scores', 'score', 'confidence', 'visibility')
                    if key in arrays), None)
     channels = values.shape[-1]
-    if scores is None and channels == 3 and dims is None:
+    if scores is None and channels == 3 and dims is None and has_place(values).any():
         if not third_is_score(values):
             raise DataError(f'{path}: {name}: 3 numbers per joint, either x, y, z or x, y, score; say which with '
                             '--dims 3 or --dims 2.')
-        notes.append('the third number of a joint is taken for a score: all are from 0 to 1, unlike the first two')
+        notes.append('the third number of a joint is taken for a score: all are 0 to about 1, unlike the others')
     count = dims or (channels if scores else min(channels, 3 if channels == 4 else 2))
     if count not in (2, 3) or channels not in ((count, ) if scores else (count, count + 1)):
         raise DataError(f'{path}: {name}: {channels} numbers per joint; expected {count} coordinates'

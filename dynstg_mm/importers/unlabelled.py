@@ -57,6 +57,8 @@ def find_recordings(inputs: Iterable[str | os.PathLike], format_name: str | None
     found: list[Source] = []
     for path in inputs:
         try:
+            if not os.fspath(path):
+                raise DataError('input: an empty name; expected a file or a folder.')
             found += _in_folder(Path(path), format_name, failed) if Path(path).is_dir() or format_name else [
                 Source(Path(path).stem, Path(path), recognise(path))]
         except (UserError, OSError) as error:
@@ -102,7 +104,8 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
         sources: From `find_recordings`.
         rate: Frames per second; takes precedence over the file.
         layout: Skeleton of the recordings, whatever the format implies.
-        prefer: Layout onto which joints that are only named are mapped if that is possible.
+        prefer: Layout onto which joints are mapped, if that is possible, that are only named, or whose skeleton does
+            not say which are the legs (BVH).
         up, scale: As for `read_recordings`.
         reader: Options of the readers, such as `dims`; each takes those that it knows.
         failed: Takes a file that cannot be read and its error, and the others are read; by default it is raised.
@@ -110,7 +113,8 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
     Yields:
         Annotations with `frame_dir`, `keypoint` (M, T, V, C), all persons in the order of `gait.person.person_rank`;
         `keypoint_score` (M, T, V), `total_frames`, `rate` (or None), `layout` (or None), `file`, `format`, `persons`,
-        how many are seen, `notes`, perhaps `img_shape`, `estimator`, `unit` and foot contacts `events`.
+        how many are seen, `notes`, perhaps `img_shape`, `estimator`, `unit`, foot contacts `events`, and without a
+        layout perhaps `joint_names`.
 
     Raises:
         DataError: A recording cannot be read.
@@ -227,13 +231,15 @@ def _recordings(source: Source, layout: str | Layout | None, prefer: Layout | No
         for key in ('unit', 'events'):
             if getattr(recording, key):
                 clip[key] = getattr(recording, key)
+        if recording.layout is None and recording.joints is not None:
+            clip['joint_names'] = list(recording.joints)
         estimator = getattr(recording, 'estimator', None)
         yield clip if estimator is None else dict(clip, estimator=estimator)
 
 
 def _with_layout(recording: Recording, prefer: Layout | None, where: str) -> Recording:
-    """A recording whose joints are only named, mapped onto the layout of which it has most joints."""
-    if recording.layout is not None or recording.joints is None:
+    """A recording whose skeleton does not name the legs, mapped onto the layout of which it has most joints."""
+    if recording.joints is None or recording.layout is not None and get_layout(recording.layout).get('legs'):
         return recording
     chosen: str | Layout | None = None
     if prefer is not None:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.estimators import Estimator, get_estimator
@@ -15,6 +13,7 @@ from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.importers.estimator_json import MAX_GAP, recording_by_count
 from dynstg_mm.importers.persons import Detection, People, pick_persons
 from dynstg_mm.importers.recording import Recording
+from dynstg_mm.progress import with_bar
 from dynstg_mm.video import Frame, Video
 
 EXACT = 0.1  # share of a frame's duration by which its time may be off
@@ -86,9 +85,8 @@ def open_estimator(estimator: str | Estimator = 'mediapipe', pose_model: str | o
 
 def _with_progress(video: Video) -> Iterator[Frame]:
     """The frames, with a progress bar in the process that the user started, on a terminal."""
-    console = Console(stderr=False)
-    hidden = multiprocessing.parent_process() is not None or not console.is_terminal
-    yield from track(video, Path(video.path).name, total=video.count or None, transient=True, disable=hidden)
+    yield from with_bar(video, Path(video.path).name, multiprocessing.parent_process() is None,
+                        total=video.count or None)
 
 
 def at_even_times(times: np.ndarray, keypoint: np.ndarray, score: np.ndarray,

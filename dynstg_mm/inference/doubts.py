@@ -24,7 +24,9 @@ Clip = dict[str, Any]
 SHORTEST = 1.  # seconds, about a stride
 MAX_JUMP = 2.  # leg lengths of the hips within half a second, within which a walker covers about 1
 MIN_AGREEMENT = 0.75  # share of the windows that name the class of the answer
-ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe')  # formats that only this program writes
+# Formats that tell who found the joints.
+ESTIMATORS = dict(openpose='OpenPose', alphapose='AlphaPose', mmpose='MMPose', mediapipe='MediaPipe',
+                  bvh='motion capture', c3d='motion capture')
 
 
 class Expected(NamedTuple):
@@ -150,7 +152,7 @@ def _skeleton(answer: Answer, clip: Clip, layout: Layout | None) -> None:
 
 
 def _estimator(answer: Answer, clip: Clip, record: TrainingRecord) -> None:
-    given = clip.get('estimator') or (clip.get('format') if clip.get('format') in ESTIMATORS else None)
+    given = clip.get('estimator') or ESTIMATORS.get(str(clip.get('format')))
     if not given or not record.estimator or _program(given) == _program(record.estimator):
         return
     text = f'The keypoints are by {given}; the model was trained on those by {record.estimator}.'

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from rich import progress
 
 from dynstg_mm.config import read_config
 from dynstg_mm.datasets.synthetic_gait import draw_walker, film, walk
@@ -16,6 +15,7 @@ from dynstg_mm.gait.cleaning import Clip
 from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.inference.explain import Explanation, explain
 from dynstg_mm.inference.inferencer import GaitInferencer
+from dynstg_mm.progress import with_bar
 from dynstg_mm.skeletons import LAYOUTS
 
 CONFIG = f'{SHIPPED}dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
@@ -136,7 +136,7 @@ def randomised(inferencer: GaitInferencer, seed: int = 0) -> GaitInferencer:
 
 
 def _tracked(clips: Sequence[Clip], what: str) -> Iterator[Clip]:
-    yield from progress.track(clips, what, disable=len(clips) < 10)
+    yield from with_bar(clips, what, len(clips) >= 10)
 
 
 def altered_config(path: str | os.PathLike, classes: Sequence[str], folder: str | os.PathLike,

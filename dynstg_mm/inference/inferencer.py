@@ -7,8 +7,7 @@ import functools
 import os
 import platform
 import re
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from dynstg_mm.inference.pipeline import Sample, TestPipeline
 from dynstg_mm.inference.recordings import Clip, Fault, Input, find, read, split_persons
 from dynstg_mm.inference.training_record import TrainingRecord
 from dynstg_mm.inputs import ModelInputs
+from dynstg_mm.progress import with_bar
 from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout, map_joints, missing_joints
 from dynstg_mm.text import few
 
@@ -186,8 +186,8 @@ class GaitInferencer(BaseInferencer):
             DataError: An input cannot be read, or the model cannot answer for it.
         """
         found = find(inputs, format)
-        clips = read(self._track(found), rate=rate, layout=layout, prefer=self.pipeline.target or self.layout, up=up,
-                     reader=dict(reader or {}))
+        clips = read(with_bar(found, 'predicting', self.show_progress), rate=rate, layout=layout,
+                     prefer=self.pipeline.target or self.layout, up=up, reader=dict(reader or {}))
         for clip in clips:
             if isinstance(clip, Fault):
                 if not skip_bad:
@@ -226,14 +226,6 @@ class GaitInferencer(BaseInferencer):
         if own is None or clip.get('layout') is not None or clip['keypoint'].shape[2] != own['num_node']:
             return clip
         return dict(clip, layout=next((name for name, known in LAYOUTS.items() if known is own), own))
-
-    def _track(self, found: Sequence[Any]) -> Iterable[Any]:
-        """The inputs, with a progress bar on a terminal."""
-        if not self.show_progress or not sys.stderr.isatty():
-            return found
-        from rich.console import Console
-        from rich.progress import track
-        return track(found, 'predicting', console=Console(stderr=True), transient=True)
 
     def _unanswered(self, error: Exception, clip: str, file: str | None, person: int = 0) -> Answer:
         message = ' '.join(str(error).split())
@@ -324,13 +316,13 @@ class GaitInferencer(BaseInferencer):
 
     def _mapped(self, results: dict[str, Any], layout: str | Layout | None, own: Layout) -> dict[str, Any]:
         """The clip with the joints of the model's skeleton, found by name; without names, as many are taken for it."""
-        if layout is None:
-            joints = results['keypoint'].shape[2]
-            if joints != own['num_node']:
-                raise clip_error(results, 'layout', f'unknown skeleton of {joints} joints; the model has '
+        joints = results.get('joint_names') if layout is None else get_layout(layout)['joints']
+        if joints is None:
+            count = results['keypoint'].shape[2]
+            if count != own['num_node']:
+                raise clip_error(results, 'layout', f'unknown skeleton of {count} joints; the model has '
                                  f'{own["num_node"]}. Name the skeleton (layout=, or --source-layout).')
             return results
-        joints = get_layout(layout)['joints']
         if list(joints) == list(own['joints']):
             return results
         target = self.pipeline.target or own

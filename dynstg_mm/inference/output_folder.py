@@ -30,7 +30,7 @@ class OutputFolder:
         probabilities = [f'probability_{name}' for name in classes]
         predictions.writerow(['clip', 'person', 'file', 'predicted', *probabilities, 'calibrated', 'prediction_set',
                               'doubts', 'seconds', 'rate', 'frames', 'lost', 'error'])
-        windows.writerow(['clip', 'person', 'start', 'end', *probabilities, 'padded', 'doubts'])
+        windows.writerow(['clip', 'person', 'file', 'start', 'end', *probabilities, 'padded', 'doubts'])
 
     def add(self, answer: Answer) -> str:
         """Write one answer; returns its name."""
@@ -44,7 +44,7 @@ class OutputFolder:
             ' '.join(answer.prediction_set or ()), ' '.join(doubt.code for doubt in answer.doubts),
             _rounded(answer.duration), _rounded(answer.rate), answer.frames, _rounded(answer.lost), answer.error])
         for window in answer.windows:
-            self._windows.writerow([answer.clip, number, _rounded(window.start), _rounded(window.end),
+            self._windows.writerow([answer.clip, number, answer.file, _rounded(window.start), _rounded(window.end),
                                     *(f'{value:.6f}' for value in window.probabilities), window.padded,
                                     ' '.join(window.doubts)])
         return name

@@ -44,6 +44,18 @@ def standing(keypoint, score):
     return np.repeat(keypoint[:1], len(keypoint), 0) + np.random.default_rng(0).normal(0, 1, keypoint.shape), score + 1
 
 
+def test_somebody_stands_with_one_foot_ahead():
+    """Without feet in the layout, the direction of a person who stays in one place is that of the knees."""
+    keypoint, score, rate = filmed()
+    names = LAYOUTS['gait_13']['joints']
+    apart = np.ptp(keypoint[:, [11, 14], 0], axis=1) * (score[:, :15] > 0).all(1)
+    still = keypoint[apart.argmax()][[BODY['joints'].index(name) for name in names]]
+    clip = np.repeat(still[None], 100, 0) + np.random.default_rng(0).normal(0, 1, (100, len(names), 2))
+    person = walk_of(dict(keypoint=clip[None], rate=rate), 'gait_13')
+    assert person.straight.all()
+    assert [flaw.code for flaw in flaws_of(person, foot_events(person))] == ['not_walking']
+
+
 def dog(keypoint, score):
     """Hips behind, shoulders ahead of them at the same height, and feet that step."""
     low = keypoint.copy()

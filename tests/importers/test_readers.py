@@ -19,7 +19,7 @@ from dynstg_mm.importers import (
 )
 from dynstg_mm.importers.arrange import arrange
 from dynstg_mm.importers.persons import most_seen
-from dynstg_mm.importers.recording import with_lost
+from dynstg_mm.importers.recording import EmptyRecording, with_lost
 from dynstg_mm.skeletons import LAYOUTS
 
 # A hip at (0, 10, 0) + position channels, a knee 4 below and an end site 3 below that. The root's offset is not added.
@@ -326,7 +326,13 @@ def test_npz_of_two_and_three_dimensions(tmp_path):
     np.testing.assert_allclose(recording.keypoint_score, 0.9, rtol=1e-6)
     assert read_npz(path, dims=3)[0].keypoint.shape == (1, 20, 5, 3)
     np.testing.assert_array_equal(read_npz(path)[0].keypoint, recording.keypoint)  # pixels, and scores from 0 to 1
-    person[0, 0, 2] = 1.1
+    person[0, 0, 2] = 1.05  # as OpenPose has them
+    np.savez(path, keypoints=person)
+    np.testing.assert_array_equal(read_npz(path)[0].keypoint, recording.keypoint)
+    np.savez(path, keypoints=0 * person)
+    with pytest.raises(EmptyRecording, match='nobody'):
+        read_npz(path)
+    person[0, 0, 2] = 1.2
     np.savez(path, keypoints=person)
     assert 'say which with --dims' in error(read_npz, path)
     two = np.stack([person, person + 1])[..., :2]

@@ -9,6 +9,8 @@ from dynstg_mm.files import dump_pickle
 from dynstg_mm.importers.unlabelled import find_recordings, read_unlabelled, recognise
 from dynstg_mm.skeletons import LAYOUTS
 
+from .written import write_bvh
+
 GAIT_13 = LAYOUTS['gait_13']['joints']
 
 
@@ -75,8 +77,9 @@ def test_a_bad_file_leaves_the_others(folder):
 
 
 def test_without_a_place_for_errors_they_are_raised(folder):
-    with pytest.raises(DataError, match='nothing'):
-        find_recordings([folder / 'nothing'])
+    for name in (folder / 'nothing', ''):  # an empty name is not this folder
+        with pytest.raises(DataError, match='nothing|empty'):
+            find_recordings([name])
     (folder / 'other.json').write_text('{"a": 1}')
     with pytest.raises(DataError, match='other.json'):
         recognise(folder / 'other.json')
@@ -113,3 +116,18 @@ def test_annotations_in_another_order_of_axes(tmp_path):
     with pytest.raises(DataError, match='total_frames|persons'):
         dump_pickle(dict(annotations=[dict(clip, total_frames=29)]), tmp_path / 'file.pkl')
         next(read_unlabelled(find_recordings([tmp_path / 'file.pkl'])))
+
+
+def test_a_skeleton_of_a_file_gets_the_legs_of_a_layout(tmp_path):
+    names = ('mid_hip', 'neck', 'nose', *(f'{side}_{joint}' for side in ('left', 'right') for joint in (
+        'shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')))
+    place = np.random.default_rng(0).uniform(0, 1, (5, len(names), 3))
+    write_bvh(tmp_path / 'walk.bvh', place, list(names), [['Xposition', 'Yposition', 'Zposition']] * len(names))
+    clip, = read_unlabelled(find_recordings([tmp_path]), prefer=LAYOUTS['gait_13'])
+    assert clip['layout'] == 'gait_13'
+
+
+def test_names_of_joints_are_kept_if_no_layout_has_them(tmp_path):
+    np.savez(tmp_path / 'legs.npz', keypoints=track(joints=3), joint_names=['left_hip', 'left_knee', 'left_ankle'])
+    clip, = read_unlabelled(find_recordings([tmp_path]))
+    assert clip['layout'] is None and clip['joint_names'] == ['left_hip', 'left_knee', 'left_ankle']

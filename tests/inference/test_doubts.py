@@ -84,6 +84,13 @@ def test_the_estimator(clip, estimator, others, expected):
     assert doubts(dict(clip, estimator=estimator), Expected(record=record))[1] == expected
 
 
+@pytest.mark.parametrize('program, expected', [
+    ('openpose', {}), ('npz', {}), ('mmpose', {'other_estimator': 'doubt'}), ('c3d', {'other_estimator': 'doubt'})])
+def test_the_program_of_a_format(clip, program, expected):
+    record = TrainingRecord(estimator='OpenPose 1.7')
+    assert doubts(dict(clip, format=program), Expected(record=record))[1] == expected
+
+
 def test_unlike_the_training(clip):
     far, near = (dict(distance=distance, rank=.9, limit=2.) for distance in (3., 1.))
     assert doubts(clip, unlike=dict(features=near, gait=near))[1] == {}

@@ -86,8 +86,11 @@ def test_events_of_a_c3d_file_are_held_against_what_is_found(tmp_path, capsys):
 
 
 @pytest.mark.parametrize('arguments, named', [
-    (['--out', 'table.txt'], '--out'), (['--out', 'table.csv', '--rate', '-1'], 'rate')])
-def test_wrong_option_is_named(folder, arguments, named, capsys):
+    (['--out', 'table.txt'], '--out'), (['--out', 'table.csv', '--rate', '-1'], 'rate'),
+    (['--out', 'table.csv', '--img-shape', '0', '9'], '--img-shape'),
+    (['--out', 'table.csv', '--reference', 'bad.npz'], 'bad.npz')])
+def test_wrong_option_is_named(folder, arguments, named, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
     with pytest.raises(SystemExit) as stop:
         main([str(folder), *arguments])
     assert named in str(stop.value.code) + capsys.readouterr().err
