@@ -76,9 +76,9 @@ Generated from the docstrings. `import dynstg_mm` registers in `mmaction.registr
 | --- | --- |
 {rows}
 
-Imports run one way: skeletons, gait and ops import none of the others; layers import ops; models import layers;
-distillation imports models; datasets, importers and audit import skeletons and gait; benchmark and inference import all
-of these.
+Imports run one way: skeletons, gait, ops and estimators import none of the rooms above them; layers import ops; models
+import layers; distillation imports models; datasets, importers and audit import skeletons and gait; benchmark imports
+these, and inference imports all.
 
 ```{{toctree}}
 :hidden:

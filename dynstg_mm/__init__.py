@@ -19,6 +19,7 @@ recognizer  Distiller, a student with a teacher and a list of losses (LogitLoss,
             DistanceLoss, AngleLoss); CGRKD and, for comparison, LogitKD, FitNet, RKD are such lists with a name
 hooks       EpochSeedHook, ModelInputsHook, DistillationHook
 schedule    WarmupCosineLR
+inferencer  GaitInferencer
 
 Letters of the shapes, the same everywhere: b batch (clips x persons), t frames, v w joints, c channels, k adjacency
 subsets, p movement phases, d inner channels, n state size.

@@ -37,6 +37,8 @@ run audit walks.pkl --source-layout body_25
 run train mine.py --work-dir work
 run test mine.py work/epoch_1.pth --work-dir work
 run report mine=work --out report
+run predict mine.py work/epoch_1.pth walks.pkl --source-layout body_25 --no-page --out answers
+run predict koa-nm walks.pkl --source-layout body_25 --no-page --out answers-of-shipped
 "$fresh/venv/bin/python" - << 'PYTHON'
 import dynstg_mm
 from mmengine.hub import get_config, get_model

@@ -41,7 +41,7 @@ class OutputFolder:
             answer.clip, number, answer.file, answer.predicted,
             *(f'{value:.6f}' for value in answer.probabilities or ()),
             *([''] * (len(self.classes) - len(answer.probabilities))), answer.calibrated,
-            ' '.join(answer.prediction_set or ()), ' '.join(doubt.code for doubt in answer.doubts),
+            ' '.join(answer.prediction_set or ()), ' '.join(dict.fromkeys(doubt.code for doubt in answer.doubts)),
             _rounded(answer.duration), _rounded(answer.rate), answer.frames, _rounded(answer.lost), answer.error])
         for window in answer.windows:
             self._windows.writerow([answer.clip, number, answer.file, _rounded(window.start), _rounded(window.end),
