@@ -48,7 +48,7 @@ def check(args: argparse.Namespace) -> None:
 
 
 def _named(text: str) -> tuple[str, str]:
-    name, equals, file = text.rpartition('=')
+    name, _, file = text.rpartition('=')
     if not (name and file):
         raise ConfigError(f'{text}: expected NAME=FILE.')
     return name, file

@@ -19,7 +19,7 @@ from dynstg_mm.progress import with_bar
 from dynstg_mm.skeletons import Layout, get_layout
 
 
-def gait_features(clip: Clip, layout: str | Layout, *, up: str = 'y') -> dict[str, float]:
+def gait_features(clip: Clip, layout: str | Layout, *, up: str = 'y', pad: bool = True) -> dict[str, float]:
     """Gait parameters of one clip.
 
     Args:
@@ -28,6 +28,7 @@ def gait_features(clip: Clip, layout: str | Layout, *, up: str = 'y') -> dict[st
         layout: With `legs`, `left` and `right`. Other joints are recognised by name; parameters of missing ones are
             left out.
         up: Vertical axis of 3-D clips: 'y', '-y', 'z' or '-z'.
+        pad: As for `walking_windows`.
 
     Returns:
         Name -> value, the same names for all clips of a layout. NaN if a joint is never seen or no step is found.
@@ -39,7 +40,7 @@ def gait_features(clip: Clip, layout: str | Layout, *, up: str = 'y') -> dict[st
     """
     layout = get_layout(layout)
     check_measurable(clip, layout)
-    body, pelvis = body_tracks(walking_windows(clip, layout, up), layout)
+    body, pelvis = body_tracks(walking_windows(clip, layout, up, pad=pad), layout)
     angles = joint_angles(body)
     spread = body['left_ankle'][..., 0] - body['right_ankle'][..., 0]
     stride, periodicity = stride_time(spread, angles['left_knee'] - angles['right_knee'])

@@ -8,6 +8,7 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.cleaning import (
     Clip,
     check_joints,
+    check_length,
     clip_error,
     fill_missing_joints,
     keep_tracked_person,
@@ -52,27 +53,30 @@ def never_seen(clip: Clip, layout: Layout) -> np.ndarray:
     return lost
 
 
-def walking_windows(clip: Clip, layout: Layout, up: str = 'y') -> np.ndarray:
+def walking_windows(clip: Clip, layout: Layout, up: str = 'y', *, pad: bool = True) -> np.ndarray:
     """Windows of a clip, prepared as for the models except for the origin.
 
-    If the clip is shorter than a window, its last pose is held, as by `SampleWindows(short_clips='pad')`.
     A joint that is never seen is NaN, except for a hip, without which nothing can be measured.
 
     Args:
         clip: Annotation with `keypoint` (M, T, V, C) and `rate`.
         layout: Skeleton layout.
         up: Vertical axis of 3-D clips.
+        pad: Hold the last pose of a clip that is shorter than a window, as `SampleWindows(short_clips='pad')` does;
+            without it, such a clip is an error.
 
     Returns:
         Shape (windows, frames, V, C), in leg lengths.
 
     Raises:
-        ClipError: No frame shows a person, or the clip has no rate.
+        ClipError: No frame shows a person, or the clip has no rate, or is too short.
     """
     three = clip['keypoint'].shape[-1] == 3
     clip = keep_tracked_person(clip)
     lost = never_seen(clip, layout)
     clip = resample_clip(fill_missing_joints(clip, layout), RATE, LOWPASS)
+    if not pad:
+        check_length(clip, DURATION, RATE)
     shown, length = clip['total_frames'], round(DURATION * RATE)
     frames = window_frames(window_starts(shown, length, WINDOWS), length, shown)
     windows = clip['keypoint'][0][frames].astype(np.float32)

@@ -27,7 +27,8 @@ def from_the_side(clip: Clip, layout: str | Layout, up: str = 'y') -> Clip:
     return SideView(up=up)(turned)
 
 
-def gait_values(clip: Clip, layout: str | Layout, target: str | Layout, up: str = 'y') -> dict[str, float]:
+def gait_values(clip: Clip, layout: str | Layout, target: str | Layout, up: str = 'y', *,
+                pad: bool = False) -> dict[str, float]:
     """Gait parameters by name, as `TrainingRecord.gait` compares them; NaN where one cannot be measured.
 
     Args:
@@ -35,12 +36,13 @@ def gait_values(clip: Clip, layout: str | Layout, target: str | Layout, up: str 
         layout: Its skeleton.
         target: The model's skeleton (`ModelInputs.layout`).
         up: Vertical axis of 3-D clips.
+        pad: Measure a clip that is shorter than a window too, though its held pose is unlike a walk.
 
     Raises:
         ConfigError: A joint of the model's skeleton is missing.
         ClipError: The clip cannot be used.
     """
-    return gait_features(in_skeleton(clip, layout, target), target, up=up)
+    return gait_features(in_skeleton(clip, layout, target), target, up=up, pad=pad)
 
 
 def reference(people: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:

@@ -249,9 +249,8 @@ class GaitInferencer(BaseInferencer):
         if self.record.features is not None:
             answer.unlike['features'] = self.record.features.score(features)
         layout = clip.get('layout') if clip.get('layout') is not None else self.layout
-        whole = not any(window.padded for window in answer.windows)  # a held pose is no walk
-        if whole and self.record.gait is not None and layout is not None and self.inputs.layout is not None:
-            with contextlib.suppress(UserError):  # without legs
+        if self.record.gait is not None and layout is not None and self.inputs.layout is not None:
+            with contextlib.suppress(UserError):  # too short, or without legs
                 seen = from_the_side(clip, layout) if self.inputs.dims == 2 else clip
                 answer.unlike['gait'] = self.record.gait.score(gait_values(seen, layout, self.inputs.layout))
 

@@ -144,7 +144,7 @@ class _Gait:
         self.target: str | Layout = target
         self.found = found
         self.clips = [file.clips[name] for name in found.names]
-        rows = [gait_values(clip, layout, target) for clip in self.clips]
+        rows = [gait_values(clip, layout, target, pad=True) for clip in self.clips]
         self.names = list(rows[0])
         self.table = np.array([[row[name] for name in self.names] for row in rows])
         self.distances = np.empty(len(rows))

@@ -4,7 +4,7 @@ import pytest
 from dynstg_mm.benchmark.baselines import gait_feature_trees, metadata_control
 from dynstg_mm.datasets.folds import subject_folds
 from dynstg_mm.datasets.synthetic_gait import FINE, draw_walker, walk
-from dynstg_mm.errors import ResultsError, UserError
+from dynstg_mm.errors import ClipError, ResultsError, UserError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.gait.geometry import leg_length
 from dynstg_mm.gait.joint_map import apply_joint_map
@@ -187,6 +187,8 @@ def test_short_walk_holds_its_last_pose_as_for_the_models():
     assert np.ptp(place[0, :50], axis=0).max() > 0.1
     values = gait_features(clip, 'body_25')
     assert values['cadence'] == pytest.approx(gait_features(record(someone()), 'body_25')['cadence'], rel=0.1)
+    with pytest.raises(ClipError, match='2.56 s'):
+        gait_features(clip, 'body_25', pad=False)
     for frames in (1, 5):
         gait_features(dict(clip, keypoint=clip['keypoint'][:, :frames], total_frames=frames), 'body_25')
 
