@@ -51,11 +51,6 @@ class ModelInputs:
         """Names of the joints, in the order of the keypoints."""
         return None if self.layout is None else tuple(get_layout(self.layout)['joints'])
 
-    @property
-    def window_seconds(self) -> float | None:
-        """Length of a window."""
-        return self.window_frames / self.rate if self.window_frames and self.rate else None
-
     @classmethod
     def from_config(cls, cfg: Mapping[str, Any], dataset: object = None) -> ModelInputs:
         """What the pipelines of a config prepare: those of its test, or without one of its validation or training.

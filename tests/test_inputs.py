@@ -43,7 +43,7 @@ def test_options_and_data_set_count(tmp_path, annotation_file):
     del config.test_dataloader.dataset['layout']
     config.test_dataloader.dataset.ann_file = path
     inputs = ModelInputs.from_config(config, DATASETS.build(config.test_dataloader.dataset))
-    assert inputs.features == ('b', 'a') and inputs.window_frames == 32 and inputs.window_seconds == 1.28
+    assert inputs.features == ('b', 'a') and inputs.window_frames == 32
     assert inputs.layout['limbs'] == dict(body=list(range(25))) and inputs.joints == own['joints']
     torch.save(dict(meta=dict(inputs=inputs.to_dict())), tmp_path / 'a.pth')
     assert ModelInputs.from_checkpoint(str(tmp_path / 'a.pth')) == inputs

@@ -59,35 +59,16 @@ def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterabl
             results.add_model(name, scores, kind='control')
 
 
-def metadata_control(ann_file: str, folds: Folds, *, seed: int = 0) -> list[list[Clip]]:
-    """How well metadata alone predict the class: a forest on rate, length, missing joints and image size.
+def control_scores(name: str, ann_file: str, folds: Folds, *, seed: int = 0,
+                   layout: str | dict[str, Any] | None = None) -> list[list[Clip]]:
+    """How well metadata (rate, length, missing joints, image size) or gait parameters predict the class.
 
     Args:
+        name: One of `CONTROLS`.
         ann_file: The annotation file that the models were trained on.
-        folds: Test clips of each fold, with `clip`, `label` and `score` (C,); the forest of a fold learns from the
-            others.
-        seed: Seed of the forest.
-
-    Returns:
-        Its predictions, in the form of `folds`.
-
-    Raises:
-        ResultsError: The file lacks a clip, or there is only one fold.
-    """
-    return _from_other_folds(folds, _metadata(ann_file, folds), metadata_forest(seed))
-
-
-def gait_feature_trees(ann_file: str, folds: Folds, *, seed: int = 0, model: str = 'extra-trees',
-                       layout: str | dict[str, Any] | None = None, up: str = 'y') -> list[list[Clip]]:
-    """How well gait parameters predict the class: trees that learn from the clips of the other folds.
-
-    Args:
-        ann_file: As in `metadata_control`.
-        folds: As in `metadata_control`.
-        seed: Seed of the trees.
-        model: 'extra-trees' or 'boosting'.
-        layout: Skeleton layout; by default the file's, whose joints are mapped onto it.
-        up: Vertical axis of 3-D clips.
+        folds: Test clips of each fold, with `clip`, `label` and `score` (C,); a fold is predicted from the others.
+        seed: Seed of the classifier.
+        layout: Skeleton of the gait parameters; by default the file's, whose joints are mapped onto it.
 
     Returns:
         The predictions, in the form of `folds`.
@@ -95,7 +76,9 @@ def gait_feature_trees(ann_file: str, folds: Folds, *, seed: int = 0, model: str
     Raises:
         ResultsError: The file has no layout, or lacks a clip, or a clip cannot be used, or there is only one fold.
     """
-    return _from_other_folds(folds, _gait_features(ann_file, folds, layout=layout, up=up), _trees(model, seed))
+    if name == METADATA:
+        return _from_other_folds(folds, _metadata(ann_file, folds), metadata_forest(seed))
+    return _from_other_folds(folds, _gait_features(ann_file, folds, layout=layout), _trees(TREES[name], seed))
 
 
 def all_folds(results: Results, ann_file: str) -> dict[int, list[Clip]] | None:
@@ -131,8 +114,8 @@ def _metadata(ann_file: str, folds: Folds) -> list[np.ndarray]:
             for clips in _annotations(AnnotationFile.read(ann_file), folds)]
 
 
-def _gait_features(ann_file: str, folds: Folds, *, layout: str | dict[str, Any] | None = None,
-                   up: str = 'y') -> list[np.ndarray]:
+def _gait_features(ann_file: str, folds: Folds, *,
+                   layout: str | dict[str, Any] | None = None) -> list[np.ndarray]:
     """Gait parameters of every fold's clips, (clips, columns) each."""
     file = AnnotationFile.read(ann_file)
     target = file.layout if layout is None else layout
@@ -140,8 +123,8 @@ def _gait_features(ann_file: str, folds: Folds, *, layout: str | dict[str, Any] 
         raise ResultsError(f'{ann_file}: layout: missing; gait features need the skeleton, given by --source-layout.')
     chosen = _annotations(file, folds)
     try:
-        return [gait_feature_table([in_skeleton(clip, file.layout or target, target) for clip in part], target,
-                                   up=up)[1] for part in chosen]
+        return [gait_feature_table([in_skeleton(clip, file.layout or target, target) for clip in part], target)[1]
+                for part in chosen]
     except ValueError as error:
         raise ResultsError(f'{ann_file}: {error}') from None
 
@@ -184,10 +167,8 @@ def _trees(model: str, seed: int) -> Any:
     from sklearn.pipeline import make_pipeline
     if model == 'extra-trees':
         learner = ExtraTreesClassifier(500, max_features=0.3, class_weight='balanced', random_state=seed)
-    elif model == 'boosting':
+    else:
         learner = HistGradientBoostingClassifier(max_iter=100, max_leaf_nodes=4, min_samples_leaf=10, max_features=0.03,
                                                  max_bins=63, class_weight='balanced', early_stopping=False,
                                                  random_state=seed)
-    else:
-        raise ResultsError(f"model: {model!r}; expected 'extra-trees' or 'boosting'.")
     return make_pipeline(SimpleImputer(strategy='median', keep_empty_features=True), learner)

@@ -17,7 +17,7 @@ from dynstg_mm.gait.cleaning import (
 from dynstg_mm.gait.geometry import align_heading, leg_length, mirror_direction
 from dynstg_mm.gait.signal import window_frames, window_starts
 from dynstg_mm.gait.visibility import seen_joints
-from dynstg_mm.skeletons import Layout, map_joints
+from dynstg_mm.skeletons import Layout, map_joints, side_of
 
 RATE, DURATION, WINDOWS = 25., 2.56, 10  # frames per second, seconds of a window, windows of a clip
 LOWPASS = 6.  # Hz
@@ -31,7 +31,7 @@ Tracks = dict[str, np.ndarray]  # name -> (windows, frames, C), or (windows, fra
 
 def check_measurable(clip: Clip, layout: Layout) -> None:
     """Raise an error that names the field if gait parameters cannot be computed."""
-    sides = sorted(_side(leg, layout) for leg in layout.get('legs', ()))
+    sides = sorted(side_of(layout, leg[-1]) or 'on no side' for leg in layout.get('legs', ()))
     if sides != ['left', 'right']:
         raise ConfigError(f'layout: legs: {", ".join(sides) or "missing"}; gait parameters need (hip, knee, ankle) of '
                           'a left and a right leg.')
@@ -39,11 +39,6 @@ def check_measurable(clip: Clip, layout: Layout) -> None:
     if len(shape) != 4 or shape[-1] not in (2, 3):
         raise clip_error(clip, 'keypoint', f'shape {shape}; expected (persons, frames, joints, 2 or 3).')
     check_joints(clip, layout, 'the gait parameters')
-
-
-def _side(joints: tuple[int, ...], layout: Layout) -> str:
-    """Side of a leg or a foot, from its last joint."""
-    return next((side for side in SIDES if joints[-1] in layout.get(side, ())), 'on no side')
 
 
 def never_seen(clip: Clip, layout: Layout) -> np.ndarray:
@@ -106,10 +101,10 @@ def body_tracks(place: np.ndarray, layout: Layout) -> tuple[Tracks, np.ndarray]:
         place: Shape (windows, frames, V, C), from `walking_windows`.
         layout: Skeleton layout.
     """
-    joints_of: dict[str, tuple[int, ...]] = {f'{_side(leg, layout)}_{name}': (joint, ) for leg in layout['legs']
+    joints_of: dict[str, tuple[int, ...]] = {f'{side_of(layout, leg[-1])}_{name}': (joint, ) for leg in layout['legs']
                  for name, joint in zip(('hip', 'knee', 'ankle'), leg)}
-    joints_of.update((f'{_side(foot, layout)}_{name}', (joint, )) for foot in layout.get('feet', ())
-                     for name, joint in zip(('heel', 'toe'), foot) if _side(foot, layout) in SIDES)
+    joints_of.update((f'{side_of(layout, foot[-1])}_{name}', (joint, )) for foot in layout.get('feet', ())
+                     for name, joint in zip(('heel', 'toe'), foot) if side_of(layout, foot[-1]))
     for name in UPPER_BODY:
         try:
             joints_of[name] = map_joints(layout['joints'], dict(joints=[name]))[0]

@@ -17,7 +17,7 @@ from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.inference import words
 from dynstg_mm.inference.answer import Answer
 from dynstg_mm.inference.explain import BINS, Explanation
-from dynstg_mm.skeletons import Layout, get_layout, pelvis_joints
+from dynstg_mm.skeletons import Layout, get_layout, pelvis_joints, side_of
 
 POSES = 9  # of the skeleton sequence
 SIDES = {'left': COLORS[0], 'right': COLORS[1], '': '#59636e'}
@@ -116,8 +116,8 @@ def skeleton_sequence(clip: Clip, explanation: Explanation | None = None) -> Any
         pose = place[frame] + [0.62 * height * column - place[frame][hips, 0].mean(), -place[frame][..., 1].min()]
         for child, parent in layout['inward']:
             lost = not (seen[frame, child] and seen[frame, parent])
-            axes.plot(*pose[[child, parent]].T, color=SIDES[_side(layout, child, parent)], linewidth=2,
-                      solid_capstyle='round', linestyle=':' if lost else '-', alpha=0.6 if lost else 1)
+            axes.plot(*pose[[child, parent]].T, color=SIDES[side_of(layout, child) or side_of(layout, parent)],
+                      linewidth=2, solid_capstyle='round', linestyle=':' if lost else '-', alpha=0.6 if lost else 1)
         whole = explanation is not None and explanation.by == 'stride'
         axes.text(0.62 * height * column, -0.06 * height, f'{100 * column / (POSES - 1):.0f} %' if whole else
                   f'{moment:.1f} s', ha='center', va='top', fontsize=9)
@@ -133,10 +133,6 @@ def _one_stride(explanation: Explanation | None, duration: float) -> tuple[float
         return 0., duration
     stride, start = strides[len(strides) // 2]
     return float(start), float(start + stride)
-
-
-def _side(layout: Layout, child: int, parent: int) -> str:
-    return next((side for side in ('left', 'right') for joint in (child, parent) if joint in layout.get(side, ())), '')
 
 
 def upright(place: np.ndarray, up: str = 'y') -> np.ndarray:

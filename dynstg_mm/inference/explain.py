@@ -22,7 +22,7 @@ from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.gait.strides import STRIDES
 from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.gait.windows import SIDES
-from dynstg_mm.skeletons import Layout, depth_first, get_layout, parents
+from dynstg_mm.skeletons import Layout, depth_first, get_layout, parents, side_of
 
 if TYPE_CHECKING:
     from dynstg_mm.inference.inferencer import GaitInferencer
@@ -113,7 +113,7 @@ def _explain(scorer: '_Scorer', up: str, label: int | None, seed: int) -> Explan
     members = np.array([[float(joint in part) for joint in range(joints + 1)] for part in parts.values()], np.float32)
     seconds = float(clean.get('first_second', 0.)) + np.arange(frames) / rate
     bins = _bins(seconds, strikes)  # side -> (bins, T)
-    sides = [_side_of(part, layout) for part in parts.values()]
+    sides = [side_of(layout, *part) for part in parts.values()]
     cells = np.concatenate([bins[side][..., None] * member  # (parts bins, T, V + 1)
                             for side, member in zip(sides, members)])
 
@@ -301,8 +301,3 @@ def _bins(seconds: np.ndarray, strikes: Strikes) -> dict[str, np.ndarray]:
     bins = {side: np.nan_to_num(soft((phase_beyond(seconds, strikes[side]) - centers + 0.5) % 1 - 0.5))
             for side in SIDES}
     return bins | {'': bins['left']}
-
-
-def _side_of(joints: Sequence[int], layout: Layout) -> str:
-    """'left' or 'right' if all joints are on that side, otherwise ''."""
-    return next((side for side in SIDES if set(joints) <= set(layout.get(side, ()))), '')

@@ -23,7 +23,7 @@ from dynstg_mm.inference.answer import Answer
 from dynstg_mm.inference.answer_figures import heading_of, upright, write_figures
 from dynstg_mm.inference.explain import BINS, Explanation, explain
 from dynstg_mm.inference.training_record import TrainingRecord
-from dynstg_mm.skeletons import get_layout, pelvis_joints
+from dynstg_mm.skeletons import get_layout, pelvis_joints, side_of
 
 if TYPE_CHECKING:
     from dynstg_mm.inference.inferencer import GaitInferencer
@@ -215,8 +215,7 @@ def _skeleton(clip: Clip, person: int, up: str) -> dict[str, Any] | None:
         frames=len(shown), joints=layout['num_node'], coordinates=place.shape[-1], rate=rate / step,
         duration=frames / rate, bones=[list(edge) for edge in layout['inward']],
         hips=list(pelvis_joints(layout)), leg=leg,
-        sides=[1 if joint in layout.get('left', ()) else 2 if joint in layout.get('right', ()) else 0
-               for joint in range(layout['num_node'])],
+        sides=[('', 'left', 'right').index(side_of(layout, joint)) for joint in range(layout['num_node'])],
         heading=heading_of(place, layout), lost_curve=np.round(curve, 3).tolist(),
         lost_joints=[(name.replace('_', ' '), words.percent(value)) for value, name in lost if value > 0],
         note=f'Shown at {rate / step:g} of {rate:g} frames per second.' if step > 1 else '')

@@ -141,6 +141,11 @@ def _branches(count: int, edges: Sequence[Sequence[int]], center: int) -> dict[s
     return limbs
 
 
+def side_of(layout: Layout, *joints: int) -> str:
+    """'left' or 'right' if all these joints are on that side, otherwise ''."""
+    return next((side for side in ('left', 'right') if set(joints) <= set(layout.get(side, ()))), '')
+
+
 def mirror_order(layout: Layout) -> list[int]:
     """Index array that swaps left and right: `keypoint[..., mirror_order(layout), :]`."""
     order = list(range(layout['num_node']))

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from dynstg_mm.benchmark.baselines import all_folds, metadata_control
+from dynstg_mm.benchmark.baselines import METADATA, all_folds, control_scores
 from dynstg_mm.benchmark.predictions import results_of_folder, training_cost
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.tables import result_rows
@@ -166,7 +166,7 @@ def test_control_learns_from_the_other_folds_only(results):
     folds = results_of_folder('a', results / 'model').by_fold('a')[0]
     for clip in folds[0]:
         clip['label'] = 1 - clip['label']  # the second fold's forest learns this, and is wrong on every clip
-    control = metadata_control(str(results / 'data.pkl'), folds)
+    control = control_scores(METADATA, str(results / 'data.pkl'), folds)
     assert all(np.argmax(clip['score']) != clip['label'] for fold in control for clip in fold)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dynstg_mm.benchmark.baselines import gait_feature_trees, metadata_control
+from dynstg_mm.benchmark.baselines import METADATA, TREES, control_scores
 from dynstg_mm.datasets.folds import subject_folds
 from dynstg_mm.datasets.synthetic_gait import FINE, draw_walker, walk
 from dynstg_mm.errors import ClipError, ResultsError, UserError
@@ -13,6 +13,7 @@ from dynstg_mm.gait.windows import walking_windows
 from dynstg_mm.skeletons import LAYOUTS, get_layout, map_joints
 from dynstg_mm.statistics import classification_scores, confusion_of
 
+EXTRA_TREES, _ = TREES
 LEGS = dict(num_node=7, center=0, inward=[(1, 0), (2, 1), (3, 2), (4, 0), (5, 4), (6, 5)], left=[1, 2, 3],
             right=[4, 5, 6], legs=[(1, 2, 3), (4, 5, 6)])
 
@@ -228,9 +229,9 @@ def task(sample, tmp_path_factory):
 
 def test_trees_recognise_the_synthetic_disorders(task):
     path, folds = task
-    for model in ('extra-trees', 'boosting'):
-        found = gait_feature_trees(path, folds, model=model)
-        control = metadata_control(path, folds)
+    for name in TREES:
+        found = control_scores(name, path, folds)
+        control = control_scores(METADATA, path, folds)
         assert [[dict(clip, score=None) for clip in fold] for fold in found] == [
             [dict(clip, score=None) for clip in fold] for fold in control]
         pooled = [clip for fold in found for clip in fold]
@@ -242,28 +243,27 @@ def test_trees_of_a_smaller_skeleton_use_its_joints_of_the_file(task):
     path, folds = task
     pairs = [fold[:2] for fold in folds]
     two = [[dict(clip, score=[0.5, 0.5], label=label) for label, clip in enumerate(pair)] for pair in pairs]
-    small = gait_feature_trees(path, two, layout='gait_13')
-    assert [len(fold) for fold in small] == [2, 2] and small != gait_feature_trees(path, two)
+    small = control_scores(EXTRA_TREES, path, two, layout='gait_13')
+    assert [len(fold) for fold in small] == [2, 2] and small != control_scores(EXTRA_TREES, path, two)
 
 
 def test_trees_learn_from_the_other_folds_only(task):
     path, folds = task
     two = [[dict(clip, score=[0.5, 0.5]) for clip in fold if clip['label'] < 2] for fold in folds[:2]]
-    right = gait_feature_trees(path, two)
-    assert gait_feature_trees(path, two) == right  # of the same seed
-    wrong = gait_feature_trees(path, [[dict(clip, label=1 - clip['label']) for clip in two[0]], two[1]])
+    right = control_scores(EXTRA_TREES, path, two)
+    assert control_scores(EXTRA_TREES, path, two) == right  # of the same seed
+    wrong = control_scores(EXTRA_TREES, path, [[dict(clip, label=1 - clip['label']) for clip in two[0]], two[1]])
     np.testing.assert_allclose([clip['score'] for clip in wrong[0]], [clip['score'] for clip in right[0]])
     np.testing.assert_allclose([clip['score'][::-1] for clip in wrong[1]], [clip['score'] for clip in right[1]],
                                atol=0.25)
 
 
-@pytest.mark.parametrize('change, options, message', [
-    (lambda data: data.pop('layout'), {}, 'layout: missing'),
-    (lambda data: data['annotations'].pop(0), {}, 'no clip synthetic_normal_00_0'),
-    (lambda data: data['annotations'][0].update(rate=0), {}, 'clip synthetic_normal_00_0: rate: 0'),
-    (lambda data: None, dict(model='forest'), "model: 'forest'"),
+@pytest.mark.parametrize('change, message', [
+    (lambda data: data.pop('layout'), 'layout: missing'),
+    (lambda data: data['annotations'].pop(0), 'no clip synthetic_normal_00_0'),
+    (lambda data: data['annotations'][0].update(rate=0), 'clip synthetic_normal_00_0: rate: 0'),
 ])
-def test_unusable_file_is_named(annotation_file, change, options, message):
+def test_unusable_file_is_named(annotation_file, change, message):
     def with_layout(data):
         data['layout'] = 'body_25'
         data['clips'] = [clip['frame_dir'] for clip in data['annotations']]
@@ -274,10 +274,10 @@ def test_unusable_file_is_named(annotation_file, change, options, message):
     folds = [[dict(clip=name, subject=name, label=label, score=[0.5, 0.5]) for label, name in enumerate(names)],
              [dict(clip='synthetic_normal_01_0', subject='x', label=0, score=[0.5, 0.5])]]
     with pytest.raises(UserError, match=message) as caught:
-        gait_feature_trees(path, folds, **options)
-    assert options or path in str(caught.value)
+        control_scores(EXTRA_TREES, path, folds)
+    assert path in str(caught.value)
     with pytest.raises(ResultsError, match='at least two folds'):
-        gait_feature_trees(annotation_file(lambda data: data.update(layout='body_25')), folds[:1])
+        control_scores(EXTRA_TREES, annotation_file(lambda data: data.update(layout='body_25')), folds[:1])
 
 
 def test_gait_parameters_are_whole_and_of_one_scale(sample):
