@@ -36,7 +36,7 @@ class EpochSeedHook(Hook):
 class CompleteCheckpointHook(Hook):
     """Refuse a checkpoint to test or to resume from that has not exactly the weights of the model.
 
-    MMEngine only logs what does not fit, and goes on with random weights. The commands add this hook by themselves.
+    MMEngine only logs what does not fit, and continues with random weights. The commands add this hook by themselves.
 
     Args:
         path: The checkpoint, for messages.

@@ -49,7 +49,7 @@ def _estimators(record: TrainingRecord) -> str:
     rows = [['keypoints by', 'people', 'macro-F1 [95 %]', 'the same people, own estimator', 'true class in the set']]
     for name, figures in record.figures.get('others', {}).items():
         rows.append([name, str(figures['people']), interval(figures['macro_f1']), interval(figures['own']['macro_f1']),
-                     f'{100 * figures["sets"]["covered"]:.1f} %'])
+                     f'{100 * figures["sets"]["covered"]:.1f} %' if 'sets' in figures else 'not measured'])
     return markdown(rows) if len(rows) > 1 else ''
 
 

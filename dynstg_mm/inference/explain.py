@@ -155,7 +155,7 @@ def deletion_curves(scorer: Callable[[Any], np.ndarray], cells: np.ndarray, orde
 
 
 class Neutral:
-    """A skeleton, and its movement taken away: bones take their mean over the stride around, at the same length.
+    """A skeleton, and its movement removed: bones take their mean over the stride around, at the same length.
 
     The root of the skeleton counts as a bone that comes from the pelvis, and the pelvis moves along a straight line.
 
@@ -179,7 +179,7 @@ class Neutral:
         self.change = np.concatenate([mean * np.minimum(scale, 3) - bones, of_path], 2)
 
     def occluded(self, weight: np.ndarray, alone: bool = False) -> np.ndarray:
-        """The skeleton with parts of its movement taken away.
+        """The skeleton with parts of its movement removed.
 
         Args:
             weight: Shape (T, V + 1), 1 where a joint does not move relative to its parent; the last is the pelvis's.

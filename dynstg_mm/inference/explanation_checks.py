@@ -121,7 +121,7 @@ def check_deletion(inferencer: GaitInferencer, clips: Sequence[Clip], random: Ga
 
 
 def randomised(inferencer: GaitInferencer, seed: int = 0) -> GaitInferencer:
-    """The same model with all weights drawn anew, of the same mean and spread tensor by tensor."""
+    """The same model with all weights redrawn, with the same mean and spread for each tensor."""
     import copy
 
     import torch

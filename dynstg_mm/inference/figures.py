@@ -108,7 +108,7 @@ def shifted_coverage(found: OutOfFold, clips: Sequence[Clip], coverage: float) -
 
 
 def auc(inside: np.ndarray, outside: np.ndarray) -> float:
-    """How well a distance tells other walks from those of people left out: the area under the ROC curve.
+    """How well a distance separates other walks from those of people left out: the area under the ROC curve.
 
     Args:
         inside: Distances (N) of walks of people left out.

@@ -131,6 +131,6 @@ def points(effect: float) -> str:
 def sanity(explanation: Explanation) -> str:
     """Whether the explanation passes its test for this recording."""
     beaten, orders = explanation.beaten(), len(explanation.random)
-    begin = ('Test of this map: the movements were taken away one after another, those with the largest effect first. '
+    begin = ('Test of this map: the movements were removed one after another, those with the largest effect first. '
              f'The probability fell faster than in {round(beaten * orders)} of {orders} random orders.')
     return begin if explanation.holds() else f'{begin} That is too few: do not rely on the map of this recording.'

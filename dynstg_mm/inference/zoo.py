@@ -26,7 +26,7 @@ class ZooModel:
         config: Path of its config.
         options: `key=value` settings of the config.
         weights: Path of its checkpoint.
-        summary: What it tells apart, in one line.
+        summary: Its classes, in one line.
     """
 
     name: str
