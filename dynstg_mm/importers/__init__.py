@@ -5,6 +5,7 @@ from dynstg_mm.importers.alphapose import read_alphapose
 from dynstg_mm.importers.bvh import read_bvh
 from dynstg_mm.importers.c3d import read_c3d
 from dynstg_mm.importers.csv_table import csv_rows
+from dynstg_mm.importers.deeplabcut import read_deeplabcut
 from dynstg_mm.importers.find import SUFFIXES, find_files, read_files
 from dynstg_mm.importers.mediapipe import read_mediapipe
 from dynstg_mm.importers.mmaction import read_mmaction
@@ -14,17 +15,19 @@ from dynstg_mm.importers.openpose import read_openpose
 from dynstg_mm.importers.pixels import COORDS
 from dynstg_mm.importers.recording import EmptyRecording, Recording, readable
 from dynstg_mm.importers.tabular import read_csv
+from dynstg_mm.importers.trc import read_trc
 from dynstg_mm.importers.video import read_video
 
 READERS: dict[str, Callable[..., list[Recording]]] = dict(
     openpose=read_openpose, alphapose=read_alphapose, mmpose=read_mmpose, mediapipe=read_mediapipe, csv=read_csv,
-    npz=read_npz, bvh=read_bvh, c3d=read_c3d, mmaction=read_mmaction, video=read_video)
+    npz=read_npz, bvh=read_bvh, c3d=read_c3d, trc=read_trc, deeplabcut=read_deeplabcut,
+    mmaction=read_mmaction, video=read_video)
 # Module that a format needs, and the extra that installs it.
 LIBRARIES = dict(bvh=('pymotion.io.bvh', 'bvh'), c3d=('c3d', 'c3d'), video=('av', 'video'))
-POSE_ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe')  # formats that say which program made them
+POSE_ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe', 'deeplabcut')  # formats that name the program
 
 __all__ = [
     'COORDS', 'EmptyRecording', 'LIBRARIES', 'POSE_ESTIMATORS', 'READERS', 'Recording', 'SUFFIXES', 'csv_rows',
-    'find_files', 'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_files', 'read_mediapipe', 'read_mmaction',
-    'read_mmpose', 'read_npz', 'read_openpose', 'read_video', 'readable'
+    'find_files', 'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_deeplabcut', 'read_files',
+    'read_mediapipe', 'read_mmaction', 'read_mmpose', 'read_npz', 'read_openpose', 'read_trc', 'read_video', 'readable'
 ]

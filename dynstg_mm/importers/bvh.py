@@ -10,7 +10,7 @@ import numpy as np
 
 from dynstg_mm.errors import DataError
 from dynstg_mm.extras import need
-from dynstg_mm.importers.recording import Recording, readable, with_lost
+from dynstg_mm.importers.recording import Recording, readable, with_lost, without_prefix
 from dynstg_mm.skeletons import LAYOUTS
 
 # Animation programs name a joint after the bone below it: LeftShoulder is the collar and LeftArm the shoulder.
@@ -59,7 +59,7 @@ def read_bvh(path: str | os.PathLike) -> list[Recording]:
             clean.write_text(_canonical(joints, columns, header[-1], motion), encoding='utf-8')
             bvh.load(str(clean))
         rotation, position, parents, _, ends, end_parents = bvh.get_data()
-        names = [joint.name for joint in joints]
+        names = without_prefix([joint.name for joint in joints])
         names += [f'{names[parent]}_end' for parent in end_parents]
         ends = np.reshape(ends, (-1, 3))
         frames = len(position)

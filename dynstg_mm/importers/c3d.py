@@ -10,7 +10,7 @@ from dynstg_mm.errors import DataError
 from dynstg_mm.extras import need
 from dynstg_mm.gait.events import FootEvent
 from dynstg_mm.gait.spatiotemporal import UNITS
-from dynstg_mm.importers.recording import UPRIGHT, Recording, readable, with_lost
+from dynstg_mm.importers.recording import UPRIGHT, Recording, readable, with_lost, without_prefix
 
 # Groups of points that are no places: what a model computed from the markers.
 _MODEL_OUTPUTS = ('ANGLES', 'FORCES', 'MOMENTS', 'POWERS', 'REACTIONS', 'SCALARS')
@@ -54,7 +54,7 @@ def read_c3d(path: str | os.PathLike) -> list[Recording]:
         raise DataError(f'{path}: POINT:LABELS: no markers, only outputs of a model; expected places.')
     notes = [f'{len(names) - len(places)} outputs of a model, such as angles and forces, are left out'] * (
         len(places) < len(names))
-    points, names = points[:, :, places], _without_subject([names[index] for index in places])
+    points, names = points[:, :, places], without_prefix([names[index] for index in places])
     duplicate = next((name for name in names if names.count(name) > 1), None)
     if duplicate is not None:
         raise DataError(f'{path}: POINT:LABELS: {duplicate} is duplicated; expected a different name for each marker.')
@@ -75,12 +75,6 @@ def _vertical_axis(reader: Any) -> str:
     screen = _texts(reader, 'POINT', 'Y_SCREEN')
     axis = screen[0].lower().removeprefix('+') if screen else ''
     return axis if axis in UPRIGHT else 'z'
-
-
-def _without_subject(names: list[str]) -> list[str]:
-    """Labels without the name of the one subject that all of them begin with, as in `P01:LKNE`; `*12` has no name."""
-    subjects = {name.rpartition(':')[0] for name in names if not name.startswith('*')}
-    return [name.rpartition(':')[2] for name in names] if len(subjects) == 1 else names
 
 
 def _texts(reader: Any, group: str, parameter: str) -> list[str]:

@@ -16,6 +16,38 @@ from dynstg_mm.importers.recording import readable
 _MISSING = ('', 'na', 'n/a', 'none', 'null', '-')  # cells of a missing number, besides nan
 
 
+def text_of(path: str | os.PathLike) -> str:
+    """Content of a text file in any common encoding."""
+    content = Path(path).read_bytes()
+    encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        return content.decode('cp1252')  # of spreadsheet programs in Western Europe
+
+
+def csv_lines(path: str | os.PathLike, most: int | None = None) -> tuple[list[list[str]], str]:
+    """Lines of a CSV file as text that are not blank, header included, and their separator: comma, semicolon or tab.
+
+    Args:
+        path: The file.
+        most: Read only so many lines.
+
+    Raises:
+        DataError: There is no such file, or it is empty or not text.
+    """
+    if not Path(path).is_file():
+        raise DataError(f'{path}: no such file; {missing_file_hint(path)}.')
+    with readable(path, 'CSV file'):
+        text = text_of(path)
+        delimiter = max(',;\t', key=text.lstrip().split('\n')[0].count)
+        reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
+        lines = list(itertools.islice((row for row in reader if any(map(str.strip, row))), most))
+    if not lines:
+        raise DataError(f'{path}: empty; expected a header and data.')
+    return lines, delimiter
+
+
 def csv_rows(path: str | os.PathLike, most: int | None = None) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a CSV file as text, separated by comma, semicolon or tab, in any common encoding.
 
@@ -29,22 +61,9 @@ def csv_rows(path: str | os.PathLike, most: int | None = None) -> tuple[list[str
     Raises:
         DataError: The file is empty or not text, or a line and the header differ in their number of cells.
     """
-    if not Path(path).is_file():
-        raise DataError(f'{path}: no such file; {missing_file_hint(path)}.')
-    with readable(path, 'CSV file'):
-        content = Path(path).read_bytes()
-        encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            text = content.decode('cp1252')  # of spreadsheet programs in Western Europe
-        first = text.lstrip().split('\n')[0]
-        delimiter = max(',;\t', key=first.count)
-        reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-        filled = (row for row in reader if any(map(str.strip, row)))
-        lines = list(itertools.islice(filled, None if most is None else most + 1))
+    lines, delimiter = csv_lines(path, None if most is None else most + 1)
     if len(lines) < 2:
-        raise DataError(f'{path}: {"no lines below its header" if lines else "empty"}; expected a header and data.')
+        raise DataError(f'{path}: no lines below its header; expected a header and data.')
     header, rows = [cell.strip() for cell in lines[0]], lines[1:]
     for number, row in enumerate(rows):
         if len(row) != len(header):
@@ -58,8 +77,8 @@ def csv_rows(path: str | os.PathLike, most: int | None = None) -> tuple[list[str
 
 
 def number_cells(path: str | os.PathLike, header: Sequence[str], rows: Sequence[Sequence[str]],
-                 columns: Sequence[int]) -> np.ndarray:
-    """Numbers of these columns, a missing one as NaN; float64 (lines, columns)."""
+                 columns: Sequence[int], first: int = 2) -> np.ndarray:
+    """Numbers of these columns, a missing one as NaN; float64 (lines, columns); `first` is the first row's line."""
     table = np.empty((len(rows), len(columns)))
     for line, row in enumerate(rows):
         for place, column in enumerate(columns):
@@ -67,7 +86,7 @@ def number_cells(path: str | os.PathLike, header: Sequence[str], rows: Sequence[
                 table[line, place] = float(row[column] or 'nan')
             except ValueError:
                 if row[column].strip().lower() not in _MISSING:
-                    raise DataError(f'{path}: line {line + 2}, column {header[column]}: {row[column]!r}; expected a '
-                                    'number.') from None
+                    raise DataError(f'{path}: line {line + first}, column {header[column]}: {row[column]!r}; expected '
+                                    'a number.') from None
                 table[line, place] = np.nan
     return table

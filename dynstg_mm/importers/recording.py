@@ -1,6 +1,7 @@
 """What every reader returns, and how it reports a file that cannot be used."""
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +74,20 @@ def checked_img_shape(path: str | os.PathLike, value: object) -> tuple[int, int]
     if len(shape) < 2 or shape.dtype.kind not in 'fiu' or not ((shape[:2] >= 1) & (shape[:2] < LARGEST)).all():
         raise DataError(f'{path}: img_shape: {describe(value)}; expected height and width in pixels.')
     return int(shape[0]), int(shape[1])
+
+
+def without_prefix(names: Sequence[str]) -> list[str]:
+    """Names without what all of them begin with up to a separator, as in `P01:LKNE`, `mixamorig:Hips`, `body_nose`.
+
+    `*12`, a marker without a name, does not count. A side is no prefix, and a number no name.
+    """
+    named = [name for name in names if not name.startswith('*')]
+    shared = os.path.commonprefix(named) if len(named) > 1 else ''
+    shared = shared[:max(map(shared.rfind, ':_ ')) + 1]
+    sound = all(name[len(shared):][:1].isalpha() for name in named)
+    if not shared or not sound or re.fullmatch('(left|right|l|r)[:_ ]', shared, re.IGNORECASE):
+        return list(names)
+    return [name if name.startswith('*') else name[len(shared):] for name in names]
 
 
 def informative(score: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -10,7 +10,7 @@ from dynstg_mm.gait.signal import is_rate
 from dynstg_mm.importers.csv_table import csv_rows, number_cells
 from dynstg_mm.importers.estimator_json import MAX_GAP
 from dynstg_mm.importers.persons import Detection, People, pick_persons
-from dynstg_mm.importers.recording import Recording, has_place, informative
+from dynstg_mm.importers.recording import Recording, has_place, informative, without_prefix
 
 _SCORES = ('score', 'confidence', 'conf', 'c', 'visibility', 'v', 'likelihood')
 _AXIS = r'x|y|z|presence|' + '|'.join(_SCORES)
@@ -116,8 +116,7 @@ def _joint_columns(path: str | os.PathLike, header: Header) -> tuple[list[str], 
     if not axes_of:
         raise DataError(f'{path}: header: {", ".join(header[:6])}, ...; expected columns such as left_knee_x, '
                         'left_knee_y, or x0, y0, or the columns frame, joint, x, y.')
-    if all(joint.lower().startswith('body_') for joint in axes_of):  # FreeMoCap
-        axes_of = {joint[len('body_'):]: axes for joint, axes in axes_of.items()}
+    axes_of = dict(zip(without_prefix(list(axes_of)), axes_of.values()))
     wanted = [axis for axis in ('x', 'y', 'z', 'score') if any(axis in axes for axes in axes_of.values())]
     for joint, axes in axes_of.items():
         missing = [axis for axis in wanted if axis not in axes]

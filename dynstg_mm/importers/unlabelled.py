@@ -17,6 +17,7 @@ from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.importers import READERS, SUFFIXES, csv_rows
 from dynstg_mm.importers.arrange import arrange
 from dynstg_mm.importers.convert import read_recordings, with_source_layout
+from dynstg_mm.importers.csv_table import csv_lines
 from dynstg_mm.importers.find import clips_of, find_files
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
 from dynstg_mm.importers.recording import Recording, readable
@@ -91,6 +92,13 @@ def recognise(path: str | os.PathLike) -> str:
             names = {name.removesuffix('.npy') for name in arrays.namelist()}
         return 'mediapipe' if names & {'landmarks', 'pose_landmarks', 'world_landmarks', 'pose_world_landmarks'} else (
             'npz')
+    return _table_format(path)
+
+
+def _table_format(path: Path) -> str:
+    (first, *_), _ = csv_lines(path, 1)
+    if first[0].strip() == 'scorer':
+        return 'deeplabcut'
     return 'mediapipe' if len(joint_names(path, *csv_rows(path, 100))) == 33 else 'csv'
 
 

@@ -31,9 +31,11 @@ from .written import (
     write_bvh,
     write_c3d,
     write_csv,
+    write_deeplabcut,
     write_mmpose,
     write_openpose,
     write_pickle,
+    write_trc,
 )
 
 NUMBERS = (b'', b'-1', b'0', b'1', b'7', b'1e400', b'-1e-400', b'NaN', b'Infinity', b'99999999999999999999',
@@ -58,6 +60,9 @@ def write_seeds(folder: Path) -> list[tuple[str, Path]]:
              ('csv', write_csv(folder / 'lines.csv', place, gait, None, 25., line_per_joint=True)),
              ('bvh', write_bvh(folder / 'walk.bvh', place, gait, [CHANNELS] * 13)),
              ('c3d', write_c3d(folder / 'walk.c3d', place, gait)),
+             ('trc', write_trc(folder / 'walk.trc', place, gait)),
+             ('deeplabcut', write_deeplabcut(folder / 'one.csv', flat, score, coco)),
+             ('deeplabcut', write_deeplabcut(folder / 'two.csv', flat.repeat(2, 0), score.repeat(2, 0), coco)),
              ('mmaction', write_pickle(folder / 'walk.pkl', dict(
                  frame_dir='a', label=0, subject='b', total_frames=6, rate=25., keypoint=flat, keypoint_score=score,
                  img_shape=(HEIGHT, WIDTH))))]

@@ -24,9 +24,11 @@ from .written import (
     write_bvh,
     write_c3d,
     write_csv,
+    write_deeplabcut,
     write_mmpose,
     write_openpose,
     write_pickle,
+    write_trc,
 )
 
 FRAMES = 12
@@ -266,6 +268,44 @@ def test_c3d(tmp_path, up, stated, lost_as, prefixed, modelled, long, seed):
     assert recording.joints[:13] == list(LAYOUTS['gait_13']['joints'])
     np.testing.assert_allclose(recording.keypoint[0][:, :13], hidden(body, score), atol=0.1)
     np.testing.assert_array_equal(recording.keypoint_score[0][:, :13], score)
+
+
+@some
+@given(st.sampled_from(['y', 'z', '-x']), st.sampled_from(['m', 'mm']), st.sampled_from(['', '0', 'NaN']),
+       st.booleans(), st.sampled_from([60., 100.]), seeds)
+def test_trc(tmp_path, up, unit, lost_as, prefixed, rate, seed):
+    body = person('gait_17', FRAMES, seed) * dict(m=1, mm=1000)[unit]
+    score = (scores((FRAMES, 17), seed=seed) > 0) * 1.
+    written = np.where(score[..., None] > 0, body @ np.array(UPRIGHT[up], float), np.nan)
+    names = ['P01:' * prefixed + NAMES['short'](name) for name in LAYOUTS['gait_17']['joints']]
+    recording = read('trc', write_trc(fresh(tmp_path, '.trc'), written, names, rate, unit, lost_as), layout='gait_17')
+    assert (recording.rate, recording.unit) == (rate, unit)
+    check(recording, body, score, atol=1e-5 * dict(m=1, mm=1000)[unit])
+
+
+@pytest.mark.parametrize('lines, cells', [(3, None), (6, None), (9, 20)])
+def test_a_trc_file_that_is_cut_is_refused(tmp_path, lines, cells):
+    path = write_trc(tmp_path / 'walk.trc', person('gait_13', FRAMES), list(LAYOUTS['gait_13']['joints']))
+    kept = path.read_text().split('\n')[:lines]
+    path.write_text('\n'.join([*kept[:-1], '\t'.join(kept[-1].split('\t')[:cells])]))
+    with pytest.raises(DataError, match='TRC'):
+        read('trc', path)
+    path.write_text('\n'.join(kept))
+    if lines == 9:
+        assert len(read('trc', path).notes) == 1  # fewer frames than the header says
+
+
+@some
+@given(st.booleans(), st.booleans(), seeds)
+def test_deeplabcut(tmp_path, both, solid, seed):
+    people, score = two_people('coco', seed)
+    if solid:
+        people = np.stack([person('coco', FRAMES, seed), person('coco', FRAMES, seed + 1)])
+    path = write_deeplabcut(fresh(tmp_path, '.csv'), hidden(people, score)[:1 + both], score[:1 + both],
+                            list(LAYOUTS['coco']['joints']))
+    recording = read('deeplabcut', path)
+    assert list(recording.joints) == list(LAYOUTS['coco']['joints']) and recording.estimator == 'deeplabcut'
+    check(recording, people[0], score[0])
 
 
 def test_the_user_names_the_vertical_axis_and_the_unit(tmp_path):

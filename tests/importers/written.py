@@ -161,3 +161,29 @@ def write_c3d(path: Path, place: np.ndarray, names: list[str], lost: np.ndarray 
     with open(path, 'wb') as file:
         writer.write(file)
     return path
+
+
+def write_trc(path: Path, place: np.ndarray, names: list[str], rate: float = 60., unit: str = 'm',
+              lost_as: str = '') -> Path:
+    """Markers (T, V, 3); NaN are empty cells or `lost_as`."""
+    axes = [f'{axis}{marker}' for marker in range(1, len(names) + 1) for axis in 'XYZ']
+    lines = [['PathFileType', '4', '(X/Y/Z)', path.name],
+             ['DataRate', 'CameraRate', 'NumFrames', 'NumMarkers', 'Units', 'OrigDataRate'],
+             [f'{rate:g}', f'{rate:g}', str(len(place)), str(len(names)), f' {unit}', f'{rate:g}'],
+             ['Frame#', 'Time', *(cell for name in names for cell in (name, '', ''))], ['', '', *axes], []]
+    lines += [[str(frame), f'{frame / rate:.5f}', *(lost_as if np.isnan(value) else f'{value:.6f}'
+                                                    for value in pose.ravel())] for frame, pose in enumerate(place, 1)]
+    path.write_text('\n'.join('\t'.join(line) for line in lines) + '\n')
+    return path
+
+
+def write_deeplabcut(path: Path, people: np.ndarray, score: np.ndarray, names: list[str]) -> Path:
+    """People (M, T, V, 2 or 3) with scores (M, T, V); with several there is a line of individuals."""
+    axes = [*'xyz'[:people.shape[-1]], 'likelihood']
+    keys = [(f'person{index}', name, axis) for index in range(len(people)) for name in names for axis in axes]
+    lines = [['scorer', *['DLC_resnet50'] * len(keys)]] + [['individuals', *(key[0] for key in keys)]] * (
+        len(people) > 1) + [['bodyparts', *(key[1] for key in keys)], ['coords', *(key[2] for key in keys)]]
+    values = np.concatenate([people, score[..., None]], -1).swapaxes(0, 1).reshape(people.shape[1], -1)
+    lines += [[str(frame), *(f'{value:.5f}' for value in row)] for frame, row in enumerate(values)]
+    path.write_text('\n'.join(map(','.join, lines)) + '\n')
+    return path
