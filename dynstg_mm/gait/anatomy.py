@@ -22,7 +22,7 @@ def misfit(keypoint: np.ndarray, seen: np.ndarray, layout: Layout) -> float:
         layout: With `inward`.
 
     Returns:
-        1 or more; NaN if too few joints are seen together.
+        1 or more; NaN if too few joints are seen together, or all are in one place.
     """
     step = -(-len(keypoint) // _FRAMES)
     place = np.where(seen[..., None], keypoint, np.nan)[::step].astype(np.float64)
@@ -33,7 +33,7 @@ def misfit(keypoint: np.ndarray, seen: np.ndarray, layout: Layout) -> float:
     among = distance[np.ix_(known, known)]
     bones = np.array([(child, parent) for child, parent in layout['inward'] if child != parent and
                       child in known and parent in known]).reshape(-1, 2)
-    if len(bones) < 4 or not np.isfinite(among).all():
+    if len(bones) < 4 or not np.isfinite(among).all() or not among.any():
         return float('nan')
     positive = np.maximum(among, 1e-9 * max(among.max(), 1e-9))  # a distance of 0 is no edge of the graph
     tree = minimum_spanning_tree(positive).sum() * len(bones) / max(len(known) - 1, 1)

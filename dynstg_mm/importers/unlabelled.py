@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,8 +53,11 @@ def find_recordings(inputs: Iterable[str | os.PathLike], format_name: str | None
         failed: Takes an input that cannot be used and its error, and the others are found; by default it is raised.
 
     Raises:
+        ConfigError: There is no such format.
         DataError: There is no such file, it is of no known format, or a folder has no recording.
     """
+    if format_name is not None and format_name not in READERS:
+        raise ConfigError(f'format: {format_name!r}; expected one of {", ".join(READERS)}.')
     found: list[Source] = []
     for path in inputs:
         try:
@@ -128,8 +131,7 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
         DataError: A recording cannot be read.
         ConfigError: An option is wrong.
     """
-    if rate is not None and not is_rate(rate):
-        raise ConfigError(f'rate: {rate:g}; expected frames per second, {RATES[0]} to {RATES[1]}.')
+    check_rate(rate)
     given = layout if layout is None or isinstance(layout, str) and layout in LAYOUTS else get_layout(layout)
     for source in sources:
         clips = (_annotations(source, given, (reader or {}).get('axes'), failed) if source.format == 'mmaction' else
@@ -141,6 +143,12 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
                 yield clip
         except (UserError, OSError) as error:
             _report(source.file, error, failed)
+
+
+def check_rate(rate: object) -> None:
+    """Refuse frames per second that cannot be; None is accepted."""
+    if rate is not None and not is_rate(rate):
+        raise ConfigError(f'rate: {rate!r}; expected frames per second, {RATES[0]} to {RATES[1]}.')
 
 
 def _report(path: str | os.PathLike, error: Exception, failed: Failed | None) -> None:
@@ -202,22 +210,38 @@ def _json_format(path: Path) -> str:
 
 def _annotations(source: Source, layout: str | Layout | None, axes: str | None,
                  failed: Failed | None) -> Iterator[Clip]:
-    """Clips of an annotation file with their arrays as they are, so that scores are those of testing."""
+    """Clips of an annotation file."""
     clips, file = load_clips(source.path)
     for index, clip in enumerate(clips):
         try:
-            recording = with_source_layout(checked_clip(source.path, index, clip, file, MANY, axes), layout,
-                                           f'{source.file}: clip {index}')
+            read = read_annotation(source.path, index, clip, file, layout, axes)
         except UserError as error:
             _report(source.file, error, failed)
             continue
-        kept = {key: clip[key] for key in ('keypoint', 'keypoint_score', 'img_shape', 'original_shape', 'estimator',
-                                           'subject') if clip.get(key) is not None}
-        if np.shape(clip['keypoint'])[1:] != recording.keypoint.shape[1:]:  # another order of axes, or with scores
-            kept.update(keypoint=recording.keypoint, keypoint_score=recording.keypoint_score)
-        yield dict(kept, frame_dir=recording.name, total_frames=recording.keypoint.shape[1], rate=recording.rate,
-                   layout=recording.layout, file=source.file, format=source.format,
-                   persons=len(recording.keypoint), notes=recording.notes)
+        yield dict(read, file=source.file, format=source.format)
+
+
+def read_annotation(path: str | os.PathLike, index: int, clip: Mapping[str, Any], file: dict[str, Any],
+                    layout: str | Layout | None = None, axes: str | None = None) -> Clip:
+    """A clip from an annotation, with its arrays as they are, so that scores are those of testing.
+
+    Args:
+        path, index: Name it in errors.
+        clip: The annotation.
+        file: What its file says about all, such as `layout`.
+        layout: Skeleton, whatever the file says.
+        axes: Letters of the axes of `keypoint`, if it has another order.
+
+    Raises:
+        DataError: It cannot be used.
+    """
+    recording = with_source_layout(checked_clip(path, index, clip, file, MANY, axes), layout, f'{path}: clip {index}')
+    kept = {key: clip[key] for key in ('keypoint', 'keypoint_score', 'img_shape', 'original_shape', 'estimator',
+                                       'subject') if clip.get(key) is not None}
+    if np.shape(clip['keypoint'])[1:] != recording.keypoint.shape[1:]:  # another order of axes, or with scores
+        kept.update(keypoint=recording.keypoint, keypoint_score=recording.keypoint_score)
+    return dict(kept, frame_dir=recording.name, total_frames=recording.keypoint.shape[1], rate=recording.rate,
+                layout=recording.layout, persons=len(recording.keypoint), notes=recording.notes)
 
 
 def _recordings(source: Source, layout: str | Layout | None, prefer: Layout | None, up: str | None, scale: float,

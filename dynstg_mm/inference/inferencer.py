@@ -83,8 +83,11 @@ class GaitInferencer(BaseInferencer):
             cfg_options = {**parse_cfg_options(known.options), **(cfg_options or {})}
         if isinstance(model, (str, os.PathLike)):
             model = read_config(os.fspath(model))
-        elif not isinstance(model, Config):
+        elif isinstance(model, Mapping) and not isinstance(model, Config):
             model = Config(dict(model))
+        elif not isinstance(model, Config):
+            raise ConfigError(f'model: a {type(model).__name__}; expected the name of a model, a config file or a '
+                              'config.')
         model = fill_placeholders(apply_options(copy.deepcopy(model), cfg_options))
         path = None if weights is None else str(resolve_shipped(weights))
         super().__init__(model, path, device, 'mmaction', show_progress)
@@ -171,11 +174,11 @@ class GaitInferencer(BaseInferencer):
         Args:
             inputs: Files, folders, annotations, or arrays (T, V, C) or (M, T, V, C); one or many.
             rate: Frames per second; takes precedence over the file.
-            layout: Skeleton of the inputs, if they do not name one.
+            layout: Skeleton of the inputs, whatever they say.
             format: Format of the files, a key of `importers.READERS`; by default it is recognised.
-            persons: Most persons of each recording to answer for; None for all.
+            persons: Most persons of each recording to answer for, from 1; None for all.
             up, reader: As for `importers.unlabelled.read_unlabelled`.
-            step: Most seconds from one rolling window to the next.
+            step: Most seconds from one rolling window to the next, above 0.
             skip_bad: Yield an answer with an `error` and an empty clip for an input that cannot be answered, instead of
                 raising.
 
@@ -183,8 +186,13 @@ class GaitInferencer(BaseInferencer):
             The answer, and the clip of this person that it is about.
 
         Raises:
+            ConfigError: An option is wrong.
             DataError: An input cannot be read, or the model cannot answer for it.
         """
+        if persons is not None and not (isinstance(persons, int) and persons > 0):
+            raise ConfigError(f'persons: {persons!r}; expected a whole number from 1, or None for all.')
+        if not step > 0:
+            raise ConfigError(f'step: {step!r}; expected seconds above 0.')
         found = find(inputs, format)
         clips = read(with_bar(found, 'predicting', self.show_progress), rate=rate, layout=layout,
                      prefer=self.pipeline.target or self.layout, up=up, reader=dict(reader or {}))

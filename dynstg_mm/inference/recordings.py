@@ -9,8 +9,13 @@ import numpy as np
 
 from dynstg_mm.errors import ConfigError, UserError
 from dynstg_mm.gait.person import best_persons, person_rank
-from dynstg_mm.importers.mmaction import checked_clip
-from dynstg_mm.importers.unlabelled import MANY, Source, find_recordings, read_unlabelled
+from dynstg_mm.importers.unlabelled import (
+    Source,
+    check_rate,
+    find_recordings,
+    read_annotation,
+    read_unlabelled,
+)
 
 Clip = dict[str, Any]
 Input = str | os.PathLike | np.ndarray | Mapping[str, Any]
@@ -61,6 +66,7 @@ def read(found: Iterable[Source | Clip | Fault], **options: Any) -> Iterator[Cli
         found: From `find`.
         **options: Options of `read_unlabelled`.
     """
+    check_rate(options.get('rate'))
     faults: list[Fault] = []
 
     def keep(file: str, error: Exception) -> None:
@@ -77,17 +83,17 @@ def read(found: Iterable[Source | Clip | Fault], **options: Any) -> Iterator[Cli
             yield from faults
             faults.clear()
         else:
-            yield _annotation(one, options.get('rate'), options.get('layout'))
+            yield _annotation(one, options.get('rate'), options.get('layout'),
+                              (options.get('reader') or {}).get('axes'))
 
 
-def _annotation(clip: Clip, rate: float | None, layout: Any) -> Clip | Fault:
+def _annotation(clip: Clip, rate: float | None, layout: Any, axes: str | None) -> Clip | Fault:
     """An annotation or array of the caller, checked."""
     try:
-        recording = checked_clip('inputs', 0, clip, {}, MANY)
+        read = read_annotation('inputs', 0, clip, {}, clip.get('layout') if layout is None else layout, axes)
     except UserError as error:
         return Fault(str(clip.get('frame_dir')), error)
-    return dict(clip, total_frames=recording.keypoint.shape[1], rate=rate or recording.rate,
-                layout=clip.get('layout') or layout, persons=len(recording.keypoint))
+    return {**clip, **read, 'rate': read['rate'] if rate is None else float(rate)}
 
 
 def split_persons(clip: Clip, count: int | None = None) -> list[Clip]:

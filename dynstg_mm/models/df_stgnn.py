@@ -139,7 +139,8 @@ class DFSTGNN(BaseModule):
         joints = self.layout['num_node']
         if (v, c) != (joints, self.in_channels):
             raise ConfigError(f'graph_cfg, in_channels: the backbone was built for {joints} joints and '
-                              f'{self.in_channels} channels; the clips have {v} joints and {c} channels.')
+                              f'{self.in_channels} channels; the clips have {v} joints and {c} channels. The data '
+                              'set (layout) and dynstg_mm.inference.GaitInferencer map joints.')
         x = self.data_bn(x.flatten(0, 2).flatten(1)).view(-1, *x.shape[2:])  # (b, T, v, C)
         if self.tubelet_size > 1:
             missing = -x.shape[1] % self.tubelet_size

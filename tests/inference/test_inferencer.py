@@ -84,6 +84,9 @@ def test_array_and_annotation_give_the_same_answer(inferencer, clip):
     with_scores = inferencer(dict(clip, layout='body_25', label=None))['predictions'][0]
     np.testing.assert_allclose(one['scores'], other['scores'], atol=1e-5)
     np.testing.assert_allclose(one['scores'], with_scores['scores'], atol=1e-5)
+    third = np.concatenate([clip['keypoint'][0], clip['keypoint_score'][0][..., None]], -1)  # as OpenPose gives it
+    given = inferencer(third, rate=clip['rate'])['predictions'][0]
+    np.testing.assert_allclose(one['scores'], given['scores'], atol=1e-5)
     assert Answer.from_json(one).predicted == one['predicted']
     assert isinstance(inferencer(clip, return_datasamples=True)['predictions'][0], Answer)
 
@@ -159,6 +162,7 @@ def test_features_are_the_input_of_the_last_layer(inferencer, clip):
     (lambda clip: clip.pop('rate'), 'rate'), (lambda clip: clip.update(layout='gait_13'), 'nose'),
     (lambda clip: clip.update(keypoint=clip['keypoint'][:, :, :20], keypoint_score=None), 'layout'),
     (lambda clip: clip.update(keypoint=clip['keypoint'] * 0), 'nobody|keypoint'),
+    (lambda clip: clip.update(layout='coco'), '17 joints'),
     (lambda clip: clip.update(keypoint='walk'), 'keypoint')])
 def test_what_cannot_be_answered_is_one_line(inferencer, clip, sample, change, field):
     if field == 'nose':
@@ -169,6 +173,13 @@ def test_what_cannot_be_answered_is_one_line(inferencer, clip, sample, change, f
     bad, good = (answer for answer, _ in inferencer.answers([clip, sample['annotations'][1]], skip_bad=True))
     assert bad.error and '\n' not in bad.error and not bad.scores
     assert good.error is None and good.scores
+
+
+@pytest.mark.parametrize('option, value', [
+    ('rate', '25'), ('rate', 0), ('persons', 0), ('persons', 'all'), ('step', 0), ('format', 'avi')])
+def test_a_wrong_option_is_named(inferencer, clip, option, value):
+    with pytest.raises(ConfigError, match=option):
+        inferencer([clip, 'walk.csv'], **{option: value})
 
 
 def test_wrong_models_are_one_line(checkpoint, tmp_path):
@@ -197,10 +208,12 @@ def test_mmaction2s_own_functions(checkpoint, clip):
     np.testing.assert_allclose(result.pred_score.numpy(), expected, atol=1e-5)
     poses = [dict(keypoints=clip['keypoint'][:, frame], keypoint_scores=clip['keypoint_score'][:, frame])
              for frame in range(10)]
+    few = dict(clip, keypoint=clip['keypoint'][:, :, :13], keypoint_score=clip['keypoint_score'][:, :, :13])
     for call in (lambda: inference_skeleton(model, poses, (1080, 1920)),
                  lambda: inference_recognizer(model, dict(clip)),
                  lambda: inference_recognizer(model, dict(clip, layout='body_25', rate=None)),
                  lambda: inference_recognizer(model, str(ROOT / 'README.md')),
+                 lambda: inference_recognizer(model, dict(few, layout='gait_13')),
                  lambda: MMAction2Inferencer(config, str(checkpoint), 'cpu')):
         with pytest.raises((ClipError, ConfigError), match='GaitInferencer'):
             call()
