@@ -25,6 +25,7 @@ from dynstg_mm.importers.labels import (
     without_suffix,
 )
 from dynstg_mm.importers.left_out import LeftOut
+from dynstg_mm.importers.marker_sets import with_hip_centres
 from dynstg_mm.importers.pixels import in_pixels
 from dynstg_mm.importers.recording import Recording
 from dynstg_mm.importers.splits import split_clips
@@ -204,7 +205,8 @@ def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str
         recording = replace(recording, name=recording.name or name, estimator=recording.estimator or program)
         if not own:
             recording = in_pixels(recording, coords, img_shape, where)
-        recordings.append(arrange(with_source_layout(recording, source_layout, where), layout, up, scale, where))
+        recording = with_hip_centres(with_source_layout(recording, source_layout, where))
+        recordings.append(arrange(recording, layout, up, scale, where))
     return recordings
 
 

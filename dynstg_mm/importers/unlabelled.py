@@ -4,6 +4,7 @@ import inspect
 import json
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -287,7 +288,10 @@ def best_layout(joints: Sequence[str]) -> str | None:
     fitting: dict[str, int] = {}
     for name, layout in LAYOUTS.items():
         with contextlib.suppress(ConfigError):
-            fitting[name] = sum(1 if len(sources) == 1 else -1 for sources in map_joints(joints, layout))
+            places = map_joints(joints, layout)
+            uses = Counter(place for sources in places for place in set(sources))
+            fitting[name] = sum(-1 if len(sources) > 1 and all(uses[place] > 1 for place in sources) else 1
+                                for sources in places)  # a mean of other joints tells nothing of its own
     return max(fitting, key=lambda name: fitting[name]) if fitting else None
 
 

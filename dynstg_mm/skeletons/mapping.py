@@ -1,4 +1,5 @@
 """Mapping the joints of one skeleton onto another by name, and the joints that give the pelvis."""
+import math
 import re
 from collections.abc import Sequence
 
@@ -7,20 +8,33 @@ from dynstg_mm.skeletons.layouts import LAYOUTS, Layout
 
 _SHOULDERS, _HIPS = ('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip')
 
-# Markers of Vicon's Plug-in Gait and of the Helen Hayes set, by the joint that they are at or next to.
-_MARKERS = dict(shoulder='SHO', elbow='ELB', wrist='WRA', hip='ASI', knee='KNE', ankle='ANK', heel='HEE', big_toe='TOE')
+# A joint by marker sets, best first, with the side in front: centres that a program computed; the mean of markers at
+# both sides of the joint; one marker. By Plug-in Gait (KNE; FEO, FEP and TIO are ends of its bones, which are joints),
+# Helen Hayes, OpenCap (calc), and Qualisys after van Sint Jan (FLE). `knee` with a medial marker is the lateral one.
+_MARKER_SETS: dict[str, tuple[str, ...]] = dict(
+    shoulder=('SJC', 'SHO', 'SAE'), elbow=('EJC', 'elbow_lat elbow_med', 'lelbow melbow', 'HLE HME', 'ELB'),
+    wrist=('WJC', 'WRA WRB', 'wrist_radius wrist_ulna', 'lwrist mwrist', 'RSP USP', 'WRA'),
+    hip=('HJC', 'FEP', 'ASI', 'ASIS', 'IAS'),
+    knee=('KJC', 'FEO', 'knee mknee', 'knee knee_medial', 'FLE FME', 'KNE KNM', 'KNE'),
+    ankle=('AJC', 'TIO', 'ankle mankle', 'ankle ankle_medial', 'FAL TAM', 'ANK MED', 'ANK'),
+    heel=('HEE', 'calc', 'FCC'), big_toe=('TOE', 'FM2'))
+_MARKERS = {f'{side}_{joint}': tuple(tuple(f'{side}_{marker}{end}' for marker in option.split())
+                                     for end in ('', '_study') for option in (*options, *[joint] * (end != '')))
+            for side in ('left', 'right') for joint, options in _MARKER_SETS.items()}
+_CODES = 'SJC|SHO|EJC|ELB|WJC|WRA|WRB|HJC|FEP|ASI|PSI|KJC|FEO|KNE|KNM|AJC|TIO|ANK|MED|HEE|TOE|FHD|BHD'
 # What replaces a joint that a skeleton lacks: the same place under another name, or the mean of several joints.
 _REPLACEMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
-    'mid_hip': (('spine_base', ), ('pelvis', ), _HIPS), 'spine_base': (('mid_hip', ), ('pelvis', ), _HIPS),
-    'neck': (('thorax', ), ('spine_shoulder', ), _SHOULDERS, ('C7', )),
-    'thorax': (('neck', ), ('spine_shoulder', ), _SHOULDERS),
-    'spine_shoulder': (('neck', ), ('thorax', ), _SHOULDERS),
+    'mid_hip': (('spine_base', ), ('pelvis', ), ('hip_center', ), _HIPS),
+    'spine_base': (('mid_hip', ), ('pelvis', ), ('hip_center', ), _HIPS),
+    'neck': (('thorax', ), ('spine_shoulder', ), ('shoulder_center', ), _SHOULDERS, ('C7', )),
+    'thorax': (('neck', ), ('spine_shoulder', ), ('shoulder_center', ), _SHOULDERS),
+    'spine_shoulder': (('neck', ), ('thorax', ), ('shoulder_center', ), _SHOULDERS),
     'spine': (('spine_mid', ), _SHOULDERS + _HIPS), 'spine_mid': (('spine', ), _SHOULDERS + _HIPS),
-    'head': (('left_ear', 'right_ear'), ), 'nose': (('left_eye', 'right_eye'), ), 'neck_base': (('nose', ), ),
-    **{f'{side}_{joint}': ((f'{side[0].upper()}{marker}', ), ) for side in ('left', 'right')
-       for joint, marker in _MARKERS.items()},
-    **{f'{side}_{joint}': (*((f'{side}_{other}', ) for other in ('big_toe', 'foot_index', 'toe_tip', 'foot')
-                             if other != joint), (f'{side[0].upper()}TOE', ))
+    'head': (('left_ear', 'right_ear'), ('LFHD', 'RFHD', 'LBHD', 'RBHD')), 'nose': (('left_eye', 'right_eye'), ),
+    'neck_base': (('nose', ), ),
+    **{f'{side}_{joint}': tuple((f'{side}_{other}', ) for other in ('big_toe', 'foot_index', 'toe_tip', 'foot', 'toe',
+                                                            'toe_base')
+                                if other != joint)
        for side in ('left', 'right') for joint in ('big_toe', 'foot_index', 'toe_tip', 'foot')}
 }
 
@@ -28,10 +42,11 @@ _REPLACEMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
 def map_joints(names: Sequence[str], layout: Layout) -> list[tuple[int, ...]]:
     """Where each joint of a layout is among the joints of another skeleton, by name.
 
-    Names are compared without case, `_` and spaces, and `RKnee` is `right_knee`. The layout's aliases are used only if
-    the names contain most of them, since other programs use the same names for other joints. Neck, pelvis, spine, head,
-    nose and toes have replacements, such as the mean of both hips, and the joints of the limbs those markers of Plug-in
-    Gait that are next to them.
+    Names are compared without case, `_` and spaces, and `RKnee`, `KneeRight` and `knee.R` are `right_knee`. The
+    layout's aliases are used only if the names contain most of them, since other programs use the same names for other
+    joints. Neck, pelvis, spine, head, nose and toes have replacements, such as the mean of both hips. Joints of the
+    limbs are found by the names of marker sets: a computed centre, else the mean of the markers at both sides, else the
+    marker next to the joint.
 
     Args:
         names: Joint names, in the order of an array.
@@ -97,16 +112,39 @@ def _places(names: Sequence[str], layout: Layout) -> dict[str, tuple[int, ...] |
         if plain in index_of:
             raise ConfigError(f'joints: {names[index_of[plain]]!r} and {name!r} mean the same joint.')
         index_of[plain] = index
-    mapping: dict[str, tuple[int, ...] | None] = {}
-    for joint in layout['joints']:
-        options = ((joint, ), *_REPLACEMENTS.get(joint, ()))
-        sources = next((option for option in options if all(_plain(part) in index_of for part in option)), None)
-        mapping[joint] = None if sources is None else tuple(index_of[_plain(part)] for part in sources)
-    return mapping
+    return {joint: _place(joint, index_of) for joint in layout['joints']}
+
+
+def _place(joint: str, index_of: dict[str, int]) -> tuple[int, ...] | None:
+    """The positions whose mean a joint is: its own or its markers', else those of what replaces it."""
+    own = _at_markers(joint, index_of)
+    if own is not None:
+        return own
+    for option in _REPLACEMENTS.get(joint, ()):
+        parts = [part for part in (_at_markers(name, index_of) for name in option) if part is not None]
+        if len(parts) == len(option):
+            most = math.lcm(*map(len, parts))  # each part counts as much as any other
+            return tuple(place for part in parts for place in part * (most // len(part)))
+    return None
+
+
+def _at_markers(joint: str, index_of: dict[str, int]) -> tuple[int, ...] | None:
+    """The positions of the joint's own name, with its medial marker if there is one, or of its markers."""
+    markers = _MARKERS.get(joint, ())
+    around = [option for option in markers if joint in option]
+    for option in (*around, (joint, ), *markers):
+        if all(_plain(name) in index_of for name in option):
+            return tuple(index_of[_plain(name)] for name in option)
+    return None
 
 
 def _plain(name: str) -> str:
-    """`RBigToe`, `r_big_toe`, `right big toe` -> `rightbigtoe`."""
-    side = re.match('([RrLl])(?=[A-Z][a-z]|[_. -])', name)
-    name = name if side is None else {'r': 'right', 'l': 'left'}[side[1].lower()] + name[1:]
-    return re.sub(r'[\W_]', '', name.lower())
+    """`RBigToe`, `r_big_toe`, `right big toe`, `BigToeRight` -> `rightbigtoe`; `RKNE` -> `rightkne`."""
+    side = re.match(f'([RrLl])(?=[A-Z][a-z]|[_. -])|([RL])(?=({_CODES})(_study)?$)', name)
+    if side is not None:
+        name = {'r': 'right', 'l': 'left'}[name[0].lower()] + name[1:]
+    end = re.search('[_. -]([RrLl])$', name)
+    name = name if end is None else {'r': 'right', 'l': 'left'}[end[1].lower()] + name[:end.start()]
+    plain = re.sub(r'[\W_]', '', name.lower())
+    last = re.fullmatch('(.+)(left|right)', plain)
+    return plain if last is None else last[2] + last[1]

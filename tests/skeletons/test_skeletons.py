@@ -102,10 +102,42 @@ def test_joints_that_cannot_be_mapped_are_named(names, message):
         map_joints(names, LAYOUTS['coco'])
 
 
+def sources(names, joints):
+    return {joint: [names[place] for place in places]
+            for joint, places in zip(joints, map_joints(names, dict(joints=joints)))}
+
+
 def test_plug_in_gait_markers_are_the_joints_next_to_them():
     names = ['SACR', *(side + marker for side in 'LR' for marker in ('SHO', 'ELB', 'WRA', 'ASI', 'KNE', 'ANK', 'HEE',
                                                                     'TOE')), 'C7']
-    layout = LAYOUTS['gait_17']
-    found = {joint: names[index] for joint, (index, ) in zip(layout['joints'], map_joints(names, layout))}
-    assert found['neck'] == 'C7' and found['left_hip'] == 'LASI' and found['right_big_toe'] == 'RTOE'
-    assert len(set(found.values())) == 17
+    found = sources(names, LAYOUTS['gait_17']['joints'])
+    assert found['neck'] == ['LSHO', 'RSHO'] and found['left_hip'] == ['LASI'] and found['right_big_toe'] == ['RTOE']
+    assert len({place for places in found.values() for place in places}) == 16
+    assert sources(['C7'], ['neck']) == dict(neck=['C7'])
+
+
+@pytest.mark.parametrize('names, joint, expected', [
+    (['LKNE', 'LKNM', 'LKJC'], 'left_knee', ['LKJC']),
+    (['LFEO', 'LKNE', 'LFEP'], 'left_knee', ['LFEO']),
+    (['LKNM', 'LKNE'], 'left_knee', ['LKNE', 'LKNM']),
+    (['r_knee', 'r_mknee'], 'right_knee', ['r_knee', 'r_mknee']),
+    (['r_knee_study', 'r_mknee_study', 'RKnee'], 'right_knee', ['RKnee']),
+    (['r_knee_study', 'r_mknee_study'], 'right_knee', ['r_knee_study', 'r_mknee_study']),
+    (['R.Knee', 'R.Knee.Medial'], 'right_knee', ['R.Knee', 'R.Knee.Medial']),
+    (['L_FLE', 'L_FME'], 'left_knee', ['L_FLE', 'L_FME']),
+    (['LASI', 'RASI', 'LHJC', 'RHJC'], 'mid_hip', ['LHJC', 'RHJC']),
+    (['RHJC_study', 'r.ASIS_study'], 'right_hip', ['RHJC_study']),
+    (['r_calc_study'], 'right_heel', ['r_calc_study']),
+    (['LSHO', 'LSJC', 'RSHO'], 'neck', ['LSJC', 'RSHO']),
+    (['KneeRight', 'KneeLeft'], 'left_knee', ['KneeLeft']), (['KNEE_LEFT'], 'left_knee', ['KNEE_LEFT']),
+    (['HandTipLeft'], 'left_hand_tip', ['HandTipLeft']), (['knee.R', 'knee.L'], 'right_knee', ['knee.R']),
+    (['HipCenter', 'HipLeft', 'HipRight'], 'mid_hip', ['HipCenter']),
+    (['left_elbow', 'RElbow', 'rightWRA', 'R_shoulder'], 'right_elbow', ['RElbow']),
+])
+def test_names_of_other_programs(names, joint, expected):
+    assert sources(names, [joint]) == {joint: expected}
+
+
+def test_no_joint_is_taken_from_the_other_side():
+    with pytest.raises(ConfigError, match='left_knee'):
+        map_joints(['RKNE', 'R_FLE', 'R_FME', 'r_knee', 'KneeRightMid', 'RKJC'], dict(joints=['left_knee']))

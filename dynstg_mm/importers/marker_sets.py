@@ -1,0 +1,67 @@
+"""Joint centres that no marker shows."""
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dynstg_mm.gait.spatiotemporal import UNITS
+from dynstg_mm.importers.recording import Recording
+from dynstg_mm.skeletons import find_joints
+
+_SIDES = ('left', 'right')
+
+
+def with_hip_centres(recording: Recording) -> Recording:
+    """The recording with the centres of the hips, `left_HJC` and `right_HJC`, if it has only markers of the pelvis.
+
+    By the regression of Harrington et al., J Biomech 40 (2007) 595, doi 10.1016/j.jbiomech.2006.02.003, in millimetres
+    from the middle of the ASIS: -0.24 depth - 9.9 to the front, -0.30 width - 10.9 upwards, 0.33 width + 7.3 to the
+    side. Width is that between the ASIS, depth from their middle to that of the PSIS or to the sacrum.
+
+    Args:
+        recording: From a reader, with its own axes.
+    """
+    names = recording.joints
+    if names is None or recording.keypoint.shape[-1] != 3:
+        return recording
+    hips = find_joints(names, [f'{side}_hip' for side in _SIDES])
+    front = _first(names, *([f'{side}_{end}' for side in _SIDES] for end in ('ASI', 'ASIS', 'IAS')))
+    back = _first(names, *([f'{side}_{end}' for side in _SIDES] for end in ('PSI', 'PSIS', 'IPS')), ['SACR'], ['S2'],
+                  ['V_sacral'])
+    if not front or list(hips.values()) != [(place, ) for place in front]:
+        return recording
+    if not back or recording.unit is None:
+        return replace(recording, notes=[*recording.notes, 'the ASIS markers are taken for the hips, which lie deeper'])
+    place = np.where(recording.keypoint_score[..., None] > 0, recording.keypoint, np.nan).astype(np.float64)
+    left, right = place[:, :, front[0]], place[:, :, front[1]]
+    middle, sacrum = (left + right) / 2, place[:, :, back].mean(2)
+    millimetre = 0.001 / UNITS[recording.unit]
+    width, depth = (float(np.nanmedian(np.linalg.norm(line, axis=-1))) / millimetre
+                    for line in (right - left, middle - sacrum))
+    side = _unit(right - left)
+    ahead = _unit((middle - sacrum) - ((middle - sacrum) * side).sum(-1, keepdims=True) * side)
+    up = np.cross(side, ahead)
+    centre = middle + ((-0.24 * depth - 9.9) * ahead + (-0.30 * width - 10.9) * up) * millimetre
+    lateral = (0.33 * width + 7.3) * millimetre * side
+    centres = np.stack([centre - lateral, centre + lateral], 2)
+    found = np.asarray(np.isfinite(centres).all(-1))
+    return replace(
+        recording, joints=[*names, *(f'{side}_HJC' for side in _SIDES)],
+        keypoint=np.concatenate([recording.keypoint, np.where(found[..., None], centres, 0).astype(np.float32)], 2),
+        keypoint_score=np.concatenate([recording.keypoint_score, found.astype(np.float32)], 2),
+        notes=[*recording.notes, 'hip centres computed from the markers of the pelvis (Harrington 2007)'])
+
+
+def _first(names: Sequence[str], *options: list[str]) -> list[int]:
+    """The places of the first of several lists of names that are all there."""
+    for option in options:
+        found = find_joints(names, option)
+        if len(found) == len(option):
+            return [place for places in found.values() for place in places]
+    return []
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid='ignore', divide='ignore'):
+        result: np.ndarray = vector / np.linalg.norm(vector, axis=-1, keepdims=True)
+    return result
