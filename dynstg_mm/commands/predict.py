@@ -77,6 +77,7 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
     from dynstg_mm.inference import GaitInferencer
     from dynstg_mm.inference.output_folder import open_output
     from dynstg_mm.inference.page import PageFolder
+    from dynstg_mm.inference.words import in_short
     if Path(args.out).is_file():
         raise ConfigError(f'--out: {args.out}: a file; expected a folder or a new path.')
     inferencer = GaitInferencer(args.model, args.weights, args.device, show_progress=True,
@@ -105,9 +106,10 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
                 print(f'refused: {answer.file or answer.clip}: {why}', file=sys.stderr)
             else:
                 answered += 1
+                print(in_short(answer), flush=True)
     if pages:
         pages.close()
-    print(f'{args.out}: {answered} answers' + (f', {refused} refused' if refused else '')
+    print(f'{args.out}: {answered} answered' + (f', {refused} refused' if refused else '')
           + (f', {failed} without one' if failed else '') + (f', {undrawn} without a video' if undrawn else ''))
     return failed + refused + undrawn
 

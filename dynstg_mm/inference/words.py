@@ -38,7 +38,21 @@ def verdict(answer: Answer, record: TrainingRecord | None = None) -> list[str]:
     else:
         sentences.append('The probability is not calibrated: nobody has checked how often the model is right when it '
                          'gives such a value.')
-    return [*sentences, *_set(answer), *_training(record)]
+    sentences += _set(answer)
+    if answer.calibrated and serious:
+        sentences.append('This holds for walks like those of the training; the doubts below say why this one may be '
+                         'different.')
+    return [*sentences, *_training(record)]
+
+
+def in_short(answer: Answer) -> str:
+    """An answer in a line, for the terminal."""
+    who = answer.clip + (f', person {answer.person + 1}' if answer.person else '')
+    if answer.predicted is None:
+        return f'{who}: no answer'
+    codes = dict.fromkeys(doubt.code for doubt in answer.doubts if doubt.severity == 'doubt')
+    probability = answer.probabilities[answer.classes.index(answer.predicted)]
+    return f'{who}: {answer.predicted}, {percent(probability)}' + (f'; doubts: {", ".join(codes)}' if codes else '')
 
 
 def _set(answer: Answer) -> list[str]:

@@ -137,7 +137,8 @@ def test_the_verdict_names_the_class_and_its_doubts(filmed, tmp_path):
     answer.add_doubt('too_short', 'doubt', 'The walk lasts 2 s.')
     record = TrainingRecord(people=dict(KOA=50, NM=30), dataset='KOA-NM', estimator='OpenPose')
     text = made(tmp_path / 'walk.html', answer, filmed, None, record).text
-    for part in ('83 % for KOA', 'The walk lasts 2 s.', 'KOA or NM', '80 people (50 KOA and 30 NM)', 'no diagnosis'):
+    for part in ('83 % for KOA', 'The walk lasts 2 s.', 'walks like those of the training', 'KOA or NM',
+                 '80 people (50 KOA and 30 NM)', 'no diagnosis'):
         assert part in text
 
 

@@ -41,7 +41,10 @@ def test_a_folder(recordings, checkpoint, tmp_path, capsys):  # noqa: F811
     assert float(table[0]['probability_ataxia']) == pytest.approx(answers[0].probabilities[2], abs=1e-6)
     assert len(rows(out / 'windows.csv')) == sum(len(answer.windows) for answer in answers)
     assert 'predict' in answers[0].command and answers[0].versions['dynstg_mm']
-    assert capsys.readouterr().err == ''
+    told = capsys.readouterr()
+    assert told.err == ''
+    assert [line.partition(',')[0] for line in told.out.splitlines()[:-1]] == [
+        f'{answer.clip}: {answer.predicted}' for answer in answers]
 
 
 def test_bad_inputs_are_named_and_the_rest_is_written(recordings, checkpoint, tmp_path, capsys):  # noqa: F811
