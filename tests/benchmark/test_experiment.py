@@ -171,7 +171,7 @@ def test_teachers_are_trained_first_and_once(experiment, annotation_file, tmp_pa
 
 
 def test_every_published_table_has_an_experiment_file():
-    assert {path.stem for path in (ROOT / 'configs/experiments').glob('*.yml')} == set(EXPERIMENTS)
+    assert {path.stem for path in (ROOT / 'configs/experiments').glob('*.yml')} >= set(EXPERIMENTS) > set()
 
 
 @pytest.mark.parametrize('name', sorted(EXPERIMENTS))
