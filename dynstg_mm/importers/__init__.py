@@ -7,6 +7,7 @@ from dynstg_mm.importers.c3d import read_c3d
 from dynstg_mm.importers.csv_table import csv_rows
 from dynstg_mm.importers.deeplabcut import read_deeplabcut
 from dynstg_mm.importers.find import SUFFIXES, find_files, read_files
+from dynstg_mm.importers.kinect import read_kinect
 from dynstg_mm.importers.mediapipe import read_mediapipe
 from dynstg_mm.importers.mmaction import read_mmaction
 from dynstg_mm.importers.mmpose import read_mmpose
@@ -14,6 +15,7 @@ from dynstg_mm.importers.npz import read_npz
 from dynstg_mm.importers.openpose import read_openpose
 from dynstg_mm.importers.pixels import COORDS
 from dynstg_mm.importers.recording import EmptyRecording, Recording, readable
+from dynstg_mm.importers.stgcn import read_stgcn
 from dynstg_mm.importers.tabular import read_csv
 from dynstg_mm.importers.trc import read_trc
 from dynstg_mm.importers.video import read_video
@@ -21,13 +23,15 @@ from dynstg_mm.importers.video import read_video
 READERS: dict[str, Callable[..., list[Recording]]] = dict(
     openpose=read_openpose, alphapose=read_alphapose, mmpose=read_mmpose, mediapipe=read_mediapipe, csv=read_csv,
     npz=read_npz, bvh=read_bvh, c3d=read_c3d, trc=read_trc, deeplabcut=read_deeplabcut,
-    mmaction=read_mmaction, video=read_video)
+    kinect=read_kinect, stgcn=read_stgcn, mmaction=read_mmaction, video=read_video)
 # Module that a format needs, and the extra that installs it.
 LIBRARIES = dict(bvh=('pymotion.io.bvh', 'bvh'), c3d=('c3d', 'c3d'), video=('av', 'video'))
+MANY_CLIPS = ('mmaction', 'stgcn')  # formats of files that name their clips
 POSE_ESTIMATORS = ('openpose', 'alphapose', 'mmpose', 'mediapipe', 'deeplabcut')  # formats that name the program
 
 __all__ = [
-    'COORDS', 'EmptyRecording', 'LIBRARIES', 'POSE_ESTIMATORS', 'READERS', 'Recording', 'SUFFIXES', 'csv_rows',
-    'find_files', 'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_deeplabcut', 'read_files',
-    'read_mediapipe', 'read_mmaction', 'read_mmpose', 'read_npz', 'read_openpose', 'read_trc', 'read_video', 'readable'
+    'COORDS', 'EmptyRecording', 'LIBRARIES', 'MANY_CLIPS', 'POSE_ESTIMATORS', 'READERS', 'Recording', 'SUFFIXES',
+    'csv_rows', 'find_files', 'read_alphapose', 'read_bvh', 'read_c3d', 'read_csv', 'read_deeplabcut', 'read_files',
+    'read_kinect', 'read_mediapipe', 'read_mmaction', 'read_mmpose', 'read_npz', 'read_openpose', 'read_stgcn',
+    'read_trc', 'read_video', 'readable'
 ]

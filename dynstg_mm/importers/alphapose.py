@@ -1,6 +1,8 @@
 """AlphaPose: one JSON file per video."""
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +21,22 @@ from dynstg_mm.importers.recording import Recording, readable
 def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
     """Keypoints of AlphaPose's `alphapose-results.json`: a list with one entry per person and image.
 
+    The formats `cmu` and `open` have people by image instead, in OpenPose's order of 18 joints.
+
     Args:
         path: The file.
         persons: How many persons to keep; tracked by `idx` if the entries have it.
 
     Returns:
-        One recording, in COCO's 17 joints, or Halpe's 26 by name.
+        One recording, in COCO's 17 joints, Halpe's 26, or OpenPose's 18.
 
     Raises:
         DataError: The file is damaged; the message names the field.
     """
     entries = load_json(path)
+    by_image = isinstance(entries, dict)
+    if by_image:
+        entries = _by_image(entries, path)
     if not isinstance(entries, list):
         raise DataError(f'{path}: a {type(entries).__name__}; expected AlphaPose\'s list of persons.')
     people: dict[int, People] = {}
@@ -42,4 +49,17 @@ def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recordi
             flat_detection(values, path, f'entry {index}: keypoints', track))
     frames, notes = in_order(people, path)
     keypoint, score, more = pick_persons(frames, persons, path)
-    return [recording_by_count(keypoint, score, notes + more)]
+    recording = recording_by_count(keypoint, score, notes + more)
+    if by_image and keypoint.shape[2] != 18:
+        raise DataError(f'{path}: {keypoint.shape[2]} joints; expected 18 in the formats cmu and open.')
+    return [replace(recording, layout='openpose') if by_image else recording]
+
+
+def _by_image(images: dict[str, Any], path: str | os.PathLike) -> list[dict[str, Any]]:
+    """The persons of the formats `cmu` and `open`, as entries of the list."""
+    entries = []
+    for image, content in images.items():
+        with readable(path, f'file of AlphaPose, {image}'):
+            kind, field = ('bodies', 'joints') if 'bodies' in content else ('people', 'pose_keypoints_2d')
+            entries += [dict(image_id=image, keypoints=person[field]) for person in content[kind]]
+    return entries

@@ -11,7 +11,7 @@ import numpy as np
 
 from dynstg_mm.errors import DataError
 from dynstg_mm.extras import need
-from dynstg_mm.importers import LIBRARIES, POSE_ESTIMATORS, READERS, find_files, read_files
+from dynstg_mm.importers import LIBRARIES, MANY_CLIPS, POSE_ESTIMATORS, READERS, find_files, read_files
 from dynstg_mm.importers.arrange import arrange, one_skeleton
 from dynstg_mm.importers.labels import (
     Row,
@@ -112,13 +112,13 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
     _check_options(format_name, layout, source_layout, rate, scale, max_seconds, reader or {})
     rows = labels if isinstance(labels, dict) or labels is None else read_labels(labels)
     table = 'labels' if isinstance(labels, dict) else labels
-    if rows is None and format_name != 'mmaction':
+    if rows is None and format_name not in MANY_CLIPS:
         raise DataError(f'{source}: labels: missing; add a table with clip, subject and label (--labels).')
     if rows is not None:
         classes = order_classes(classes, rows, table)
     left_out = LeftOut(skip_bad)
     files = find_files(format_name, source, table if rows is not labels else None)
-    if format_name != 'mmaction' and rows is not None:
+    if format_name not in MANY_CLIPS and rows is not None:
         rows = without_suffix(rows, files, table)
         files = with_labels(files, rows, table, left_out)
     read = partial(read_recordings, format_name=format_name, options=reader or {}, layout=layout,
@@ -132,7 +132,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         recordings[str(recording.name)] = recording
     if recordings and rows is None:
         rows, classes = own_labels(recordings, classes, source)
-    elif format_name == 'mmaction' and rows is not None:
+    elif format_name in MANY_CLIPS and rows is not None:
         recordings = with_labels(recordings, rows, table, left_out)
     if not recordings or rows is None or classes is None:
         raise DataError(f'{source}: no clip is left.')

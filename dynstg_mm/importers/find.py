@@ -14,7 +14,8 @@ from dynstg_mm.progress import with_bar
 
 SUFFIXES = dict(openpose=('.json', ), alphapose=('.json', ), mmpose=('.json', ), mediapipe=('.csv', '.npz'),
                 csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ),
-                trc=('.trc', ), deeplabcut=('.csv', ), mmaction=('.pkl', '.pickle'),
+                trc=('.trc', ), deeplabcut=('.csv', ),
+                kinect=('.skeleton', '.csv', '.txt'), stgcn=('.npy', ), mmaction=('.pkl', '.pickle'),
                 video=('.mp4', '.mov', '.m4v', '.avi', '.mkv', '.webm'))
 RESULT_NAMES = ('alphapose-results', 'results', 'predictions')  # names that a program gives all its files
 

@@ -3,6 +3,7 @@ import contextlib
 import inspect
 import json
 import os
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from dynstg_mm.importers.arrange import arrange
 from dynstg_mm.importers.convert import read_recordings, with_source_layout
 from dynstg_mm.importers.csv_table import csv_lines
 from dynstg_mm.importers.find import clips_of, find_files
+from dynstg_mm.importers.kinect import is_table
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
 from dynstg_mm.importers.recording import Recording, readable
 from dynstg_mm.importers.tabular import joint_names
@@ -103,6 +105,8 @@ def _table_format(path: Path) -> str:
     (first, *_), _ = csv_lines(path, 1)
     if first[0].strip() == 'scorer':
         return 'deeplabcut'
+    if is_table(first):
+        return 'kinect'
     return 'mediapipe' if len(joint_names(path, *csv_rows(path, 100))) == 33 else 'csv'
 
 
@@ -199,6 +203,8 @@ def _json_format(path: Path) -> str:
         start = file.read(4096).decode('utf-8', 'replace')
     marks = dict(people='openpose', meta_info='mmpose', instance_info='mmpose', instances='mmpose',
                  image_id='alphapose')
+    if '"AlphaPose' in start and not re.match(r'\s*\{\s*"version"', start):  # not one file per frame
+        return 'alphapose'
     places = {start.find(f'"{mark}"'): name for mark, name in marks.items() if f'"{mark}"' in start}
     if not places:
         try:

@@ -28,13 +28,17 @@ from .written import (
     pixels,
     scores,
     write_alphapose,
+    write_alphapose_by_image,
     write_bvh,
     write_c3d,
     write_csv,
     write_deeplabcut,
+    write_kinect_table,
     write_mmpose,
     write_openpose,
     write_pickle,
+    write_skeleton,
+    write_stgcn,
     write_trc,
 )
 
@@ -51,6 +55,7 @@ def write_seeds(folder: Path) -> list[tuple[str, Path]]:
     place = person('gait_13', 6).round(4)
     landmarks, seen = person('mediapipe', 4).round(4), scores((4, 33))
     numbers = [str(joint) for joint in range(33)]
+    body, eighteen, few = person('nturgb+d', 4), pixels(person('openpose', 4))[None].round(2), scores((1, 4, 18))
     openpose = write_openpose(folder / 'openpose', pixels(person('body_25', 3))[None].round(1), scores((1, 3, 25)))
     seeds = [('openpose', openpose), ('alphapose', write_alphapose(folder / 'alpha.json', hidden(flat, score), score)),
              ('mmpose', write_mmpose(folder / 'mmpose.json', flat, score, coco)),
@@ -63,6 +68,10 @@ def write_seeds(folder: Path) -> list[tuple[str, Path]]:
              ('trc', write_trc(folder / 'walk.trc', place, gait)),
              ('deeplabcut', write_deeplabcut(folder / 'one.csv', flat, score, coco)),
              ('deeplabcut', write_deeplabcut(folder / 'two.csv', flat.repeat(2, 0), score.repeat(2, 0), coco)),
+             ('kinect', write_skeleton(folder / 'walk.skeleton', body[None], np.full((1, 4, 25), 2))),
+             ('kinect', write_kinect_table(folder / 'table.csv', body, np.arange(4) / 30)),
+             ('stgcn', write_stgcn(folder / 'x_data.npy', [body[None]], [0], 6)),
+             ('alphapose', write_alphapose_by_image(folder / 'cmu.json', hidden(eighteen, few), few, 'cmu')),
              ('mmaction', write_pickle(folder / 'walk.pkl', dict(
                  frame_dir='a', label=0, subject='b', total_frames=6, rate=25., keypoint=flat, keypoint_score=score,
                  img_shape=(HEIGHT, WIDTH))))]

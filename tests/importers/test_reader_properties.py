@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.arrange import UPRIGHT
 from dynstg_mm.importers.convert import read_recordings
+from dynstg_mm.importers.unlabelled import recognise
 from dynstg_mm.skeletons import LAYOUTS
 
 from .fuzz import CHANNELS, fuzz
@@ -21,13 +22,17 @@ from .written import (
     pixels,
     scores,
     write_alphapose,
+    write_alphapose_by_image,
     write_bvh,
     write_c3d,
     write_csv,
     write_deeplabcut,
+    write_kinect_table,
     write_mmpose,
     write_openpose,
     write_pickle,
+    write_skeleton,
+    write_stgcn,
     write_trc,
 )
 
@@ -306,6 +311,75 @@ def test_deeplabcut(tmp_path, both, solid, seed):
     recording = read('deeplabcut', path)
     assert list(recording.joints) == list(LAYOUTS['coco']['joints']) and recording.estimator == 'deeplabcut'
     check(recording, people[0], score[0])
+
+
+@some
+@given(st.sampled_from(['cmu', 'open']), shares, st.booleans(), seeds)
+def test_alphapose_by_image(tmp_path, kind, unit, both, seed):
+    people, score = two_people('openpose', seed)
+    path = write_alphapose_by_image(fresh(tmp_path, '.json'), hidden(in_unit(people, unit), score)[:1 + both],
+                                    score[:1 + both], kind)
+    assert recognise(path) == 'alphapose'
+    recording = read('alphapose', path, SHAPE)
+    assert recording.layout == 'openpose'
+    check(recording, people[0], score[0])
+
+
+@some
+@given(st.booleans(), seeds)
+def test_skeleton_of_ntu(tmp_path, both, seed):
+    people = np.stack([person('nturgb+d', FRAMES, seed), person('nturgb+d', FRAMES, seed + 1) + (2, 0, 1)])
+    state = np.random.default_rng(seed).integers(0, 3, people.shape[:3])
+    state[1, FRAMES // 2:] = 0
+    recording = read('kinect', write_skeleton(fresh(tmp_path, '.skeleton'), people[:1 + both], state[:1 + both]))
+    assert (recording.layout, recording.rate, recording.unit) == ('nturgb+d', 30, 'm')
+    check(recording, people[0], state[0] / 2)
+
+
+@some
+@given(st.sampled_from([0, 59.9]), st.booleans(), st.sampled_from([15., 30.]), st.sampled_from(['y', 'z']), seeds)
+def test_table_of_kinect(tmp_path, start, numbered, rate, up, seed):
+    rng = np.random.default_rng(seed)
+    body, kept = person('nturgb+d', FRAMES, seed), np.array([0, 1, 2, 3, 7, 8, 9, 10, 11])  # a gap of three frames
+    times = start + (kept + rng.uniform(-0.1, 0.1, len(kept)) * (kept > 0)) / rate
+    score = np.zeros((FRAMES, 25))
+    score[kept] = 1
+    written = body @ np.array(UPRIGHT[up], float)
+    for joint, wrong in ((3, np.nan), (4, 6e164), (5, -40.)):
+        written[8, joint, 1], score[8, joint] = wrong, 0
+    path = write_kinect_table(fresh(tmp_path, '.csv'), written[kept], times, numbered)
+    assert recognise(path) == 'kinect'
+    recording = read('kinect', path)
+    assert (recording.layout, recording.unit, len(recording.notes)) == ('nturgb+d', 'm', 2 + (up == 'y'))
+    assert recording.rate == pytest.approx(rate, rel=0.1)
+    check(recording, body, score, atol=1e-4)
+
+
+@pytest.mark.parametrize('place, times', [(4, 0.05), (2, 2.)])
+def test_a_table_of_kinect_whose_times_go_back_is_refused(tmp_path, place, times):
+    moments = 10 + np.arange(12) / 30
+    moments[place] -= times
+    with pytest.raises(DataError, match='time'):
+        read('kinect', write_kinect_table(tmp_path / 'walk.csv', person('nturgb+d', 12), moments))
+
+
+@some
+@given(st.sampled_from([('nturgb+d', 3), ('openpose', 3), ('coco', 2)]), st.booleans(), seeds)
+def test_array_of_stgcn(tmp_path, kind, both, seed):
+    layout, channels = kind
+    people, score = two_people(layout, seed)
+    if layout == 'nturgb+d':
+        people = np.stack([person(layout, FRAMES, seed), person(layout, FRAMES, seed + 1) + (2, 0, 1)])
+    people, score = people[:1 + both], score[:1 + both]
+    values = hidden(people, score)
+    if layout == 'openpose':
+        values = np.concatenate([hidden(people / (WIDTH, HEIGHT) - 0.5, score), score[..., None]], -1)
+    path = write_stgcn(fresh(tmp_path) / 'train_data.npy', [values, values[:1, ::-1]], [1, 0], 20)
+    first, second = read_recordings('train', path, format_name='stgcn', options={}, img_shape=SHAPE)
+    assert [clip.name for clip in (first, second)] == ['S001C001P000R001A001', 'S001C001P001R001A001']
+    assert [clip.fields['label'] for clip in (first, second)] == [1, 0] and first.layout == layout
+    check(first, people[0], score[0] if layout == 'openpose' else (score[0] > 0) * 1.)
+    check(second, people[0, ::-1], score[0, ::-1] if layout == 'openpose' else (score[0, ::-1] > 0) * 1.)
 
 
 def test_the_user_names_the_vertical_axis_and_the_unit(tmp_path):

@@ -187,3 +187,46 @@ def write_deeplabcut(path: Path, people: np.ndarray, score: np.ndarray, names: l
     lines += [[str(frame), *(f'{value:.5f}' for value in row)] for frame, row in enumerate(values)]
     path.write_text('\n'.join(map(','.join, lines)) + '\n')
     return path
+
+
+def write_alphapose_by_image(path: Path, people: np.ndarray, score: np.ndarray, kind: str) -> Path:
+    """AlphaPose's formats `cmu` and `open`: people (M, T, 18, 2) in OpenPose's order with scores (M, T, 18)."""
+    group, field = dict(cmu=('bodies', 'joints'), open=('people', 'pose_keypoints_2d'))[kind]
+    path.write_text(json.dumps({f'{frame}.jpg': {'version': 'AlphaPose v0.3', group: [
+        {field: np.dstack([place[frame][None], one[frame][None]]).ravel().tolist()}
+        for place, one in zip(people, score) if one[frame].any()]} for frame in range(people.shape[1])}))
+    return path
+
+
+def write_skeleton(path: Path, people: np.ndarray, state: np.ndarray) -> Path:
+    """NTU RGB+D: people (M, T, 25, 3) in metres with tracking states (M, T, 25); no state, no body."""
+    lines = [str(people.shape[1])]
+    for frame in range(people.shape[1]):
+        there = [index for index in range(len(people)) if state[index, frame].any()]
+        lines.append(str(len(there)))
+        for index in there:
+            lines += [f'7205759403792793{index} 0 1 1 1 1 0 0.02 -0.01 2', '25']
+            lines += [f'{" ".join(f"{value:.7f}" for value in place)} 277.9 191.8 1036.1 519.1 -0.2 0 0.9 -0.03 {one:d}'
+                      for place, one in zip(people[index, frame], state[index, frame])]
+    path.write_text('\n'.join(lines) + '\n')
+    return path
+
+
+def write_kinect_table(path: Path, place: np.ndarray, times: np.ndarray, numbered: bool = True) -> Path:
+    """One person (T, 25, 3) and the seconds of each frame (T,), without a header."""
+    rows = [[f'{moment % 60:.3f}', *(cell for joint, one in enumerate(pose) for cell in (
+        [f'{joint:.1f}'] * numbered + [f'{value:.6g}' for value in one]))] for moment, pose in zip(times, place)]
+    path.write_text('\n'.join('\t'.join(row) for row in rows) + '\n')
+    return path
+
+
+def write_stgcn(path: Path, clips: list[np.ndarray], labels: list[int], frames: int, people: int = 2) -> Path:
+    """Clips (M, T, V, C), padded with zeros, and beside them names and labels."""
+    path.parent.mkdir(exist_ok=True)
+    data = np.zeros((len(clips), clips[0].shape[-1], frames, clips[0].shape[2], people), np.float32)
+    for padded, clip in zip(data, clips):
+        padded[:, :clip.shape[1], :, :len(clip)] = clip.transpose(3, 1, 2, 0)
+    np.save(path, data)
+    names = [f'S001C001P00{index}R001A001.skeleton' for index in range(len(clips))]
+    dump_pickle((names, labels), path.with_name(path.name.replace('_data.npy', '_label.pkl')))
+    return path

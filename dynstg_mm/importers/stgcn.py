@@ -1,0 +1,72 @@
+"""ST-GCN and its successors: an array of all clips, and a pickle of their names and labels."""
+import os
+from pathlib import Path
+
+import numpy as np
+
+from dynstg_mm.errors import DataError
+from dynstg_mm.importers.persons import most_seen
+from dynstg_mm.importers.recording import Recording, readable, with_lost
+from dynstg_mm.safe_pickle import load_pickle
+
+_LAYOUTS = {25: 'nturgb+d', 18: 'openpose', 17: 'coco'}
+
+
+def read_stgcn(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
+    """Clips of an array `<name>_data.npy` (N, C, T, V, M), with `<name>_label.pkl` beside it: names and labels.
+
+    Three channels of 18 joints are x, y from -0.5 to 0.5 of the image and the score, as of Kinetics-Skeleton; otherwise
+    they are coordinates. Frames of zeros at the end are padding.
+
+    Args:
+        path: The array.
+        persons: How many persons to keep.
+
+    Returns:
+        One recording per clip with its label; joints by their number: NTU RGB+D's 25, OpenPose's 18, COCO's 17.
+
+    Raises:
+        DataError: The file is damaged, has another shape, or the labels do not belong to it.
+    """
+    with readable(path, '.npy file'):
+        data = np.load(path, mmap_mode='r', allow_pickle=False)
+    if data.ndim != 5 or data.shape[1] not in (2, 3) or data.dtype.kind not in 'fiu' or not data.size:
+        raise DataError(f'{path}: {data.dtype} of shape {data.shape}; expected numbers (clips, 2 or 3, frames, joints, '
+                        'persons).')
+    names, labels = _labels(Path(path), len(data))
+    recordings = []
+    for index, clip in enumerate(data):
+        where = f'{path}: clip {names[index]}'
+        values = np.asarray(clip).transpose(3, 1, 2, 0)
+        there = np.flatnonzero(np.nan_to_num(values).any((0, 2, 3)))
+        values = values[:, :there[-1] + 1 if len(there) else 1].astype(np.float32)
+        shares = values.shape[2:] == (18, 3) and float(np.abs(np.nan_to_num(values[..., :2])).max()) <= 0.5
+        score = values[..., 2] if shares else None
+        place = values[..., :2] + np.float32(0.5) if shares else values
+        keypoint, score, notes = most_seen(*with_lost(place, score, where), persons)
+        recordings.append(Recording(names[index], keypoint, score, layout=_LAYOUTS.get(data.shape[3]), notes=notes,
+                                    unit='m' if data.shape[3] == 25 and data.shape[1] == 3 else None,
+                                    fields={} if labels is None else dict(label=labels[index])))
+    return recordings
+
+
+def _labels(path: Path, clips: int) -> tuple[list[str], list[int] | None]:
+    """Names and labels of the clips, or numbered names if there is no pickle."""
+    beginning = path.stem.split('_data')[0]
+    pickled = next((found for found in (path.with_name(f'{beginning}_label{end}') for end in ('.pkl', '.pickle'))
+                    if found.is_file()), None)
+    if pickled is None:
+        return [f'{path.stem}/{index}' for index in range(clips)], None
+    content = load_pickle(pickled)
+    sound = isinstance(content, (list, tuple)) and len(content) >= 2 and all(
+        isinstance(part, (list, tuple, np.ndarray)) and len(part) == clips for part in content[:2])
+    if not sound:
+        raise DataError(f'{pickled}: expected a list of {clips} names and one of labels, as {path.name} has clips.')
+    names = [Path(str(name)).stem for name in content[0]]
+    try:
+        labels = [int(label) for label in content[1]]
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f'{pickled}: labels: expected class numbers.') from None
+    if len(set(names)) < clips:
+        raise DataError(f'{pickled}: names: two clips have the same one.')
+    return names, labels
