@@ -58,7 +58,14 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     add('--coords', choices=COORDS, help='what the coordinates are; by default by their values')
     add('--axes', help='npz, mediapipe: order of the axes of the array, such as TMVC')
     add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
+    add_joint_names_argument(parser)
     add_video_arguments(parser)
+
+
+def add_joint_names_argument(parser: argparse.ArgumentParser) -> None:
+    """The option of names for joints, which `reader_options` reads."""
+    parser.add_argument('--joint-names', metavar='FILE',
+                        help='JSON object: name of a joint in the files -> its name in our layouts, such as left_knee')
 
 
 def add_video_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +82,11 @@ def add_video_arguments(parser: argparse.ArgumentParser) -> None:
 def reader_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of readers that were given."""
     names = ('coords', 'axes', 'dims', 'img_shape', 'estimator', 'pose_model', 'detector', 'crop')
-    return {name: value for name, value in vars(args).items() if name in names and value is not None}
+    options = {name: value for name, value in vars(args).items() if name in names and value is not None}
+    if args.joint_names is not None:
+        from dynstg_mm.importers.rename import load_joint_names
+        options['joint_names'] = load_joint_names(args.joint_names)
+    return options
 
 
 def add_ensemble_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from dynstg_mm.commands.common import add_video_arguments, one_line_errors, reader_options
+from dynstg_mm.commands.common import add_joint_names_argument, add_video_arguments, one_line_errors, reader_options
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.importers import COORDS, READERS
 from dynstg_mm.importers.arrange import UPRIGHT
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--axes', help='npz, mediapipe, mmaction: order of the axes of the array, such as TMVC: frames, persons, '
         'joints, coordinates')
     add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
+    add_joint_names_argument(parser)
     add_video_arguments(parser)
     add('--persons', type=int, default=1, help='persons to keep in each clip, those seen longest')
     add('--max-seconds', type=float, help='cut longer recordings into clips of at most this length')
@@ -54,7 +55,7 @@ def clip_options(args: argparse.Namespace) -> dict[str, Any]:
     chosen = reader_options(args)
     if args.persons != 1:
         chosen['persons'] = args.persons
-    shared = {key: chosen.pop(key, None) for key in ('coords', 'img_shape')}  # for every format
+    shared = {key: chosen.pop(key, None) for key in ('coords', 'img_shape', 'joint_names')}  # for every format
     known = inspect.signature(READERS[args.format]).parameters
     for key in chosen:
         if key not in known:

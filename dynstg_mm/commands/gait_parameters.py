@@ -91,12 +91,14 @@ def clips(args: argparse.Namespace, faults: list[str]) -> Iterator[dict[str, Any
 def _persons(clip: dict[str, Any], layout: str | None) -> Iterator[dict[str, Any]]:
     """Clips of one person each, with a layout that has legs and a rate; ConfigError if one is unknown."""
     from dynstg_mm.errors import ConfigError
+    from dynstg_mm.skeletons import get_layout, missing_joints, name_hint
     from dynstg_mm.text import few
     if clip.get('layout') is None:
         names = clip.get('joint_names')
         raise ConfigError(f'clip {clip["frame_dir"]}: layout: unknown; ' + (
             'the joints have no names. Use --source-layout.' if names is None else
-            f'no known skeleton has only joints such as {few(names)}. Name a .json file of one with --source-layout.'))
+            f'no known skeleton has only joints such as {few(names)}. Name a .json file of one with --source-layout.'
+            + name_hint(names, missing_joints(names, get_layout('gait_13')))))
     if clip.get('rate') is None:
         raise ConfigError(f'clip {clip["frame_dir"]}: rate: missing; use --rate.')
     clip = _with_legs(clip, layout)

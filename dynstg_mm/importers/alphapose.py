@@ -34,7 +34,7 @@ def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recordi
         DataError: The file is damaged; the message names the field.
     """
     entries = load_json(path)
-    by_image = isinstance(entries, dict)
+    by_image = isinstance(entries, dict) and len(entries) > 0
     if by_image:
         entries = _by_image(entries, path)
     if not isinstance(entries, list):

@@ -1,7 +1,7 @@
 """Recordings of any reader, and a table of who walks in them, converted into one annotation file."""
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from dynstg_mm.importers.left_out import LeftOut
 from dynstg_mm.importers.marker_sets import with_hip_centres
 from dynstg_mm.importers.pixels import in_pixels
 from dynstg_mm.importers.recording import Recording
+from dynstg_mm.importers.rename import renamed
 from dynstg_mm.importers.splits import split_clips
 from dynstg_mm.importers.video import open_estimator
 from dynstg_mm.importers.writing import check_out, drop_duplicates, listing, summary, write, written
@@ -86,7 +87,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
                classes: Sequence[str] | None = None, layout: str | Layout | None = None,
                source_layout: str | Layout | None = None, rate: float | None = None, up: str | None = None,
                scale: float = 1., reader: dict[str, Any] | None = None, coords: str | None = None,
-               img_shape: tuple[int, int] | None = None,
+               img_shape: tuple[int, int] | None = None, joint_names: Mapping[str, str] | None = None,
                max_seconds: float | None = None, keep_duplicates: bool = False, skip_bad: bool = False,
                jobs: int = 1) -> tuple[list[Clip], list[str], str | Layout | None, list[str]]:
     """Annotations of all recordings of a format in a file or folder.
@@ -97,7 +98,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         labels: Label table, as for or from `read_labels`. Only annotation files can do without.
         classes: The classes in the order of their numbers; by default sorted.
         layout: Layout to map onto; by default the format's.
-        source_layout, up, scale, coords, img_shape: As for `read_recordings`.
+        source_layout, up, scale, coords, img_shape, joint_names: As for `read_recordings`.
         rate: Frames per second if the table does not have them; takes precedence over the file.
         reader: Options of the reader.
         max_seconds: Longer recordings are cut into clips `<clip>/<k>` of at most this length.
@@ -122,7 +123,8 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         rows = without_suffix(rows, files, table)
         files = with_labels(files, rows, table, left_out)
     read = partial(read_recordings, format_name=format_name, options=reader or {}, layout=layout,
-                   source_layout=source_layout, up=up, scale=scale, coords=coords, img_shape=img_shape)
+                   source_layout=source_layout, up=up, scale=scale, coords=coords, img_shape=img_shape,
+                   joint_names=joint_names)
     results, broken = read_files(files, read, jobs=jobs, skip_bad=skip_bad)
     left_out.lines += broken
     recordings: dict[str, Recording] = {}
@@ -175,7 +177,8 @@ def _check_options(format_name: str, layout: str | Layout | None, source_layout:
 def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str, Any],
                     layout: str | Layout | None = None, source_layout: str | Layout | None = None,
                     up: str | None = None, scale: float = 1., coords: str | None = None,
-                    img_shape: tuple[int, int] | None = None) -> list[Recording]:
+                    img_shape: tuple[int, int] | None = None,
+                    joint_names: Mapping[str, str] | None = None) -> list[Recording]:
     """Recordings of a file, in the joints and axes of an annotation file.
 
     Args:
@@ -189,6 +192,7 @@ def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str
         scale: Factor of 3-D coordinates, such as 0.01 from centimetres to metres.
         coords: What the coordinates are, one of `COORDS`; by default by their values.
         img_shape: Height and width in pixels, of which coordinates may be shares.
+        joint_names: Name in the file -> name of a joint, for those that are not found by their own.
 
     Returns:
         With y up if they are 3-D, in pixels if they are 2-D.
@@ -205,6 +209,7 @@ def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str
         recording = replace(recording, name=recording.name or name, estimator=recording.estimator or program)
         if not own:
             recording = in_pixels(recording, coords, img_shape, where)
+        recording = renamed(recording, joint_names, where)
         recording = with_hip_centres(with_source_layout(recording, source_layout, where))
         recordings.append(arrange(recording, layout, up, scale, where))
     return recordings

@@ -139,7 +139,7 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
     check_rate(rate)
     given = layout if layout is None or isinstance(layout, str) and layout in LAYOUTS else get_layout(layout)
     for source in sources:
-        clips = (_annotations(source, given, (reader or {}).get('axes'), failed) if source.format == 'mmaction' else
+        clips = (_annotations(source, given, reader or {}, failed) if source.format == 'mmaction' else
                  _recordings(source, given, prefer, up, scale, reader or {}))
         try:
             for clip in clips:
@@ -215,13 +215,16 @@ def _json_format(path: Path) -> str:
     return places[min(places)]
 
 
-def _annotations(source: Source, layout: str | Layout | None, axes: str | None,
+def _annotations(source: Source, layout: str | Layout | None, reader: dict[str, Any],
                  failed: Failed | None) -> Iterator[Clip]:
     """Clips of an annotation file."""
+    if reader.get('joint_names'):
+        raise DataError(f'{source.file}: --joint-names: an annotation file does not name its joints; use '
+                        '--source-layout.')
     clips, file = load_clips(source.path)
     for index, clip in enumerate(clips):
         try:
-            read = read_annotation(source.path, index, clip, file, layout, axes)
+            read = read_annotation(source.path, index, clip, file, layout, reader.get('axes'))
         except UserError as error:
             _report(source.file, error, failed)
             continue
@@ -255,7 +258,7 @@ def _recordings(source: Source, layout: str | Layout | None, prefer: Layout | No
                 reader: dict[str, Any]) -> Iterator[Clip]:
     known = inspect.signature(READERS[source.format]).parameters
     options = dict(dict(persons=MANY), **reader)
-    shared = {key: options.pop(key, None) for key in ('coords', 'img_shape')}
+    shared = {key: options.pop(key, None) for key in ('coords', 'img_shape', 'joint_names')}
     recordings = read_recordings(source.name, source.path, format_name=source.format, source_layout=layout, up=up,
                                  scale=scale, options={key: value for key, value in options.items() if key in known},
                                  **shared)

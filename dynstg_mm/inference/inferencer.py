@@ -38,7 +38,7 @@ from dynstg_mm.inference.recordings import Clip, Fault, Input, find, read, split
 from dynstg_mm.inference.training_record import TrainingRecord
 from dynstg_mm.inputs import ModelInputs
 from dynstg_mm.progress import with_bar
-from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout, map_joints, missing_joints
+from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout, map_joints, missing_joints, name_hint
 from dynstg_mm.text import few
 
 STEP = 0.5  # most seconds from one rolling window to the next
@@ -339,7 +339,7 @@ class GaitInferencer(BaseInferencer):
             hint = f', such as {few(shipped)}' if shipped else ''
             hint = f' A model of the 13 joints of gait_13 takes this recording{hint}.'
             raise clip_error(results, 'keypoint', f'no {few(missing)}, which the model needs.'
-                             f'{"" if missing_joints(joints, LAYOUTS["gait_13"]) else hint}')
+                             f'{name_hint(joints, missing) if missing_joints(joints, LAYOUTS["gait_13"]) else hint}')
         keypoint, score = apply_joint_map(results['keypoint'], results.get('keypoint_score'),
                                           map_joints(joints, target))
         results = dict(results, keypoint=keypoint, layout=target)

@@ -1,10 +1,13 @@
 """Mapping the joints of one skeleton onto another by name, and the joints that give the pelvis."""
+import difflib
+import json
 import math
 import re
 from collections.abc import Sequence
 
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.skeletons.layouts import LAYOUTS, Layout
+from dynstg_mm.text import few
 
 _SHOULDERS, _HIPS = ('left_shoulder', 'right_shoulder'), ('left_hip', 'right_hip')
 
@@ -62,13 +65,41 @@ def map_joints(names: Sequence[str], layout: Layout) -> list[tuple[int, ...]]:
     missing = [joint for joint, places in mapping.items() if places is None]
     if missing:
         raise ConfigError(f'joints: {", ".join(missing)} missing, which the layout needs; the skeleton has '
-                          f'{", ".join(names)}.{_sufficient(names, layout)}')
+                          f'{few(names, most=40)}.{_sufficient(names, layout)}{name_hint(names, missing)}')
     return [places for places in mapping.values() if places is not None]
 
 
 def missing_joints(names: Sequence[str], layout: Layout) -> list[str]:
     """The joints of a layout that another skeleton lacks, by the rules of `map_joints`."""
     return [joint for joint, places in _places(names, layout).items() if places is None]
+
+
+def name_hint(names: Sequence[str], missing: Sequence[str]) -> str:
+    """What to write into the file of `--joint-names`: the nearest names that no joint has yet, or nothing.
+
+    Args:
+        names: Of the recording.
+        missing: Joints that it lacks.
+    """
+    known = {joint for layout in LAYOUTS.values() for joint in layout['joints']}
+    used = {place for places in find_joints(names, sorted(known)).values() for place in places}
+    free = {_sided(name): name for index, name in enumerate(names) if index not in used}
+    lines, found = [], 0
+    for joint in missing:
+        side, rest = _sided(joint)
+        fitting = {other: name for (own, other), name in free.items() if own == side}
+        near = difflib.get_close_matches(rest, fitting, 1, cutoff=0.55)
+        found += len(near)
+        name = free.pop((side, near[0])) if near else f'NAME OF {joint}'
+        lines.append(f'{json.dumps(name, ensure_ascii=False)}: "{joint}"')
+    return f' If it has them under other names, give a file with --joint-names: {{{", ".join(lines)}}}' * bool(found)
+
+
+def _sided(name: str) -> tuple[str, str]:
+    """Side of a joint, left, right or none, and the rest of its name."""
+    match = re.match('(left|right|)(.*)', _plain(name))
+    assert match is not None
+    return match[1], match[2]
 
 
 def find_joints(names: Sequence[str], wanted: Sequence[str]) -> dict[str, tuple[int, ...]]:

@@ -1,8 +1,11 @@
+import json
+import re
+
 import numpy as np
 import pytest
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.skeletons import LAYOUTS, depth_first, get_layout, map_joints, mirror_order, parents
+from dynstg_mm.skeletons import LAYOUTS, depth_first, get_layout, map_joints, mirror_order, name_hint, parents
 
 
 @pytest.mark.parametrize('name', LAYOUTS)
@@ -141,3 +144,13 @@ def test_names_of_other_programs(names, joint, expected):
 def test_no_joint_is_taken_from_the_other_side():
     with pytest.raises(ConfigError, match='left_knee'):
         map_joints(['RKNE', 'R_FLE', 'R_FME', 'r_knee', 'KneeRightMid', 'RKJC'], dict(joints=['left_knee']))
+
+
+def test_the_nearest_names_are_proposed():
+    names = [*(joint for joint in LAYOUTS['gait_13']['joints'] if 'knee' not in joint and joint != 'neck'), 'Knie_L',
+             'RKnie', 'Schwanz']
+    with pytest.raises(ConfigError) as error:
+        map_joints(names, LAYOUTS['gait_13'])
+    proposed = json.loads(re.search(r'--joint-names: (\{.*\})', str(error.value))[1])
+    assert proposed == {'RKnie': 'right_knee', 'Knie_L': 'left_knee'}
+    assert name_hint(['a', 'b'], ['left_knee']) == ''
