@@ -63,7 +63,8 @@ def results_on(runs: Sequence[Run], file: str, about: Results) -> Results:
                 cfg = Config(copy.deepcopy(run.record['config']))
                 predictions[run.seed] += score_clips(load_model(cfg, checkpoint), cfg, datasets[run])
         facts = about.models[name]
-        results.add_model(name, list(predictions.values()), config=facts.config, options=facts.options)
+        results.add_model(name, list(predictions.values()), config=facts.config, options=facts.options,
+                          cost=facts.cost)
     return results
 
 

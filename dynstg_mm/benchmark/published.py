@@ -66,6 +66,10 @@ COLLECTIONS = {  # folder of the configs -> name, URL and title of the paper
                 'PYSKL: Towards Good Practices for Skeleton Action Recognition')}
 
 
+# results of a task, trained on the keypoints of one pose estimator and tested on those of another
+ESTIMATORS = re.compile(r'zoo/(?P<task>.+)-(?P<trained>\w+)-to-(?P<tested>\w+)')
+
+
 class Published:
     """The published results of a repository.
 
@@ -90,6 +94,8 @@ class Published:
         if (self.root / EXPLANATIONS).is_file():
             self.tables['explanations'] = self.explanation_rows
             self.tables['explanations:joints'] = self.altered_joint_rows
+        if any(ESTIMATORS.fullmatch(name) for name in self.paths):
+            self.tables['estimators'] = self.estimator_rows
         for name in self.results():
             self.tables[name] = functools.partial(self.score_rows, name)
             self.tables[f'{name}:subject'] = functools.partial(self.score_rows, name, per_subject=True)
@@ -138,6 +144,18 @@ class Published:
             parameters = (tables[0].models[model].cost or {}).get('parameters')
             rows.append([model, COST['parameters'][1](parameters) if parameters else '',
                          *(interval_cells(table.pooled(model), len(table.classes))['macro_f1'] for table in tables)])
+        return rows
+
+    def estimator_rows(self) -> Rows:
+        """Scores of people, by the pose estimators of training and test."""
+        rows = [['task', 'trained on', 'tested on', 'people', 'macro-F1 [95 %]', 'accuracy [95 %]']]
+        for name, match in ((name, ESTIMATORS.fullmatch(name)) for name in self.paths):
+            if match:
+                results = self.read(name)
+                people = [by_subject(clips) for clips in results.pooled(next(iter(results.models)))]
+                cells = interval_cells(people, len(results.classes))
+                rows.append([DATASETS[match['task']], match['trained'], match['tested'], str(len(people[0])),
+                             cells['macro_f1'], cells['accuracy']])
         return rows
 
     def goal_rows(self) -> Rows:
