@@ -32,7 +32,7 @@ from dynstg_mm.importers.rename import renamed
 from dynstg_mm.importers.splits import split_clips
 from dynstg_mm.importers.video import open_estimator
 from dynstg_mm.importers.writing import check_out, drop_duplicates, listing, summary, write, written
-from dynstg_mm.skeletons import Layout, get_layout
+from dynstg_mm.skeletons import Layout, get_layout, missing_joints
 from dynstg_mm.text import few
 
 Clip = dict[str, Any]
@@ -219,12 +219,12 @@ def with_source_layout(recording: Recording, layout: str | Layout | None, where:
     """The recording with the layout that the user names; DataError if it cannot be that of the file."""
     if layout is None or layout == recording.layout:
         return recording
-    joints, count = list(get_layout(layout)['joints']), recording.keypoint.shape[2]
-    if recording.joints is not None and sorted(recording.joints) != sorted(joints):
+    own, count = get_layout(layout), recording.keypoint.shape[2]
+    if recording.joints is not None and missing_joints(recording.joints, own):
         raise DataError(f'{where}: --source-layout: another skeleton than that of the file, which names its joints '
-                        f'({few(recording.joints)}); --layout maps them by their names.')
-    if count != len(joints):
-        raise DataError(f'{where}: --source-layout: {len(joints)} joints; the file has {count}.')
+                        f'({few(recording.joints)}). Leave it out: they are mapped by their names.')
+    if count != own['num_node']:
+        raise DataError(f'{where}: --source-layout: {own["num_node"]} joints; the file has {count}.')
     notes = [f'joints in the order of the given skeleton, not of {recording.layout}'] * isinstance(
         recording.layout, str)
     return replace(recording, layout=layout, notes=recording.notes + notes)

@@ -28,11 +28,14 @@ def read_stgcn(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
     Raises:
         DataError: The file is damaged, has another shape, or the labels do not belong to it.
     """
+    with open(path, 'rb') as content:
+        if content.read(6) != b'\x93NUMPY':  # NumPy would take it for a pickle, and advise to load that
+            raise DataError(f'{path}: not a readable .npy file.')
     with readable(path, '.npy file'):
         data = np.load(path, mmap_mode='r', allow_pickle=False)
     if data.ndim != 5 or data.shape[1] not in (2, 3) or data.dtype.kind not in 'fiu' or not data.size:
         raise DataError(f'{path}: {data.dtype} of shape {data.shape}; expected numbers (clips, 2 or 3, frames, joints, '
-                        'persons).')
+                        'persons). Save one recording as .npz: np.savez(file, keypoints=array, fps=30).')
     names, labels = _labels(Path(path), len(data))
     recordings = []
     for index, clip in enumerate(data):

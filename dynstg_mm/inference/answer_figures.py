@@ -73,13 +73,14 @@ def limb_map(explanation: Explanation, name: str) -> Any:
     """Effect of each limb in each phase, in percentage points."""
     effect = 100 * np.column_stack([explanation.effect, explanation.limb_effect])
     strongest = max(5., np.abs(effect).max())
+    digits = 1 if strongest == 5 else 0  # as on the page
     figure = new_figure(6, 0.9 + 0.32 * len(effect))
     axes = figure.add_subplot()
     image = axes.imshow(effect, cmap='RdBu', vmin=-strongest, vmax=strongest, aspect='auto')
     for row, column in np.ndindex(effect.shape):
-        axes.text(column, row, f'{effect[row, column]:.0f}'.replace('-0', '0').replace('-', '\N{MINUS SIGN}'),
-                  ha='center', va='center', fontsize=8,
-                  color='white' if abs(effect[row, column]) > 0.65 * strongest else 'black')
+        text = f'{effect[row, column]:.{digits}f}'
+        axes.text(column, row, text.replace('-', '\N{MINUS SIGN}') if float(text) else '0', ha='center',
+                  va='center', fontsize=8, color='white' if abs(effect[row, column]) > 0.65 * strongest else 'black')
     axes.axvline(BINS - 0.5, color='white', linewidth=4)
     edges = np.linspace(0, 100, BINS + 1)
     axes.set_xticks(range(BINS + 1), [*(f'{low:.0f}–{high:.0f}' for low, high in zip(edges, edges[1:])), 'all'],

@@ -26,7 +26,8 @@ MAX_JUMP = 2.  # leg lengths of the hips within half a second, within which a wa
 MIN_AGREEMENT = 0.75  # share of the windows that name the class of the answer
 # Formats that tell who found the joints.
 ESTIMATORS = dict(openpose='OpenPose', alphapose='AlphaPose', mmpose='MMPose', mediapipe='MediaPipe',
-                  bvh='motion capture', c3d='motion capture')
+                  deeplabcut='DeepLabCut', kinect='Kinect', bvh='motion capture', c3d='motion capture',
+                  trc='motion capture')
 
 
 class Expected(NamedTuple):
@@ -99,6 +100,7 @@ def add_doubts(answer: Answer, clip: Clip, model: Expected, walk: Walk | None = 
         answer.add_doubt('not_checked', 'note', 'Nobody has checked whether this is a walk: that needs the frame rate, '
                          'the name of the skeleton, and two legs in it.')
     _unlike(answer)
+    _outside_set(answer)
     _changes(answer)
     if clip.get('format') == 'video' and any(doubt.severity != 'note' for doubt in answer.doubts):
         answer.add_doubt('look', 'note', 'Look whether the skeleton is that of the walker (--video mp4). If it is that '
@@ -172,7 +174,7 @@ def _program(name: str) -> str:
 
 def _walk(answer: Answer, clip: Clip, model: Expected, walk: Walk, events: Sequence[FootEvent]) -> None:
     kept = keep_tracked_person(clip)
-    body, score = np.asarray(kept['keypoint'])[0], kept.get('keypoint_score')
+    body, score = np.asarray(kept['keypoint'], np.float64)[0], kept.get('keypoint_score')  # float16 would overflow
     seen = seen_joints(body, None if score is None else np.asarray(score)[0])
     layout = clip.get('layout') or model.layout
     up = None if layout is None else up_axis(body, seen, get_layout(layout))
@@ -205,6 +207,16 @@ def _unlike(answer: Answer) -> None:
                              f'distance is {known["distance"]:.1f} times the usual one, and 95 % of the people whom '
                              f'the model did not see are below {known["limit"]:.1f}. Do not rely on the answer.',
                              known['distance'], known['limit'])
+
+
+def _outside_set(answer: Answer) -> None:
+    """The most probable class may be no likely one: people of that class usually get a higher probability."""
+    kept, name = answer.prediction_set, answer.predicted
+    if kept is None or name is None or name in kept:
+        return
+    answer.add_doubt('not_in_set', 'doubt', f'{name} is the most probable class, but people of that class usually get '
+                     f'a higher probability, so that the set of likely classes ({", ".join(kept) or "none"}) lacks it. '
+                     'Take the walk for undecided.', answer.probabilities[answer.classes.index(name)])
 
 
 def _changes(answer: Answer) -> None:

@@ -59,8 +59,8 @@ def _set(answer: Answer) -> list[str]:
     if answer.prediction_set is None or answer.coverage is None:
         return []
     begin = f'To include the true class for {percent(answer.coverage)} of such walks, the answer must be'
-    if not answer.prediction_set:
-        return ['No class fits this walk at the chosen coverage.']
+    if answer.predicted not in answer.prediction_set:
+        return []  # a doubt says so
     if len(answer.prediction_set) == 1:
         return [f'{begin} {answer.prediction_set[0]} alone.']
     return [f'{begin} “{listed(answer.prediction_set, "or")}”: the model cannot decide between them.']

@@ -133,3 +133,15 @@ def test_names_of_joints_are_kept_if_no_layout_has_them(tmp_path):
     np.savez(tmp_path / 'legs.npz', keypoints=track(joints=3), joint_names=['left_hip', 'left_knee', 'left_ankle'])
     clip, = read_unlabelled(find_recordings([tmp_path]))
     assert clip['layout'] is None and clip['joint_names'] == ['left_hip', 'left_knee', 'left_ankle']
+
+
+def test_a_skeleton_may_be_named_that_the_names_have_too(tmp_path):
+    names = ['Nose', 'Neck', 'RShoulder', *(f'joint {index}' for index in range(22))]
+    np.savez(tmp_path / 'other.npz', keypoints=track(joints=25), joint_names=names)
+    with pytest.raises(DataError, match='another skeleton'):
+        next(read_unlabelled(find_recordings([tmp_path / 'other.npz']), layout='body_25'))
+    openpose = [''.join(part.capitalize() for part in name.replace('right', 'r').replace('left', 'l').split('_'))
+                for name in LAYOUTS['body_25']['joints']]  # RBigToe
+    np.savez(tmp_path / 'same.npz', keypoints=track(joints=25), joint_names=openpose)
+    clip, = read_unlabelled(find_recordings([tmp_path / 'same.npz']), layout='body_25')
+    assert clip['layout'] == 'body_25'

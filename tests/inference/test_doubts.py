@@ -97,6 +97,12 @@ def test_unlike_the_training(clip):
     assert doubts(clip, unlike=dict(features=far, gait=near))[1] == {'unlike_training': 'doubt'}
 
 
+@pytest.mark.parametrize('kept, expected', [
+    (None, {}), (['x'], {}), (['x', 'y'], {}), (['y'], {'not_in_set': 'doubt'}), ([], {'not_in_set': 'doubt'})])
+def test_the_answer_is_one_of_the_likely_classes(clip, kept, expected):
+    assert doubts(clip, prediction_set=kept, probabilities=[.6, .4])[1] == expected
+
+
 def test_windows_that_disagree(clip):
     windows = [WindowAnswer(0, 1, [.9, .1]), WindowAnswer(1, 2, [.2, .8])]
     assert doubts(clip, windows=windows)[1] == {'changes': 'doubt'}
