@@ -38,6 +38,9 @@ def read_c3d(path: str | os.PathLike) -> list[Recording]:
         reader = c3d.Reader(file)
         names = _labels(reader, 'LABELS')
         expected = reader.last_frame - reader.first_frame + 1
+        if not any(names) and _texts(reader, 'ROTATION', 'LABELS'):
+            raise DataError(f'{path}: only rotations of segments, as Theia3D exports them; export the joint centres as '
+                            'points of a C3D or TRC file, for instance from Visual3D.')
         if not names:
             raise DataError(f'{path}: POINT:LABELS: no markers.')
         frames = [points[:, :4].astype(np.float32) for _, points, _ in reader.read_frames(copy=False)]

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from dynstg_mm.errors import DataError
 from dynstg_mm.importers.convert import read_recordings
 from dynstg_mm.importers.marker_sets import with_hip_centres
 from dynstg_mm.importers.recording import Recording
@@ -64,3 +65,16 @@ def test_a_marker_set_fills_a_layout(tmp_path):
     np.testing.assert_allclose(found.keypoint[0, :, index('neck')],
                                (place['left_shoulder'] + place['right_shoulder']) / 2, atol=0.1)
     assert (found.keypoint[0, :, index('left_hip'), 1] < place['left_hip'][:, 1] - 10).all()  # deeper than its marker
+
+
+def test_a_file_of_rotations_says_what_to_export(tmp_path):
+    c3d = pytest.importorskip('c3d')
+    writer = c3d.Writer(point_rate=100)
+    writer.set_point_labels([''])
+    group = writer.add_group(30, 'ROTATION', '')
+    group.add_str('LABELS', '', 'pelvis_4X4l_thigh_4X4'.ljust(22), 11, 2)
+    writer.add_frames([(np.zeros((1, 5), np.float32), np.zeros((0, 1)))] * 3)
+    with open(tmp_path / 'theia.c3d', 'wb') as file:
+        writer.write(file)
+    with pytest.raises(DataError, match='Theia'):
+        read_recordings('walk', tmp_path / 'theia.c3d', format_name='c3d', options={})

@@ -85,7 +85,8 @@ def test_the_estimator(clip, estimator, others, expected):
 
 
 @pytest.mark.parametrize('program, expected', [
-    ('openpose', {}), ('npz', {}), ('mmpose', {'other_estimator': 'doubt'}), ('c3d', {'other_estimator': 'doubt'})])
+    ('openpose', {}), ('npz', {}), ('mmpose', {'other_estimator': 'doubt'}), ('c3d', {'other_estimator': 'doubt'}),
+    ('trc', {'other_estimator': 'doubt'}), ('kinect', {'other_estimator': 'doubt'})])
 def test_the_program_of_a_format(clip, program, expected):
     record = TrainingRecord(estimator='OpenPose 1.7')
     assert doubts(dict(clip, format=program), Expected(record=record))[1] == expected
