@@ -229,9 +229,10 @@ class GaitInferencer(BaseInferencer):
         return self.postprocess([answer for answer, _ in self.answers(inputs, **kwargs)], [], return_datasamples)
 
     def _with_layout(self, clip: Clip) -> Clip:
-        """The clip, with the model's layout if it names none and has as many joints."""
+        """The clip, with the model's layout if it names neither layout nor joints and has as many joints."""
         own = self.layout
-        if own is None or clip.get('layout') is not None or clip['keypoint'].shape[2] != own['num_node']:
+        named = clip.get('layout') is not None or clip.get('joint_names') is not None
+        if own is None or named or clip['keypoint'].shape[2] != own['num_node']:
             return clip
         return dict(clip, layout=next((name for name, known in LAYOUTS.items() if known is own), own))
 

@@ -150,6 +150,15 @@ def test_joints_are_mapped_by_name(inferencer, clip):
     np.testing.assert_allclose(inferencer.answer(mixed).scores, inferencer.answer(clip).scores, atol=1e-5)
 
 
+def test_unknown_names_are_not_taken_for_the_joints_of_the_model(inferencer, clip, tmp_path):
+    names = [name.replace('left_knee', 'Knie_L') for name in LAYOUTS['body_25']['joints']]
+    np.savez(tmp_path / 'walk.npz', keypoints=clip['keypoint'][0], fps=clip['rate'], joint_names=names)
+    answer = inferencer(tmp_path / 'walk.npz', skip_bad=True)['predictions'][0]
+    assert 'no left_knee' in answer['error'] and answer['label'] is None
+    answer = inferencer(tmp_path / 'walk.npz', reader=dict(joint_names=dict(Knie_L='left_knee')))['predictions'][0]
+    assert not answer['error']
+
+
 def test_features_are_the_input_of_the_last_layer(inferencer, clip):
     features = inferencer.features(clip)
     layer = inferencer.model.cls_head.fc
