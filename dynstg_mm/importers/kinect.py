@@ -56,7 +56,7 @@ def _skeletons(path: str | os.PathLike) -> list[People]:
                 values = np.zeros((0, 4))
             if not body.split() or len(values) != JOINTS:
                 raise DataError(f'{path}: line {number}: not a body of {JOINTS} joints with 12 numbers each.')
-            place, state = _plausible(values[:, :3]), values[:, 3]
+            place, state = _plausible(values[:, :3]), np.nan_to_num(values[:, 3])
             score = np.where(np.isin(state, (0, 1, 2)), np.take(_SCORES, state.clip(0, 2).astype(int)), 0)
             people.append(Detection(place, np.where(np.isnan(place).any(-1), 0, score), body.split()[0]))
         frames.append(people)

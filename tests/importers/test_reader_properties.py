@@ -406,7 +406,7 @@ def test_a_source_layout_is_refused_where_the_file_names_its_joints(tmp_path):
     path = write_csv(tmp_path / 'walk.csv', person('coco', FRAMES), list(LAYOUTS['coco']['joints']))
     assert read('csv', path, source_layout='coco').layout == 'coco'
     with pytest.raises(DataError, match='source-layout'):
-        read('csv', path, source_layout='h36m')
+        read('csv', path, source_layout='mpi_inf_3dhp')
 
 
 def test_mutated_files_are_read_or_refused_in_one_line(tmp_path):
