@@ -185,7 +185,8 @@ def keep_freed_memory() -> None:
 
 @contextlib.contextmanager
 def one_line_errors(stopped: str = 'stopped') -> Iterator[None]:
-    """End the process with one line and status 1 if a file, an option or a config is wrong, with 130 after Ctrl-C.
+    """End the process with one line and status 1 if a file, an option or a config is wrong, with 130 after Ctrl-C,
+    and without a word if what it prints goes into a closed pipe.
 
     Any other error is a bug and keeps its traceback. `DYNSTG_TRACEBACK=1` always shows the traceback.
     """
@@ -197,6 +198,9 @@ def one_line_errors(stopped: str = 'stopped') -> Iterator[None]:
         if isinstance(error, KeyboardInterrupt) or isinstance(error.__context__, KeyboardInterrupt):
             print(stopped, file=sys.stderr)  # MMEngine turns Ctrl-C in the dump of a config into a SyntaxError
             sys.exit(130)
+        if isinstance(error, BrokenPipeError):  # nobody reads the output any more, such as `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python flushes at its end
+            sys.exit(141)
         if not isinstance(error, (UserError, OSError)):
             raise
         message = _of_the_system(error)

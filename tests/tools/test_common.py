@@ -1,4 +1,7 @@
 """How commands end: one line for what a user has caused, a traceback for a bug."""
+import subprocess
+import sys
+
 import pytest
 from mmengine.config import Config
 
@@ -23,6 +26,15 @@ def test_missing_file_of_the_system_is_named_with_what_to_do(tmp_path):
 def test_bug_keeps_its_traceback():
     with pytest.raises(ValueError), one_line_errors():
         raise ValueError('x')
+
+
+def test_a_closed_pipe_is_no_error():
+    command = ('from dynstg_mm.commands.common import one_line_errors\n'
+               'with one_line_errors():\n    for _ in range(99999): print("a line", flush=True)')
+    with subprocess.Popen([sys.executable, '-c', command], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdout.readline()
+        run.stdout.close()
+        assert run.stderr.read() == b'' and run.wait() == 141
 
 
 def interrupted():
