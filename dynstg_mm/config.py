@@ -30,6 +30,7 @@ from mmengine.runner import Runner
 
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import existing_file, missing_file_hint, nearest_shipped, resolve_shipped
+from dynstg_mm.text import few
 
 # What MMEngine's runners read from a config besides the arguments of `Runner`.
 RUNNER_SETTINGS = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
@@ -151,14 +152,17 @@ def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
             one would otherwise be ignored.
     """
     options = dict(options or {})
-    known = {*cfg, *SHORT_OPTIONS, *inspect.signature(Runner.__init__).parameters, *RUNNER_SETTINGS}
+    read = {*SHORT_OPTIONS, *inspect.signature(Runner.__init__).parameters, *RUNNER_SETTINGS}
+    known = {*cfg, *read}
     for key in options:
         first = key.partition('.')[0]
         if first not in known:
             near = difflib.get_close_matches(first, known, n=1) or [
-                name for name in _names(cfg) if name.endswith(f'.{key}')]
+                name for name, _ in _settings(cfg) if name.endswith(f'.{key}')]
             raise ConfigError(f'--cfg-options: {key}: {cfg.filename} has no {first}'
                               f'{f"; expected {near[0]}" if near else ""}.')
+        if first not in read:
+            _check_variable(cfg, key, read)
     short = {name: value for name, value in options.items() if name in SHORT_OPTIONS}
     _check_short_settings(cfg, short)
     for name, value in short.items():
@@ -178,12 +182,24 @@ def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
     return cfg
 
 
-def _names(node: Mapping[str, Any], above: str = '') -> Iterator[str]:
-    """Names in full of all settings of a config."""
+def _settings(node: Mapping[str, Any], above: str = '') -> Iterator[tuple[str, Any]]:
+    """All settings of a config, by their names in full."""
     for name, value in node.items():
-        yield above + name
+        yield above + name, value
         if isinstance(value, dict):
-            yield from _names(value, f'{above}{name}.')
+            yield from _settings(value, f'{above}{name}.')
+
+
+def _check_variable(cfg: Config, key: str, read: Collection[str]) -> None:
+    """Refuse a variable that the config's settings were made of: these are filled in, and would stay as they are."""
+    first = key.partition('.')[0]
+    value = cfg[first]
+    shared = isinstance(value, (dict, list)) and len(value) > 0  # such as a pipeline
+    made = [name for name, setting in _settings(cfg) if name.partition('.')[0] in read and '.' in name
+            and (name.endswith(f'.{first}') or shared and setting == value)]
+    if made:
+        raise ConfigError(f'--cfg-options: {key}: a variable of {cfg.filename}, which changes no setting any more; '
+                          f'expected the setting itself, such as {few(made)}.')
 
 
 def _check_place(cfg: Config, name: str) -> None:

@@ -13,6 +13,7 @@ from dynstg_mm.errors import ConfigError
 from .conftest import ROOT
 
 SMALL = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+KOA = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
 STGCN = ROOT / 'configs/stgcn/stgcn_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 CGRKD = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 OURS = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if path.parent.name != '_base_')
@@ -30,6 +31,14 @@ def test_shipped_configs_pass(paths):
     assert len(paths) > 30
     for path in paths:
         check_config(read(path))
+
+
+@pytest.mark.parametrize('option, named', [
+    ('layout=coco', 'model.backbone.graph_cfg.layout'), ('in_channels=3', 'model.backbone.in_channels'),
+    ('num_classes=4', 'model.cls_head.num_classes'), ('train_pipeline.0.type=PoseDecode', 'train_dataloader.dataset')])
+def test_a_variable_that_changes_nothing_is_refused(option, named):
+    with pytest.raises(ConfigError, match=named):
+        read(KOA, option)
 
 
 @pytest.mark.parametrize('path, options', [
