@@ -18,6 +18,7 @@ import numpy as np
 
 from dynstg_mm.errors import UserError
 from dynstg_mm.importers.convert import read_recordings
+from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.skeletons import LAYOUTS
 
 from .written import (
@@ -144,7 +145,7 @@ def write_mutated(source: Path, target: Path, rng: np.random.Generator) -> None:
             content = mutate_arrays({name: arrays[name] for name in arrays.files}, rng)
         np.savez(target, **{name: np.asarray('' if value is None else value) for name, value in content.items()})
     else:
-        data = pickle.loads(source.read_bytes())
+        data = load_pickle(source)
         target.write_bytes(pickle.dumps(dict(data, annotations=[mutate_arrays(data['annotations'][0], rng)])))
 
 
