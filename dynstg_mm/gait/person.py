@@ -6,10 +6,12 @@ import numpy as np
 from dynstg_mm.gait.visibility import present_frames, seen_joints
 
 Rank = tuple[int, float, float]
+ALIKE_SCORE = 0.05  # persons whose mean scores differ by less are equally well seen
+ALIKE_SIZE = 0.8  # persons are of the same size if the smaller one is at least this share of the larger
 
 
 def person_rank(keypoint: np.ndarray, score: np.ndarray | None = None) -> Rank:
-    """Sort key of one person; the clip is about the person with the largest one.
+    """What decides whether a clip is about a person, by `best_persons`.
 
     It is the number of frames that show at least half of the joints, then the mean score of the seen joints, then the
     person's size: the median diagonal of the box around the seen joints.
@@ -29,8 +31,33 @@ def person_rank(keypoint: np.ndarray, score: np.ndarray | None = None) -> Rank:
 
 
 def best_persons(ranks: Sequence[Rank], count: int = 1) -> list[int]:
-    """Indices of the `count` persons with the largest ranks, the largest first; the earlier one if two are equal."""
-    return sorted(range(len(ranks)), key=lambda person: ranks[person], reverse=True)[:count]
+    """Indices of the `count` persons whom a clip is about, the first one first.
+
+    It is about the person seen in most frames; of several, the one with clearly higher scores; of several, the one that
+    is clearly larger; else the earliest.
+    """
+    left = list(range(len(ranks)))
+    chosen: list[int] = []
+    while left and len(chosen) < count:
+        chosen.append(_narrowed(ranks, left)[-1][0])
+        left.remove(chosen[-1])
+    return chosen
+
+
+def deciding(ranks: Sequence[Rank]) -> str:
+    """What makes the first of `best_persons` so: being seen 'longest', 'best', or being the 'largest' or 'first'."""
+    steps = _narrowed(ranks, list(range(len(ranks))))
+    return next((word for word, left in zip(('longest', 'best', 'largest'), steps) if len(left) == 1), 'first')
+
+
+def _narrowed(ranks: Sequence[Rank], among: list[int]) -> list[list[int]]:
+    """Those of the persons who are left by the number of frames, then by the score, then by the size."""
+    most = max(ranks[person][0] for person in among)
+    longest = [person for person in among if ranks[person][0] == most]
+    score = max(ranks[person][1] for person in longest)
+    clearest = [person for person in longest if ranks[person][1] >= score - ALIKE_SCORE]
+    size = max(ranks[person][2] for person in clearest)
+    return [longest, clearest, [person for person in clearest if ranks[person][2] >= ALIKE_SIZE * size]]
 
 
 def tracked_person(keypoint: np.ndarray, score: np.ndarray | None = None) -> tuple[int, int]:

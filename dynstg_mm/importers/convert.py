@@ -1,5 +1,7 @@
 """Recordings of any reader, and a table of who walks in them, converted into one annotation file."""
+import contextlib
 import inspect
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dynstg_mm.errors import DataError
+from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.extras import need
 from dynstg_mm.importers import LIBRARIES, MANY_CLIPS, POSE_ESTIMATORS, READERS, find_files, read_files
 from dynstg_mm.importers.arrange import arrange, one_skeleton
@@ -32,7 +34,7 @@ from dynstg_mm.importers.rename import renamed
 from dynstg_mm.importers.splits import split_clips
 from dynstg_mm.importers.video import open_estimator
 from dynstg_mm.importers.writing import check_out, drop_duplicates, listing, summary, write, written
-from dynstg_mm.skeletons import Layout, get_layout, missing_joints
+from dynstg_mm.skeletons import Layout, get_layout, map_joints
 from dynstg_mm.text import few
 
 Clip = dict[str, Any]
@@ -220,9 +222,13 @@ def with_source_layout(recording: Recording, layout: str | Layout | None, where:
     if layout is None or layout == recording.layout:
         return recording
     own, count = get_layout(layout), recording.keypoint.shape[2]
-    if recording.joints is not None and missing_joints(recording.joints, own):
-        raise DataError(f'{where}: --source-layout: another skeleton than that of the file, which names its joints '
-                        f'({few(recording.joints)}). Leave it out: they are mapped by their names.')
+    if recording.joints is not None:
+        places: list[tuple[int, ...]] = []
+        with contextlib.suppress(ConfigError):
+            places = map_joints(recording.joints, own)
+        if sorted(itertools.chain.from_iterable(places)) != list(range(count)):
+            raise DataError(f'{where}: --source-layout: another skeleton than that of the file, which names its joints '
+                            f'({few(recording.joints)}). Leave it out: they are mapped by their names.')
     if count != own['num_node']:
         raise DataError(f'{where}: --source-layout: {own["num_node"]} joints; the file has {count}.')
     notes = [f'joints in the order of the given skeleton, not of {recording.layout}'] * isinstance(

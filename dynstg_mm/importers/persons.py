@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from dynstg_mm.datasets.annotation_file import LARGEST
 from dynstg_mm.errors import DataError
-from dynstg_mm.gait.person import best_persons, person_rank
+from dynstg_mm.gait.person import Rank, best_persons, deciding, person_rank
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.importers.recording import EmptyRecording, has_place, informative, with_lost
 
@@ -58,7 +58,8 @@ def pick_persons(frames: Sequence[People], persons: int,
                         f'{usual[0]} of {usual[1]} as in the others.')
     frames, notes = _with_scores(frames)
     tracks = _tracks(frames)
-    kept = [tracks[index] for index in best_persons([_rank(track) for track in tracks], persons)]
+    ranks = [_rank(track) for track in tracks]
+    kept = [tracks[index] for index in best_persons(ranks, persons)]
     joints, channels = shapes.most_common(1)[0][0]
     keypoint = np.full((len(kept), len(frames), joints, channels), np.nan, np.float32)
     score = np.zeros(keypoint.shape[:3], np.float32)
@@ -67,7 +68,7 @@ def pick_persons(frames: Sequence[People], persons: int,
             keypoint[row, frame], score[row, frame] = person.keypoint, person.score
     if len(tracks) > len(kept):
         lengths = ' and '.join(f'{len(track)} of {len(frames)} frames' for track in kept)
-        notes.append(f'{_kept_note(len(tracks), persons)} ({lengths})')
+        notes.append(f'{_kept_note(ranks, persons)} ({lengths})')
     return *with_lost(keypoint, score, path), notes
 
 
@@ -96,12 +97,16 @@ def most_seen(keypoint: np.ndarray, score: np.ndarray, persons: int) -> tuple[np
     there = [index for index in range(len(keypoint)) if seen_joints(keypoint[index], score[index], 0).any()]
     ranks = [person_rank(keypoint[index], score[index]) for index in there]
     kept = [there[index] for index in best_persons(ranks, persons)]
-    notes = [_kept_note(len(there), persons)] * (len(there) > len(kept))
+    notes = [_kept_note(ranks, persons)] * (len(there) > len(kept))
     return keypoint[kept], score[kept], notes
 
 
-def _kept_note(count: int, persons: int) -> str:
-    return f'{count} persons; kept the {"one" if persons == 1 else persons} seen longest'
+def _kept_note(ranks: Sequence[Rank], persons: int) -> str:
+    if persons > 1:
+        return f'{len(ranks)} persons; kept the {persons} seen longest'
+    how = dict(longest='kept the one seen longest', best='of those seen longest, kept the one with the highest scores',
+               largest='of those seen longest, kept the largest', first='of those seen longest, kept the first')
+    return f'{len(ranks)} persons; {how[deciding(ranks)]}'
 
 
 def _rank(track: Track) -> tuple[int, float, float]:

@@ -203,6 +203,17 @@ def test_npz_in_any_order_of_axes(tmp_path, order, both, dims, given_order, seed
     check(recording, people[0], score[0])
 
 
+@pytest.mark.parametrize('order', ['mtvc', 'tmvc', 'ctvm'])
+def test_the_first_of_two_people_is_kept_whose_scores_differ_by_chance(tmp_path, order):
+    people, _ = two_people('coco', 0)
+    score = 0.7 + 0.005 * np.repeat([[[0.]], [[1.]]], 17, 2).repeat(FRAMES, 1)
+    path = tmp_path / 'walk.npz'
+    np.savez(path, keypoints=reordered(np.concatenate([people, score[..., None]], -1).repeat(2, 1), order), fps=25)
+    recording = read('npz', path, axes=order, dims=2)
+    check(recording, people[0].repeat(2, 0), score[0].repeat(2, 0))
+    assert any('kept the first' in note for note in recording.notes)
+
+
 @some
 @given(st.sampled_from(['mtvc', 'tmvc', 'ctvm']), st.sampled_from(['none', 'field', 'third']), st.booleans(), shares,
        seeds)
@@ -405,8 +416,9 @@ def test_the_given_source_layout_is_taken_or_refused(tmp_path, format_name, layo
 def test_a_source_layout_is_refused_where_the_file_names_its_joints(tmp_path):
     path = write_csv(tmp_path / 'walk.csv', person('coco', FRAMES), list(LAYOUTS['coco']['joints']))
     assert read('csv', path, source_layout='coco').layout == 'coco'
-    with pytest.raises(DataError, match='source-layout'):
-        read('csv', path, source_layout='mpi_inf_3dhp')
+    for other in ('mpi_inf_3dhp', 'h36m'):  # joints of the second could be computed from those of COCO
+        with pytest.raises(DataError, match='source-layout'):
+            read('csv', path, source_layout=other)
 
 
 def test_mutated_files_are_read_or_refused_in_one_line(tmp_path):
