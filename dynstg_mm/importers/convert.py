@@ -29,7 +29,7 @@ from dynstg_mm.importers.labels import (
 from dynstg_mm.importers.left_out import LeftOut
 from dynstg_mm.importers.marker_sets import with_hip_centres
 from dynstg_mm.importers.pixels import in_pixels
-from dynstg_mm.importers.recording import Recording
+from dynstg_mm.importers.recording import Recording, rate_notes
 from dynstg_mm.importers.rename import renamed
 from dynstg_mm.importers.splits import split_clips
 from dynstg_mm.importers.video import open_estimator
@@ -243,8 +243,7 @@ def _annotation(recording: Recording, row: Row, classes: Sequence[str], rate: fl
     chosen = row.get('rate') or rate or parse_rate(recording.rate, f'clip {recording.name}: rate')
     if chosen is None:
         raise DataError(f'clip {recording.name}: rate: missing; add a column rate to the table, or use --rate.')
-    if recording.rate and abs(chosen / recording.rate - 1) > 0.01:
-        recording.notes.append(f'{chosen:g} frames per second as given; the file has {recording.rate:g}')
+    recording.notes += rate_notes(chosen, recording.rate)
     clip = dict(frame_dir=recording.name, subject=row['subject'], label=list(classes).index(row['label']),
                 rate=chosen, total_frames=keypoint.shape[1], keypoint=keypoint,
                 keypoint_score=recording.keypoint_score, split=row.get('split') or None)

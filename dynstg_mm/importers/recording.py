@@ -11,6 +11,7 @@ import numpy as np
 from dynstg_mm.datasets.annotation_file import LARGEST, describe
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.events import FootEvent
+from dynstg_mm.gait.signal import is_rate
 from dynstg_mm.gait.visibility import SCORE_THR, seen_joints
 from dynstg_mm.skeletons import Layout
 
@@ -54,6 +55,14 @@ class Recording:
     events: list[FootEvent] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+
+def rate_notes(given: float, own: Any) -> list[str]:
+    """A note if the frames per second that are given differ from those of the file."""
+    if own is None or is_rate(own) and abs(given / own - 1) <= 0.01:
+        return []
+    shown = f'{own:g}' if isinstance(own, (int, float)) else describe(own)
+    return [f'{given:g} frames per second as given; the file has {shown}']
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from dynstg_mm.importers.csv_table import csv_rows, number_cells
 from dynstg_mm.importers.estimator_json import MAX_GAP
 from dynstg_mm.importers.persons import Detection, People, pick_persons
 from dynstg_mm.importers.recording import Recording, has_place, informative, without_prefix
+from dynstg_mm.text import few
 
 _SCORES = ('score', 'confidence', 'conf', 'c', 'visibility', 'v', 'likelihood')
 _AXIS = r'x|y|z|presence|' + '|'.join(_SCORES)
@@ -68,7 +69,11 @@ def read_csv(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
     keypoint, score, notes = pick_persons(frames, persons, path)
     rate, more = _rate(time, times, numbers, len(frames)) if time and times is not None else (None, [])
     numbered = all(re.fullmatch(r'(\D*)\d+', name) for name in names)
-    return [Recording(None, keypoint, score, None if numbered else names, rate=rate, notes=gaps + more + notes)]
+    known = {frame, person, joint if line_per_joint else None, *(columns[name] for name in _TIME if name in columns)}
+    unused = [name for index, name in enumerate(header) if index not in known and name.strip() and not _is_axis(name)]
+    left_out = [f'columns that are not used: {few(unused)}'] * bool(unused)
+    return [Recording(None, keypoint, score, None if numbered else names, rate=rate,
+                      notes=gaps + more + notes + left_out)]
 
 
 def _frame_numbers(path: str | os.PathLike, header: Header, rows: Rows, frame: int | None,
@@ -123,6 +128,11 @@ def _joint_columns(path: str | os.PathLike, header: Header) -> tuple[list[str], 
         if missing:
             raise DataError(f'{path}: header: joint {joint} has no {missing[0]}; expected {", ".join(wanted)} of each.')
     return list(axes_of), [axes[axis] for axes in axes_of.values() for axis in wanted]
+
+
+def _is_axis(name: str) -> bool:
+    """Whether a column holds a number of a joint."""
+    return any(pattern.fullmatch(name) for pattern in (_JOINT_AXIS, _AXIS_NUMBER, re.compile(_AXIS, re.IGNORECASE)))
 
 
 def joint_names(path: str | os.PathLike, header: Header, rows: Rows) -> list[str]:

@@ -23,7 +23,7 @@ from dynstg_mm.importers.csv_table import csv_lines
 from dynstg_mm.importers.find import clips_of, find_files
 from dynstg_mm.importers.kinect import is_table
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
-from dynstg_mm.importers.recording import Recording, readable
+from dynstg_mm.importers.recording import Recording, rate_notes, readable
 from dynstg_mm.importers.tabular import joint_names
 from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout, map_joints
 
@@ -143,11 +143,16 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
                  _recordings(source, given, prefer, up, scale, reader or {}))
         try:
             for clip in clips:
-                if rate is not None:
-                    clip['rate'] = float(rate)
-                yield clip
+                yield with_rate(clip, rate)
         except (UserError, OSError) as error:
             _report(source.file, error, failed)
+
+
+def with_rate(clip: Clip, rate: float | None) -> Clip:
+    """The clip with these frames per second, if any are given, and a note if it has others."""
+    if rate is None:
+        return clip
+    return dict(clip, rate=float(rate), notes=[*clip['notes'], *rate_notes(rate, clip['rate'])])
 
 
 def check_rate(rate: object) -> None:
@@ -232,7 +237,8 @@ def _annotations(source: Source, layout: str | Layout | None, reader: dict[str, 
 
 
 def read_annotation(path: str | os.PathLike, index: int, clip: Mapping[str, Any], file: dict[str, Any],
-                    layout: str | Layout | None = None, axes: str | None = None) -> Clip:
+                    layout: str | Layout | None = None, axes: str | None = None,
+                    prefer: Layout | None = None) -> Clip:
     """A clip from an annotation, with its arrays as they are, so that scores are those of testing.
 
     Args:
@@ -241,15 +247,27 @@ def read_annotation(path: str | os.PathLike, index: int, clip: Mapping[str, Any]
         file: What its file says about all, such as `layout`.
         layout: Skeleton, whatever the file says.
         axes: Letters of the axes of `keypoint`, if it has another order.
+        prefer: As for `read_unlabelled`.
 
     Raises:
         DataError: It cannot be used.
     """
-    recording = with_source_layout(checked_clip(path, index, clip, file, MANY, axes), layout, f'{path}: clip {index}')
+    where = f'{path}: clip {index}'
+    recording = checked_clip(path, index, clip, file, MANY, axes)
     kept = {key: clip[key] for key in ('keypoint', 'keypoint_score', 'img_shape', 'original_shape', 'estimator',
                                        'subject') if clip.get(key) is not None}
-    if np.shape(clip['keypoint'])[1:] != recording.keypoint.shape[1:]:  # another order of axes, or with scores
+    if np.shape(clip['keypoint'])[1:] == recording.keypoint.shape[1:]:
+        recording.notes.clear()  # of what is not taken from the recording
+    else:  # another order of axes, or with scores
         kept.update(keypoint=recording.keypoint, keypoint_score=recording.keypoint_score)
+    recording, names = with_source_layout(recording, layout, where), clip.get('joint_names')
+    if recording.layout is None and names is not None:
+        if len(names) != recording.keypoint.shape[2]:
+            raise DataError(f'{where}: joint_names: {len(names)} names; keypoint has {recording.keypoint.shape[2]} '
+                            'joints.')
+        recording = _with_layout(replace(recording, joints=list(map(str, names))), prefer, where)
+        kept.update(keypoint=recording.keypoint, keypoint_score=recording.keypoint_score, **(
+            dict(joint_names=recording.joints) if recording.layout is None else {}))
     return dict(kept, frame_dir=recording.name, total_frames=recording.keypoint.shape[1], rate=recording.rate,
                 layout=recording.layout, persons=len(recording.keypoint), notes=recording.notes)
 

@@ -28,7 +28,7 @@ SCHEMA: dict[str, Any] = dict(type='object', required=['format', 'clip', 'model'
     coverage=NUMBER_OR_NULL, windows=dict(type='array', items=WINDOW), doubts=dict(type='array', items=DOUBT),
     duration=NUMBER_OR_NULL, rate=NUMBER_OR_NULL, frames=INTEGER, lost=NUMBER_OR_NULL, layout=TEXT_OR_NULL,
     estimator=TEXT_OR_NULL, gait=dict(type='array', items=dict(type='object')), unlike=dict(type='object'),
-    versions=dict(type='object', additionalProperties=TEXT), command=TEXT, error=TEXT_OR_NULL))
+    notes=TEXTS, versions=dict(type='object', additionalProperties=TEXT), command=TEXT, error=TEXT_OR_NULL))
 
 
 @dataclass
@@ -78,8 +78,9 @@ class Answer:
         at the nominal `coverage`; None without calibration. windows: The answer over time. doubts: Reasons not to
         believe it. duration: Seconds. rate: Frames per second. frames: Number of frames. lost: Share of the joints that
         are lost. layout: Skeleton of the recording. estimator: Program that found the keypoints, if it is known. gait:
-        Gait parameters. unlike: How unlike the training walks the recording is. versions: Of the packages. command: The
-        command line, if there was one. error: Why there is no answer.
+        Gait parameters. unlike: How unlike the training walks the recording is. notes: What had to be decided to read
+        the file, such as which axis is up. versions: Of the packages. command: The command line, if there was one.
+        error: Why there is no answer.
     """
 
     clip: str
@@ -103,6 +104,7 @@ class Answer:
     estimator: str | None = None
     gait: list[dict[str, Any]] = field(default_factory=list)
     unlike: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     command: str = ''
     error: str | None = None

@@ -45,7 +45,7 @@ def share_doubted(name: str, clips: Iterable[Clip]) -> dict[str, Any]:
 def doubts_of(clip: Clip) -> dict[str, str]:
     """Code -> severity of the doubts that a model of windows of 2.56 s, seen from the side, would have."""
     answer = Answer(clip['frame_dir'], '', [''], predicted='')
-    walk, events = describe(answer, clip, None)
+    walk, events = describe(answer, clip)
     add_doubts(answer, clip, Expected(DURATION, from_the_side=True), walk, events)
     return {doubt.code: doubt.severity for doubt in answer.doubts if doubt.severity != 'note'}
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dynstg_mm.errors import ClipError, ConfigError
+from dynstg_mm.gait.anatomy import MISFIT, misfit
 from dynstg_mm.gait.cleaning import keep_tracked_person
 from dynstg_mm.gait.coordinates import coordinate_kind
 from dynstg_mm.gait.events import MIN_RATE, FootEvent, foot_events
@@ -44,13 +45,12 @@ class Expected(NamedTuple):
     record: TrainingRecord | None = None
 
 
-def describe(answer: Answer, clip: Clip, own: Layout | None) -> tuple[Walk | None, list[FootEvent]]:
+def describe(answer: Answer, clip: Clip) -> tuple[Walk | None, list[FootEvent]]:
     """Describe a recording in its answer, and measure its walk; if that is impossible, the answer is refused.
 
     Args:
         answer: The answer, which is changed.
         clip: The annotation that it is about.
-        own: Skeleton of the model, which a clip without one is taken to have.
 
     Returns:
         The walk, None if it cannot be measured, and its foot contacts.
@@ -59,7 +59,8 @@ def describe(answer: Answer, clip: Clip, own: Layout | None) -> tuple[Walk | Non
     answer.frames, answer.rate = keypoint.shape[1], clip.get('rate')
     answer.duration = answer.frames / answer.rate if answer.rate else None
     answer.lost = float(1 - seen_joints(keypoint, score).mean())
-    layout = clip.get('layout') if clip.get('layout') is not None else own
+    answer.notes = list(clip.get('notes') or ())
+    layout = clip.get('layout')
     answer.layout = layout if isinstance(layout, str) else None
     if layout is not None and answer.rate:
         try:
@@ -123,8 +124,8 @@ def _length(answer: Answer, window: float | None) -> None:
 def _persons(answer: Answer, clip: Clip) -> None:
     persons = clip.get('persons', 1)
     if persons > 1:
-        who = 'the one who is seen longest' if answer.person == 0 else (
-            f'number {answer.person + 1} by the time for which they are seen')
+        who = 'person 0, who is seen longest' if answer.person == 0 else (
+            f'person {answer.person}, in the order of the time for which they are seen, from 0')
         answer.add_doubt('several_persons', 'doubt', f'The recording shows {persons} persons; the answer is for {who}. '
                          'Look whether it is the right one.', persons, 1)
 
@@ -139,11 +140,18 @@ def _coordinates(answer: Answer, clip: Clip) -> None:
 
 
 def _skeleton(answer: Answer, clip: Clip, layout: Layout | None) -> None:
-    if layout is None:
+    if layout is None or clip.get('layout') is None:
         return
-    if clip.get('layout') is None:
-        answer.add_doubt('other_skeleton', 'note', 'The recording does not name its skeleton; it is taken for that of '
-                         'the model, since it has as many joints.')
+    if clip.get('assumed'):
+        body, seen = _body(clip)
+        ratio = misfit(body, seen, get_layout(clip['layout']))
+        text = ('The recording does not name its skeleton; it is taken for that of the model, since it has as many '
+                'joints.')
+        if ratio > MISFIT:
+            answer.add_doubt('other_skeleton', 'doubt', f'{text} But the joints are far from their neighbours in it. '
+                             'Name the skeleton (--source-layout).', ratio, MISFIT)
+        else:
+            answer.add_doubt('other_skeleton', 'note', text)
         return
     own = get_layout(clip['layout'])['joints']
     made = [name for name in layout['joints'] if name not in own]
@@ -173,10 +181,8 @@ def _program(name: str) -> str:
 
 
 def _walk(answer: Answer, clip: Clip, model: Expected, walk: Walk, events: Sequence[FootEvent]) -> None:
-    kept = keep_tracked_person(clip)
-    body, score = np.asarray(kept['keypoint'], np.float64)[0], kept.get('keypoint_score')  # float16 would overflow
-    seen = seen_joints(body, None if score is None else np.asarray(score)[0])
-    layout = clip.get('layout') or model.layout
+    layout = clip.get('layout')
+    body, seen = _body(clip)
     up = None if layout is None else up_axis(body, seen, get_layout(layout))
     if layout is not None:
         _jump(answer, body, seen, get_layout(layout), walk)
@@ -185,6 +191,13 @@ def _walk(answer: Answer, clip: Clip, model: Expected, walk: Walk, events: Seque
                          flaw.limit)
     for window in answer.windows:
         window.doubts = window_flaws(walk, window.start, window.end)
+
+
+def _body(clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints (T, V, C) of the person, and which joints are seen (T, V)."""
+    kept = keep_tracked_person(clip)
+    body, score = np.asarray(kept['keypoint'], np.float64)[0], kept.get('keypoint_score')  # float16 would overflow
+    return body, seen_joints(body, None if score is None else np.asarray(score)[0])
 
 
 def _jump(answer: Answer, body: np.ndarray, seen: np.ndarray, layout: Layout, walk: Walk) -> None:

@@ -9,7 +9,6 @@ the probability should fall faster than in random order.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +31,6 @@ BODY = 'body'  # the row of the path of the pelvis: rise, sway and changes of sp
 RATE = 30.  # frames per second of a recording that does not say
 STRIDE = 1.2  # seconds over which a movement is averaged if no stride is found
 ORDERS, STEPS = 10, 6  # random orders of the deletion curve, and its steps
-BATCH = 16  # variants of a recording that the model sees at once
 CURVE = 20  # points of a stride at which the movement phases are drawn
 
 Strikes = dict[str, list[float]]  # side -> seconds
@@ -50,7 +48,7 @@ class Explanation:
         joints: Names. joint_effect: Of each joint alone. deletion: Probability after each step of the deletion curve.
         random: The same for random orders. strikes: Seconds of the recording at which the feet strike. layers: Movement
         phases of each layer of DF-STGNN over a stride of the left leg, a list of `CURVE` rows of p shares; empty for
-        other models. seconds: What the explanation took.
+        other models. seconds: What the explanation took. span: First and last second of the part that is explained.
     """
 
     predicted: int
@@ -67,6 +65,17 @@ class Explanation:
     strikes: Strikes = field(default_factory=dict)
     layers: list[list[list[float]]] = field(default_factory=list)
     seconds: float = 0.
+    span: tuple[float, float] = 0., 0.
+
+    def columns(self, seconds: np.ndarray) -> dict[str, np.ndarray]:
+        """The column of `effect` that moments of the recording belong to, for the limbs of each side; -1 for none."""
+        if self.by == 'time':
+            start, end = self.span
+            places = dict.fromkeys((*SIDES, ''), (seconds - start) / max(end - start, 1e-9))
+        else:
+            places = {side: phase_beyond(seconds, self.strikes[side or 'left']) for side in (*SIDES, '')}
+        return {side: np.where((place >= 0) & (place < 1), np.nan_to_num(place) * BINS, -1).astype(int)
+                for side, place in places.items()}
 
     def beaten(self) -> float:
         """Share of the random orders whose probability falls more slowly than in the order of the effects."""
@@ -130,7 +139,7 @@ def _explain(scorer: '_Scorer', up: str, label: int | None, seed: int) -> Explan
         label, float(whole[label]), list(parts), sides, 'stride' if strikes else 'time',
         effect.reshape(len(parts), BINS).tolist(),
         limb_effect.tolist(), list(layout['joints']), joint_effect.tolist(), curves[0].tolist(), curves[1:].tolist(),
-        strikes, scorer.movement_phases(strikes), time.perf_counter() - began)
+        strikes, scorer.movement_phases(strikes), time.perf_counter() - began, (seconds[0], seconds[-1] + 1 / rate))
 
 
 def deletion_curves(scorer: Callable[[Any], np.ndarray], cells: np.ndarray, orders: Sequence[np.ndarray], label: int,
@@ -208,9 +217,8 @@ class _Scorer:
     neutral: Neutral
 
     def __init__(self, inferencer: 'GaitInferencer', clip: Clip) -> None:
-        self.inferencer, self.pipeline = inferencer, inferencer.pipeline
-        self.clip = clip
-        self.clean = self.pipeline.clean(inferencer._results(clip))
+        self.inferencer, self.clip = inferencer, clip
+        self.clean = inferencer.prepare(clip)
         layout = self.clean.get('layout') or clip.get('layout')
         if layout is None:
             raise clip_error(clip, 'layout', 'missing; to explain needs the skeleton (layout=, or --source-layout).')
@@ -218,19 +226,14 @@ class _Scorer:
 
     def __call__(self, weights: Iterable[np.ndarray], alone: bool = False) -> np.ndarray:
         """Probabilities (n, classes) of the variants with these weights, each of shape (T, V + 1)."""
-        variants = (self.neutral.occluded(weight, alone) for weight in weights)
-        samples = (self.pipeline.test_sample(dict(self.clean, keypoint=keypoint)) for keypoint in variants)
-        scores = []
-        while batch := list(islice(samples, BATCH)):
-            scores.append(self.inferencer._scores(batch))
-        self.inferencer._head_inputs.take()  # which nobody needs
-        return self.inferencer._calibrated(np.concatenate(scores))
+        return self.inferencer.probabilities(dict(self.clean, keypoint=self.neutral.occluded(weight, alone))
+                                             for weight in weights)
 
     def movement_phases(self, strikes: Strikes) -> list[list[list[float]]]:
         """Mean phases of each layer over a stride of the left leg; empty without phases or without strides."""
         from mmengine.dataset import pseudo_collate
         backbone: Any = getattr(self.inferencer.model, 'backbone', None)
-        samples, times = self.pipeline.rolling_samples(self.clean, STRIDE / 2)
+        samples, times = self.inferencer.pipeline.rolling_samples(self.clean, STRIDE / 2)
         if not strikes or not samples or not hasattr(backbone, 'filters'):
             return []
         inputs = self.inferencer.model.data_preprocessor(pseudo_collate(samples))['inputs'].flatten(0, 1)

@@ -7,7 +7,8 @@ import functools
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ from dynstg_mm.inference import zoo
 from dynstg_mm.inference.answer import Answer, WindowAnswer
 from dynstg_mm.inference.doubts import Expected, add_doubts, describe
 from dynstg_mm.inference.gait_values import from_the_side, gait_values
-from dynstg_mm.inference.head_inputs import HeadInputs
-from dynstg_mm.inference.pipeline import Sample, TestPipeline
+from dynstg_mm.inference.head_inputs import head_inputs, last_layer
+from dynstg_mm.inference.pipeline import Results, Sample, TestPipeline
 from dynstg_mm.inference.recordings import Clip, Fault, Input, find, read, split_persons
 from dynstg_mm.inference.training_record import TrainingRecord
 from dynstg_mm.inputs import ModelInputs
@@ -92,7 +93,7 @@ class GaitInferencer(BaseInferencer):
         path = None if weights is None else str(resolve_shipped(weights))
         super().__init__(model, path, device, 'mmaction', show_progress)
         self.name = known.name if known is not None else Path(_source(self.cfg)).stem
-        self._head_inputs = HeadInputs(self.model)
+        last_layer(self.model)  # refuse a model without one at once
 
     def _init_model(self, cfg: ConfigDict, weights: str | None, device: str | torch.device = 'cpu') -> nn.Module:
         if cfg.get('model') is None:
@@ -145,21 +146,21 @@ class GaitInferencer(BaseInferencer):
         Raises:
             ClipError: The model cannot answer for this clip.
         """
+        clip = self._with_layout(clip)
         with torch.inference_mode():
-            cleaned = self.pipeline.clean(self._results(clip))
-            self._head_inputs.take()
-            scores = self._scores([self.pipeline.test_sample(cleaned)])[0]
-            features = self._head_inputs.take().mean(0).numpy()
+            cleaned = self.prepare(clip)
+            with head_inputs(self.model) as collected:
+                scores = self._scores([self.pipeline.test_sample(cleaned)])[0]
+            features = torch.cat(collected).mean(0).numpy()
             samples, times = self.pipeline.rolling_samples(cleaned, step)
             windows = self._scores(samples)
-            self._head_inputs.take()
         answer = Answer(str(clip.get('frame_dir', '')), self.name, list(self.classes), scores.tolist(),
                         self._calibrated(scores).tolist(), self.classes[int(scores.argmax())],
                         person=clip.get('person', 0), file=clip.get('file'), estimator=clip.get('estimator'),
                         versions=dict(self.versions))
         answer.windows = [WindowAnswer(float(start), float(end), row.tolist(), self.pipeline.is_short(cleaned))
                           for (start, end), row in zip(times, self._calibrated(windows))]
-        walk, events = describe(answer, clip, self.layout)
+        walk, events = describe(answer, clip)
         self._compare(answer, features, clip)
         add_doubts(answer, clip, Expected(self.pipeline.window, self.pipeline.sees_from_the_side,
                                           self.pipeline.target or self.layout, self.record), walk, events)
@@ -229,12 +230,12 @@ class GaitInferencer(BaseInferencer):
         return self.postprocess([answer for answer, _ in self.answers(inputs, **kwargs)], [], return_datasamples)
 
     def _with_layout(self, clip: Clip) -> Clip:
-        """The clip, with the model's layout if it names neither layout nor joints and has as many joints."""
+        """The clip; with the model's layout, marked as `assumed`, if it has as many joints and names neither."""
         own = self.layout
         named = clip.get('layout') is not None or clip.get('joint_names') is not None
-        if own is None or named or clip['keypoint'].shape[2] != own['num_node']:
+        if own is None or named or np.shape(clip['keypoint'])[2] != own['num_node']:
             return clip
-        return dict(clip, layout=next((name for name, known in LAYOUTS.items() if known is own), own))
+        return dict(clip, layout=next((name for name, known in LAYOUTS.items() if known is own), own), assumed=True)
 
     def _unanswered(self, error: Exception, clip: str, file: str | None, person: int = 0) -> Answer:
         message = ' '.join(str(error).split())
@@ -257,7 +258,7 @@ class GaitInferencer(BaseInferencer):
             answer.coverage = self.record.conformal.coverage
         if self.record.features is not None:
             answer.unlike['features'] = self.record.features.score(features)
-        layout = clip.get('layout') if clip.get('layout') is not None else self.layout
+        layout = clip.get('layout')
         if self.record.gait is not None and layout is not None and self.inputs.layout is not None:
             with contextlib.suppress(UserError):  # too short, or without legs
                 seen = from_the_side(clip, layout) if self.inputs.dims == 2 else clip
@@ -279,8 +280,23 @@ class GaitInferencer(BaseInferencer):
             ClipError: A clip cannot be used.
         """
         with torch.inference_mode():
-            return self._scores([self.pipeline.test_sample(self.pipeline.clean(self._results(clip)))
-                                 for clip in clips])
+            return self._scores(self.pipeline.test_sample(self.prepare(clip)) for clip in clips)
+
+    def prepare(self, clip: Clip) -> Results:
+        """A clip in the model's skeleton, cleaned by its pipeline, before windows are cut.
+
+        Raises:
+            ClipError: The clip cannot be used.
+        """
+        return self.pipeline.clean(self._results(clip))
+
+    def probabilities(self, prepared: Iterable[Results]) -> np.ndarray:
+        """Calibrated probabilities of clips from `prepare`, perhaps changed; shape (clips, classes).
+
+        The clips are taken as they are needed, so that many variants of one need no memory.
+        """
+        with torch.inference_mode():
+            return self._calibrated(self._scores(map(self.pipeline.test_sample, prepared)))
 
     def features(self, clip: Clip) -> np.ndarray:
         """Input of the head's last linear layer, averaged over the windows of the test pipeline; shape (C, ).
@@ -288,17 +304,17 @@ class GaitInferencer(BaseInferencer):
         Raises:
             ClipError: The clip cannot be used.
         """
-        self._head_inputs.take()
-        self.scores([clip])
-        return self._head_inputs.take().mean(0).numpy()
+        with head_inputs(self.model) as collected:
+            self.scores([clip])
+        return torch.cat(collected).mean(0).numpy()
 
-    def _scores(self, samples: Sequence[Sample]) -> np.ndarray:
-        """Probabilities of samples, shape (samples, classes)."""
+    def _scores(self, samples: Iterable[Sample]) -> np.ndarray:
+        """Probabilities of samples with as many windows each, shape (samples, classes)."""
         rows: list[Tensor] = []
-        windows = max([len(sample['inputs']) for sample in samples], default=1)
-        size = max(1, BATCH // windows)
-        for start in range(0, len(samples), size):
-            for result in self.model.test_step(pseudo_collate(list(samples[start:start + size]))):
+        samples = iter(samples)
+        for first in samples:
+            rest = islice(samples, max(1, BATCH // len(first['inputs'])) - 1)
+            for result in self.model.test_step(pseudo_collate([first, *rest])):
                 rows.append(_probabilities(result.pred_score.float()))
         return torch.stack(rows).cpu().numpy() if rows else np.empty((0, len(self.classes)))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from torch import nn
 
@@ -15,7 +16,7 @@ from dynstg_mm.benchmark.results import Clip
 from dynstg_mm.benchmark.runs import Run
 from dynstg_mm.datasets.folds import EVERYBODY
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.inference.head_inputs import HeadInputs
+from dynstg_mm.inference.head_inputs import head_inputs
 from dynstg_mm.inference.unlike import Space
 
 
@@ -110,10 +111,9 @@ def model_of(run: Run) -> tuple[nn.Module, Config]:
 
 def described(model: nn.Module, cfg: Config, dataset: dict[str, Any]) -> tuple[list[Clip], np.ndarray]:
     """Clips of a data set with their scores, and their features, each the mean over the windows (N, D)."""
-    inputs = HeadInputs(model)
-    clips = score_clips(model, cfg, dataset)
-    inputs.remove()
-    features = inputs.take()
+    with head_inputs(model) as collected:
+        clips = score_clips(model, cfg, dataset)
+    features = torch.cat(collected)
     return clips, features.reshape(len(clips), -1, features.shape[-1]).mean(1).numpy()
 
 

@@ -16,7 +16,7 @@ from dynstg_mm.inference.answer import Answer
 class OutputFolder:
     """`predictions/NAME.json` of each answer, and the tables `predictions.csv` and `windows.csv`.
 
-    A name is that of the clip; a further person has `_person2`, ... after it. Use `open_output`.
+    A name is that of the clip; a further person has `_person1`, ... after it. Use `open_output`.
 
     Args:
         folder: The folder.
@@ -29,28 +29,28 @@ class OutputFolder:
         self._predictions, self._windows = predictions, windows
         probabilities = [f'probability_{name}' for name in classes]
         predictions.writerow(['clip', 'person', 'file', 'predicted', *probabilities, 'calibrated', 'prediction_set',
-                              'doubts', 'seconds', 'rate', 'frames', 'lost', 'error'])
+                              'doubts', 'seconds', 'rate', 'frames', 'lost', 'notes', 'error'])
         windows.writerow(['clip', 'person', 'file', 'start', 'end', *probabilities, 'padded', 'doubts'])
 
     def add(self, answer: Answer) -> str:
         """Write one answer; returns its name."""
         name = self._name(answer)
         answer.write(self.folder / 'predictions' / f'{name}.json')
-        number = answer.person + 1
         self._predictions.writerow([
-            answer.clip, number, answer.file, answer.predicted,
+            answer.clip, answer.person, answer.file, answer.predicted,
             *(f'{value:.6f}' for value in answer.probabilities or ()),
             *([''] * (len(self.classes) - len(answer.probabilities))), answer.calibrated,
             ' '.join(answer.prediction_set or ()), ' '.join(dict.fromkeys(doubt.code for doubt in answer.doubts)),
-            _rounded(answer.duration), _rounded(answer.rate), answer.frames, _rounded(answer.lost), answer.error])
+            _rounded(answer.duration), _rounded(answer.rate), answer.frames, _rounded(answer.lost),
+            '; '.join(answer.notes), answer.error])
         for window in answer.windows:
-            self._windows.writerow([answer.clip, number, answer.file, _rounded(window.start), _rounded(window.end),
-                                    *(f'{value:.6f}' for value in window.probabilities), window.padded,
-                                    ' '.join(window.doubts)])
+            self._windows.writerow([
+                answer.clip, answer.person, answer.file, _rounded(window.start), _rounded(window.end),
+                *(f'{value:.6f}' for value in window.probabilities), window.padded, ' '.join(window.doubts)])
         return name
 
     def _name(self, answer: Answer) -> str:
-        return file_name(answer.clip, self.names, f'_person{answer.person + 1}' if answer.person else '')
+        return file_name(answer.clip, self.names, f'_person{answer.person}' if answer.person else '')
 
 
 def file_name(clip: str, taken: set[str], ending: str = '') -> str:

@@ -52,12 +52,12 @@ def write_page(answer: Answer, clip: Clip | None, explanation: Explanation | Non
     """
     skeleton = _skeleton(clip, answer.person, up) if clip is not None else None
     content = dict(
-        title=answer.clip + (f', person {answer.person + 1}' if answer.person else ''), index=index,
+        title=words.name_of(answer), index=index,
         about=_about(answer), verdict=words.verdict(answer, record), limits=words.RESEARCH, error=answer.error,
         doubts=sorted(answer.doubts, key=lambda doubt: SEVERITIES.index(doubt.severity)), classes=answer.classes,
         windows=answer.windows, chart_note=_chart_note(answer), skeleton=skeleton, skeleton_label='Walking skeleton',
-        facts=_facts(answer), lost_joints=skeleton.pop('lost_joints') if skeleton else None, versions=answer.versions,
-        command=answer.command, **_explained(answer, explanation), **_gait(answer, record))
+        facts=_facts(answer), notes=answer.notes, lost_joints=skeleton.pop('lost_joints') if skeleton else None,
+        versions=answer.versions, command=answer.command, **_explained(answer, explanation), **_gait(answer, record))
     if skeleton:
         content['data'] = _data(answer, explanation, skeleton)
         content['skeleton_label'] = (f'Walking skeleton of {answer.clip}, {answer.duration or 0:.1f} seconds; space '
@@ -99,7 +99,6 @@ class PageFolder:
             name: Name of the page, without `.html`.
         """
         path = self.folder / 'visualizations' / f'{name}.html'
-        clip = clip and dict(clip, layout=clip.get('layout') or self.inferencer.layout)
         explanation = None
         if answer.predicted is not None:
             with contextlib.suppress(ClipError):  # such as a skeleton that nobody named; the page then has no map
@@ -116,7 +115,7 @@ class PageFolder:
 
 def _index_row(answer: Answer, link: str | None) -> dict[str, Any]:
     doubts = [doubt.text for doubt in answer.doubts if doubt.severity != 'note']
-    return dict(clip=answer.clip, link=link, person=answer.person + 1, answer=answer.predicted or 'no answer',
+    return dict(clip=answer.clip, link=link, person=answer.person, answer=answer.predicted or 'no answer',
                 best=max(answer.probabilities) if answer.predicted else None,
                 set=words.listed(answer.prediction_set or [], 'or'), duration=answer.duration, lost=answer.lost,
                 count=len(doubts) + bool(answer.error), doubts=[answer.error] if answer.error else doubts)
@@ -124,7 +123,7 @@ def _index_row(answer: Answer, link: str | None) -> dict[str, Any]:
 
 def _write_index(rows: Sequence[Mapping[str, Any]], models: Sequence[str], path: str | os.PathLike) -> None:
     _write('index.html.j2', dict(rows=rows, models=words.listed(models), sets=any(row['set'] for row in rows),
-                                 persons=any(row['person'] > 1 for row in rows), limits=words.RESEARCH), path)
+                                 persons=any(row['person'] for row in rows), limits=words.RESEARCH), path)
 
 
 def _write(template: str, content: Mapping[str, Any], path: str | os.PathLike) -> None:
@@ -178,8 +177,10 @@ def _data(answer: Answer, explanation: Explanation | None, skeleton: dict[str, A
                     probabilities=[round(value, 4) for value in window.probabilities]) for window in answer.windows]
     label = f'Probability of {words.listed(answer.classes)} over {skeleton["duration"]:.1f} seconds.'
     strikes = explanation.strikes if explanation else {}
+    columns = explanation.columns(np.arange(skeleton['frames']) / skeleton['rate']) if explanation else {}
     return dict(skeleton=skeleton, classes=answer.classes, windows=windows, lost=skeleton.pop('lost_curve'),
-                duration=skeleton['duration'], chart=label, by=explanation.by if explanation else '',
+                duration=skeleton['duration'], chart=label,
+                columns={side: column.tolist() for side, column in columns.items()},
                 shares=(shares / max(shares.max(), 0.01)).round(3).tolist(),
                 strikes={side: np.round(seconds, 3).tolist() for side, seconds in strikes.items()})
 
@@ -226,7 +227,8 @@ def _explained(answer: Answer, explanation: Explanation | None) -> dict[str, Any
     if explanation is None:
         return dict(explanation=None, layers=[])
     by_stride, name = explanation.by == 'stride', answer.classes[explanation.predicted]
-    edges = np.linspace(0, 100 if by_stride else answer.duration or 0, BINS + 1)
+    start, end = (0., 100.) if by_stride else explanation.span
+    edges = np.linspace(start, end, BINS + 1)
     shown = ('.0f' if by_stride else '.1f')
     columns = [f'{low:{shown}}–{high:{shown}}' for low, high in zip(edges, edges[1:])]
     largest, totals = (float(np.abs(effect).max()) for effect in (explanation.effect, explanation.limb_effect))

@@ -15,7 +15,9 @@ from dynstg_mm.importers.unlabelled import (
     find_recordings,
     read_annotation,
     read_unlabelled,
+    with_rate,
 )
+from dynstg_mm.skeletons import Layout
 
 Clip = dict[str, Any]
 Input = str | os.PathLike | np.ndarray | Mapping[str, Any]
@@ -83,17 +85,18 @@ def read(found: Iterable[Source | Clip | Fault], **options: Any) -> Iterator[Cli
             yield from faults
             faults.clear()
         else:
-            yield _annotation(one, options.get('rate'), options.get('layout'),
-                              (options.get('reader') or {}).get('axes'))
+            yield _annotation(one, **options)
 
 
-def _annotation(clip: Clip, rate: float | None, layout: Any, axes: str | None) -> Clip | Fault:
+def _annotation(clip: Clip, *, rate: float | None = None, layout: Any = None, prefer: Layout | None = None,
+                reader: Mapping[str, Any] | None = None, **_: Any) -> Clip | Fault:
     """An annotation or array of the caller, checked."""
     try:
-        read = read_annotation('inputs', 0, clip, {}, clip.get('layout') if layout is None else layout, axes)
+        read = read_annotation('inputs', 0, clip, {}, clip.get('layout') if layout is None else layout,
+                               (reader or {}).get('axes'), prefer)
     except UserError as error:
         return Fault(str(clip.get('frame_dir')), error)
-    return {**clip, **read, 'rate': read['rate'] if rate is None else float(rate)}
+    return {**{name: value for name, value in clip.items() if name != 'joint_names'}, **with_rate(read, rate)}
 
 
 def split_persons(clip: Clip, count: int | None = None) -> list[Clip]:

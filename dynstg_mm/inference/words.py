@@ -45,9 +45,14 @@ def verdict(answer: Answer, record: TrainingRecord | None = None) -> list[str]:
     return [*sentences, *_training(record)]
 
 
+def name_of(answer: Answer) -> str:
+    """The recording, and which person in it unless it is the one whom it is about."""
+    return answer.clip + (f', person {answer.person}' if answer.person else '')
+
+
 def in_short(answer: Answer) -> str:
     """An answer in a line, for the terminal."""
-    who = answer.clip + (f', person {answer.person + 1}' if answer.person else '')
+    who = name_of(answer)
     if answer.predicted is None:
         return f'{who}: no answer'
     codes = dict.fromkeys(doubt.code for doubt in answer.doubts if doubt.severity == 'doubt')

@@ -44,14 +44,14 @@ def test_what_cannot_be_measured_is_refused(clip):
     clip['keypoint_score'] = clip['keypoint_score'].copy()
     clip['keypoint_score'][..., [10, 11, 13, 14]] = 0  # knees and ankles
     answer = Answer('a', 'm', ['x'], predicted='x')
-    assert describe(answer, clip, None) == (None, [])
+    assert describe(answer, clip) == (None, [])
     assert answer.predicted is None and answer.doubts[0].severity == 'refusal'
 
 
 @pytest.mark.parametrize('change, code, severity', [
     (dict(rate=50.), 'too_short', 'doubt'), (dict(rate=200.), 'too_short', 'refusal'),
     (dict(rate=10.), 'low_rate', 'doubt'), (dict(persons=2), 'several_persons', 'doubt'),
-    (dict(layout=None), 'other_skeleton', 'note')])
+    (dict(assumed=True), 'other_skeleton', 'note')])
 def test_the_recording(clip, change, code, severity):
     assert doubts(dict(clip, **change))[1] == {code: severity}
 
@@ -67,6 +67,11 @@ def test_a_skeleton_that_jumps_to_another_person(clip):
     jump, = (doubt for doubt in answer.doubts if doubt.code == 'jump')
     assert found['jump'] == 'doubt' and f'{50 / clip["rate"]:.1f} s' in jump.text and jump.value > jump.limit
     assert 'look' not in found and doubts(dict(clip, format='video'), walk=True)[1]['look'] == 'note'
+
+
+def test_a_skeleton_that_is_assumed_and_cannot_be(clip):
+    mixed = dict(clip, keypoint=clip['keypoint'][:, :, np.random.default_rng(0).permutation(25)], assumed=True)
+    assert doubts(mixed)[1]['other_skeleton'] == 'doubt'
 
 
 def test_a_skeleton_with_made_joints(clip):

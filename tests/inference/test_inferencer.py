@@ -1,4 +1,5 @@
 """GaitInferencer: the scores of testing, and one line for what cannot be answered."""
+import csv
 import json
 import pickle
 
@@ -133,6 +134,16 @@ def test_several_persons(inferencer, clip):
     assert np.abs(np.subtract(everybody[0].scores, everybody[1].scores)).max() > 1e-3
 
 
+def test_what_a_reader_decides_is_in_the_answer(inferencer, clip, tmp_path):
+    names = [f'{name}_{axis}' for name in LAYOUTS['body_25']['joints'] for axis in 'xy']
+    rows = [[frame / clip['rate'], 'walker', *pose.ravel()] for frame, pose in enumerate(clip['keypoint'][0])]
+    with open(tmp_path / 'walk.csv', 'w', newline='') as file:
+        csv.writer(file).writerows([['time', 'shoes', *names], *rows])
+    (answer, _), = inferencer.answers(tmp_path / 'walk.csv', rate=2 * clip['rate'])
+    assert len(answer.notes) == 2 and 'shoes' in answer.notes[0] and f'{2 * clip["rate"]:g}' in answer.notes[1]
+    assert Answer.from_json(answer.to_json()).notes == answer.notes
+
+
 def test_three_coordinates_are_seen_from_the_side(inferencer, clip):
     """The same walk as a camera beside it sees it, turned about the vertical."""
     flat = clip['keypoint'].astype(np.float32) * (1, -1)
@@ -148,6 +159,37 @@ def test_joints_are_mapped_by_name(inferencer, clip):
     mixed = dict(clip, keypoint=clip['keypoint'][:, :, order], keypoint_score=clip['keypoint_score'][:, :, order],
                  layout=layout)
     np.testing.assert_allclose(inferencer.answer(mixed).scores, inferencer.answer(clip).scores, atol=1e-5)
+
+
+def test_joints_of_an_annotation_are_mapped_by_name(inferencer, clip):
+    order = np.random.default_rng(0).permutation(25)
+    mixed = dict(clip, keypoint=clip['keypoint'][:, :, order], keypoint_score=clip['keypoint_score'][:, :, order],
+                 joint_names=[LAYOUTS['body_25']['joints'][joint] for joint in order])
+    (one, _), (other, _) = inferencer.answers([mixed, dict(clip, layout='body_25')])
+    np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
+    assert [doubt.code for doubt in one.doubts] == [doubt.code for doubt in other.doubts] and one.layout == 'body_25'
+    with pytest.raises(DataError, match='joint_names'):
+        inferencer(dict(mixed, joint_names=['nose']))
+
+
+@pytest.mark.parametrize('layout', ['gait_13', 'coco', 'body_25'])
+def test_a_skeleton_without_a_name_is_doubted(clip, layout, tmp_path):
+    """Its joints are taken for those of the model, whatever its layout is, and the answer says so."""
+    config = apply_options(read_config(str(CONFIG)), dict(TINY, **{
+        'model.backbone.graph_cfg.layout': layout, 'test_dataloader.dataset.layout': layout}))
+    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), tmp_path / 'model.pth')
+    model = GaitInferencer(config, tmp_path / 'model.pth', 'cpu')
+    places = map_joints(LAYOUTS['body_25']['joints'], LAYOUTS[layout])
+    keypoint = np.stack([clip['keypoint'][0][:, list(joint)].mean(1) for joint in places], 1)
+    mixed = keypoint[:, np.random.default_rng(1).permutation(len(places))]
+    for name, joints in dict(walk=keypoint, mixed=mixed).items():
+        np.savez(tmp_path / f'{name}.npz', keypoints=joints, fps=clip['rate'])
+    found = {answer.clip: {doubt.code: doubt.severity for doubt in answer.doubts}
+             for answer, seen in model.answers([tmp_path / 'walk.npz', tmp_path / 'mixed.npz'])
+             if answer.layout == seen['layout'] == layout}
+    assert found['walk']['other_skeleton'] == 'note' and found['mixed']['other_skeleton'] == 'doubt'
+    (named, _), = model.answers(tmp_path / 'walk.npz', layout=layout)
+    assert 'other_skeleton' not in [doubt.code for doubt in named.doubts]
 
 
 def test_unknown_names_are_not_taken_for_the_joints_of_the_model(inferencer, clip, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from dynstg_mm.datasets.synthetic_gait import capture, draw_walker, film, walk
 from dynstg_mm.inference import Answer, WindowAnswer
-from dynstg_mm.inference.explain import BODY, Explanation
+from dynstg_mm.inference.explain import BODY, Explanation, phase_beyond
 from dynstg_mm.inference.page import write_index, write_page
 from dynstg_mm.inference.training_record import TrainingRecord
 from dynstg_mm.skeletons import LAYOUTS
@@ -197,6 +197,24 @@ def test_a_walk_along_the_depth_axis_faces_right_from_the_side(tmp_path):
         assert np.ptp(ahead[:, 0]) == pytest.approx(ahead[-1, 0] - ahead[0, 0], rel=0.05)
         assert (place[:, joints.index('head_top'), 1] > place[:, joints.index('left_ankle'), 1]).all()
         assert (near[:, joints.index('right_hip')] > near[:, joints.index('left_hip')]).all()  # right is nearer
+
+
+def test_what_was_decided_while_reading_is_listed(filmed, tmp_path):
+    text = made(tmp_path / 'walk.html', an_answer(notes=['z is up']), filmed, None).text
+    assert 'z is up' in text
+
+
+def test_the_map_marks_the_phase_of_each_frame(filmed, tmp_path):
+    """The column is that of the phase of the stride, by the strikes of the same side."""
+    columns = made(tmp_path / 'walk.html', an_answer(), filmed, an_explanation()).data['columns']
+    seconds = np.arange(len(columns['left'])) / 30
+    phase = phase_beyond(seconds, [0.5, 1.6])
+    assert set(columns) == {'left', 'right', ''} and columns[''] == columns['left'] != columns['right']
+    assert columns['left'] == [-1 if np.isnan(place) else int(8 * place) for place in phase]
+    still = an_explanation()
+    still.by, still.span = 'time', (0., 4.)
+    columns = made(tmp_path / 'still.html', an_answer(), filmed, still).data['columns']
+    assert columns['right'] == (seconds / 4 * 8).astype(int).tolist()
 
 
 def test_the_index_has_a_row_for_each_answer(tmp_path):

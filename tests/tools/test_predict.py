@@ -3,6 +3,7 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from dynstg_mm.commands.predict import main
@@ -72,6 +73,22 @@ def test_a_recording_in_which_nobody_walks_is_refused(recordings, checkpoint, sa
     row, = rows(out / 'predictions.csv')
     assert row['predicted'] == '' and 'not_walking' in row['doubts'] and not row['error']
     assert all('not_walking' in window['doubts'] for window in rows(out / 'windows.csv'))
+
+
+def test_a_person_has_one_number_everywhere(recordings, checkpoint, sample, tmp_path, capsys):  # noqa: F811
+    clip = sample['annotations'][0]
+    both = {name: np.concatenate([clip[name], clip[name][:, ::-1]]) for name in ('keypoint', 'keypoint_score')}
+    dump_pickle([dict(clip, frame_dir='pair', **both)], tmp_path / 'pair.pkl')
+    out = tmp_path / 'out'
+    assert main([str(CONFIG), str(checkpoint), str(tmp_path / 'pair.pkl'), '--persons', 'all', '--out', str(out),
+                 *OPTIONS]) == 0
+    answers = {path.stem: Answer.read(path) for path in (out / 'predictions').iterdir()}
+    assert {name: answer.person for name, answer in answers.items()} == dict(pair=0, pair_person1=1)
+    assert [row['person'] for row in rows(out / 'predictions.csv')] == ['0', '1']
+    assert {row['person'] for row in rows(out / 'windows.csv')} == {'0', '1'}
+    assert 'pair, person 1: ' in capsys.readouterr().out
+    told = next(doubt for doubt in answers['pair_person1'].doubts if doubt.code == 'several_persons')
+    assert 'person 1' in told.text
 
 
 def test_equal_names_do_not_overwrite_each_other(recordings, checkpoint, tmp_path):  # noqa: F811
