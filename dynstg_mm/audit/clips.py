@@ -11,7 +11,7 @@ from dynstg_mm.audit.findings import Findings
 from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip
 from dynstg_mm.datasets.metadata_control import image_shape
 from dynstg_mm.errors import UserError
-from dynstg_mm.gait.anatomy import MISFIT, misfit
+from dynstg_mm.gait.anatomy import misfit, wrong_layout
 from dynstg_mm.gait.coordinates import coordinate_kind
 from dynstg_mm.gait.geometry import BACKWARDS, MIN_TRAVEL, knee_bend, leg_length
 from dynstg_mm.gait.person import tracked_person
@@ -208,9 +208,10 @@ def _check_walk(name: str, clip: Clip, body: np.ndarray, seen: np.ndarray, layou
 
 def _check_layout(name: str, body: np.ndarray, seen: np.ndarray, layout: Layout, findings: Findings) -> None:
     """Find joints that cannot be those of the layout."""
-    ratio = misfit(body, seen, layout)
-    if ratio > MISFIT:
-        findings.add('anatomy', f'clip {name}: bones are {ratio:.1f} times as long as lines between near joints')
+    wrong, better = wrong_layout(body, seen, layout)
+    if wrong:
+        findings.add('anatomy', f'clip {name}: bones are {misfit(body, seen, layout):.1f} times as long as lines between '
+                     'near joints' + (f'; those of {better} would be shorter' if better else ''))
 
 
 def _face_z(about: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:

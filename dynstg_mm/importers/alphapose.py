@@ -8,10 +8,12 @@ import numpy as np
 
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.estimator_json import (
+    check_neck,
     flat_detection,
     in_order,
     last_number,
     load_json,
+    openpose_people,
     recording_by_count,
 )
 from dynstg_mm.importers.persons import People, pick_persons
@@ -50,16 +52,20 @@ def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recordi
     frames, notes = in_order(people, path)
     keypoint, score, more = pick_persons(frames, persons, path)
     recording = recording_by_count(keypoint, score, notes + more)
-    if by_image and keypoint.shape[2] != 18:
-        raise DataError(f'{path}: {keypoint.shape[2]} joints; expected 18 in the formats cmu and open.')
+    if by_image:
+        if keypoint.shape[2] != 18:
+            raise DataError(f'{path}: {keypoint.shape[2]} joints; expected 18 in the formats cmu and open.')
+        check_neck(keypoint, score, path)
     return [replace(recording, layout='openpose') if by_image else recording]
 
 
 def _by_image(images: dict[str, Any], path: str | os.PathLike) -> list[dict[str, Any]]:
     """The persons of the formats `cmu` and `open`, as entries of the list."""
+    if {'bodies', 'people'} & set(images):
+        raise DataError(f'{path}: the people of one image; expected a file of all images, or convert the folder sep-json '
+                        'with the format openpose.')
     entries = []
     for image, content in images.items():
         with readable(path, f'file of AlphaPose, {image}'):
-            kind, field = ('bodies', 'joints') if 'bodies' in content else ('people', 'pose_keypoints_2d')
-            entries += [dict(image_id=image, keypoints=person[field]) for person in content[kind]]
+            entries += [dict(image_id=image, keypoints=joints) for _, _, joints in openpose_people(content)]
     return entries

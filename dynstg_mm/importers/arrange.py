@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from dynstg_mm.errors import ConfigError, DataError
-from dynstg_mm.gait.anatomy import MISFIT, misfit
+from dynstg_mm.gait.anatomy import wrong_layout
 from dynstg_mm.gait.joint_map import apply_joint_map
 from dynstg_mm.gait.spatiotemporal import UNITS
 from dynstg_mm.gait.upright import CLEARLY, up_axis
@@ -39,7 +39,9 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
     target = layout if layout is not None else recording.layout
     own = recording.layout if recording.layout is not None or joints is not None else layout
     if joints is None and own is not None:
-        notes += _misfit(recording, get_layout(own))
+        doubt = _wrong_layout(recording, own)
+        recording = replace(recording, wrong_layout=doubt if isinstance(own, str) else None)
+        notes += [] if doubt is None else [doubt]
     if keypoint.shape[-1] == 3:
         axis, more = _vertical(recording, dict(joints=joints) if own is None else get_layout(own), up)
         rotation = np.array(UPRIGHT[axis], np.float32)
@@ -66,13 +68,16 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
                    notes=notes)
 
 
-def _misfit(recording: Recording, layout: Layout) -> list[str]:
-    """A note if the joints, which are only known by their place, cannot be those of a layout."""
-    if recording.keypoint.shape[2] != layout['num_node']:
-        return []
-    ratio = misfit(recording.keypoint[0], seen_joints(recording.keypoint[0], recording.keypoint_score[0], 0), layout)
-    return ['the joints are far from their neighbours in the skeleton; if it is another one, name it with '
-            '--source-layout'] * (ratio > MISFIT)
+def _wrong_layout(recording: Recording, layout: str | Layout) -> str | None:
+    """Why the joints, which are only known by their place, cannot be those of a layout; None if they can."""
+    complete = get_layout(layout)
+    if recording.keypoint.shape[2] != complete['num_node']:
+        return None
+    seen = seen_joints(recording.keypoint[0], recording.keypoint_score[0], 0)
+    wrong, better = wrong_layout(recording.keypoint[0], seen, complete)
+    name = layout if isinstance(layout, str) else 'the given skeleton'
+    return (f'the joints are far from their neighbours in {name}'
+            + (f', and near to those in {better}' if better else '') + '; --source-layout names another') if wrong else None
 
 
 def _vertical(recording: Recording, layout: Layout, up: str | None) -> tuple[str, list[str]]:

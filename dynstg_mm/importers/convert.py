@@ -140,6 +140,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         recordings = with_labels(recordings, rows, table, left_out)
     if not recordings or rows is None or classes is None:
         raise DataError(f'{source}: no clip is left.')
+    _refuse_wrong_layout(list(recordings.values()), source)
     recordings, own_layout = one_skeleton(recordings, left_out)
     clips = []
     for clip, recording in recordings.items():
@@ -234,6 +235,13 @@ def with_source_layout(recording: Recording, layout: str | Layout | None, where:
     notes = [f'joints in the order of the given skeleton, not of {recording.layout}'] * isinstance(
         recording.layout, str)
     return replace(recording, layout=layout, notes=recording.notes + notes)
+
+
+def _refuse_wrong_layout(recordings: Sequence[Recording], source: str | os.PathLike) -> None:
+    """Raise if most recordings cannot have the layout, one of ours, that they are said to have."""
+    wrong = [recording.wrong_layout for recording in recordings if recording.wrong_layout]
+    if 2 * len(wrong) > len(recordings):
+        raise DataError(f'{source}: layout: in {len(wrong)} of {len(recordings)} clips {wrong[0]}.')
 
 
 def _annotation(recording: Recording, row: Row, classes: Sequence[str], rate: float | None,

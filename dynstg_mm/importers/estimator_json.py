@@ -47,6 +47,33 @@ def flat_detection(values: object, path: str | os.PathLike, field: str, track: i
     return Detection(numbers[:, :2], numbers[:, 2], track)
 
 
+def openpose_people(content: Any) -> list[tuple[Any, str, Any]]:
+    """The people of one image in OpenPose's format, or in AlphaPose's `cmu` and `open`, which are like it.
+
+    Returns:
+        Each with the name of the field of its joints, and its joints as a flat list.
+    """
+    kind, field = ('bodies', 'joints') if 'bodies' in content else ('people', 'pose_keypoints_2d')
+    return [(person, f'{kind}: {field}', person[field]) for person in content[kind]]
+
+
+def check_neck(keypoint: np.ndarray, score: np.ndarray, path: str | os.PathLike) -> None:
+    """Raise if the joints of AlphaPose's formats `cmu` and `open` are not OpenPose's 18.
+
+    AlphaPose computes the neck, joint 1, as the middle of the shoulders, 2 and 5. It does so only for COCO's joints.
+
+    Args:
+        keypoint: Shape (M, T, 18, 2).
+        score: Shape (M, T, 18), 0 for a lost joint.
+        path: Names the file in errors.
+    """
+    shown = keypoint[(score[:, :, [1, 2, 5]] > 0).all(-1)].astype(np.float64)
+    size = np.linalg.norm(np.ptp(shown, axis=1), axis=-1)
+    if len(shown) and np.median(np.linalg.norm(shown[:, 1] - shown[:, [2, 5]].mean(1), axis=-1) / size) > 0.01:
+        raise DataError(f'{path}: joints: the second is not the middle of the shoulders, as AlphaPose computes the neck '
+                        'in its formats cmu and open; write its default format.')
+
+
 def last_number(name: str, path: str | os.PathLike) -> int:
     """Frame number in a file's name: the last one, before `_keypoints`."""
     numbers = re.findall(r'\d+', name)

@@ -47,10 +47,16 @@ def find_files(format_name: str, source: str | os.PathLike,
         raise DataError(f'{source}: a file; expected a folder with one file per frame.' if source.is_file() else
                         f'{source}: no such file or folder; {missing_file_hint(source)}.')
     paths = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES[format_name] and path.is_file()
-                   and not path.name.startswith('.') and not (without and path.samefile(without)))
+                   and not path.name.startswith('.') and not (without and path.samefile(without))
+                   and not (format_name == 'alphapose' and is_repeated(path)))
     if not paths:
         raise DataError(f'{source}: no {" or ".join("*" + suffix for suffix in SUFFIXES[format_name])} in or below it.')
     return clips_of(format_name, paths, source)
+
+
+def is_repeated(path: Path) -> bool:
+    """Whether a file is one of AlphaPose's folder `sep-json`, whose people are in the file above it as well."""
+    return path.parent.name == 'sep-json' and any(path.parent.parent.glob('*.json'))
 
 
 def clips_of(format_name: str, paths: Sequence[Path], source: Path) -> dict[str, Path | list[Path]]:

@@ -6,17 +6,24 @@ from pathlib import Path
 import numpy as np
 
 from dynstg_mm.errors import DataError
-from dynstg_mm.gait.anatomy import misfit
-from dynstg_mm.importers.estimator_json import flat_detection, in_order, last_number, load_json
+from dynstg_mm.gait.anatomy import BETTER, misfit
+from dynstg_mm.importers.estimator_json import (
+    check_neck,
+    flat_detection,
+    in_order,
+    last_number,
+    load_json,
+    openpose_people,
+)
 from dynstg_mm.importers.persons import People, pick_persons
 from dynstg_mm.importers.recording import Recording, readable
 from dynstg_mm.skeletons import LAYOUTS
 
-_BETTER = 0.7  # of the misfit in BODY_25, below which 25 joints are those of BODY_25B
-
 
 def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1) -> list[Recording]:
     """Keypoints of a folder with one JSON file per frame, as OpenPose's `--write_json` writes it.
+
+    AlphaPose's folder `sep-json` is like it.
 
     Args:
         path: The folder, or the files of one video.
@@ -32,7 +39,7 @@ def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1)
     if not files:
         raise DataError(f'{path}: no *.json; expected one file per frame.')
     folder = Path(files[0]).parent
-    people = {last_number(file.stem, file): _openpose_people(file) for file in files}
+    people = {last_number(file.stem, file): _people(file) for file in files}
     if len(people) < len(files):
         raise DataError(f'{folder}: {len(files)} files with {len(people)} different frame numbers; expected one '
                         'file per frame.')
@@ -41,24 +48,26 @@ def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1)
     layout = {25: 'body_25', 18: 'openpose'}.get(keypoint.shape[2])
     if layout == 'body_25':  # the files do not say which model was used
         usual, other = (misfit(keypoint[0], score[0] > 0, LAYOUTS[name]) for name in (layout, 'body_25b'))
-        if other < _BETTER * usual:
+        if other < BETTER * usual:
             layout = 'body_25b'
             more = [*more, 'joints in the order of BODY_25B, since those of BODY_25 would be far from their neighbours']
-    return [Recording(None, keypoint, score, layout=layout, notes=notes + more)]
+    estimator = 'alphapose' if str(load_json(files[0]).get('version')).startswith('AlphaPose') else None
+    if estimator and layout == 'openpose':
+        check_neck(keypoint, score, folder)
+    return [Recording(None, keypoint, score, layout=layout, estimator=estimator, notes=notes + more)]
 
 
-def _openpose_people(path: Path) -> People:
+def _people(path: Path) -> People:
     """The people of one frame."""
     content = load_json(path)
-    people = content.get('people') if isinstance(content, dict) else None
-    if not isinstance(people, list):
+    if not isinstance(content, dict) or not any(isinstance(content.get(kind), list) for kind in ('people', 'bodies')):
         raise DataError(f'{path}: people: missing; expected a list, as written by OpenPose.')
+    with readable(path, 'file of OpenPose, people'):
+        people = openpose_people(content)
     detections = []
-    for person in people:
+    for person, field, values in people:
         with readable(path, 'file of OpenPose, people'):
-            values = person['pose_keypoints_2d']
             track = int(np.ravel(person.get('person_id', -1))[0])  # -1 where OpenPose did not track
         if len(values):
-            detections.append(flat_detection(values, path, 'people: pose_keypoints_2d',
-                                             None if track == -1 else track))
+            detections.append(flat_detection(values, path, field, None if track == -1 else track))
     return detections

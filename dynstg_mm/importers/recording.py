@@ -39,7 +39,8 @@ class Recording:
         estimator: Program that found the keypoints, with its version if that is known. up: Vertical axis of 3-D
         coordinates, such as 'y' or '-z'. unit: Unit of length of 3-D coordinates, 'm', 'cm' or 'mm', if the file has
         it. events: Foot contacts that somebody marked in the file. fields: What else the file says about the clip, such
-        as its label. notes: What the reader had to decide.
+        as its label. notes: What the reader had to decide. wrong_layout: Why the joints cannot be those of the layout,
+        if it is one of ours.
     """
 
     name: str | None
@@ -55,6 +56,7 @@ class Recording:
     events: list[FootEvent] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    wrong_layout: str | None = None
 
 
 def rate_notes(given: float, own: Any) -> list[str]:

@@ -20,7 +20,7 @@ from dynstg_mm.importers import READERS, SUFFIXES, csv_rows
 from dynstg_mm.importers.arrange import arrange
 from dynstg_mm.importers.convert import read_recordings, with_source_layout
 from dynstg_mm.importers.csv_table import csv_lines
-from dynstg_mm.importers.find import clips_of, find_files
+from dynstg_mm.importers.find import clips_of, find_files, is_repeated
 from dynstg_mm.importers.kinect import is_table
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
 from dynstg_mm.importers.recording import Recording, rate_notes, readable
@@ -172,7 +172,8 @@ def _in_folder(folder: Path, format_name: str | None, failed: Failed | None) -> 
     if format_name is not None:
         return [Source(name, path, format_name) for name, path in find_files(format_name, folder).items()]
     paths = sorted(path for path in folder.rglob('*')
-                   if path.suffix.lower() in KNOWN and not path.name.startswith('.') and path.is_file())
+                   if path.suffix.lower() in KNOWN and not path.name.startswith('.') and path.is_file()
+                   and not is_repeated(path))
     by_format: dict[str, list[Path]] = {}
     openpose: set[Path] = set()  # folders of frames
     for path in paths:
@@ -206,7 +207,7 @@ def _is_other_table(path: Path) -> bool:
 def _json_format(path: Path) -> str:
     with open(path, 'rb') as file:
         start = file.read(4096).decode('utf-8', 'replace')
-    marks = dict(people='openpose', meta_info='mmpose', instance_info='mmpose', instances='mmpose',
+    marks = dict(people='openpose', bodies='openpose', meta_info='mmpose', instance_info='mmpose', instances='mmpose',
                  image_id='alphapose')
     if '"AlphaPose' in start and not re.match(r'\s*\{\s*"version"', start):  # not one file per frame
         return 'alphapose'

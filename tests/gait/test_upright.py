@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from dynstg_mm.datasets.synthetic_gait import FINE, JOINTS, draw_walker, film, walk
-from dynstg_mm.gait.anatomy import MISFIT, misfit
+from dynstg_mm.gait.anatomy import MISFIT, misfit, wrong_layout
 from dynstg_mm.gait.coordinates import KINDS, coordinate_kind, to_pixels
 from dynstg_mm.gait.upright import up_axis
 from dynstg_mm.gait.visibility import seen_joints
@@ -71,3 +71,5 @@ def test_joints_in_another_order_are_far_from_their_neighbours():
     assert 1 <= misfit(place, seen, BODY) < 2 and misfit(other, seen, LAYOUTS['body_25b']) < 2.1
     assert misfit(other, seen, BODY) > MISFIT < misfit(place, seen, LAYOUTS['body_25b'])
     assert np.isnan(misfit(place, np.zeros_like(seen), BODY))
+    assert wrong_layout(other, seen, BODY) == (True, 'body_25b') and wrong_layout(place, seen, BODY) == (False, None)
+    assert wrong_layout(place[:, [*range(1, 25), 0]], seen, dict(BODY, num_node=0)) == (True, None)  # like no other

@@ -482,3 +482,20 @@ def test_a_mean_of_a_lost_joint_is_lost(tmp_path):
     seen = clip['keypoint_score'][0, :, 0] > 0
     shoulders = body[:, [names.index('left_shoulder'), names.index('right_shoulder')]].mean(1)
     np.testing.assert_allclose(clip['keypoint'][0, seen, 0], shoulders[seen], atol=0.5)
+
+
+def test_a_layout_that_cannot_be_is_refused_unless_only_some_clips_do_not_fit(tmp_path):
+    folder = tmp_path / 'walks'
+    folder.mkdir()
+    rows = {f'walk{index}': dict(subject=f'p{index}', label='ab'[index % 2]) for index in range(4)}
+    def fill(order):
+        for index, layout in enumerate(order):
+            np.savez(folder / f'walk{index}.npz', keypoints=person(layout, 30, index), fps=25)
+    options = dict(labels=rows, source_layout='nturgb+d', folds=[], reader=dict(dims=3))
+    fill(['nturgb+d', 'nturgb+d', 'body_25', 'body_25'])
+    assert 'near to those in body_25' in convert('npz', folder, tmp_path / 'a.pkl', **options)
+    fill(['nturgb+d', 'body_25', 'body_25', 'body_25'])
+    with pytest.raises(DataError, match='layout: in 3 of 4 clips .* body_25'):
+        convert('npz', folder, tmp_path / 'b.pkl', **options)
+    star = dict(LAYOUTS['body_25'], inward=tuple((joint, 0) for joint in range(1, 25)))  # of the user's own
+    assert 'the given skeleton' in convert('npz', folder, tmp_path / 'c.pkl', **dict(options, source_layout=star))

@@ -1,5 +1,6 @@
 """A known walk is written in every documented variant of a format, and must come back as it was."""
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.arrange import UPRIGHT
 from dynstg_mm.importers.convert import read_recordings
-from dynstg_mm.importers.unlabelled import recognise
+from dynstg_mm.importers.find import find_files
+from dynstg_mm.importers.unlabelled import find_recordings, recognise
 from dynstg_mm.skeletons import LAYOUTS
 
 from .fuzz import CHANNELS, fuzz
@@ -334,6 +336,30 @@ def test_alphapose_by_image(tmp_path, kind, unit, both, seed):
     recording = read('alphapose', path, SHAPE)
     assert recording.layout == 'openpose'
     check(recording, people[0], score[0])
+    apart = path.parent / path.stem / 'sep-json'
+    apart.mkdir(parents=True)
+    for image, content in json.loads(path.read_text()).items():
+        (apart / image).with_suffix('.json').write_text(json.dumps(content))
+    other = read('openpose', apart, SHAPE)
+    assert recognise(apart / '0.json') == 'openpose' and other.estimator == 'alphapose'
+    check(other, people[0], score[0])
+    assert [recording.format for recording in find_recordings([apart.parent])] == ['openpose']
+    (apart.parent / 'alphapose-results.json').write_bytes(path.read_bytes())  # the same people
+    assert [recording.format for recording in find_recordings([apart.parent])] == ['alphapose']
+    assert len(find_files('alphapose', apart.parent)) == 1
+
+
+@pytest.mark.parametrize('kind', ['cmu', 'open'])
+def test_alphapose_by_image_in_another_order_is_refused(tmp_path, kind):
+    flat, score = pixels(person('coco', FRAMES))[None, :, [*range(17), 16]], np.ones((1, FRAMES, 18))
+    path = write_alphapose_by_image(tmp_path / 'walk.json', flat, score, kind)
+    with pytest.raises(DataError, match='joints: .* neck'):
+        read('alphapose', path)
+    (tmp_path / '0.json').write_text(json.dumps(json.loads(path.read_text())['0.jpg']))
+    with pytest.raises(DataError, match='joints: .* neck'):
+        read('openpose', [tmp_path / '0.json'])
+    with pytest.raises(DataError, match='sep-json'):
+        read('alphapose', tmp_path / '0.json')
 
 
 @some
@@ -375,22 +401,22 @@ def test_a_table_of_kinect_whose_times_go_back_is_refused(tmp_path, place, times
 
 
 @some
-@given(st.sampled_from([('nturgb+d', 3), ('openpose', 3), ('coco', 2)]), st.booleans(), seeds)
-def test_array_of_stgcn(tmp_path, kind, both, seed):
-    layout, channels = kind
+@given(st.sampled_from(['nturgb+d', 'openpose', 'coco']), st.sampled_from(['scored', 'shares', 'pixels']), st.booleans(),
+       seeds)
+def test_array_of_stgcn(tmp_path, layout, kind, both, seed):
     people, score = two_people(layout, seed)
     if layout == 'nturgb+d':
         people = np.stack([person(layout, FRAMES, seed), person(layout, FRAMES, seed + 1) + (2, 0, 1)])
     people, score = people[:1 + both], score[:1 + both]
-    values = hidden(people, score)
-    if layout == 'openpose':
-        values = np.concatenate([hidden(people / (WIDTH, HEIGHT) - 0.5, score), score[..., None]], -1)
+    values, scored = hidden(people, score), kind == 'scored' and layout != 'nturgb+d'
+    if kind != 'pixels' and layout != 'nturgb+d':
+        values = np.concatenate([hidden(people / (WIDTH, HEIGHT) - 0.5, score), score[..., None]], -1)[..., :2 + scored]
     path = write_stgcn(fresh(tmp_path) / 'train_data.npy', [values, values[:1, ::-1]], [1, 0], 20)
     first, second = read_recordings('train', path, format_name='stgcn', options={}, img_shape=SHAPE)
     assert [clip.name for clip in (first, second)] == ['S001C001P000R001A001', 'S001C001P001R001A001']
     assert [clip.fields['label'] for clip in (first, second)] == [1, 0] and first.layout == layout
-    check(first, people[0], score[0] if layout == 'openpose' else (score[0] > 0) * 1.)
-    check(second, people[0, ::-1], score[0, ::-1] if layout == 'openpose' else (score[0, ::-1] > 0) * 1.)
+    check(first, people[0], score[0] if scored else (score[0] > 0) * 1.)
+    check(second, people[0, ::-1], score[0, ::-1] if scored else (score[0, ::-1] > 0) * 1.)
 
 
 def test_the_user_names_the_vertical_axis_and_the_unit(tmp_path):
