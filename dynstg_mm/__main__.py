@@ -26,6 +26,7 @@ COMMANDS = {
     'plot-filters': 'draw the movement phases and graphs of a model',
     'check-explanations': 'check whether the explanations of a model are true',
     'check-doubts': 'measure how often predict doubts recordings',
+    'check-answers': 'measure answers about people left out of the training',
     'make-tables': 'regenerate the tables in the docs from the published results',
     'benchmark': 'measure speed and memory of the models and the scan',
     'benchmark-data': 'measure how fast the data of a config are loaded',

@@ -18,11 +18,12 @@ from dynstg_mm.files import existing_file
 from dynstg_mm.text import few
 
 
-def named_files(texts: Sequence[str]) -> dict[str, str]:
+def named_files(texts: Sequence[str], option: str = '--test-on') -> dict[str, str]:
     """Annotation files by name.
 
     Args:
         texts: `FILE` or `NAME=FILE`; the default name is that of the file.
+        option: Where they were given, for the message.
 
     Raises:
         ConfigError: A name is taken.
@@ -33,7 +34,7 @@ def named_files(texts: Sequence[str]) -> dict[str, str]:
         name, _, file = text.rpartition('=')
         name = name or Path(file).stem
         if name in files or '/' in name:
-            raise ConfigError(f'--test-on: {text}: name {name!r}; expected another name before the =.')
+            raise ConfigError(f'{option}: {text}: name {name!r}; expected another name before the =.')
         files[name] = str(existing_file(file, 'annotation file'))
     return files
 

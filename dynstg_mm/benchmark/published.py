@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from dynstg_mm.benchmark.answers import CODES, OWN, read_answers
 from dynstg_mm.benchmark.explanations import read_checks
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.robustness import Robustness, condition_title, conditions
@@ -33,6 +34,7 @@ DOUBTS = 'configs/zoo/doubts.json'
 DOUBTS_SCHEMA: dict[str, Any] = dict(type='object', required=['rows'], properties=dict(rows=dict(
     type='array', items=dict(type='object', required=['recordings', 'count', 'refused', 'doubted', 'codes']))))
 EXPLANATIONS = 'configs/zoo/explanations.json'
+ANSWERS = 'configs/zoo/answers.json'
 
 DATASETS = {'koa-nm': 'KOA-NM', 'koa-nm-jointdropout': 'KOA-NM', 'koa-pd-nm': 'KOA-PD-NM', 'koa-stage': 'KOA stage',
             'msnd': 'MSND', 'msnd-by-clip': 'MSND (by clip, people known)'}
@@ -91,6 +93,10 @@ class Published:
             self.tables['robustness:loss'] = functools.partial(self.robustness_rows, loss=True)
         if (self.root / DOUBTS).is_file():
             self.tables['doubts'] = self.doubt_rows
+        if (self.root / ANSWERS).is_file():
+            self.tables['answers'] = self.answer_rows
+            self.tables['answers:doubts'] = self.answer_doubt_rows
+            self.tables['answers:strangers'] = self.stranger_rows
         if (self.root / EXPLANATIONS).is_file():
             self.tables['explanations'] = self.explanation_rows
             self.tables['explanations:joints'] = self.altered_joint_rows
@@ -206,6 +212,39 @@ class Published:
             shares = (f'{100 * row[key]:.1f} %' for key in ('refused', 'doubted'))
             why = ', '.join(f'{code} {100 * share:.1f} %' for code, share in row['codes'].items())
             rows.append([row['recordings'], str(row['count']), *shares, why])
+        return rows
+
+    def _answers(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The rows of check-answers, each with its name."""
+        for model, content in read_answers(self.root / ANSWERS).items():
+            for row in content['rows']:
+                yield model if row['recordings'] == OWN else f'{model}, {row["recordings"]}', row
+
+    def answer_rows(self) -> Rows:
+        """Scores of answers about people left out."""
+        rows = [['recordings', 'people', 'macro-F1 [95 %]', 'accuracy [95 %]', 'true class in the set', 'refused']]
+        for name, row in self._answers():
+            scores = ('{:.3f} [{:.3f}, {:.3f}]'.format(*row[key]) for key in ('macro_f1', 'accuracy'))
+            shares = (f'{100 * row[key]:.1f} %' for key in ('covered', 'refused'))
+            rows.append([name, str(row['people']), *scores, *shares])
+        return rows
+
+    def answer_doubt_rows(self) -> Rows:
+        """How many of the right and of the wrong answers have a doubt that needs a model; not on walks that are cut."""
+        rows = [['recordings', 'answers', *CODES, 'any of them']]
+        for name, row in self._answers():
+            for side in ('right', 'wrong') if 'cut to' not in name else ():
+                count = row[side]['answers']
+                rows.append([name, f'{count} {side}', *(
+                    f'{row[side][code]} ({row[side][code] / max(count, 1):.0%})' for code in (*CODES, 'any'))])
+        return rows
+
+    def stranger_rows(self) -> Rows:
+        """How well walks of other data sets are told from those of people left out."""
+        rows = [['model', 'walks of', 'recordings', 'AUC, features', 'AUC, gait parameters']]
+        for model, content in read_answers(self.root / ANSWERS).items():
+            rows += [[model, name, str(row['recordings']), f'{row["features"]:.3f}', f'{row["gait"]:.3f}']
+                     for name, row in content['strangers'].items()]
         return rows
 
     def explanation_rows(self) -> Rows:

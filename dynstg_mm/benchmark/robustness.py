@@ -12,6 +12,7 @@ from typing import IO, Any
 from dynstg_mm.benchmark.figures import MARKERS, new_figure
 from dynstg_mm.benchmark.merge import merged_versions, united
 from dynstg_mm.benchmark.results import Clip
+from dynstg_mm.benchmark.runs import Run, kept_runs
 from dynstg_mm.benchmark.schema import INTEGERS, TEXT, TEXTS, score_fault
 from dynstg_mm.benchmark.tables import Rows, interval_cells
 from dynstg_mm.errors import ResultsError
@@ -38,9 +39,6 @@ SCHEMA = dict(type='object', required=['format', 'kinds', 'baseline', 'clips', '
     models=dict(type='object', minProperties=1, additionalProperties=dict(  # [condition][seed][clip][class]
         type='array', minItems=1, description='a list of conditions', items=dict(
             type='array', minItems=1, items=dict(type='array', items=dict(type='array')))))))
-RUN = dict(type='object', required=['record'], properties=dict(record=dict(  # run.json
-    type='object', required=['config'], properties=dict(config=dict(
-        type='object', required=['model', 'test_dataloader'])))))
 
 
 def conditions(kinds: Sequence[str]) -> list[tuple[str, float | None]]:
@@ -224,50 +222,32 @@ def measure(folder: str | Path, models: Sequence[str], kinds: Sequence[str], bas
         ConfigError: The weights of a checkpoint do not fit its config.
     """
     from dynstg_mm.benchmark.cost import versions
-    runs = {name: _find_runs(folder, name, seeds) for name in models}
-    parts = {name: [path.parent.parts[-2:] for _, path in itertools.chain(*runs[name].values())] for name in models}
+    runs = {name: kept_runs(folder, name, seeds) for name in models}
+    parts = {name: [(run.seed, run.fold) for run in runs[name]] for name in models}
     for name in models:
         if parts[name] != parts[baseline]:
             raise ResultsError(f'{folder}: {name} has other seeds or folds than {baseline}; expected the same.')
-    jobs = [(name, place, run) for name in models for place, part in enumerate(runs[name].values()) for run in part]
-    tested: dict[str, list[list[list[Clip]]]] = {name: [[[] for _ in runs[name]] for _ in conditions(kinds)]
+    places = {seed: place for place, seed in enumerate(dict.fromkeys(run.seed for run in runs[baseline]))}
+    tested: dict[str, list[list[list[Clip]]]] = {name: [[[] for _ in places] for _ in conditions(kinds)]
                                                  for name in models}
-    for name, seed, (settings, path) in with_bar(jobs, 'runs'):
-        for clips, more in zip(tested[name], _test_all(settings, path, kinds)):
-            clips[seed] += more
+    for run in with_bar([run for name in models for run in runs[name]], 'runs'):
+        for clips, more in zip(tested[run.model.name], _test_all(run, kinds)):
+            clips[places[run.seed]] += more
     first = tested[baseline][0][0]
     return Robustness(
         list(kinds), baseline, {column: [clip[column] for clip in first] for column in COLUMNS},
-        {name: [[[clip['score'] for clip in seed] for seed in place] for place in places]
-         for name, places in tested.items()}, command, versions())
+        {name: [[[clip['score'] for clip in seed] for seed in place] for place in found]
+         for name, found in tested.items()}, command, versions())
 
 
-def _find_runs(folder: str | Path, model: str, seeds: Sequence[int] | None) -> dict[str, list[tuple[dict, Path]]]:
-    """Settings of a model's runs and their checkpoints, by seed."""
-    runs: dict[str, list[tuple[dict, Path]]] = {}
-    for notes in sorted(Path(folder).glob(f'runs/{model}/seed*/fold*/run.json')):
-        seed = notes.parts[-3]
-        if seeds and seed not in {f'seed{number}' for number in seeds}:
-            continue
-        last = notes.with_name('last_checkpoint')
-        path = notes.with_name(Path(last.read_text().strip()).name) if last.is_file() else None
-        if path is None or not path.is_file() or not notes.with_name('predictions.json').is_file():
-            raise ResultsError(f'{notes.parent}: no checkpoint of a finished run; cross-validate --keep-checkpoints '
-                               'with a new --out keeps it, and --seeds leaves out what is not finished.')
-        runs.setdefault(seed, []).append((read_json(notes, RUN, ResultsError)['record']['config'], path))
-    if not runs:
-        raise ResultsError(f'{folder}: runs/{model}: no runs{" with these seeds" if seeds else ""}; expected the '
-                           '--out of cross-validate.')
-    return runs
-
-
-def _test_all(settings: dict[str, Any], path: Path, kinds: Sequence[str]) -> list[list[Clip]]:
-    """Clips with the scores of a checkpoint, under every condition."""
+def _test_all(run: Run, kinds: Sequence[str]) -> list[list[Clip]]:
+    """Clips with the scores of a run's checkpoint, under every condition."""
     from mmengine.config import Config
 
     from dynstg_mm.benchmark.checkpoints import load_model, score_clips
-    cfg = Config(settings)
-    model = load_model(cfg, path)
+    cfg, checkpoint = Config(run.record['config']), run.checkpoint()
+    assert checkpoint is not None
+    model = load_model(cfg, checkpoint)
     tested = [score_clips(model, cfg, corrupted(cfg.test_dataloader.dataset.to_dict(), *condition))
               for condition in conditions(kinds)]
     for clip in itertools.chain(*tested):

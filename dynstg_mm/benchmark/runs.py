@@ -21,10 +21,13 @@ from dynstg_mm.benchmark.predictions import read_predictions, read_train_summary
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.config import checkpoints_of, parse_cfg_options, resolve_config
 from dynstg_mm.datasets.folds import EVERYBODY
-from dynstg_mm.errors import ConfigError, UserError
+from dynstg_mm.errors import ConfigError, ResultsError, UserError
 from dynstg_mm.files import atomic_open, read_json
 
 NOTES = dict(type='object', properties=dict(record=dict(type='object'), seconds=dict(type='number')))  # of run.json
+KEPT = dict(type='object', required=['record'], properties=dict(record=dict(
+    type='object', required=['config'], properties=dict(config=dict(
+        type='object', required=['model', 'test_dataloader'])))))  # what a test needs of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +134,36 @@ def plan_runs(models: Sequence[Model], seeds: Sequence[int], folds: Sequence[int
         folder = Path(out) / f'runs/{model.name}/seed{seed}/fold{fold}'
         runs.append(Run(model, seed, fold, folder, json.loads(json.dumps(record, default=str))))
     return runs
+
+
+def kept_runs(folder: str | Path, model: str, seeds: Sequence[int] | None = None) -> list[Run]:
+    """The tested runs of a model, with their checkpoints, as their folders record them.
+
+    Args:
+        folder: The --out of `release`, or of `cross-validate --keep-checkpoints`.
+        model: Name of the model.
+        seeds: Training seeds; None takes all.
+
+    Returns:
+        The runs, ordered by seed and fold.
+
+    Raises:
+        ResultsError: There are none, or one has no checkpoint or is not finished.
+    """
+    runs = []
+    for notes in Path(folder).glob(f'runs/{model}/seed*/fold[0-9]*/run.json'):
+        seed, fold = (int(re.sub(r'\D', '', name)) for name in notes.parts[-3:-1])
+        if seeds and seed not in seeds:
+            continue
+        run = Run(Model(model, ''), seed, fold, notes.parent, {})
+        if run.checkpoint() is None or not run.done():
+            raise ResultsError(f'{notes.parent}: no checkpoint of a finished run; cross-validate --keep-checkpoints '
+                               'with a new --out keeps it, and --seeds leaves out what is not finished.')
+        runs.append(dataclasses.replace(run, record=read_json(notes, KEPT, ResultsError)['record']))
+    if not runs:
+        raise ResultsError(f'{folder}: runs/{model}: no runs{" with these seeds" if seeds else ""}; expected the '
+                           '--out of cross-validate.')
+    return sorted(runs, key=lambda run: (run.seed, run.fold))
 
 
 def _data_files(settings: Any) -> Iterator[tuple[str, str]]:

@@ -31,6 +31,7 @@ class OutOfFold:
         scores: (N, C).
         folds: The fold (N) that tests them.
         distances: How far the features are from the training walks of that fold, in that fold's model (N).
+        spaces: The features of the training walks of each fold, in the order of the runs.
     """
 
     names: list[str]
@@ -39,6 +40,7 @@ class OutOfFold:
     scores: np.ndarray
     folds: np.ndarray
     distances: np.ndarray
+    spaces: list[Space]
 
     @property
     def clips(self) -> list[Clip]:
@@ -57,31 +59,33 @@ def out_of_fold(runs: Sequence[Run]) -> OutOfFold:
         ConfigError: A run has no checkpoint.
     """
     parts: list[tuple[int, Clip, float]] = []
+    spaces: list[Space] = []
     for run in runs:
         model, cfg = model_of(run)
         tested, features = described(model, cfg, _dataset(run))
         _, known = described(model, cfg, dict(_dataset(run), test_mode=False))
-        distances = Space.fit(known).distance(features)
+        spaces.append(Space.fit(known))
+        distances = spaces[-1].distance(features)
         parts += [(int(run.fold), clip, float(distance)) for clip, distance in zip(tested, distances)]
     folds, clips, found = zip(*parts)
     return OutOfFold([clip['clip'] for clip in clips], [str(clip['subject']) for clip in clips],
                      np.array([clip['label'] for clip in clips]), np.array([clip['score'] for clip in clips]),
-                     np.array(folds), np.array(found))
+                     np.array(folds), np.array(found), spaces)
 
 
-def distances_of(runs: Sequence[Run], dataset: dict[str, Any]) -> np.ndarray:
+def distances_of(runs: Sequence[Run], spaces: Sequence[Space], dataset: dict[str, Any]) -> np.ndarray:
     """Distances of other recordings from the training walks, in the model of every fold: (folds, recordings).
 
     Args:
         runs: As for `out_of_fold`.
+        spaces: From `out_of_fold`.
         dataset: Settings of their data set, without a pipeline.
     """
     found = []
-    for run in runs:
+    for run, space in zip(runs, spaces):
         model, cfg = model_of(run)
-        _, known = described(model, cfg, dict(_dataset(run), test_mode=False))
         _, features = described(model, cfg, dict(dataset, pipeline=_dataset(run)['pipeline'], test_mode=True))
-        found.append(Space.fit(known).distance(features))
+        found.append(space.distance(features))
     return np.array(found)
 
 

@@ -13,15 +13,12 @@ A recipe is an experiment file with a section `release`. Its first model is publ
 """
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmaction.utils import register_all_modules
 from mmengine.config import Config
 
@@ -33,23 +30,17 @@ from dynstg_mm.benchmark.launch import Processes, execute, locked
 from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_models
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Run, plan_runs, settle_old_runs
-from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.datasets.folds import EVERYBODY
 from dynstg_mm.distillation.publish import plain_checkpoint, write_checkpoint
-from dynstg_mm.errors import ClipError, ConfigError
-from dynstg_mm.files import dump_pickle
-from dynstg_mm.gait.joint_map import in_skeleton
-from dynstg_mm.gait.spatiotemporal import gait_report
 from dynstg_mm.inference import figures
 from dynstg_mm.inference.calibration import Calibration
 from dynstg_mm.inference.conformal import Conformal
-from dynstg_mm.inference.gait_values import from_the_side, gait_values, reference
-from dynstg_mm.inference.out_of_fold import OutOfFold, distances_of, features_of_everybody, out_of_fold
+from dynstg_mm.inference.out_of_fold import OutOfFold, features_of_everybody, out_of_fold
+from dynstg_mm.inference.strangers import stranger_figures
+from dynstg_mm.inference.training_gait import TrainingGait
 from dynstg_mm.inference.training_record import FIELD, TrainingRecord
-from dynstg_mm.inference.unlike import Space, Unlike
+from dynstg_mm.inference.unlike import Unlike
 from dynstg_mm.inference.zoo import write_entry
-from dynstg_mm.inputs import ModelInputs
-from dynstg_mm.skeletons import Layout
 
 COVERAGE = 0.9
 OPTIONAL: dict[str, Any] = dict(
@@ -120,51 +111,16 @@ def make_record(args: Namespace, about: Mapping[str, Any], runs: Sequence[Run], 
     temperature = Calibration.fit(found.scores, found.labels, found.people)
     sets = Conformal.fit(temperature.apply(found.scores), found.labels, found.people, COVERAGE)
     features = Unlike.fit(features_of_everybody(final, runs[0]), found.distances, found.people)
-    gait = _Gait(runs, found)
+    gait = TrainingGait(runs, found)
     people = {name: len({person for person, label in zip(found.people, found.labels) if label == index})
               for index, name in enumerate(classes)}
+    strangers = {name: stranger_figures(file, runs, found, gait) for name, file in about['strangers'].items()
+                 if os.path.isfile(file)}
     measured = dict(
-        _figures(args, about, found, classes), strangers=_strangers(about, runs, found, gait), folds=len(runs),
+        _figures(args, about, found, classes), strangers=strangers, folds=len(runs),
         seed=final.seed, recordings=about['recordings'], title=about['name'], command=command, versions=versions())
     return TrainingRecord(temperature, sets, features, gait.unlike(), gait.reference(classes), about['estimator'],
                           about['dataset'], people, measured)
-
-
-class _Gait:
-    """Gait parameters of the training recordings in the model's skeleton."""
-
-    def __init__(self, runs: Sequence[Run], found: OutOfFold) -> None:
-        cfg = Config(runs[0].record['config'])
-        inputs = ModelInputs.from_config(cfg)
-        file = AnnotationFile.read(cfg.test_dataloader.dataset.ann_file)
-        layout, target = file.layout or cfg.test_dataloader.dataset.layout, inputs.layout
-        if layout is None or target is None:
-            raise ConfigError(f'{file.path}: layout: missing; gait parameters need the skeleton.')
-        self.layout: str | Layout = layout
-        self.target: str | Layout = target
-        self.found = found
-        self.clips = [file.clips[name] for name in found.names]
-        rows = [gait_values(clip, layout, target, pad=True) for clip in self.clips]
-        self.names = list(rows[0])
-        self.table = np.array([[row[name] for name in self.names] for row in rows])
-        self.distances = np.empty(len(rows))
-        self.spaces: list[Space] = []
-        for fold in np.unique(found.folds):
-            tested = found.folds == fold
-            self.spaces.append(Space.fit(self.table[~tested]))
-            self.distances[tested] = self.spaces[-1].distance(self.table[tested])
-
-    def unlike(self) -> Unlike:
-        """Distances from all training recordings."""
-        return Unlike.fit(self.table, self.distances, self.found.people, names=self.names)
-
-    def reference(self, classes: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
-        """Percentiles of the parameters that people read, of each class."""
-        groups: dict[str, dict[str, list[dict[str, Any]]]] = {name: {} for name in classes}
-        for clip, person, label in zip(self.clips, self.found.people, self.found.labels):
-            records = gait_report(in_skeleton(clip, self.layout, self.target), self.target)
-            groups[classes[label]].setdefault(person, []).extend(records)
-        return {name: reference(people) for name, people in groups.items()}
 
 
 def _figures(args: Namespace, about: Mapping[str, Any], found: OutOfFold, classes: Sequence[str]) -> dict[str, Any]:
@@ -185,38 +141,6 @@ def _figures(args: Namespace, about: Mapping[str, Any], found: OutOfFold, classe
     return dict(scores=figures.score_figures(found.clips, len(classes)), controls=controls, others=others,
                 calibration=figures.calibration_figures(found, probabilities),
                 sets=figures.set_figures(found, p_values, classes, COVERAGE))
-
-
-def _strangers(about: Mapping[str, Any], runs: Sequence[Run], found: OutOfFold, gait: _Gait) -> dict[str, Any]:
-    """How well the distances tell walks of other data sets from those of people left out."""
-    measured: dict[str, Any] = {}
-    for name, path in about['strangers'].items():
-        if not os.path.isfile(path):
-            continue
-        clips, rows = _other_walks(path, gait)
-        with tempfile.NamedTemporaryFile(suffix='.pkl') as copy:
-            dump_pickle(dict(annotations=clips, layout=gait.target), copy.name)
-            far = distances_of(runs, dict(type='GaitDataset', ann_file=copy.name))
-        measured[name] = dict(
-            recordings=len(clips), features=figures.mean_auc(found, found.distances, far),
-            gait=figures.mean_auc(found, gait.distances, [space.distance(rows) for space in gait.spaces]))
-    return measured
-
-
-def _other_walks(path: str, gait: _Gait) -> tuple[list[dict[str, Any]], np.ndarray]:
-    """Walks of another data set, from the side and in the model's skeleton, and their gait parameters.
-
-    Those that cannot be measured are left out, such as one that is shorter than a window.
-    """
-    file = AnnotationFile.read(path)
-    layout = file.layout or gait.layout
-    clips, rows = [], []
-    for clip in file.clips.values():
-        seen = in_skeleton(from_the_side(dict(clip, label=0), layout), layout, gait.target)
-        with contextlib.suppress(ClipError):
-            rows.append(list(gait_values(seen, gait.target, gait.target).values()))
-            clips.append(seen)
-    return clips, np.array(rows)
 
 
 def publish(args: Namespace, about: Mapping[str, Any], fold: Run, final: Run, record: TrainingRecord,

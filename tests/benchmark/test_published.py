@@ -108,10 +108,11 @@ def test_a_folder_without_results_is_refused(tmp_path):
 def test_every_table_can_be_made_and_is_narrow():
     published = Published(ROOT)
     for name in ('summary', 'robustness', 'dynstg_mamba/msnd', 'dynstg_mamba/msnd:subject', 'dynstg_mamba/msnd:cost',
-                 'dynstg_mamba/msnd:differences', 'doubts', 'estimators'):
+                 'dynstg_mamba/msnd:differences', 'doubts', 'estimators', 'answers', 'answers:doubts',
+                 'answers:strangers'):
         rows = published.tables[name]()
         assert len(rows) > 5 and {len(row) for row in rows} == {len(rows[0])} and len(rows[0]) <= 6, name
-    assert len(published.tables) == 8 + 4 * (len(PATHS) - 1)
+    assert len(published.tables) == 11 + 4 * (len(PATHS) - 1)
 
 
 def test_index_names_all_metafiles():
