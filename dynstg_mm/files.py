@@ -1,6 +1,7 @@
 """Find shipped files, write files whole or not at all, and read JSON with a schema."""
 import contextlib
 import difflib
+import errno
 import glob
 import json
 import os
@@ -176,6 +177,8 @@ def atomic_open(path: str | os.PathLike, mode: str = 'w', **kwargs: Any) -> Iter
         **kwargs: Further arguments of `open`.
     """
     path = Path(path)
+    if path.is_dir():  # before the long work
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     host = socket.gethostname()
     for left_over in path.parent.glob(glob.escape(f'.{path.name}.{host}.') + '*.part'):
         if not _alive(int(left_over.suffixes[-2][1:])):

@@ -1,10 +1,12 @@
 """What several commands share: options, the runner, and how they end."""
 import argparse
 import contextlib
+import io
 import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynstg_mm.errors import ConfigError, UserError
@@ -186,10 +188,12 @@ def keep_freed_memory() -> None:
 @contextlib.contextmanager
 def one_line_errors(stopped: str = 'stopped') -> Iterator[None]:
     """End the process with one line and status 1 if a file, an option or a config is wrong, with 130 after Ctrl-C,
-    and without a word if what it prints goes into a closed pipe.
+    and without a word if what it prints goes into a closed pipe. A name that the terminal cannot show is escaped.
 
     Any other error is a bug and keeps its traceback. `DYNSTG_TRACEBACK=1` always shows the traceback.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
@@ -214,7 +218,10 @@ def _of_the_system(error: UserError | OSError) -> str:
     if not isinstance(error, OSError) or not error.filename:
         return str(error) or repr(error)
     if isinstance(error, (FileExistsError, NotADirectoryError)):
-        return f'{error.filename}: is not a folder; expected a folder or a new path.'
+        path = Path(error.filename)
+        no_folder = next((part for part in [*reversed(path.parents), path] if part.exists() and not part.is_dir()),
+                         path)
+        return f'{no_folder}: is not a folder; expected a folder or a new path.'
     if isinstance(error, IsADirectoryError):
         return f'{error.filename}: is a folder; expected a file.'
     if isinstance(error, FileNotFoundError):

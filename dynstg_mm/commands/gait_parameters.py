@@ -83,7 +83,7 @@ def clips(args: argparse.Namespace, faults: list[str]) -> Iterator[dict[str, Any
         text = ' '.join(str(error).split())
         faults.append(text if path in text else f'{path}: {text}')
 
-    sources = find_recordings(args.files, args.format, failed)
+    sources = find_recordings(args.files, args.format, failed, [args.out])
     yield from read_unlabelled(with_bar(sources, 'measuring', len(sources) > 1), rate=args.rate,
                                layout=args.source_layout, up=args.up, reader=reader_options(args), failed=failed)
 

@@ -48,7 +48,7 @@ def write_keypoints(args: argparse.Namespace) -> int:
         failed += 1
         print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
 
-    sources = find_recordings(args.inputs, args.format, report)
+    sources = find_recordings(args.inputs, args.format, report, [out])
     if args.source is not None and len(sources) != 1:
         raise ConfigError(f'--source: {args.source}: the video of one recording; there are {len(sources)}.')
     out.mkdir(parents=True, exist_ok=True)
@@ -57,6 +57,10 @@ def write_keypoints(args: argparse.Namespace) -> int:
                                 reader=reader_options(args), failed=report):
         path = out / file_name(clip['frame_dir'], names)
         try:
+            for ending in filter(None, ('npz', args.draw)):
+                written = Path(f'{path}.{ending}')
+                if written.exists() and written.samefile(clip['file']):
+                    raise ConfigError(f'--out: {written}: the input; expected another folder.')
             clip = {**clip, **{key: clip[key][:args.persons] for key in ('keypoint', 'keypoint_score')
                                if clip.get(key) is not None}}
             _write_npz(Path(f'{path}.npz'), clip)

@@ -6,7 +6,8 @@
 INPUT is a file of any format that convert reads, or a folder of such files; the format is recognised, and no labels are
 needed. DIR gets predictions/NAME.json for each recording, its page visualizations/NAME.html, index.html, and the tables
 predictions.csv and windows.csv, the answer over time. The exit status is 1 if an input could not be answered, or if an
-answer was refused because nobody walks in the recording; the rest is written.
+answer was refused because nobody walks in the recording; the rest is written. After Ctrl-C, what is finished is
+written, and the exit status is 130. If the command is stopped or killed, the same command resumes it.
 """
 import argparse
 import shlex
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dynstg_mm.inference import Answer
+    from dynstg_mm.inference.output_folder import OutputFolder
+    from dynstg_mm.inference.page import PageFolder
+
+# What becomes of a recording.
+ANSWERED, REFUSED, FAILED, UNDRAWN = 'answered', 'refused', 'without an answer', 'without a video'
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -70,59 +76,98 @@ def _persons(text: str) -> int | None:
 
 
 def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
-    """Answer the inputs; returns the number of those without an answer or without a video."""
+    """Answer the inputs; returns the exit status."""
+    from collections import Counter
     from pathlib import Path
 
     from dynstg_mm.config import parse_cfg_options
     from dynstg_mm.inference import GaitInferencer
-    from dynstg_mm.inference.output_folder import open_output
+    from dynstg_mm.inference.output_folder import OUTPUTS, open_output
     from dynstg_mm.inference.page import PageFolder
-    from dynstg_mm.inference.words import in_short
-    if Path(args.out).is_file():
-        raise ConfigError(f'--out: {args.out}: a file; expected a folder or a new path.')
-    inferencer = GaitInferencer(args.model, args.weights, args.device, show_progress=True,
-                                cfg_options=parse_cfg_options(args.cfg_options))
+    from dynstg_mm.inference.recordings import find
+    from dynstg_mm.progress import with_bar
+    if not args.out or Path(args.out).is_file():
+        raise ConfigError(f'--out: {args.out or repr("")}; expected a folder or a new path.')
+    inferencer = GaitInferencer(args.model, args.weights, args.device, cfg_options=parse_cfg_options(args.cfg_options))
+    options = dict(rate=args.rate, layout=args.source_layout, format=args.format, persons=args.persons, up=args.up,
+                   reader=reader_options(args), skip_bad=True)
     command = shlex.join(['python', *own_command('predict', argv)[1:]])
-    answered = refused = failed = undrawn = 0
-    pages = PageFolder(args.out, inferencer, args.figures) if args.page else None
-    with open_output(args.out, inferencer.classes) as out:
-        for answer, clip in inferencer.answers(
-                args.inputs, rate=args.rate, layout=args.source_layout, format=args.format, persons=args.persons,
-                up=args.up, reader=reader_options(args), skip_bad=True):
-            answer.command = command
-            name = out.add(answer)
+    own = [Path(args.out) / name for name in OUTPUTS]  # of an earlier call, if the folder is within an input
+    found, files, states = find(args.inputs, args.format, own), 0, Counter[str]()
+    with open_output(args.out, inferencer.classes, dict(
+            command=command, versions=inferencer.versions, model=inferencer.fingerprint)) as out:
+        pages = PageFolder(args.out, inferencer, args.figures) if args.page else None
+        if out.kept:
+            print(f'{args.out}: keeps {len(out.kept)} answers of the call that was stopped', flush=True)
+        for name, answer in out.kept.items():
+            states[_state(answer)] += 1
             if pages:
-                pages.add(answer, clip, name)
-            fault = _draw(answer, clip, Path(args.out) / f'visualizations/{name}.{args.video}') if args.video else None
-            if fault is not None:
-                print(f'error: {fault}', file=sys.stderr)
-            undrawn += fault is not None
-            if answer.error is not None:
-                failed += 1
-                print(f'error: {answer.error}', file=sys.stderr)
-            elif answer.predicted is None:
-                refused += 1
-                why = next(doubt.text for doubt in answer.doubts if doubt.severity == 'refusal')
-                print(f'refused: {answer.file or answer.clip}: {why}', file=sys.stderr)
-            else:
-                answered += 1
-                print(in_short(answer), flush=True)
+                pages.keep(answer, name)
+        try:
+            for source in with_bar(found, 'predicting'):
+                if not out.has_file(source):
+                    for answer, clip in inferencer.answers(source, skip=out.has, **options):
+                        answer.command = command
+                        states.update(_write(answer, clip, args, out, pages))
+                        _tell(answer)
+                files += 1
+        except KeyboardInterrupt:
+            out.stopped = True
+        if pages:
+            pages.close()
+        else:  # it would not list these answers
+            (out.folder / 'index.html').unlink(missing_ok=True)
+    counts = ', '.join(f'{states[state]} {state}' for state in (ANSWERED, REFUSED, FAILED, UNDRAWN)
+                       if states[state] or state == ANSWERED)
+    if out.stopped:
+        print(f'{args.out}: stopped; {counts}; {files} of {len(found)} files are finished. The same command resumes.',
+              file=sys.stderr)
+        return 130
+    print(f'{args.out}: {counts}')
+    return int(states[ANSWERED] < states.total())
+
+
+def _state(answer: 'Answer') -> str:
+    return FAILED if answer.error is not None else REFUSED if answer.predicted is None else ANSWERED
+
+
+def _write(answer: 'Answer', clip: dict[str, Any], args: argparse.Namespace, out: 'OutputFolder',
+           pages: 'PageFolder | None') -> list[str]:
+    """Write everything about an answer; returns what became of it."""
+    states = [_state(answer)]
+    name = out.add(answer)
     if pages:
-        pages.close()
-    print(f'{args.out}: {answered} answered' + (f', {refused} refused' if refused else '')
-          + (f', {failed} without one' if failed else '') + (f', {undrawn} without a video' if undrawn else ''))
-    return failed + refused + undrawn
+        pages.add(answer, clip, name)
+    if args.video and answer.error is None:
+        try:
+            _draw(answer, clip, out.folder / 'visualizations' / f'{name}.{args.video}')
+        except UserError as error:
+            print(f'error: {error}', file=sys.stderr)
+            states.append(UNDRAWN)
+    persons = clip.get('persons', 1)
+    out.finish(answer, name, 0 if UNDRAWN in states else min(args.persons or persons, persons))
+    return states
 
 
-def _draw(answer: 'Answer', clip: dict[str, Any], path: 'Path') -> str | None:
-    """Write the skeleton video of an answer; returns why that is not possible."""
+def _tell(answer: 'Answer') -> None:
+    """Print an answer in a line."""
+    from dynstg_mm.inference.words import in_short
+    if answer.error is not None:
+        print(f'error: {answer.error}', file=sys.stderr)
+    elif answer.predicted is None:
+        why = next(doubt.text for doubt in answer.doubts if doubt.severity == 'refusal')
+        print(f'refused: {answer.file or answer.clip}: {why}', file=sys.stderr)
+    else:
+        print(in_short(answer), flush=True)
+
+
+def _draw(answer: 'Answer', clip: dict[str, Any], path: 'Path') -> None:
+    """Write the skeleton video of an answer; UserError if that is not possible."""
     from dynstg_mm.inference.skeleton_video import write_skeleton_video
     from dynstg_mm.inference.words import percent
     rate, layout = clip.get('rate'), clip.get('layout')
-    if answer.error is not None:
-        return None
     if rate is None or layout is None:
-        return f'{answer.clip}: {"layout" if layout is None else "rate"}: missing; --video needs it.'
+        raise ConfigError(f'{answer.clip}: {"layout" if layout is None else "rate"}: missing; --video needs it.')
 
     def caption(frame: int) -> str:
         near = min(answer.windows, key=lambda window: abs(window.start + window.end - 2 * frame / rate), default=None)
@@ -131,17 +176,13 @@ def _draw(answer: 'Answer', clip: dict[str, Any], path: 'Path') -> str | None:
         return '  '.join(f'{name} {percent(chance)}' for name, chance in zip(answer.classes, chances)) + doubts
 
     source = clip.get('file') if clip.get('format') == 'video' else None
-    try:
-        path.parent.mkdir(exist_ok=True)
-        write_skeleton_video(path, clip['keypoint'], clip.get('keypoint_score'), layout, rate, source, caption,
-                             img_shape=clip.get('img_shape') if source else None)
-    except UserError as error:
-        return str(error)
-    return None
+    path.parent.mkdir(exist_ok=True)
+    write_skeleton_video(path, clip['keypoint'], clip.get('keypoint_score'), layout, rate, source, caption,
+                         img_shape=clip.get('img_shape') if source else None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     args = parse_args(argv)
     with one_line_errors():
-        return min(1, predict(args, argv))
+        return predict(args, argv)

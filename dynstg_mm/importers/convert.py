@@ -120,7 +120,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
     if rows is not None:
         classes = order_classes(classes, rows, table)
     left_out = LeftOut(skip_bad)
-    files = find_files(format_name, source, table if rows is not labels else None)
+    files = find_files(format_name, source, [table] if table is not None and rows is not labels else ())
     if format_name not in MANY_CLIPS and rows is not None:
         rows = without_suffix(rows, files, table)
         files = with_labels(files, rows, table, left_out)

@@ -2,7 +2,7 @@
 import contextlib
 import os
 import unicodedata
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -23,7 +23,7 @@ Result = TypeVar('Result')
 
 
 def find_files(format_name: str, source: str | os.PathLike,
-               without: str | os.PathLike | None = None) -> dict[str, Path | list[Path]]:
+               without: Sequence[str | os.PathLike] = ()) -> dict[str, Path | list[Path]]:
     """Files of a format in a file or folder, at any depth, by the name of their clip.
 
     The name is the file's without suffix; if two files share it, the path below `source`. For OpenPose a clip is a
@@ -32,7 +32,7 @@ def find_files(format_name: str, source: str | os.PathLike,
     Args:
         format_name: The format, a key of `SUFFIXES`.
         source: File or folder.
-        without: A file in the folder that is not a recording, such as the label table.
+        without: As for `files_below`.
 
     Returns:
         Clip -> what its reader takes.
@@ -46,9 +46,8 @@ def find_files(format_name: str, source: str | os.PathLike,
     if not source.is_dir():
         raise DataError(f'{source}: a file; expected a folder with one file per frame.' if source.is_file() else
                         f'{source}: no such file or folder; {missing_file_hint(source)}.')
-    paths = sorted(path for path in source.rglob('*') if path.suffix.lower() in SUFFIXES[format_name] and path.is_file()
-                   and not path.name.startswith('.') and not (without and path.samefile(without))
-                   and not (format_name == 'alphapose' and is_repeated(path)))
+    paths = [path for path in files_below(source, SUFFIXES[format_name], without)
+             if format_name != 'alphapose' or not is_repeated(path)]
     if not paths:
         raise DataError(f'{source}: no {" or ".join("*" + suffix for suffix in SUFFIXES[format_name])} in or below it.')
     return clips_of(format_name, paths, source)
@@ -57,6 +56,20 @@ def find_files(format_name: str, source: str | os.PathLike,
 def is_repeated(path: Path) -> bool:
     """Whether a file is one of AlphaPose's folder `sep-json`, whose people are in the file above it as well."""
     return path.parent.name == 'sep-json' and any(path.parent.parent.glob('*.json'))
+
+
+def files_below(folder: Path, suffixes: Collection[str], without: Sequence[str | os.PathLike] = ()) -> list[Path]:
+    """Files that are not hidden, at any depth, sorted.
+
+    Args:
+        folder: The folder.
+        suffixes: In lower case.
+        without: Files and folders below it that are not recordings, such as the label table.
+    """
+    left_out = {path for path in map(Path.resolve, map(Path, without)) if folder.resolve() in path.parents}
+    return sorted(path for path in folder.rglob('*')
+                  if path.suffix.lower() in suffixes and not path.name.startswith('.') and path.is_file()
+                  and not (left_out and left_out & {path.resolve(), *path.resolve().parents}))
 
 
 def clips_of(format_name: str, paths: Sequence[Path], source: Path) -> dict[str, Path | list[Path]]:

@@ -20,7 +20,7 @@ from dynstg_mm.importers import READERS, SUFFIXES, csv_rows
 from dynstg_mm.importers.arrange import arrange
 from dynstg_mm.importers.convert import read_recordings, with_source_layout
 from dynstg_mm.importers.csv_table import csv_lines
-from dynstg_mm.importers.find import clips_of, find_files, is_repeated
+from dynstg_mm.importers.find import clips_of, files_below, find_files, is_repeated
 from dynstg_mm.importers.kinect import is_table
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
 from dynstg_mm.importers.recording import Recording, rate_notes, readable
@@ -47,13 +47,14 @@ class Source(NamedTuple):
 
 
 def find_recordings(inputs: Iterable[str | os.PathLike], format_name: str | None = None,
-                    failed: Failed | None = None) -> list[Source]:
+                    failed: Failed | None = None, without: Sequence[str | os.PathLike] = ()) -> list[Source]:
     """The recordings in files and folders, whose format is recognised by suffix and content.
 
     Args:
         inputs: Files, or folders of files at any depth.
         format_name: The format of all, a key of `READERS`.
         failed: Takes an input that cannot be used and its error, and the others are found; by default it is raised.
+        without: Files and folders that are not recordings, such as what a command writes.
 
     Raises:
         ConfigError: There is no such format.
@@ -66,7 +67,7 @@ def find_recordings(inputs: Iterable[str | os.PathLike], format_name: str | None
         try:
             if not os.fspath(path):
                 raise DataError('input: an empty name; expected a file or a folder.')
-            found += _in_folder(Path(path), format_name, failed) if Path(path).is_dir() or format_name else [
+            found += _in_folder(Path(path), format_name, failed, without) if Path(path).is_dir() or format_name else [
                 Source(Path(path).stem, Path(path), recognise(path))]
         except (UserError, OSError) as error:
             _report(path, error, failed)
@@ -167,13 +168,12 @@ def _report(path: str | os.PathLike, error: Exception, failed: Failed | None) ->
     failed(os.fspath(path), error)
 
 
-def _in_folder(folder: Path, format_name: str | None, failed: Failed | None) -> list[Source]:
+def _in_folder(folder: Path, format_name: str | None, failed: Failed | None,
+               without: Sequence[str | os.PathLike]) -> list[Source]:
     """Recordings of a folder, or of a file whose format was given."""
     if format_name is not None:
-        return [Source(name, path, format_name) for name, path in find_files(format_name, folder).items()]
-    paths = sorted(path for path in folder.rglob('*')
-                   if path.suffix.lower() in KNOWN and not path.name.startswith('.') and path.is_file()
-                   and not is_repeated(path))
+        return [Source(name, path, format_name) for name, path in find_files(format_name, folder, without).items()]
+    paths = [path for path in files_below(folder, KNOWN, without) if not is_repeated(path)]
     by_format: dict[str, list[Path]] = {}
     openpose: set[Path] = set()  # folders of frames
     for path in paths:

@@ -140,7 +140,7 @@ class Answer:
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the answer as a JSON file, whole or not at all."""
-        with atomic_open(path, encoding='utf-8') as file:
+        with atomic_open(path, encoding='utf-8', errors='backslashreplace') as file:
             json.dump(self.to_json(), file, ensure_ascii=False, allow_nan=False)
 
     @classmethod

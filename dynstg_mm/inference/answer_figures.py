@@ -19,6 +19,7 @@ from dynstg_mm.inference.answer import Answer
 from dynstg_mm.inference.explain import BINS, Explanation
 from dynstg_mm.skeletons import Layout, get_layout, pelvis_joints, side_of
 
+FIGURES = ('time', 'skeleton', 'limbs')  # of an answer
 POSES = 9  # of the skeleton sequence
 SIDES = {'left': COLORS[0], 'right': COLORS[1], '': '#59636e'}
 

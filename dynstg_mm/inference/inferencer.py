@@ -4,10 +4,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import hashlib
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -169,11 +170,13 @@ class GaitInferencer(BaseInferencer):
     def answers(self, inputs: Input | Sequence[Input], *, rate: float | None = None,
                 layout: str | Layout | None = None, format: str | None = None, persons: int | None = 1,
                 up: str | None = None, reader: Mapping[str, Any] | None = None, step: float = STEP,
-                skip_bad: bool = False) -> Iterator[tuple[Answer, Clip]]:
+                skip_bad: bool = False, skip: Callable[[Clip], bool] = lambda clip: False
+                ) -> Iterator[tuple[Answer, Clip]]:
         """The answers for inputs, one after the other, so that memory does not grow with their number.
 
         Args:
-            inputs: Files, folders, annotations, or arrays (T, V, C) or (M, T, V, C); one or many.
+            inputs: Files, folders, annotations, arrays (T, V, C) or (M, T, V, C), or what `recordings.find` has found;
+                one or many.
             rate: Frames per second; takes precedence over the file.
             layout: Skeleton of the inputs, whatever they say.
             format: Format of the files, a key of `importers.READERS`; by default it is recognised.
@@ -182,6 +185,7 @@ class GaitInferencer(BaseInferencer):
             step: Most seconds from one rolling window to the next, above 0.
             skip_bad: Yield an answer with an `error` and an empty clip for an input that cannot be answered, instead of
                 raising.
+            skip: Whether to leave out a clip.
 
         Yields:
             The answer, and the clip of this person that it is about.
@@ -202,6 +206,8 @@ class GaitInferencer(BaseInferencer):
                 if not skip_bad:
                     raise clip.error
                 yield self._unanswered(clip, Path(clip.file).stem, clip.file), {}
+                continue
+            if skip(clip):
                 continue
             whole = persons == 1 and not self.pipeline.keeps_one  # the model takes all persons at once
             for part in [clip] if whole else split_persons(clip, persons):
@@ -272,6 +278,15 @@ class GaitInferencer(BaseInferencer):
         packages = (np, torch, mmengine, mmaction)
         return dict(python=platform.python_version(), dynstg_mm=code_version(),
                     **{package.__name__: package.__version__ for package in packages})
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Hash of the weights and the settings; the same for the same model."""
+        content = hashlib.sha256(repr(self.cfg.to_dict()).encode())
+        for name, value in self.model.state_dict().items():
+            content.update(name.encode())
+            content.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        return content.hexdigest()[:16]
 
     def scores(self, clips: Sequence[Clip]) -> np.ndarray:
         """Scores of clips, as testing gives them; shape (clips, classes).

@@ -106,6 +106,10 @@ class PageFolder:
         write_page(answer, clip or None, explanation, path, self.inferencer.record, index='../index.html')
         if self.figures and answer.predicted is not None:
             write_figures(answer, clip, explanation, path.with_suffix(''), self.figures)
+        self.keep(answer, name)
+
+    def keep(self, answer: Answer, name: str) -> None:
+        """Take a page that is written already into the index."""
         self.rows.append(_index_row(answer, f'visualizations/{name}.html'))
 
     def close(self) -> None:

@@ -20,7 +20,6 @@ from dynstg_mm.importers.unlabelled import (
 from dynstg_mm.skeletons import Layout
 
 Clip = dict[str, Any]
-Input = str | os.PathLike | np.ndarray | Mapping[str, Any]
 MIN_SHARE = 0.1  # of the frames of the person seen longest; someone seen for less only passes by
 
 
@@ -32,25 +31,33 @@ class Fault(Exception):
         self.file, self.error = file, error
 
 
-def find(inputs: Input | Sequence[Input], format_name: str | None = None) -> list[Source | Clip | Fault]:
+Input = str | os.PathLike | np.ndarray | Mapping[str, Any] | Source | Fault
+
+
+def find(inputs: Input | Sequence[Input], format_name: str | None = None,
+         without: Sequence[str | os.PathLike] = ()) -> list[Source | Clip | Fault]:
     """What the inputs hold, before it is read.
 
     Args:
-        inputs: Files, folders, annotations, or arrays (T, V, C) or (M, T, V, C); one or many.
+        inputs: Files, folders, annotations, or arrays (T, V, C) or (M, T, V, C), or what this function has found; one
+            or many.
         format_name: Format of the files; by default it is recognised.
+        without: Files and folders that are not recordings.
 
     Raises:
         ConfigError: An input is something else.
     """
-    many: Iterable[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    many: Iterable[Any] = [inputs] if isinstance(inputs, Source) or not isinstance(inputs, (list, tuple)) else inputs
     found: list[Source | Clip | Fault] = []
 
     def keep(file: str, error: Exception) -> None:
         found.append(Fault(file, error))
 
     for index, one in enumerate(many):
-        if isinstance(one, (str, os.PathLike)):
-            found += find_recordings([one], format_name, keep)
+        if isinstance(one, (Source, Fault)):
+            found.append(one)
+        elif isinstance(one, (str, os.PathLike)):
+            found += find_recordings([one], format_name, keep, without)
         elif isinstance(one, Mapping):
             found.append(dict(dict(frame_dir=f'annotation_{index}'), **one))
         elif isinstance(one, np.ndarray):

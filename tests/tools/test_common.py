@@ -23,6 +23,12 @@ def test_missing_file_of_the_system_is_named_with_what_to_do(tmp_path):
         open(tmp_path / 'none/x')
 
 
+def test_a_file_where_a_folder_is_expected_is_named(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(SystemExit, match=f'^error: {tmp_path}/file: '), one_line_errors():
+        (tmp_path / 'file/a/b').mkdir(parents=True)
+
+
 def test_bug_keeps_its_traceback():
     with pytest.raises(ValueError), one_line_errors():
         raise ValueError('x')

@@ -37,6 +37,12 @@ def test_a_recording_becomes_keypoints_and_a_video(walk, tmp_path, capsys):
     assert main([str(walk), *arguments]) == 0
 
 
+def test_the_input_is_not_overwritten(walk, capsys):
+    content = walk.read_bytes()
+    assert main([str(walk), '--out', str(walk.parent)]) == 1
+    assert '--out' in capsys.readouterr().err and walk.read_bytes() == content
+
+
 def test_a_walk_is_drawn_over_the_video_that_is_named(walk, tmp_path):
     av = pytest.importorskip('av')
     video = write_video(tmp_path / 'video.mp4', frames=20)

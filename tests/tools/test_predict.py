@@ -1,7 +1,15 @@
 """The command predict: what it writes, and how it ends."""
+import contextlib
 import csv
+import dataclasses
+import io
 import json
+import os
 import shutil
+import signal
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +33,12 @@ def recordings(sample, tmp_path):
         clip = {name: value for name, value in clip.items() if name not in ('label', 'subject')}
         dump_pickle([dict(clip, frame_dir=f'une marche/{index}')], folder / f'{index}.pkl')
     return folder
+
+
+def standing(clip, name):
+    """One pose of a walk for two seconds."""
+    arrays = {key: clip[key][:, 40:41].repeat(60, 1) for key in ('keypoint', 'keypoint_score')}
+    return dict(clip, frame_dir=name, total_frames=60, **arrays)
 
 
 def rows(path):
@@ -64,9 +78,7 @@ def test_bad_inputs_are_named_and_the_rest_is_written(recordings, checkpoint, tm
 
 
 def test_a_recording_in_which_nobody_walks_is_refused(recordings, checkpoint, sample, tmp_path, capsys):  # noqa: F811
-    clip = dict(sample['annotations'][0], frame_dir='still')
-    clip.update({name: clip[name][:, 40:41].repeat(60, 1) for name in ('keypoint', 'keypoint_score')}, total_frames=60)
-    dump_pickle([clip], tmp_path / 'still.pkl')
+    dump_pickle([standing(sample['annotations'][0], 'still')], tmp_path / 'still.pkl')
     out = tmp_path / 'out'
     assert main([str(CONFIG), str(checkpoint), str(tmp_path / 'still.pkl'), '--out', str(out), *OPTIONS]) == 1
     assert capsys.readouterr().err.startswith('refused: ')
@@ -91,12 +103,122 @@ def test_a_person_has_one_number_everywhere(recordings, checkpoint, sample, tmp_
     assert 'person 1' in told.text
 
 
+class Interrupted(io.StringIO):
+    """Standard output; Ctrl-C is pressed when it gets its second line."""
+
+    def write(self, text):
+        super().write(text)
+        if self.getvalue().count('\n') == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return len(text)
+
+
+def same_outputs(one, other):
+    """Two output folders hold the same, apart from the command."""
+    names = [sorted(str(path.relative_to(folder)) for path in folder.rglob('*')) for folder in (one, other)]
+    assert names[0] == names[1]
+    for name in ('predictions.csv', 'windows.csv'):
+        assert (one / name).read_text() == (other / name).read_text()
+    for path in (one / 'predictions').iterdir():
+        assert dataclasses.replace(Answer.read(path), command='') == dataclasses.replace(
+            Answer.read(other / 'predictions' / path.name), command='')
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(recordings, checkpoint, tmp_path,  # noqa: F811
+                                                                    capsys, monkeypatch):
+    out, call = tmp_path / 'out', [str(CONFIG), str(checkpoint), str(recordings), *OPTIONS, '--out']
+    with monkeypatch.context() as patch:
+        patch.setattr('sys.stdout', Interrupted())
+        assert main([*call, str(out)]) == 130
+    told = capsys.readouterr().err
+    assert '2 answered; ' in told and ' of 3 files' in told and told.count('\n') == 1
+    assert [row['clip'] for row in rows(out / 'predictions.csv')] == ['une marche/0', 'une marche/1']
+    changed = recordings / '1.pkl'
+    os.utime(changed, ns=(0, 0))  # to be answered again
+    written = {path.name: path.stat().st_mtime_ns for path in (out / 'predictions').iterdir()}
+    assert main([*call, str(out)]) == 0
+    again = [name for name, moment in written.items() if (out / 'predictions' / name).stat().st_mtime_ns != moment]
+    assert again == ['une_marche_1.json'] and '3 answered' in capsys.readouterr().out
+    assert main([*call, str(tmp_path / 'whole')]) == 0
+    same_outputs(out, tmp_path / 'whole')
+    assert main([*call, str(out)]) == 0  # a finished call starts again
+    assert ': keeps' not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='forks')
+def test_after_a_kill_the_same_command_resumes(recordings, checkpoint, sample, tmp_path, capsys):  # noqa: F811
+    for index in (1, 2):  # one walk is enough to explain
+        dump_pickle([standing(sample['annotations'][0], str(index))], recordings / f'{index}.pkl')
+    out, call = tmp_path / 'out', [str(CONFIG), str(checkpoint), str(recordings), *MODEL, '--out']
+    _, output = os.pipe()
+    os.set_blocking(output, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(output, b'0' * 1024):  # until it is full, so that the first line waits
+            pass
+    os.set_blocking(output, True)
+    child = os.fork()
+    if child == 0:
+        sys.stdout = os.fdopen(output, 'w')
+        main([*call, str(out)])
+        os._exit(1)
+    journal = out / '.unfinished.jsonl'
+    while not journal.exists() or len(journal.read_text().splitlines()) < 2:
+        time.sleep(0.02)
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL and not (out / 'predictions.csv').exists()
+    assert main([*call, str(out)]) == 1
+    assert ': keeps 1 ' in capsys.readouterr().out and not journal.exists()
+    assert (out / 'index.html').read_text().count('href="visualizations/') == 3
+    assert main([*call[:-1], '--no-page', '--out', str(tmp_path / 'whole')]) == 1
+    shutil.rmtree(out / 'visualizations')
+    (out / 'index.html').unlink()
+    same_outputs(out, tmp_path / 'whole')
+
+
+def test_nothing_of_an_earlier_call_remains_beside_an_answer(recordings, checkpoint, sample, tmp_path,  # noqa: F811
+                                                             capsys):
+    clip = sample['annotations'][0]
+    both = {name: np.concatenate([clip[name], clip[name][:, ::-1]]) for name in ('keypoint', 'keypoint_score')}
+    dump_pickle([dict(clip, frame_dir='pair', **both)], tmp_path / 'pair.pkl')
+    out, call = tmp_path / 'out', [str(CONFIG), str(checkpoint), str(tmp_path / 'pair.pkl'), *MODEL, '--out']
+    pages = out / 'visualizations'
+    assert main([*call, str(out), '--persons', 'all', '--no-page', '--video', 'gif']) == 0
+    assert {path.name for path in pages.iterdir()} == {'pair.gif', 'pair_person1.gif'}
+    for name in ('pair_limbs.svg', 'pair_person1.html', 'pair_person1_time.pdf', 'other.html'):
+        (pages / name).touch()
+    (tmp_path / 'pair.pkl').write_bytes(b'')
+    assert main([*call, str(out)]) == 1
+    assert {path.name for path in pages.iterdir()} == {'pair.html', 'other.html'}
+    assert [path.name for path in (out / 'predictions').iterdir()] == ['pair.json']
+    assert main([*call, str(out), '--no-page']) == 1
+    assert not (out / 'index.html').exists() and {path.name for path in pages.iterdir()} == {'other.html'}
+
+
 def test_equal_names_do_not_overwrite_each_other(recordings, checkpoint, tmp_path):  # noqa: F811
     shutil.copytree(recordings, tmp_path / 'again')
     out = tmp_path / 'out'
     assert main([str(CONFIG), '--weights', str(checkpoint), str(recordings), str(tmp_path / 'again'), '--out', str(out),
                  *OPTIONS]) == 0
     assert len(list((out / 'predictions').iterdir())) == 6
+
+
+def test_names_and_folders_of_any_kind(recordings, checkpoint, sample, tmp_path, monkeypatch):  # noqa: F811
+    """Equal names in two folders, spaces, other alphabets, names that are no text; and --out within the input."""
+    monkeypatch.chdir(recordings)
+    walk = dict(keypoints=sample['annotations'][0]['keypoint'][0], fps=30)
+    (recordings / '0.pkl').unlink()
+    os.mkdir('a b')
+    for name in ('a b/marche é.npz', 'marche é.npz', 'a b/歩く.npz', f'{"歩" * 80}.npz'):
+        np.savez(name, **walk)
+    if sys.platform == 'linux':
+        np.savez(os.fsdecode(b'caf\xe9.npz'), **walk)
+    call = [str(CONFIG), str(checkpoint), '.', '--out', 'a b/out', *OPTIONS]
+    assert main(call) == 0
+    names = {path.stem for path in Path('a b/out/predictions').iterdir()}
+    assert names >= {'a_b_marche_é', 'marche_é', '歩く', 'une_marche_1', 'une_marche_2'}
+    assert len(names) == len(rows(Path('a b/out/predictions.csv'))) == 6 + (sys.platform == 'linux')
+    assert main(call) == 0  # what it has written is no recording
+    assert {path.stem for path in Path('a b/out/predictions').iterdir()} == names
 
 
 def test_pages_and_figures(recordings, checkpoint, tmp_path):  # noqa: F811
@@ -128,7 +250,8 @@ def test_shipped_models_are_listed(capsys):
 
 @pytest.mark.parametrize('arguments, field', [
     (['nothing.py', 'x.pth', SAMPLE], 'nothing.py'), ([CONFIG, 'x.pth', SAMPLE], 'x.pth'),
-    ([CONFIG, SAMPLE], 'weights'), ([CONFIG, 'x.pth', SAMPLE, '--out', SAMPLE], '--out')])
+    ([CONFIG, SAMPLE], 'weights'), ([CONFIG, 'x.pth', SAMPLE, '--out', SAMPLE], '--out'),
+    ([CONFIG, 'x.pth', SAMPLE, '--out', ''], '--out')])
 def test_wrong_arguments_are_one_line(arguments, field, tmp_path, error_of):
     assert field in error_of('tools/predict.py', *[*arguments[:3], '--out', tmp_path / 'out', *arguments[3:]])
     assert not (tmp_path / 'out').exists()
