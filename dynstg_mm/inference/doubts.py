@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dynstg_mm.errors import ClipError, ConfigError
-from dynstg_mm.gait.anatomy import MISFIT, misfit
+from dynstg_mm.gait.anatomy import wrong_layout
 from dynstg_mm.gait.cleaning import keep_tracked_person
 from dynstg_mm.gait.coordinates import coordinate_kind
 from dynstg_mm.gait.events import MIN_RATE, FootEvent, foot_events
@@ -144,12 +144,13 @@ def _skeleton(answer: Answer, clip: Clip, layout: Layout | None) -> None:
         return
     if clip.get('assumed'):
         body, seen = _body(clip)
-        ratio = misfit(body, seen, get_layout(clip['layout']))
+        wrong, better = wrong_layout(body, seen, get_layout(clip['layout']))
         text = ('The recording does not name its skeleton; it is taken for that of the model, since it has as many '
                 'joints.')
-        if ratio > MISFIT:
-            answer.add_doubt('other_skeleton', 'doubt', f'{text} But the joints are far from their neighbours in it. '
-                             'Name the skeleton (--source-layout).', ratio, MISFIT)
+        if wrong:
+            other = f', and near to those in {better}' if better else ''
+            answer.add_doubt('other_skeleton', 'doubt', f'{text} But the joints are far from their neighbours in it'
+                             f'{other}. Name the skeleton (--source-layout).')
         else:
             answer.add_doubt('other_skeleton', 'note', text)
         return
