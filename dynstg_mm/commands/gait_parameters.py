@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNITS = ('m', 'cm', 'mm')
+# What gait parameters need of a body, for recordings that show no more.
+LEGS = dict(joints=[f'{side}_{joint}' for side in ('left', 'right')
+                    for joint in ('hip', 'knee', 'ankle', 'heel', 'big_toe')],
+            num_node=10, center=0, inward=[(1, 0), (2, 1), (3, 2), (4, 2), (6, 5), (7, 6), (8, 7), (9, 7), (5, 0)],
+            left=[0, 1, 2, 3, 4], right=[5, 6, 7, 8, 9], legs=[[0, 1, 2], [5, 6, 7]], feet=[[3, 4], [8, 9]])
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,6 +98,7 @@ def _persons(clip: dict[str, Any], layout: str | None) -> Iterator[dict[str, Any
     from dynstg_mm.errors import ConfigError
     from dynstg_mm.skeletons import get_layout, missing_joints, name_hint
     from dynstg_mm.text import few
+    clip = _with_legs(clip, layout)
     if clip.get('layout') is None:
         names = clip.get('joint_names')
         raise ConfigError(f'clip {clip["frame_dir"]}: layout: unknown; ' + (
@@ -101,7 +107,6 @@ def _persons(clip: dict[str, Any], layout: str | None) -> Iterator[dict[str, Any
             + name_hint(names, missing_joints(names, get_layout('gait_13')))))
     if clip.get('rate') is None:
         raise ConfigError(f'clip {clip["frame_dir"]}: rate: missing; use --rate.')
-    clip = _with_legs(clip, layout)
     for person in range(len(clip['keypoint'])):
         yield dict(clip, person=person, **{key: clip[key][person:person + 1] for key in ('keypoint', 'keypoint_score')
                                            if clip.get(key) is not None})
@@ -111,14 +116,18 @@ def _with_legs(clip: dict[str, Any], target: str | None) -> dict[str, Any]:
     """The clip on a layout, by the names of its joints; without one, on ours if its own does not name the legs."""
     from dynstg_mm.gait.joint_map import apply_joint_map
     from dynstg_mm.importers.unlabelled import best_layout
-    from dynstg_mm.skeletons import get_layout, map_joints
-    layout = get_layout(clip['layout'])
-    name = target or (None if layout.get('legs') else best_layout(layout['joints']))
-    if name is None:
+    from dynstg_mm.skeletons import get_layout, map_joints, missing_joints
+    own = None if clip.get('layout') is None else get_layout(clip['layout'])
+    names = clip.get('joint_names') if own is None else own['joints']
+    if not names or target is None and own is not None and own.get('legs'):
+        return clip
+    legs = LEGS if not missing_joints(names, LEGS) else None  # markers of the lower body alone
+    layout = target or best_layout(names) or legs
+    if layout is None:
         return clip
     keypoint, score = apply_joint_map(clip['keypoint'], clip.get('keypoint_score'),
-                                      map_joints(layout['joints'], get_layout(name)))
-    return dict(clip, keypoint=keypoint, keypoint_score=score, layout=name)
+                                      map_joints(names, get_layout(layout)))
+    return dict(clip, keypoint=keypoint, keypoint_score=score, layout=layout)
 
 
 def measure(clip: dict[str, Any], unit: str | None = None) -> dict[str, Any]:
@@ -216,6 +225,8 @@ def _against_events(rows: list[dict[str, Any]]) -> str:
 def _table(pairs: list[tuple[str, Any, Any]], title: str) -> str:
     from dynstg_mm.gait.agreement import agreement
     from dynstg_mm.text import markdown
-    lines = [[name, str(found.n), f'{found.r:.3f}', f'{found.bias:.3f}', f'{found.sd:.3f}', f'{found.relative:.1f}']
+    lines = [[name, str(found.n), f'{found.r:.3f}', f'{found.bias:.3f}', f'{found.sd:.3f}',
+              ' to '.join(f'{limit:.3f}' for limit in found.limits), f'{found.spread:.3f}', f'{found.relative:.1f}']
              for name, measured, reference in pairs for found in [agreement(measured, reference)] if found.n > 2]
-    return f'{title}\n\n' + markdown([['parameter', 'n', 'r', 'bias', 'SD', 'median error, %'], *lines])
+    return f'{title}\n\n' + markdown([['parameter', 'n', 'r', 'bias', 'SD', 'limits of agreement', 'SD of the reference',
+                                      'median error, %'], *lines])

@@ -13,7 +13,8 @@ class Agreement(NamedTuple):
     """Agreement of measured values with their reference.
 
     `n` pairs; Pearson's correlation `r`; mean difference `bias`, measured minus reference; standard deviation `sd` of
-    the differences; and `relative`, the median of the absolute differences in per cent of the reference.
+    the differences; `relative`, the median of the absolute differences in per cent of the reference; and `spread`, the
+    standard deviation of the reference: `r` is low, however small `sd`, where people hardly differ.
     """
 
     n: int
@@ -21,6 +22,12 @@ class Agreement(NamedTuple):
     bias: float
     sd: float
     relative: float
+    spread: float
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Limits of agreement, between which 95 % of the differences lie (Bland & Altman 1986, Lancet)."""
+        return self.bias - 1.96 * self.sd, self.bias + 1.96 * self.sd
 
 
 def agreement(measured: np.ndarray, reference: np.ndarray) -> Agreement:
@@ -33,11 +40,12 @@ def agreement(measured: np.ndarray, reference: np.ndarray) -> Agreement:
     both = np.isfinite(measured) & np.isfinite(reference)
     one, other = measured[both], reference[both]
     if len(one) < 3:
-        return Agreement(len(one), *[np.nan] * 4)
+        return Agreement(len(one), *[np.nan] * 5)
     apart = one - other
     varies = min(np.std(one), np.std(other)) > 0
     return Agreement(len(one), float(np.corrcoef(one, other)[0, 1]) if varies else np.nan, float(apart.mean()),
-                     float(apart.std(ddof=1)), float(100 * np.median(np.abs(apart / np.where(other, other, np.nan)))))
+                     float(apart.std(ddof=1)), float(100 * np.median(np.abs(apart / np.where(other, other, np.nan)))),
+                     float(other.std(ddof=1)))
 
 
 def contact_errors(found: Sequence[FootEvent], marked: Sequence[FootEvent], kind: str) -> tuple[list[float], int, int]:

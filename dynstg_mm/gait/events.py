@@ -14,6 +14,10 @@ MIN_STEP = 0.08  # leg lengths that a foot must swing relative to the pelvis
 PROMINENCE = 0.3  # of a foot's range relative to the pelvis, by which a strike or an off must stand out
 CONTACT = 0.5  # share of the walking speed below which heel or toe is on the ground
 SEARCH = 0.15  # seconds around the extreme in which the speed is searched
+FAST = 50.  # frames per second from which on contacts in 3-D are found by the foot's speed over the floor
+LANDED = 0.4  # share of the walking speed below which the first of heel and toe has landed, in 3-D
+PUSH = 0.06  # seconds around the extreme in which the toe accelerates most, in 3-D
+LATE = 0.02  # seconds from the off to that, the mean of walks on force plates
 MIN_RATE = 15.  # frames per second
 PIECE = 6.  # seconds of the pieces in which the stride time is searched
 MIN_PERIODICITY = 0.3  # autocorrelation from which on a stride time is believed
@@ -48,6 +52,10 @@ def foot_events(walk: Walk) -> list[FootEvent]:
     the moment at which the heel becomes slower than half of that, and the off the last one before the toe is faster
     (a threshold tuned to the walking speed, after Bruening & Ridge 2014, Gait Posture). An ankle, where heel or toe is
     missing, never comes to rest; Zeni's moments are kept for it.
+
+    3-D recordings of at least `FAST` frames per second show more. The strike is when the first of heel and toe, whose
+    vertical speed counts too, is slower than `LANDED` of the walking speed. The off is when the toe accelerates most
+    (Hreljac & Marshall 2000, J Biomech), minus `LATE`, the mean delay against force plates.
 
     Args:
         walk: From `walk_of`.
@@ -103,18 +111,42 @@ def _extremes(heel: np.ndarray, toe: np.ndarray, apart: float) -> list[tuple[int
 def _contacts(walk: Walk, side: str, heel: str, toe: str, extremes: list[tuple[int, str]]) -> list[tuple[float, str]]:
     """The extremes, moved to where the foot touches or leaves the ground, in frames with fractions."""
     tracks = {'strike': walk.body[f'{side}_{heel}'][:, 0], 'off': -walk.body[f'{side}_{toe}'][:, 0]}
+    rests = {start: slice(start + (stop - start) // 5, stop - (stop - start) // 4 + 1)
+             for (start, kind), (stop, _) in zip(extremes, extremes[1:]) if kind == 'strike'}
+    if heel != 'ankle' and walk.foot_speed and walk.rate >= FAST:
+        return _contacts_over_floor(walk, side, extremes, list(rests.values()))
     speed = {kind: np.gradient(track) * (1 if kind == 'strike' else -1) for kind, track in tracks.items()}
-    stances = [(start, stop) for (start, kind), (stop, _) in zip(extremes, extremes[1:]) if kind == 'strike']
-    backwards = {start: -float(np.median(speed['off'][start + (stop - start) // 5:stop - (stop - start) // 4 + 1]))
-                 for start, stop in stances}
+    backwards = {start: -float(np.median(speed['off'][rest])) for start, rest in rests.items()}
     usual = float(np.median(list(backwards.values()))) if backwards else 0.
-    of_stop = {stop: backwards[start] for start, stop in stances}
+    of_stop = {stop: backwards[start] for (start, _), (stop, _) in zip(extremes, extremes[1:]) if start in backwards}
     contacts = []
     for frame, kind in extremes:
         exact = frame + float(_summit(tracks[kind], frame))
         ground = (backwards if kind == 'strike' else of_stop).get(frame, usual)
         if heel != 'ankle' and ground > 0:
             exact = _crossing(speed[kind], (CONTACT - 1) * ground, exact, kind, round(SEARCH * walk.rate * walk.finer))
+        contacts.append((exact, kind))
+    return contacts
+
+
+def _contacts_over_floor(walk: Walk, side: str, extremes: list[tuple[int, str]],
+                         rests: list[slice]) -> list[tuple[float, str]]:
+    """The same by the speed of heel and toe over the floor; `rests` are the frames in which the foot is flat on it."""
+    heel, toe = (walk.foot_speed[f'{side}_{name}'] for name in ('heel', 'toe'))
+    belt = np.array([np.median([np.median(toe[rest, 0]) for rest in rests]) if rests else 0., 0.])
+    slower = np.minimum(*(np.linalg.norm(speed - belt, axis=1) for speed in (heel, toe)))
+    walking = float(np.median(np.gradient(walk.travel)) - belt[0])
+    push = np.gradient(toe[:, 0])
+    peaks, rate = find_peaks(push)[0], walk.rate * walk.finer
+    contacts = []
+    for frame, kind in extremes:
+        exact = float(frame)
+        near = peaks[np.abs(peaks - frame) <= PUSH * rate]
+        if kind == 'strike':
+            exact = _crossing(slower, LANDED * walking, exact, kind, round(SEARCH * rate))
+        elif len(near):
+            peak = int(near[push[near].argmax()])
+            exact = peak + float(_summit(push, peak)) - LATE * rate
         contacts.append((exact, kind))
     return contacts
 

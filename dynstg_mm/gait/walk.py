@@ -12,10 +12,12 @@ from dynstg_mm.gait.cleaning import Clip, clip_error, fill_missing_joints, keep_
 from dynstg_mm.gait.geometry import MIN_TRAVEL, leg_length, vertical, walks_backwards
 from dynstg_mm.gait.signal import RATES, is_rate, resample
 from dynstg_mm.gait.visibility import MIN_JOINTS, present_frames, seen_joints
-from dynstg_mm.gait.windows import LOWPASS, SIDES, Tracks, body_tracks, check_measurable, never_seen
+from dynstg_mm.gait.windows import LOWPASS, SIDES, Tracks, body_tracks, check_measurable, foot_joints, never_seen
 from dynstg_mm.skeletons import Layout, get_layout
 
+FEET_LOWPASS = 10.  # Hz; feet stop and start faster than the rest of the body moves
 FINE = 100.  # frames per second to which slower recordings are interpolated, for times between their frames
+FEET_LOWPASS = 10.  # Hz; feet stop and start faster than the body moves
 SPAN = 1.2  # seconds over which the walking direction is measured, about a stride
 TURN = 30.  # degrees that the direction may change within a second of straight walking
 UPRIGHT = 0.3  # leg lengths between hips and ankles
@@ -34,7 +36,8 @@ class Walk:
         the unit of the recording. rate: Frames per second of the recording. finer: Frames of the tracks for one of the
         recording. first: Frame of the recording at which the tracks start. shoulders: Leg lengths between the shoulders
         along a 2-D picture; NaN in 3-D or if they are never seen. legs_lost: Shape (T,), share of the legs' joints that
-        are not seen.
+        are not seen. foot_speed: In 3-D, name of a heel or toe -> (T, 2), its speed over the ground, forward and up, in
+        leg lengths a frame.
     """
 
     body: Tracks
@@ -48,6 +51,7 @@ class Walk:
     first: int
     shoulders: float
     legs_lost: np.ndarray
+    foot_speed: Tracks
 
     @property
     def side_view(self) -> bool:
@@ -102,6 +106,11 @@ def walk_of(clip: Clip, layout: str | Layout, *, up: str = 'y') -> Walk:
     place -= pelvis[:, None]
     place = _turned(place, direction, floor, upwards)
     place[:, lost] = np.nan
+    foot_speed, feet = {}, foot_joints(layout)
+    if place.shape[-1] == 3 and not {leg[-1] for leg in layout['legs']} & set(feet.values()):
+        for name, joint in feet.items():
+            foot = resample(filled['keypoint'][:, :, [joint]], rate, rate * finer, lowpass=FEET_LOWPASS)[0] / size
+            foot_speed[name] = _turned(np.gradient(foot, axis=0), direction, floor, upwards)[:, 0, :2]
     body, _ = body_tracks(place[None], layout)
     parts, _ = body_tracks(np.where(seen, 0., np.nan)[None, ..., None].repeat(3, -1), layout)
     tracks = {name: track[0] for name, track in body.items()}
@@ -111,7 +120,8 @@ def walk_of(clip: Clip, layout: str | Layout, *, up: str = 'y') -> Walk:
                 seen={name: np.isfinite(track[0, :, 0]) for name, track in parts.items()},
                 travel=np.cumsum(travel), straight=straight, upright=_upright(tracks), leg=float(size), rate=rate,
                 finer=finer, first=first, shoulders=shoulders,
-                legs_lost=1 - seen[:, [joint for leg in layout['legs'] for joint in leg]].mean(1))
+                legs_lost=1 - seen[:, [joint for leg in layout['legs'] for joint in leg]].mean(1),
+                foot_speed=foot_speed)
 
 
 def _upright(body: Tracks) -> np.ndarray:

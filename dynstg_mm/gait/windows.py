@@ -92,6 +92,12 @@ def walking_windows(clip: Clip, layout: Layout, up: str = 'y', *, pad: bool = Tr
     return place[..., order] * (1, sign, 1)
 
 
+def foot_joints(layout: Layout) -> dict[str, int]:
+    """Heel and toe of each side, such as `left_heel`, among the joints of a layout; none if it has no feet."""
+    return {f'{side_of(layout, foot[-1])}_{name}': joint for foot in layout.get('feet', ())
+            for name, joint in zip(('heel', 'toe'), foot) if side_of(layout, foot[-1])}
+
+
 def body_tracks(place: np.ndarray, layout: Layout) -> tuple[Tracks, np.ndarray]:
     """Tracks of the named joints relative to the middle of the hips, and the track of the latter.
 
@@ -103,8 +109,7 @@ def body_tracks(place: np.ndarray, layout: Layout) -> tuple[Tracks, np.ndarray]:
     """
     joints_of: dict[str, tuple[int, ...]] = {f'{side_of(layout, leg[-1])}_{name}': (joint, ) for leg in layout['legs']
                  for name, joint in zip(('hip', 'knee', 'ankle'), leg)}
-    joints_of.update((f'{side_of(layout, foot[-1])}_{name}', (joint, )) for foot in layout.get('feet', ())
-                     for name, joint in zip(('heel', 'toe'), foot) if side_of(layout, foot[-1]))
+    joints_of.update((name, (joint, )) for name, joint in foot_joints(layout).items())
     for name in UPPER_BODY:
         try:
             joints_of[name] = map_joints(layout['joints'], dict(joints=[name]))[0]

@@ -27,7 +27,7 @@ def test_known_steps(rate, cycle, stance, steps):
         assert found['step_length_m'][side] == pytest.approx(length, rel=0.04)
         assert found['step_duration_s'][side] == pytest.approx(cycle / 2, rel=0.05)
         assert found['stance_percent'][side] == pytest.approx(100 * share, abs=2.5)
-    assert found['double_support_percent']['value'] == pytest.approx(100 * (sum(stance) - 1), abs=4)
+    assert found['double_support_percent']['value'] == pytest.approx(100 * (sum(stance) - 1), abs=5)
     assert found['step_length_asymmetry']['value'] == pytest.approx(
         100 * abs(steps[0] - steps[1]) / np.mean(steps), abs=3)
     assert found['stride_duration_cv']['value'] < 1.5
@@ -38,8 +38,8 @@ def test_side_view_has_leg_lengths_only():
     found, space = report(clip), report(stepping(dims=3, steps=(0.5, 0.7))[0], unit='m')
     legs = walk_of(clip, 'body_25').leg / 200  # metres
     assert found['step_length_legs']['left'] == pytest.approx(0.5 / legs, rel=0.03)
-    for name in ('cadence_spm', 'stance_percent', 'double_support_percent', 'hip_range_deg'):
-        assert found[name]['value'] == pytest.approx(space[name]['value'], rel=0.02), name
+    for name, most in dict(cadence_spm=1, stance_percent=2, double_support_percent=3, hip_range_deg=0.5).items():
+        assert found[name]['value'] == pytest.approx(space[name]['value'], abs=most), name
     for name in ('step_length_m', 'walking_speed_mps', 'step_width_legs'):
         assert np.isnan(found[name]['value']) and found[name]['reason']
 

@@ -31,7 +31,7 @@ def stepping(*, cycle=1.1, stance=(0.62, 0.62), steps=(0.6, 0.6), seconds=8, rat
         phase = time / cycle + shift
         cycles, inside = np.floor(phase), phase % 1
         swing = np.clip((inside - share) / (1 - share), 0, 1)
-        swing = swing + np.sin(2 * np.pi * swing) * -0.11  # lifts and lands with some speed
+        swing = swing + np.sin(2 * np.pi * swing) * -0.09  # lifts and lands with some speed
         lead = steps[1] if side == 'right' else 0.  # the right foot lands this far in front of the left one
         ground = stride * (cycles + swing) + lead - stride * (side == 'right') + 0.3 * stride
         lift = 0.06 * np.sin(np.pi * np.clip((inside - share) / (1 - share), 0, 1))

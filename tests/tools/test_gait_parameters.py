@@ -57,13 +57,16 @@ def test_json_has_the_contacts_and_the_reasons(folder, tmp_path):
     assert by_name['step_length_m']['value'] is None and by_name['step_length_m']['reason']
 
 
-def test_events_of_a_c3d_file_are_held_against_what_is_found(tmp_path, capsys):
+@pytest.mark.parametrize('upper_body', [True, False])
+def test_events_of_a_c3d_file_are_held_against_what_is_found(tmp_path, capsys, upper_body):
     c3d = pytest.importorskip('c3d')
     clip, truth = stepping(seconds=6, rate=100)
     writer = c3d.Writer(point_rate=100)
     place = clip['keypoint'][0][..., [0, 2, 1]] * (1, -1, 1)  # z up
-    joints = [LAYOUTS['body_25']['joints'].index(name) for name in MARKERS]
-    writer.set_point_labels(list(MARKERS.values()))
+    legs = ('hip', 'knee', 'ankle', 'heel', 'toe')
+    markers = {joint: marker for joint, marker in MARKERS.items() if upper_body or joint.endswith(legs)}
+    joints = [LAYOUTS['body_25']['joints'].index(name) for name in markers]
+    writer.set_point_labels(list(markers.values()))
     for frame in place:
         writer.add_frames([(np.concatenate([1000 * frame[joints], np.zeros((len(joints), 2))], 1), np.zeros((0, 1)))])
     group = writer.add_group(40, 'EVENT', 'marked contacts')
