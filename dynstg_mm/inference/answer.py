@@ -16,7 +16,7 @@ TEXT, NUMBER, INTEGER, FLAG = (dict(type=name) for name in ('string', 'number', 
 TEXT_OR_NULL, NUMBER_OR_NULL = dict(type=['string', 'null']), dict(type=['number', 'null'])
 TEXTS, NUMBERS = dict(type='array', items=TEXT), dict(type='array', items=NUMBER)
 WINDOW = dict(type='object', required=['start', 'end', 'probabilities'], properties=dict(
-    start=NUMBER, end=NUMBER, probabilities=NUMBERS, padded=FLAG, doubts=TEXTS))
+    start=NUMBER, end=NUMBER, probabilities=NUMBERS, short=FLAG, doubts=TEXTS))
 DOUBT = dict(type='object', required=['code', 'severity', 'text'], properties=dict(
     code=TEXT, severity=dict(enum=SEVERITIES, description=f'one of {", ".join(SEVERITIES)}'), text=TEXT,
     value=NUMBER_OR_NULL, limit=NUMBER_OR_NULL))
@@ -37,14 +37,14 @@ class WindowAnswer:
 
     Attributes:
         start, end: Seconds from the beginning of the recording. probabilities: Of each class, calibrated like those of
-        the recording. padded: Frames were repeated, because the recording is shorter than a window. doubts: Codes of
+        the recording. short: It is shorter than a window of the model, as the recording is. doubts: Codes of
         what is wrong within it.
     """
 
     start: float
     end: float
     probabilities: list[float]
-    padded: bool = False
+    short: bool = False
     doubts: list[str] = field(default_factory=list)
 
 

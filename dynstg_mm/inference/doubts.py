@@ -18,11 +18,11 @@ from dynstg_mm.gait.upright import up_axis
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.gait.walk import Walk, walk_of
 from dynstg_mm.inference.answer import Answer
+from dynstg_mm.inference.pipeline import SHORTEST
 from dynstg_mm.inference.training_record import TrainingRecord
 from dynstg_mm.skeletons import Layout, get_layout
 
 Clip = dict[str, Any]
-SHORTEST = 1.  # seconds, about a stride
 MAX_JUMP = 2.  # leg lengths of the hips within half a second, within which a walker covers about 1
 MIN_AGREEMENT = 0.75  # share of the windows that name the class of the answer
 # Formats that tell who found the joints.
@@ -114,11 +114,12 @@ def _length(answer: Answer, window: float | None) -> None:
         answer.add_doubt('too_short', 'refusal', f'The recording is {duration:.2f} s long; a stride takes about '
                          f'{SHORTEST:g} s. Use a longer one.', duration, SHORTEST)
     elif window and duration and duration < window:
-        answer.add_doubt('too_short', 'doubt', f'The recording is {duration:.2f} s long; the model looks at windows of '
-                         f'{window:.2f} s, so its last pose is held. Use a longer one.', duration, window)
-    elif window and any(part.padded for part in answer.windows):
-        answer.add_doubt('padded', 'doubt', f'A person is seen for less than a window of {window:.2f} s, so the last '
-                         'pose is held. Use a longer recording.', None, window)
+        answer.add_doubt('too_short', 'doubt', f'The recording is {duration:.2f} s long; the model was trained on '
+                         f'windows of {window:.2f} s. Use a longer one.', duration, window)
+    elif window and any(part.short for part in answer.windows):
+        seen = max(part.end - part.start for part in answer.windows)
+        answer.add_doubt('too_short', 'doubt', f'A person is seen for {seen:.2f} s; the model was trained on windows '
+                         f'of {window:.2f} s. Use a longer recording.', seen, window)
 
 
 def _persons(answer: Answer, clip: Clip) -> None:

@@ -9,7 +9,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -289,7 +289,7 @@ class GaitInferencer(BaseInferencer):
         return content.hexdigest()[:16]
 
     def scores(self, clips: Sequence[Clip]) -> np.ndarray:
-        """Scores of clips, as testing gives them; shape (clips, classes).
+        """Scores of clips, as testing gives them unless a clip is shorter than a window; shape (clips, classes).
 
         Raises:
             ClipError: A clip cannot be used.
@@ -324,13 +324,14 @@ class GaitInferencer(BaseInferencer):
         return torch.cat(collected).mean(0).numpy()
 
     def _scores(self, samples: Iterable[Sample]) -> np.ndarray:
-        """Probabilities of samples with as many windows each, shape (samples, classes)."""
+        """Probabilities of samples, shape (samples, classes); neighbours whose windows are alike go together."""
         rows: list[Tensor] = []
-        samples = iter(samples)
-        for first in samples:
-            rest = islice(samples, max(1, BATCH // len(first['inputs'])) - 1)
-            for result in self.model.test_step(pseudo_collate([first, *rest])):
-                rows.append(_probabilities(result.pred_score.float()))
+        for _, group in groupby(samples, lambda sample: sample['inputs'].shape):
+            alike = iter(group)
+            for first in alike:
+                rest = islice(alike, max(1, BATCH // len(first['inputs'])) - 1)
+                for result in self.model.test_step(pseudo_collate([first, *rest])):
+                    rows.append(_probabilities(result.pred_score.float()))
         return torch.stack(rows).cpu().numpy() if rows else np.empty((0, len(self.classes)))
 
     def _results(self, clip: Clip) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class OutputFolder:
         probabilities = [f'probability_{name}' for name in classes]
         predictions.writerow(['clip', 'person', 'file', 'predicted', *probabilities, 'calibrated', 'prediction_set',
                               'doubts', 'seconds', 'rate', 'frames', 'lost', 'notes', 'error'])
-        windows.writerow(['clip', 'person', 'file', 'start', 'end', *probabilities, 'padded', 'doubts'])
+        windows.writerow(['clip', 'person', 'file', 'start', 'end', *probabilities, 'short', 'doubts'])
         self.kept = self._read_kept()
         self._names = {name.lower() for name in self.kept}
         self._clips = {(answer.file, answer.clip) for answer in self.kept.values()}

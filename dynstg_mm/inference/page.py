@@ -154,8 +154,8 @@ def _chart_note(answer: Answer) -> str:
             'the test.')
     if len(windows) == 1:
         note = f'The recording holds one window of {length:.2f} s.'
-    if any(window.padded for window in windows):
-        note += ' Frames were repeated to fill the window.'
+    if any(window.short for window in windows):
+        note += ' It is shorter than those that the model was trained on.'
     return note + ' Below: foot strikes, and the share of joints that are lost. Click to go there.'
 
 
@@ -177,7 +177,7 @@ def _data(answer: Answer, explanation: Explanation | None, skeleton: dict[str, A
     shares = np.zeros(skeleton['joints'])
     if explanation and len(explanation.joint_effect) == len(shares):
         shares = np.maximum(explanation.joint_effect, 0)
-    windows = [dict(start=round(window.start, 3), end=round(window.end, 3), padded=window.padded,
+    windows = [dict(start=round(window.start, 3), end=round(window.end, 3), short=window.short,
                     probabilities=[round(value, 4) for value in window.probabilities]) for window in answer.windows]
     label = f'Probability of {words.listed(answer.classes)} over {skeleton["duration"]:.1f} seconds.'
     strikes = explanation.strikes if explanation else {}

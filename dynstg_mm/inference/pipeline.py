@@ -18,6 +18,7 @@ from dynstg_mm.datasets.transforms import (
 )
 from dynstg_mm.skeletons import Layout
 
+SHORTEST = 1.  # seconds of a window, about a stride
 Results = dict[str, Any]
 Sample = dict[str, Any]  # inputs and data_samples
 
@@ -44,8 +45,6 @@ class TestPipeline:
         targets = [step.target for step in self.steps if isinstance(step, MapLayout)]
         self.target: Layout | None = targets[-1] if targets else None
         self.sampler = next((step for step in self.steps if isinstance(step, SampleWindows)), None)
-        if self.sampler is not None:
-            self.sampler.short_clips = 'pad'
         self.window = self.sampler.duration if self.sampler else None
 
     def clean(self, results: Results) -> Results:
@@ -53,12 +52,27 @@ class TestPipeline:
         return Compose(self.steps[:self.cut or 0])(results)
 
     def is_short(self, cleaned: Results) -> bool:
-        """Whether a recording is shorter than a window, so that its last pose is held."""
+        """Whether a recording is shorter than a window, so that it is the window."""
         return self.sampler is not None and cleaned['total_frames'] < self.sampler.clip_len
+
+    def _sampler_of(self, cleaned: Results) -> SampleWindows | None:
+        """The config's sampler; if the recording is shorter, with a window as long as the recording.
+
+        A held pose to the end of the window costs far more accuracy. Only below `SHORTEST` is the last pose held.
+        """
+        sampler = copy.copy(self.sampler)
+        if sampler is not None:
+            sampler.short_clips = 'pad'
+            if self.is_short(cleaned):
+                sampler.clip_len = min(sampler.clip_len, max(cleaned['total_frames'], round(SHORTEST * sampler.rate)))
+                sampler.num_clips = 1
+        return sampler
 
     def test_sample(self, cleaned: Results) -> Sample:
         """The sample that testing would give to the model."""
-        return Compose(self.steps[self.cut or 0:])(_copied(cleaned))
+        sampler, cut = self._sampler_of(cleaned), self.cut or 0
+        return Compose([*([] if sampler is None else [sampler]), *self.steps[cut + (sampler is not None):]])(
+            _copied(cleaned))
 
     def rolling_samples(self, cleaned: Results, step: float) -> tuple[list[Sample], np.ndarray]:
         """A sample for each of the windows along a recording.
@@ -70,14 +84,14 @@ class TestPipeline:
         Returns:
             The samples; and for each the first and last second in the recording, shape (windows, 2).
         """
-        if self.sampler is None or self.cut is None:
+        sampler, frames = self._sampler_of(cleaned), cleaned['total_frames']
+        if sampler is None or self.cut is None:
             return [], np.empty((0, 2))
-        sampler, frames = copy.copy(self.sampler), cleaned['total_frames']
         length, rate = sampler.clip_len, sampler.rate
         sampler.num_clips = 1 + math.ceil(max(frames - length, 0) / (step * rate))
         sampler.test_mode = True
         sampled = sampler.transform(_copied(cleaned))
-        assert sampled is not None  # a short clip is padded
+        assert sampled is not None  # short clips are not left out
         first = np.asarray(sampled['frame_inds']).reshape(sampler.num_clips, -1)
         packed = Compose(self.steps[self.cut + 1:])(sampled)
         samples = [dict(inputs=window[None], data_samples=copy.deepcopy(packed['data_samples']))

@@ -117,10 +117,16 @@ def test_time_counts_from_the_start_of_the_recording(inferencer, clip):
 
 
 def test_short_clip_is_answered_with_a_doubt(inferencer, clip):
-    short = {name: clip[name][:, :40] for name in ('keypoint', 'keypoint_score')}
-    answer = inferencer.answer(dict(clip, **short))
-    assert answer.windows[0].padded and 'too_short' in [doubt.code for doubt in answer.doubts]
-    assert not inferencer.answer(clip).windows[0].padded
+    for seconds, window, severity in ((1.6, 1.6, 'doubt'), (0.5, 1., 'refusal')):
+        frames = round(seconds * clip['rate'])
+        short = dict(clip, **{name: clip[name][:, :frames] for name in ('keypoint', 'keypoint_score')})
+        answer = inferencer.answer(short)
+        only, = answer.windows
+        assert only.short and only.end - only.start == pytest.approx(window, abs=0.05)
+        assert ('too_short', severity) in [(doubt.code, doubt.severity) for doubt in answer.doubts]
+        np.testing.assert_allclose(only.probabilities, answer.scores, atol=1e-6)
+        np.testing.assert_allclose(inferencer.scores([clip, short, clip])[1], answer.scores, atol=1e-6)
+    assert not inferencer.answer(clip).windows[0].short
 
 
 def test_several_persons(inferencer, clip):
