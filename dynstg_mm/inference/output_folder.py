@@ -113,7 +113,7 @@ class OutputFolder:
         for window in answer.windows:
             self._windows.writerow([
                 answer.clip, answer.person, answer.file, _rounded(window.start), _rounded(window.end),
-                *(f'{value:.6f}' for value in window.probabilities), window.padded, ' '.join(window.doubts)])
+                *(f'{value:.6f}' for value in window.probabilities), window.short, ' '.join(window.doubts)])
 
     def _json(self, name: str) -> Path:
         return self.folder / 'predictions' / f'{name}.json'
