@@ -228,5 +228,5 @@ def _table(pairs: list[tuple[str, Any, Any]], title: str) -> str:
     lines = [[name, str(found.n), f'{found.r:.3f}', f'{found.bias:.3f}', f'{found.sd:.3f}',
               ' to '.join(f'{limit:.3f}' for limit in found.limits), f'{found.spread:.3f}', f'{found.relative:.1f}']
              for name, measured, reference in pairs for found in [agreement(measured, reference)] if found.n > 2]
-    return f'{title}\n\n' + markdown([['parameter', 'n', 'r', 'bias', 'SD', 'limits of agreement', 'SD of the reference',
-                                      'median error, %'], *lines])
+    heads = ['parameter', 'n', 'r', 'bias', 'SD', 'limits of agreement', 'SD of the reference', 'median error, %']
+    return f'{title}\n\n' + markdown([heads, *lines])
