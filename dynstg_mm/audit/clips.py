@@ -210,8 +210,8 @@ def _check_layout(name: str, body: np.ndarray, seen: np.ndarray, layout: Layout,
     """Find joints that cannot be those of the layout."""
     wrong, better = wrong_layout(body, seen, layout)
     if wrong:
-        findings.add('anatomy', f'clip {name}: bones are {misfit(body, seen, layout):.1f} times as long as lines between '
-                     'near joints' + (f'; those of {better} would be shorter' if better else ''))
+        findings.add('anatomy', f'clip {name}: bones are {misfit(body, seen, layout):.1f} times as long as lines '
+                     'between near joints' + (f'; those of {better} would be shorter' if better else ''))
 
 
 def _face_z(about: np.ndarray, layout: Layout) -> tuple[np.ndarray, np.ndarray]:

@@ -62,8 +62,8 @@ def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recordi
 def _by_image(images: dict[str, Any], path: str | os.PathLike) -> list[dict[str, Any]]:
     """The persons of the formats `cmu` and `open`, as entries of the list."""
     if {'bodies', 'people'} & set(images):
-        raise DataError(f'{path}: the people of one image; expected a file of all images, or convert the folder sep-json '
-                        'with the format openpose.')
+        raise DataError(f'{path}: the people of one image; expected a file of all images, or convert the folder '
+                        'sep-json with the format openpose.')
     entries = []
     for image, content in images.items():
         with readable(path, f'file of AlphaPose, {image}'):

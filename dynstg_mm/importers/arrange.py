@@ -75,9 +75,10 @@ def _wrong_layout(recording: Recording, layout: str | Layout) -> str | None:
         return None
     seen = seen_joints(recording.keypoint[0], recording.keypoint_score[0], 0)
     wrong, better = wrong_layout(recording.keypoint[0], seen, complete)
-    name = layout if isinstance(layout, str) else 'the given skeleton'
-    return (f'the joints are far from their neighbours in {name}'
-            + (f', and near to those in {better}' if better else '') + '; --source-layout names another') if wrong else None
+    if not wrong:
+        return None
+    name, near = layout if isinstance(layout, str) else 'the given skeleton', f', and near to those in {better}'
+    return f'the joints are far from their neighbours in {name}{near if better else ""}; --source-layout names another'
 
 
 def _vertical(recording: Recording, layout: Layout, up: str | None) -> tuple[str, list[str]]:

@@ -70,8 +70,8 @@ def check_neck(keypoint: np.ndarray, score: np.ndarray, path: str | os.PathLike)
     shown = keypoint[(score[:, :, [1, 2, 5]] > 0).all(-1)].astype(np.float64)
     size = np.linalg.norm(np.ptp(shown, axis=1), axis=-1)
     if len(shown) and np.median(np.linalg.norm(shown[:, 1] - shown[:, [2, 5]].mean(1), axis=-1) / size) > 0.01:
-        raise DataError(f'{path}: joints: the second is not the middle of the shoulders, as AlphaPose computes the neck '
-                        'in its formats cmu and open; write its default format.')
+        raise DataError(f'{path}: joints: the second is not the middle of the shoulders, as AlphaPose computes the '
+                        'neck in its formats cmu and open; write its default format.')
 
 
 def last_number(name: str, path: str | os.PathLike) -> int:

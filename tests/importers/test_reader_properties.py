@@ -401,8 +401,8 @@ def test_a_table_of_kinect_whose_times_go_back_is_refused(tmp_path, place, times
 
 
 @some
-@given(st.sampled_from(['nturgb+d', 'openpose', 'coco']), st.sampled_from(['scored', 'shares', 'pixels']), st.booleans(),
-       seeds)
+@given(st.sampled_from(['nturgb+d', 'openpose', 'coco']), st.sampled_from(['scored', 'shares', 'pixels']),
+       st.booleans(), seeds)
 def test_array_of_stgcn(tmp_path, layout, kind, both, seed):
     people, score = two_people(layout, seed)
     if layout == 'nturgb+d':
