@@ -99,6 +99,8 @@ def _check_oddities(name: str, clip: Clip, wrong: set[str], channels: int | None
         score = clip.get('keypoint_score')
         if score is not None and not 0 <= score.min() <= score.max() <= 1.1:  # OpenPose's are sometimes above 1
             findings.add('score_range', f'clip {name}: {score.min():.3g} to {score.max():.3g}')
+        if clip['keypoint'].shape[3] == 3 and clip.get('unit') is None:
+            findings.add('unit', f'clip {name}')
     if 'rate' not in wrong and not 10 <= clip['rate'] <= 500:
         findings.add('odd_rate', f'clip {name}: {clip["rate"]:g}')
     return unusable

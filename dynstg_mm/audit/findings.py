@@ -126,6 +126,8 @@ KINDS = {
     # what is good to know
     'layout': Kind('info', 'layout', 'unknown', 'Edges, sides and legs cannot be checked.',
                    'Use --source-layout, or write the layout into the file.'),
+    'unit': Kind('info', 'unit', '3-D coordinates without a unit of length', 'Lengths are in leg lengths only.',
+                 'Convert again with --unit, if you know it.'),
     'rates': Kind('info', 'rate', 'several frame rates', 'The rate can give the class away.',
                   'Use ResampleRate, which brings them to one.'),
     'no_splits': Kind('info', 'split', 'the file has no splits', 'The audit cannot check who is tested.',

@@ -11,6 +11,9 @@ from dynstg_mm.audit.audit import Audit
 from dynstg_mm.audit.clips import AuditedClip
 from dynstg_mm.audit.shortcuts import Shortcut
 from dynstg_mm.files import atomic_open
+from dynstg_mm.gait.person import tracked_person
+from dynstg_mm.gait.visibility import seen_joints
+from dynstg_mm.skeleton_figure import draw_frames, draw_pose, points_only
 from dynstg_mm.skeletons import Layout
 
 ClassClips = dict[int, list[AuditedClip]]  # the measured clips of each label
@@ -23,7 +26,7 @@ LEVEL_COLORS = dict(error='#B00020', warning='#9A6700', info='#57606A')
 
 
 def draw_page(audit: Audit, path: str | os.PathLike, *, task: str | None = None) -> None:
-    """Draw lost joints, lengths, rates, sizes, shortcuts to the class, and the mean pose of each class.
+    """Draw lost joints, lengths, rates, sizes, shortcuts to the class, three frames of the first clip, and mean poses.
 
     Args:
         audit: From `audit_file`.
@@ -38,14 +41,14 @@ def draw_page(audit: Audit, path: str | os.PathLike, *, task: str | None = None)
     clips = {label: [clip for clip in members[task] if clip.measures is not None and 'label' not in clip.wrong
                      and clip.data['label'] == label] for label in names}
     clips = {label: part for label, part in clips.items() if part}
-    figure: Any = Figure(figsize=(15, 12), layout='constrained')
+    figure: Any = Figure(figsize=(15, 15), layout='constrained')
     FigureCanvasAgg(figure)
     people = {str(clip.data['subject']) for part in clips.values() for clip in part if 'subject' not in clip.wrong}
     title = f'{Path(audit.path).name}' + (f', task {task}' if len(members) > 1 else '')
     figure.suptitle(f'{title}: {sum(map(len, clips.values()))} clips of {len(people)} people', fontsize=15,
                     fontweight='bold')
     if clips:
-        top, middle, bottom = figure.subfigures(3, 1, height_ratios=(1.25, 0.85, 1))
+        top, middle, frames, bottom = figure.subfigures(4, 1, height_ratios=(1.25, 0.85, 0.9, 1))
         left, right = top.subplots(1, 2, width_ratios=(1.7, 1))
         _lost_joints(left, audit, clips, names)
         _shortcuts(right, audit.shortcuts.get(task, []))
@@ -56,6 +59,7 @@ def draw_page(audit: Audit, path: str | os.PathLike, *, task: str | None = None)
                ('Leg length' if audit.layout and audit.layout.get('legs') else 'Body size')
                + ', in the unit of the keypoints\noutliers probably have another unit')
         _frames(missing, clips, names)
+        _frames_of(frames, audit.layout, next(iter(clips.values()))[0])
         poses, notes = bottom.subfigures(1, 2, width_ratios=(1.9, 1))
         _poses(poses, audit.layout, clips, names)
     else:
@@ -178,20 +182,26 @@ def _poses(figure: Any, layout: Layout | None, clips: ClassClips, names: Names) 
     for index, (axes, (label, part)) in enumerate(zip(panels, clips.items())):
         pose = np.nanmean(np.stack([clip.measured.pose for clip in part]), axis=0)
         flat = _flat(pose)
-        for child, parent in layout['inward'] if layout is not None else ():
-            axes.plot(*flat[[child, parent]].T, color=_side_color(layout, child), linewidth=2.5, zorder=1)
+        if layout is not None:
+            draw_pose(axes, flat, layout, width=2.5)
         axes.scatter(*flat.T, s=16, color='black', zorder=2)
         axes.set_aspect('equal')
         axes.set_title(f'{names[label]} ({len(part)})', fontsize=10, fontweight='bold', color=_style(index)['color'])
         axes.set_axis_off()
-    if layout is not None and layout.get('left'):
-        figure.supxlabel('left side orange, right side blue', fontsize=9)
 
 
-def _side_color(layout: Layout | None, joint: int) -> str:
-    if layout is not None and joint in layout.get('left', ()):
-        return COLORS[1]
-    return COLORS[0] if layout is not None and joint in layout.get('right', ()) else '#57606A'
+def _frames_of(figure: Any, layout: Layout | None, clip: AuditedClip) -> None:
+    """Three frames of a clip, so that a person sees swapped sides."""
+    data, solid = clip.data, clip.data['keypoint'].shape[-1] == 3
+    count = data['keypoint'].shape[2]
+    person, _ = tracked_person(data['keypoint'], data.get('keypoint_score'))
+    scores = data.get('keypoint_score')
+    keypoint = np.asarray(data['keypoint'][person], np.float64)
+    figure.suptitle(f'Clip {data["frame_dir"]}, {float(data["rate"]):g} frames per second: '
+                    + ('left should be left' if solid else 'each side should keep its colour'), fontsize=11)
+    draw_frames(figure, keypoint, seen_joints(keypoint, None if scores is None else scores[person]),
+                layout or points_only([f'joint {joint}' for joint in range(count)]), float(data['rate']),
+                data.get('unit'), rows=False)
 
 
 def _flat(pose: np.ndarray) -> np.ndarray:

@@ -9,10 +9,12 @@ split. Without a column split, folds by subject are made: `<name>_fold<k>_train`
 import argparse
 import inspect
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from dynstg_mm.commands.common import add_joint_names_argument, add_video_arguments, one_line_errors, reader_options
 from dynstg_mm.errors import ConfigError
+from dynstg_mm.gait.spatiotemporal import UNITS
 from dynstg_mm.importers import COORDS, READERS
 from dynstg_mm.importers.arrange import UPRIGHT
 from dynstg_mm.importers.convert import convert
@@ -30,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--up', choices=UPRIGHT,
         help='vertical axis of 3-D input, as --up=-y; by default the one along which people stand')
     add('--scale', type=float, default=1., help='factor of 3-D coordinates, such as 0.001 from mm to m')
+    add('--unit', choices=UNITS, help='unit of length of 3-D input, if the files do not say it')
     add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
     add('--coords', choices=COORDS,
         help='what the coordinates are, by default by their values: pixels, shares of the image from 0 to 1 or from -1 '
@@ -43,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--max-seconds', type=float, help='cut longer recordings into clips of at most this length')
     add('--skip-bad', action='store_true', help='leave out broken files, clips without a label, labels without a clip')
     add('--keep-duplicates', action='store_true', help='keep recordings that are the same to the last digit')
+    add('--preview', nargs='?', const='', metavar='PICTURE',
+        help='also draw three frames of the first clip, which show if sides are swapped; a .png, .pdf or .svg file, by '
+             'default beside --out')
     add('--jobs', type=int, default=0, help='processes; by default one per core')
 
 
@@ -63,7 +69,8 @@ def clip_options(args: argparse.Namespace) -> dict[str, Any]:
             raise ConfigError(f'--{key.replace("_", "-")}: not an option of {args.format}; only of '
                               f'{", ".join(formats)}.')
     return dict(layout=_name_or_dict(args.layout), source_layout=_name_or_dict(args.source_layout), rate=args.rate,
-                up=args.up, scale=args.scale, reader=chosen, **shared, max_seconds=args.max_seconds,
+                up=args.up, scale=args.scale, unit=args.unit, reader=chosen, **shared, max_seconds=args.max_seconds,
+                preview=str(Path(args.out).with_suffix('.png')) if args.preview == '' else args.preview,
                 keep_duplicates=args.keep_duplicates, skip_bad=args.skip_bad, jobs=args.jobs)
 
 

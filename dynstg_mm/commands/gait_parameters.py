@@ -115,8 +115,7 @@ def _persons(clip: dict[str, Any], layout: str | None) -> Iterator[dict[str, Any
 def _with_legs(clip: dict[str, Any], target: str | None) -> dict[str, Any]:
     """The clip on a layout, by the names of its joints; without one, on ours if its own does not name the legs."""
     from dynstg_mm.gait.joint_map import apply_joint_map
-    from dynstg_mm.importers.unlabelled import best_layout
-    from dynstg_mm.skeletons import get_layout, map_joints, missing_joints
+    from dynstg_mm.skeletons import best_layout, get_layout, map_joints, missing_joints
     own = None if clip.get('layout') is None else get_layout(clip['layout'])
     names = clip.get('joint_names') if own is None else own['joints']
     if not names or target is None and own is not None and own.get('legs'):

@@ -50,8 +50,8 @@ def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recordi
         people.setdefault(last_number(Path(image).stem, path), []).append(
             flat_detection(values, path, f'entry {index}: keypoints', track))
     frames, notes = in_order(people, path)
-    keypoint, score, more = pick_persons(frames, persons, path)
-    recording = recording_by_count(keypoint, score, notes + more)
+    keypoint, score, more, count = pick_persons(frames, persons, path)
+    recording = recording_by_count(keypoint, score, notes + more, persons=count)
     if by_image:
         if keypoint.shape[2] != 18:
             raise DataError(f'{path}: {keypoint.shape[2]} joints; expected 18 in the formats cmu and open.')

@@ -14,6 +14,7 @@ from dynstg_mm.gait.upright import CLEARLY, up_axis
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.importers.left_out import LeftOut
 from dynstg_mm.importers.recording import UPRIGHT, Recording
+from dynstg_mm.importers.understood import facts_of
 from dynstg_mm.skeletons import Layout, get_layout, map_joints
 from dynstg_mm.text import few
 
@@ -42,6 +43,7 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
         doubt = _wrong_layout(recording, own)
         recording = replace(recording, wrong_layout=doubt if isinstance(own, str) else None)
         notes += [] if doubt is None else [doubt]
+    axis = None
     if keypoint.shape[-1] == 3:
         axis, more = _vertical(recording, dict(joints=joints) if own is None else get_layout(own), up)
         rotation = np.array(UPRIGHT[axis], np.float32)
@@ -65,7 +67,7 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
             raise DataError(f'{where}: keypoint: none of the layout\'s joints is seen in any frame.')
         joints = complete['joints']
     return replace(recording, keypoint=keypoint, keypoint_score=score, joints=joints, layout=target, up='y', unit=unit,
-                   notes=notes)
+                   notes=notes, facts=facts_of(recording, target, axis))
 
 
 def _wrong_layout(recording: Recording, layout: str | Layout) -> str | None:

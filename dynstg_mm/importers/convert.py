@@ -29,9 +29,11 @@ from dynstg_mm.importers.labels import (
 from dynstg_mm.importers.left_out import LeftOut
 from dynstg_mm.importers.marker_sets import with_hip_centres
 from dynstg_mm.importers.pixels import in_pixels
+from dynstg_mm.importers.preview import check_preview, write_preview
 from dynstg_mm.importers.recording import Recording, rate_notes
 from dynstg_mm.importers.rename import renamed
 from dynstg_mm.importers.splits import split_clips
+from dynstg_mm.importers.understood import understood
 from dynstg_mm.importers.video import open_estimator
 from dynstg_mm.importers.writing import check_out, drop_duplicates, listing, summary, write, written
 from dynstg_mm.skeletons import Layout, get_layout, map_joints
@@ -91,6 +93,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
                scale: float = 1., reader: dict[str, Any] | None = None, coords: str | None = None,
                img_shape: tuple[int, int] | None = None, joint_names: Mapping[str, str] | None = None,
                max_seconds: float | None = None, keep_duplicates: bool = False, skip_bad: bool = False,
+               unit: str | None = None, preview: str | os.PathLike | None = None,
                jobs: int = 1) -> tuple[list[Clip], list[str], str | Layout | None, list[str]]:
     """Annotations of all recordings of a format in a file or folder.
 
@@ -100,19 +103,21 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         labels: Label table, as for or from `read_labels`. Only annotation files can do without.
         classes: The classes in the order of their numbers; by default sorted.
         layout: Layout to map onto; by default the format's.
-        source_layout, up, scale, coords, img_shape, joint_names: As for `read_recordings`.
+        source_layout, up, scale, unit, coords, img_shape, joint_names: As for `read_recordings`.
         rate: Frames per second if the table does not have them; takes precedence over the file.
         reader: Options of the reader.
         max_seconds: Longer recordings are cut into clips `<clip>/<k>` of at most this length.
         keep_duplicates: Keep recordings that are the same to the last digit.
         skip_bad: Leave out broken files, clips without a label, and labels without a clip.
+        preview: Picture of the first clip to write, also if the layout is refused.
         jobs: Processes; 0 for one per core.
 
     Returns:
         Annotations, with the column `split` of the table or None; the classes; the layout; and lines about what was
-        left out or had to be decided.
+        understood, left out or had to be decided.
     """
     _check_options(format_name, layout, source_layout, rate, scale, max_seconds, reader or {})
+    check_preview(preview)
     rows = labels if isinstance(labels, dict) or labels is None else read_labels(labels)
     table = 'labels' if isinstance(labels, dict) else labels
     if rows is None and format_name not in MANY_CLIPS:
@@ -125,21 +130,25 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         rows = without_suffix(rows, files, table)
         files = with_labels(files, rows, table, left_out)
     read = partial(read_recordings, format_name=format_name, options=reader or {}, layout=layout,
-                   source_layout=source_layout, up=up, scale=scale, coords=coords, img_shape=img_shape,
+                   source_layout=source_layout, up=up, scale=scale, unit=unit, coords=coords, img_shape=img_shape,
                    joint_names=joint_names)
     results, broken = read_files(files, read, jobs=jobs, skip_bad=skip_bad)
     left_out.lines += broken
     recordings: dict[str, Recording] = {}
-    for recording in (recording for part in results.values() for recording in part):
+    paths: dict[str, Any] = {}
+    for file, recording in ((file, recording) for file, part in results.items() for recording in part):
         if recording.name in recordings:
             raise DataError(f'{source}: clip {recording.name} is duplicated.')
-        recordings[str(recording.name)] = recording
+        recordings[str(recording.name)], paths[str(recording.name)] = recording, files[file]
     if recordings and rows is None:
         rows, classes = own_labels(recordings, classes, source)
     elif format_name in MANY_CLIPS and rows is not None:
         recordings = with_labels(recordings, rows, table, left_out)
     if not recordings or rows is None or classes is None:
         raise DataError(f'{source}: no clip is left.')
+    if preview is not None:
+        clip, recording = next(iter(recordings.items()))
+        write_preview(preview, recording, rows[clip].get('rate') or rate)
     _refuse_wrong_layout(list(recordings.values()), source)
     recordings, own_layout = one_skeleton(recordings, left_out)
     clips = []
@@ -152,13 +161,15 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         raise DataError(f'{source}: no clip is left; the last one: {left_out.lines[-1]}')
     notes = [] if table is None or isinstance(labels, dict) else [
         f'{table}: columns that are not used: {", ".join(unused)}' for unused in [unused_columns(table)] if unused]
+    read_as = understood({clip['frame_dir']: recordings[clip['frame_dir']] for clip in clips}, paths,
+                         {clip['frame_dir']: clip['rate'] for clip in clips})
     notes += [f'{clip}: {note}' for clip, recording in recordings.items() for note in recording.notes]
     clips, copies = (clips, []) if keep_duplicates else drop_duplicates(clips)
     parts = [part for clip in clips for part in cut(clip, max_seconds)]
     left_out.lines += [f'clip {part["frame_dir"]}: nobody in it' for part in parts if not part['keypoint_score'].any()]
     clips = [part for part in parts if part['keypoint_score'].any()]
-    return clips, list(classes), own_layout, [*listing('left out', left_out.lines), *listing('duplicate', copies),
-                                              *listing('note', notes)]
+    return clips, list(classes), own_layout, [*read_as, *listing('left out', left_out.lines),
+                                              *listing('duplicate', copies), *listing('note', notes)]
 
 
 def _check_options(format_name: str, layout: str | Layout | None, source_layout: str | Layout | None,
@@ -179,7 +190,7 @@ def _check_options(format_name: str, layout: str | Layout | None, source_layout:
 
 def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str, Any],
                     layout: str | Layout | None = None, source_layout: str | Layout | None = None,
-                    up: str | None = None, scale: float = 1., coords: str | None = None,
+                    up: str | None = None, scale: float = 1., unit: str | None = None, coords: str | None = None,
                     img_shape: tuple[int, int] | None = None,
                     joint_names: Mapping[str, str] | None = None) -> list[Recording]:
     """Recordings of a file, in the joints and axes of an annotation file.
@@ -193,6 +204,7 @@ def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str
         source_layout: Layout of the file's joints, whatever the format implies.
         up: The file's vertical axis; by default the one along which the body stands, else the format's.
         scale: Factor of 3-D coordinates, such as 0.01 from centimetres to metres.
+        unit: The file's unit of length, a key of `gait.spatiotemporal.UNITS`; by default what the file says.
         coords: What the coordinates are, one of `COORDS`; by default by their values.
         img_shape: Height and width in pixels, of which coordinates may be shares.
         joint_names: Name in the file -> name of a joint, for those that are not found by their own.
@@ -212,10 +224,18 @@ def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str
         recording = replace(recording, name=recording.name or name, estimator=recording.estimator or program)
         if not own:
             recording = in_pixels(recording, coords, img_shape, where)
-        recording = renamed(recording, joint_names, where)
+        recording = with_unit(renamed(recording, joint_names, where), unit)
         recording = with_hip_centres(with_source_layout(recording, source_layout, where))
         recordings.append(arrange(recording, layout, up, scale, where))
     return recordings
+
+
+def with_unit(recording: Recording, unit: str | None) -> Recording:
+    """The recording with the unit of length that the user gives, and a note if the file has another one."""
+    if unit is None or recording.keypoint.shape[-1] == 2 or unit == recording.unit:
+        return recording
+    notes = [f'the unit is {unit} as given; the file has {recording.unit}'] * (recording.unit is not None)
+    return replace(recording, unit=unit, notes=recording.notes + notes)
 
 
 def with_source_layout(recording: Recording, layout: str | Layout | None, where: str | os.PathLike) -> Recording:
@@ -257,6 +277,8 @@ def _annotation(recording: Recording, row: Row, classes: Sequence[str], rate: fl
                 keypoint_score=recording.keypoint_score, split=row.get('split') or None)
     if recording.estimator is not None:
         clip['estimator'] = recording.estimator
+    if recording.unit is not None:
+        clip['unit'] = recording.unit
     shape = img_shape or recording.img_shape
     if shape is not None and keypoint.shape[-1] == 2:
         clip.update(img_shape=tuple(shape), original_shape=tuple(shape))

@@ -43,8 +43,8 @@ def read_deeplabcut(path: str | os.PathLike, *, persons: int = 1) -> list[Record
     if wrong is not None:
         raise DataError(f'{path}: line {first + wrong + 1}: {len(rows[wrong])} cells; the header has {len(labels)}.')
     frames, names = _detections(path, columns, number_cells(path, labels, rows, range(len(labels)), first + 1))
-    keypoint, score, notes = pick_persons(frames, persons, path)
-    return [Recording(None, keypoint, score, without_prefix(names), notes=notes)]
+    keypoint, score, notes, count = pick_persons(frames, persons, path)
+    return [Recording(None, keypoint, score, without_prefix(names), notes=notes, persons=count)]
 
 
 def _detections(path: str | os.PathLike, columns: dict[tuple[str, str, str], int],

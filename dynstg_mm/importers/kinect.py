@@ -35,8 +35,8 @@ def read_kinect(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]
     if Path(path).suffix.lower() != '.skeleton':
         return [_table(path)]
     frames = _skeletons(path)
-    keypoint, score, notes = pick_persons(frames, persons, path)
-    return [Recording(None, keypoint, score, layout='nturgb+d', rate=RATE, unit='m', notes=notes)]
+    keypoint, score, notes, count = pick_persons(frames, persons, path)
+    return [Recording(None, keypoint, score, layout='nturgb+d', rate=RATE, unit='m', notes=notes, persons=count)]
 
 
 def _skeletons(path: str | os.PathLike) -> list[People]:

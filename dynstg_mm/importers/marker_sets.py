@@ -9,6 +9,7 @@ from dynstg_mm.importers.recording import Recording
 from dynstg_mm.skeletons import find_joints
 
 _SIDES = ('left', 'right')
+_SETS = {'Plug-in Gait': ('KNE', 'ANK'), 'OpenCap': ('knee_study', 'ankle_study'), 'Qualisys': ('FLE', 'FAL')}
 
 
 def with_hip_centres(recording: Recording) -> Recording:
@@ -50,6 +51,12 @@ def with_hip_centres(recording: Recording) -> Recording:
         keypoint=np.concatenate([recording.keypoint, np.where(found[..., None], centres, 0).astype(np.float32)], 2),
         keypoint_score=np.concatenate([recording.keypoint_score, found.astype(np.float32)], 2),
         notes=[*recording.notes, 'hip centres computed from the markers of the pelvis (Harrington 2007)'])
+
+
+def marker_set(names: Sequence[str]) -> str | None:
+    """The name of the marker set that a file's names belong to, if it is a known one."""
+    return next((name for name, markers in _SETS.items() if _first(
+        names, [f'{side}_{marker}' for side in _SIDES for marker in markers])), None)
 
 
 def _first(names: Sequence[str], *options: list[str]) -> list[int]:

@@ -75,9 +75,9 @@ def _mediapipe_npz(path: str | os.PathLike, coords: str | None,
     if values.shape[-1] > 3:
         score, more = informative(values[..., 3], has_place(values[..., :3]))
         notes += more
-    keypoint, score, more = most_seen(*with_lost(values[..., :3], score, path), 1)
+    keypoint, score, more, count = most_seen(*with_lost(values[..., :3], score, path), 1)
     recording = Recording(None, keypoint, score, rate=read_rate(path, arrays),
-                          img_shape=read_img_shape(path, arrays), notes=notes + more)
+                          img_shape=read_img_shape(path, arrays), notes=notes + more, persons=count)
     return recording, 'world' if chosen == 'world' else coords
 
 

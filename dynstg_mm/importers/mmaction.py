@@ -6,6 +6,7 @@ import numpy as np
 
 from dynstg_mm.datasets.annotation_file import shape_faults
 from dynstg_mm.errors import DataError
+from dynstg_mm.gait.spatiotemporal import UNITS
 from dynstg_mm.importers.axes import in_order, scores_in_order, third_is_score
 from dynstg_mm.importers.persons import most_seen
 from dynstg_mm.importers.recording import (
@@ -81,12 +82,15 @@ def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str,
     if score is not None:
         score, more = informative(score, has_place(keypoint))
         notes += more
-    keypoint, score, more = most_seen(*with_lost(keypoint, score, where), persons)
+    keypoint, score, more, count = most_seen(*with_lost(keypoint, score, where), persons)
     notes += more
     rate, shape = clip.get('rate', clip.get('fps')), clip.get('img_shape', clip.get('original_shape'))
-    estimator = clip.get('estimator')
+    estimator, unit = clip.get('estimator'), clip.get('unit')
+    if unit is not None and not (isinstance(unit, str) and unit in UNITS):
+        raise DataError(f'{where}: unit: {unit!r}; expected {", ".join(UNITS)}, or nothing.')
     fields = {key: clip[key] for key in ('label', 'subject') if clip.get(key) is not None}
-    return Recording(name, keypoint, score, layout=file.get('layout'), rate=rate, notes=notes,
+    return Recording(name, keypoint, score, layout=file.get('layout'), rate=rate, notes=notes, persons=count,
+                     unit=unit if keypoint.shape[-1] == 3 else None,
                      estimator=estimator if isinstance(estimator, str) else None,
                      img_shape=None if shape is None else checked_img_shape(where, shape),
                      fields=dict(fields, classes=file.get('classes')))

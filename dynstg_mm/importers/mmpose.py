@@ -41,8 +41,8 @@ def read_mmpose(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]
                 raise DataError(f'{path}: frame_id: {number} is duplicated.')
             people[number] = [_instance(instance, path, index) for instance in instances]
     frames, notes = in_order(people, path)
-    keypoint, score, more = pick_persons(frames, persons, path)
-    recording = recording_by_count(keypoint, score, notes + more, up='z')
+    keypoint, score, more, count = pick_persons(frames, persons, path)
+    recording = recording_by_count(keypoint, score, notes + more, up='z', persons=count)
     with readable(path, 'predictions file of MMPose, meta_info'):
         names = meta.get('keypoint_id2name') or {}
         names = [str(name) for _, name in sorted(names.items(), key=lambda item: int(item[0]))]

@@ -69,10 +69,11 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
     if score is not None:
         score, more = informative(score, has_place(values))
         notes += more
-    keypoint, score, more = most_seen(*with_lost(values, score, path), persons)
+    keypoint, score, more, count = most_seen(*with_lost(values, score, path), persons)
     estimator = str(arrays['estimator']) if 'estimator' in arrays else None
     return [Recording(None, keypoint, score, names, rate=read_rate(path, arrays),
-                      img_shape=read_img_shape(path, arrays), estimator=estimator, notes=notes + more)]
+                      img_shape=read_img_shape(path, arrays), estimator=estimator, notes=notes + more,
+                      persons=count)]
 
 
 def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -44,7 +44,7 @@ def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1)
         raise DataError(f'{folder}: {len(files)} files with {len(people)} different frame numbers; expected one '
                         'file per frame.')
     frames, notes = in_order(people, folder)
-    keypoint, score, more = pick_persons(frames, persons, folder)
+    keypoint, score, more, count = pick_persons(frames, persons, folder)
     layout = {25: 'body_25', 18: 'openpose'}.get(keypoint.shape[2])
     if layout == 'body_25':  # the files do not say which model was used
         usual, other = (misfit(keypoint[0], score[0] > 0, LAYOUTS[name]) for name in (layout, 'body_25b'))
@@ -54,7 +54,8 @@ def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1)
     estimator = 'alphapose' if str(load_json(files[0]).get('version')).startswith('AlphaPose') else None
     if estimator and layout == 'openpose':
         check_neck(keypoint, score, folder)
-    return [Recording(None, keypoint, score, layout=layout, estimator=estimator, notes=notes + more)]
+    return [Recording(None, keypoint, score, layout=layout, estimator=estimator, notes=notes + more,
+                      persons=count)]
 
 
 def _people(path: Path) -> People:

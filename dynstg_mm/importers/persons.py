@@ -29,7 +29,7 @@ Track = dict[int, Detection]  # frame -> one person
 
 
 def pick_persons(frames: Sequence[People], persons: int,
-                 path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, list[str]]:
+                 path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, list[str], int]:
     """The persons whom a recording is about, by `person_rank`, as arrays.
 
     Detections with the same track number are one person. Without numbers, and if a frame has several people, they are
@@ -41,7 +41,7 @@ def pick_persons(frames: Sequence[People], persons: int,
         path: Names the file in errors.
 
     Returns:
-        Keypoints (M, T, V, C), scores (M, T, V), and notes on who was left out.
+        Keypoints (M, T, V, C), scores (M, T, V), notes on who was left out, and the number of persons in the file.
 
     Raises:
         DataError: Frames differ in the number of joints or coordinates.
@@ -69,7 +69,7 @@ def pick_persons(frames: Sequence[People], persons: int,
     if len(tracks) > len(kept):
         lengths = ' and '.join(f'{len(track)} of {len(frames)} frames' for track in kept)
         notes.append(f'{_kept_note(ranks, persons)} ({lengths})')
-    return *with_lost(keypoint, score, path), notes
+    return *with_lost(keypoint, score, path), notes, len(tracks)
 
 
 def _with_scores(frames: Sequence[People]) -> tuple[Sequence[People], list[str]]:
@@ -83,7 +83,8 @@ def _with_scores(frames: Sequence[People]) -> tuple[Sequence[People], list[str]]
     return [[person._replace(score=next(scores)) for person in people] for people in frames], notes
 
 
-def most_seen(keypoint: np.ndarray, score: np.ndarray, persons: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def most_seen(keypoint: np.ndarray, score: np.ndarray,
+              persons: int) -> tuple[np.ndarray, np.ndarray, list[str], int]:
     """The persons of an array whom the recording is about, by `person_rank`.
 
     Args:
@@ -92,13 +93,13 @@ def most_seen(keypoint: np.ndarray, score: np.ndarray, persons: int) -> tuple[np
         persons: How many to keep.
 
     Returns:
-        The same of at most `persons`, and notes on who was left out.
+        The same of at most `persons`, notes on who was left out, and the number of persons in the array.
     """
     there = [index for index in range(len(keypoint)) if seen_joints(keypoint[index], score[index], 0).any()]
     ranks = [person_rank(keypoint[index], score[index]) for index in there]
     kept = [there[index] for index in best_persons(ranks, persons)]
     notes = [_kept_note(ranks, persons)] * (len(there) > len(kept))
-    return keypoint[kept], score[kept], notes
+    return keypoint[kept], score[kept], notes, len(there)
 
 
 def _kept_note(ranks: Sequence[Rank], persons: int) -> str:

@@ -38,5 +38,5 @@ def in_pixels(recording: Recording, coords: str | None, img_shape: tuple[int, in
                         'height and width (--img-shape). If both axes have the same unit, use --coords pixel.')
     start = 0 if kind == 'normalized' else -1
     note = f'coordinates from {start} to 1 multiplied by the size of the image, {shape[0]} x {shape[1]}'
-    return replace(recording, keypoint=to_pixels(recording.keypoint, seen, kind, (shape[0], shape[1])),
+    return replace(recording, coords=kind, keypoint=to_pixels(recording.keypoint, seen, kind, (shape[0], shape[1])),
                    img_shape=(shape[0], shape[1]), notes=[*recording.notes, note])

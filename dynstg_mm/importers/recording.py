@@ -40,7 +40,8 @@ class Recording:
         coordinates, such as 'y' or '-z'. unit: Unit of length of 3-D coordinates, 'm', 'cm' or 'mm', if the file has
         it. events: Foot contacts that somebody marked in the file. fields: What else the file says about the clip, such
         as its label. notes: What the reader had to decide. wrong_layout: Why the joints cannot be those of the layout,
-        if it is one of ours.
+        if it is one of ours. persons: How many the file shows. coords: What 2-D coordinates were in the file, one of
+        `gait.coordinates.KINDS`. facts: What was understood: skeleton, coordinates, and the vertical axis.
     """
 
     name: str | None
@@ -57,6 +58,9 @@ class Recording:
     fields: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     wrong_layout: str | None = None
+    persons: int = 1
+    coords: str = 'pixel'
+    facts: tuple[str, ...] = ()
 
 
 def rate_notes(given: float, own: Any) -> list[str]:

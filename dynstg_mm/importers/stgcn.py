@@ -47,8 +47,9 @@ def read_stgcn(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
         values = values[:, :there[-1] + 1 if len(there) else 1].astype(np.float32)
         score = None if not shares else values[..., 2] if values.shape[-1] == 3 else has_place(values) * 1.
         place = values[..., :2] + np.float32(0.5) if shares else values
-        keypoint, score, notes = most_seen(*with_lost(place, score, where), persons)
+        keypoint, score, notes, count = most_seen(*with_lost(place, score, where), persons)
         recordings.append(Recording(names[index], keypoint, score, layout=_LAYOUTS.get(data.shape[3]), notes=notes,
+                                    persons=count,
                                     unit='m' if data.shape[3] == 25 and data.shape[1] == 3 else None,
                                     fields={} if labels is None else dict(label=labels[index])))
     return recordings

@@ -66,14 +66,14 @@ def read_csv(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
         names, picked = _joint_columns(path, header)
         values = number_cells(path, header, rows, picked).reshape(len(rows), len(names), -1)
     frames, gaps = _by_frame(path, keys, values, _has_score(header, line_per_joint))
-    keypoint, score, notes = pick_persons(frames, persons, path)
+    keypoint, score, notes, count = pick_persons(frames, persons, path)
     rate, more = _rate(time, times, numbers, len(frames)) if time and times is not None else (None, [])
     numbered = all(re.fullmatch(r'(\D*)\d+', name) for name in names)
     known = {frame, person, joint if line_per_joint else None, *(columns[name] for name in _TIME if name in columns)}
     unused = [name for index, name in enumerate(header) if index not in known and name.strip() and not _is_axis(name)]
     left_out = [f'columns that are not used: {few(unused)}'] * bool(unused)
     return [Recording(None, keypoint, score, None if numbered else names, rate=rate,
-                      notes=gaps + more + notes + left_out)]
+                      notes=gaps + more + notes + left_out, persons=count)]
 
 
 def _frame_numbers(path: str | os.PathLike, header: Header, rows: Rows, frame: int | None,

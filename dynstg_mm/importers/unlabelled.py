@@ -5,7 +5,6 @@ import json
 import os
 import re
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from dynstg_mm.importers.kinect import is_table
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
 from dynstg_mm.importers.recording import Recording, rate_notes, readable
 from dynstg_mm.importers.tabular import joint_names
-from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout, map_joints
+from dynstg_mm.skeletons import LAYOUTS, Layout, best_layout, get_layout, map_joints
 
 Clip = dict[str, Any]
 Failed = Callable[[str, Exception], None]  # takes the file and its error
@@ -261,6 +260,8 @@ def read_annotation(path: str | os.PathLike, index: int, clip: Mapping[str, Any]
         recording.notes.clear()  # of what is not taken from the recording
     else:  # another order of axes, or with scores
         kept.update(keypoint=recording.keypoint, keypoint_score=recording.keypoint_score)
+    if recording.unit is not None:
+        kept['unit'] = recording.unit
     recording, names = with_source_layout(recording, layout, where), clip.get('joint_names')
     if recording.layout is None and names is not None:
         if len(names) != recording.keypoint.shape[2]:
@@ -309,18 +310,6 @@ def _with_layout(recording: Recording, prefer: Layout | None, where: str) -> Rec
             chosen = _known_name(prefer)
     chosen = chosen or best_layout(recording.joints)
     return recording if chosen is None else arrange(replace(recording, up='y'), chosen, path=where)
-
-
-def best_layout(joints: Sequence[str]) -> str | None:
-    """The name of the layout of which a skeleton has most joints by their names; None if it lacks one of each."""
-    fitting: dict[str, int] = {}
-    for name, layout in LAYOUTS.items():
-        with contextlib.suppress(ConfigError):
-            places = map_joints(joints, layout)
-            uses = Counter(place for sources in places for place in set(sources))
-            fitting[name] = sum(-1 if len(sources) > 1 and all(uses[place] > 1 for place in sources) else 1
-                                for sources in places)  # a mean of other joints tells nothing of its own
-    return max(fitting, key=lambda name: fitting[name]) if fitting else None
 
 
 def _known_name(layout: Layout | None) -> str | Layout | None:

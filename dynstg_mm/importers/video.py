@@ -58,7 +58,7 @@ def read_video(path: str | os.PathLike, *, persons: int = 1, estimator: str | Es
             chosen.close()
     if len(frames) < 2:
         raise DataError(f'{path}: one frame; expected a video.')
-    keypoint, score, notes = pick_persons(frames, persons, path)
+    keypoint, score, notes, count = pick_persons(frames, persons, path)
     keypoint, score, rate, more = at_even_times(np.array(times), keypoint, score, path)
     empty = sum(not people for people in frames)
     if persons > 1 and not chosen.many:
@@ -66,7 +66,7 @@ def read_video(path: str | os.PathLike, *, persons: int = 1, estimator: str | Es
     notes += more + [f'nobody found in {empty} of {len(frames)} frames'] * bool(empty)
     recording = (recording_by_count(keypoint, score, notes) if chosen.layout is None
                  else Recording(None, keypoint, score, layout=chosen.layout, notes=notes))
-    return [replace(recording, rate=rate, img_shape=shape, estimator=chosen.name)]
+    return [replace(recording, rate=rate, img_shape=shape, estimator=chosen.name, persons=count)]
 
 
 def open_estimator(estimator: str | Estimator = 'mediapipe', pose_model: str | os.PathLike | None = None,

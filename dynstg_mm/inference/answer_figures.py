@@ -17,11 +17,11 @@ from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.inference import words
 from dynstg_mm.inference.answer import Answer
 from dynstg_mm.inference.explain import BINS, Explanation
-from dynstg_mm.skeletons import Layout, get_layout, pelvis_joints, side_of
+from dynstg_mm.skeleton_figure import draw_pose
+from dynstg_mm.skeletons import Layout, get_layout, pelvis_joints
 
 FIGURES = ('time', 'skeleton', 'limbs')  # of an answer
 POSES = 9  # of the skeleton sequence
-SIDES = {'left': COLORS[0], 'right': COLORS[1], '': '#59636e'}
 
 
 def write_figures(answer: Answer, clip: Clip, explanation: Explanation | None, stem: str | os.PathLike,
@@ -116,10 +116,7 @@ def skeleton_sequence(clip: Clip, explanation: Explanation | None = None) -> Any
     height = float(np.median(np.ptp(place[frames][..., 1], axis=1)))
     for column, (moment, frame) in enumerate(zip(moments, frames)):
         pose = place[frame] + [0.62 * height * column - place[frame][hips, 0].mean(), -place[frame][..., 1].min()]
-        for child, parent in layout['inward']:
-            lost = not (seen[frame, child] and seen[frame, parent])
-            axes.plot(*pose[[child, parent]].T, color=SIDES[side_of(layout, child) or side_of(layout, parent)],
-                      linewidth=2, solid_capstyle='round', linestyle=':' if lost else '-', alpha=0.6 if lost else 1)
+        draw_pose(axes, pose, layout, seen[frame])
         whole = explanation is not None and explanation.by == 'stride'
         axes.text(0.62 * height * column, -0.06 * height, f'{100 * column / (POSES - 1):.0f} %' if whole else
                   f'{moment:.1f} s', ha='center', va='top', fontsize=9)

@@ -13,10 +13,9 @@ from scipy.ndimage import uniform_filter1d
 from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.extras import need
 from dynstg_mm.files import atomic_open
-from dynstg_mm.gait.geometry import heading
-from dynstg_mm.gait.pelvis import pelvis
 from dynstg_mm.gait.signal import fill_missing
 from dynstg_mm.gait.visibility import seen_joints
+from dynstg_mm.skeleton_figure import SIDE_COLORS, bones, side, walking_direction
 from dynstg_mm.skeletons import Layout, get_layout
 from dynstg_mm.video import Video
 
@@ -30,6 +29,11 @@ GIF_HEIGHT = 360
 BITS = 4  # of the fractions of a pixel that OpenCV draws with
 
 
+def _rgb(color: str) -> Colour:
+    red, green, blue = bytes.fromhex(color[1:])
+    return red, green, blue
+
+
 class Style(NamedTuple):
     """Colours of the sides, of what is lost, and of the outline that sets the skeleton off."""
 
@@ -40,7 +44,8 @@ class Style(NamedTuple):
     outline: Colour
 
 
-PLAIN = Style((0, 114, 178), (194, 74, 0), (89, 99, 110), (176, 0, 32), (255, 255, 255))
+PLAIN = Style(_rgb(SIDE_COLORS['left']), _rgb(SIDE_COLORS['right']), _rgb(SIDE_COLORS['']), (176, 0, 32),
+              (255, 255, 255))
 ON_VIDEO = Style((86, 180, 233), (240, 136, 62), (230, 237, 243), (255, 123, 114), (20, 20, 20))
 
 
@@ -120,13 +125,7 @@ def _scene(keypoint: np.ndarray, score: np.ndarray | None, layout: Layout, path:
 
 def _from_the_side(keypoint: np.ndarray, layout: Layout) -> np.ndarray:
     """Coordinates (M, T, V, 3) with y up along the first person's heading and downwards, as in an image."""
-    try:
-        ahead = heading(keypoint[0], layout)
-    except ConfigError:  # a layout without legs
-        start, end = pelvis(keypoint[0, [0, -1]], layout)
-        ahead = (end - start)[[0, 2]]
-    length = float(np.linalg.norm(ahead))
-    ahead = ahead / length if length > 0 else np.array([1., 0.])
+    ahead = walking_direction(keypoint[0], layout)
     return np.stack([keypoint[..., [0, 2]] @ ahead, -keypoint[..., 1]], -1).astype(np.float32)
 
 
@@ -186,19 +185,19 @@ def _drawn(pictures: Iterator[tuple[np.ndarray, np.ndarray]], scene: Scene, layo
 
 def _draw_person(image: np.ndarray, place: np.ndarray, seen: np.ndarray, layout: Layout, style: Style) -> None:
     import cv2
-    left, right = (_side(layout, side) for side in ('left', 'right'))
+    colours = {'left': style.left, 'right': style.right, '': style.middle}
     place = np.clip(place, -2 * max(image.shape), 3 * max(image.shape))  # OpenCV draws with 32-bit numbers
     points = [tuple(map(int, point)) for point in np.round(place * 2**BITS)]
     width = max(2, round(image.shape[0] / 160))
     options = dict(lineType=cv2.LINE_AA, shift=BITS)
 
     def colour(joint: int) -> Colour:
-        return style.left if joint in left else style.right if joint in right else style.middle
+        return colours[side(layout, joint)]
 
-    for child, parent in _bones(layout):
+    for child, parent in bones(layout):
         if seen[child] and seen[parent]:
             cv2.line(image, points[child], points[parent], style.outline, width + 2, **options)
-    for child, parent in _bones(layout):
+    for child, parent in bones(layout):
         found = seen[child] and seen[parent]
         cv2.line(image, points[child], points[parent], colour(child) if found else style.lost, width if found else 1,
                  **options)
@@ -208,20 +207,6 @@ def _draw_person(image: np.ndarray, place: np.ndarray, seen: np.ndarray, layout:
             cv2.circle(image, point, radius, colour(joint), -1, **options)
         else:
             cv2.circle(image, point, round(radius * 1.5), style.lost, 1, **options)
-
-
-def _side(layout: Layout, side: str) -> set[int]:
-    """Joints of a side, by name if the layout does not say."""
-    return set(layout.get(side, [])) or {joint for joint, name in enumerate(layout['joints']) if side in name.lower()}
-
-
-def _bones(layout: Layout) -> list[tuple[int, int]]:
-    """The layout's edges, and a line between hips that no joint connects."""
-    bones = [(int(child), int(parent)) for child, parent in layout['inward']]
-    hips = [leg[0] for leg in layout.get('legs', [])]
-    if len(hips) == 2 and 'mid_hip' not in layout['joints'] and 'spine_base' not in layout['joints']:
-        bones.append((hips[0], hips[1]))
-    return bones
 
 
 def _bar(width: int, height: int, text: str, time: str) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Mapping the joints of one skeleton onto another by name, and the joints that give the pelvis."""
+import contextlib
 import difflib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from dynstg_mm.errors import ConfigError
@@ -67,6 +69,18 @@ def map_joints(names: Sequence[str], layout: Layout) -> list[tuple[int, ...]]:
         raise ConfigError(f'joints: {", ".join(missing)} missing, which the layout needs; the skeleton has '
                           f'{few(names, most=40)}.{_sufficient(names, layout)}{name_hint(names, missing)}')
     return [places for places in mapping.values() if places is not None]
+
+
+def best_layout(names: Sequence[str]) -> str | None:
+    """The name of the layout of which a skeleton has most joints by their names; None if it lacks one of each."""
+    fitting: dict[str, int] = {}
+    for name, layout in LAYOUTS.items():
+        with contextlib.suppress(ConfigError):
+            places = map_joints(names, layout)
+            uses = Counter(place for sources in places for place in set(sources))
+            fitting[name] = sum(-1 if len(sources) > 1 and all(uses[place] > 1 for place in sources) else 1
+                                for sources in places)  # a mean of other joints tells nothing of its own
+    return max(fitting, key=lambda name: fitting[name]) if fitting else None
 
 
 def missing_joints(names: Sequence[str], layout: Layout) -> list[str]:
