@@ -2,12 +2,14 @@
 
     python -m dynstg_mm benchmark --out work_dirs/benchmark
     python -m dynstg_mm benchmark --parts models --models stgcn dynstg-mamba-small --dtype bfloat16
+    python -m dynstg_mm benchmark --parts answer
 
 Models take turns, round by round, so that other load on the machine affects all of them equally. A time is the median
 over the rounds ± half the interquartile range; a ratio is the median over the rounds of the ratio to the model given by
 --baseline. Latency is the mean of 20 calls after 5 warm-up calls. Multiply-adds count matrix products, convolutions,
 temporal filters and scans of one window. Peak memory is what a training step needs in addition to the model; on the CPU
-it is measured as resident memory of a separate process.
+it is measured as resident memory of a separate process. The part `answer` times what predict does with a minute of
+walking; the CPU time is in brackets.
 """
 import argparse
 from collections.abc import Sequence
@@ -17,7 +19,7 @@ from dynstg_mm.commands.common import count, one_line_errors
 # name -> file in configs/_base_/models
 MODELS = {'dynstg-mamba-large': 'dynstg_mamba_large', 'dynstg-mamba-small': 'dynstg_mamba_small',
           'df-stgnn': 'df_stgnn', 'stgcn': 'stgcn', 'stgcnpp': 'stgcnpp', 'aagcn': 'aagcn'}
-PARTS = ('models', 'growth', 'scan')
+PARTS = ('models', 'growth', 'scan', 'answer')
 BACKENDS = ('torch', 'numba', 'triton', 'mamba')
 SCANS = ('272,64,64,4', '400,32,50,4', '272,128,100,16')
 
@@ -55,7 +57,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
                         help='autocast type of the models, and type of the input of the scan')
     parser.add_argument('--threads', type=count, help='CPU threads; by default those of PyTorch')
     parser.add_argument('--out', help='folder for benchmark.md, benchmark.json and growth.png')
-    parser.add_argument('--memory-of', help=argparse.SUPPRESS)  # for the process that measures memory
+    parser.add_argument('--answer-model', default='koa-nm', metavar='NAME', help='shipped model of the part answer')
+    parser.add_argument('--task', help=argparse.SUPPRESS)  # for a process that measures one thing
     return parser.parse_args(argv)
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from dynstg_mm.benchmark.cost import multiply_adds, processor
 from dynstg_mm.commands import benchmark as command
 from dynstg_mm.commands.common import keep_freed_memory, own_command
+from dynstg_mm.commands.speed_answer import answer_task, measure_answer
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import SHIPPED, atomic_open, resolve_shipped
 from dynstg_mm.ops import selective_scan
@@ -40,8 +41,13 @@ def run(args: Namespace) -> None:
     torch.set_num_threads(args.threads)
     init_default_scope('mmaction')
     bench = Bench(args)
-    if args.memory_of:
-        print(memory_task(bench, args, args.memory_of))
+    if args.task:
+        job, _, details = args.task.partition(':')
+        if job == 'answer':
+            started, folder = details.split(':', 1)
+            print(answer_task(args, float(started), folder))
+        else:
+            print(memory_task(bench, args, args.task))
         return
     keep_freed_memory()
     if args.out:
@@ -56,6 +62,9 @@ def run(args: Namespace) -> None:
         tables.append(rows)
     if 'scan' in args.parts:
         rows, results['scan'] = measure_scan(bench, args)
+        tables.append(rows)
+    if 'answer' in args.parts:
+        rows, results['answer'] = measure_answer(args)
         tables.append(rows)
     progress('')
     text = f'{machine(args)}; windows of {args.frames} frames\n\n' + '\n\n'.join(map(markdown, tables))
@@ -181,7 +190,7 @@ def peak_memory(bench: Bench, args: Namespace, task: str) -> int:
     if bench.device.type == 'cuda':
         return memory_task(bench, args, task)
     call = own_command('benchmark', [
-        '--memory-of', task, '--frames', args.frames, '--batch-size', args.batch_size, '--device', args.device,
+        '--task', task, '--frames', args.frames, '--batch-size', args.batch_size, '--device', args.device,
         '--dtype', args.dtype, '--threads', args.threads])
     done = subprocess.run(call, env=dict(os.environ, MALLOC_MMAP_THRESHOLD_='65536'), text=True,
                           stdout=subprocess.PIPE, check=True)

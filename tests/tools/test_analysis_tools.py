@@ -1,5 +1,7 @@
 """The tools that measure and show, run as a user runs them."""
 import json
+import time
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-from dynstg_mm.commands import speed
+from dynstg_mm.commands import speed, speed_answer
 
 from ..conftest import ROOT
 
@@ -21,9 +23,10 @@ def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_t
         return measure(bench, args, task) if task.startswith(('train:dynstg-mamba-small:', 'scan:numba:')) else 2**20
 
     monkeypatch.setattr(speed, 'peak_memory', peak_memory)
-    done = run_tool('tools/analysis_tools/benchmark.py', '--models', 'dynstg-mamba-small', 'stgcn', '--layouts', 'coco',
-                    '--growth-models', 'dynstg-mamba-small', '--growth-frames', 8, 16, '--frames', 32,
-                    '--batch-size', 4, '--rounds', 1, '--scans', '2,4,8,2', '--backends', 'numba', '--out', tmp_path)
+    done = run_tool('tools/analysis_tools/benchmark.py', '--parts', 'models', 'growth', 'scan', '--models',
+                    'dynstg-mamba-small', 'stgcn', '--layouts', 'coco', '--growth-models', 'dynstg-mamba-small',
+                    '--growth-frames', 8, 16, '--frames', 32, '--batch-size', 4, '--rounds', 1, '--scans',
+                    '2,4,8,2', '--backends', 'numba', '--out', tmp_path)
     assert done.returncode == 0, done.stdout
     table = (tmp_path / 'benchmark.md').read_text()
     assert '| model (coco)' in table and '| t = 16' in table and '(2, 4, 8, 2)' in table and 'torch ' in table
@@ -34,6 +37,20 @@ def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_t
     assert 2**20 < small['memory'] < 2**30
     assert set(results['scan']['2,4,8,2']) == {'reference', 'numba'}
     assert (tmp_path / 'growth.png').stat().st_size > 5000
+
+
+def test_the_parts_of_an_answer_are_timed(tmp_path):
+    speed_answer.write_recording(tmp_path / 'walk.csv')
+    args = Namespace(answer_model='koa-nm', device='cpu')
+    found = json.loads(speed_answer.answer_task(args, time.time() - 100, str(tmp_path)))
+    assert set(found['first']) == set(speed_answer.PARTS) and set(found['again']) == {'read', 'answer', 'page'}
+    assert all(wall > 0 for part in found.values() for wall, _ in part.values()) and found['first']['import'][0] > 100
+    assert '60.00 s' in (tmp_path / 'visualizations/walk.html').read_text()
+    times = dict(read=[2, 1], answer=[4, 3])
+    rows = speed_answer.answer_rows(dict(new=[{'import': [9, 8], **times}] * 2, again=[times] * 3), 'koa-nm')
+    cells = {row[0]: row[1:] for row in rows}
+    assert cells[speed_answer.PARTS['import']] == ['9.00 (8.00)', '']
+    assert cells['all but the import'] == ['6.00 (4.00)'] * 2
 
 
 @pytest.mark.parametrize('options, message', [
