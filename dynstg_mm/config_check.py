@@ -174,7 +174,7 @@ def _check_options(settings: Mapping[str, Any], field: str, part: Part, built: C
             hint = _nearest(name, [*known, *part.extra], set(part.given))
             raise ConfigError(f'{field}.{name}: unknown option{f" of {name_of}" * bool(part.registry)}'
                               f'{hint and f"; {hint}"}.')
-        if name in known and name not in part.given and not fits(settings[name], known[name]):
+        if name in known and name not in part.given and not fits(settings[name], known[name], part.registry):
             raise ConfigError(f'{field}.{name}: {reprlib.repr(settings[name])}; expected '
                               f'{in_words(known[name].annotation)}.')
     own = list(inspect.signature(_functions(built)[0]).parameters) if _functions(built) else []
@@ -219,8 +219,9 @@ def _options(functions: Sequence[Callable[..., Any]]) -> tuple[dict[str, inspect
     others = [value.name for value in parameters if value.kind == value.VAR_KEYWORD]
     decorator = getattr(functions[0], '__globals__', {}).get('__name__', '')
     is_open = function is not functions[0] and not decorator.startswith('dynstg_mm')  # a decorator may rename options
-    for target in _targets(function, others[0]) if others else ():
+    for target, own in _targets(function, others[0]).items() if others else ():
         more, more_are_open = _target_options(target, function, functions[1:])
+        more = {name: option for name, option in more.items() if name not in own}
         known, is_open = {**more, **known}, is_open or more_are_open
     return known, is_open
 
@@ -234,27 +235,32 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     return hints
 
 
-def _targets(function: Callable[..., Any], kwargs: str) -> list[str]:
-    """What a function passes its `**kwargs` to, as in its source; 'unknown' if it does anything else with them."""
+def _targets(function: Callable[..., Any], kwargs: str) -> dict[str, set[str]]:
+    """What a function passes its `**kwargs` to, as in its source, and the options that it sets itself there.
+
+    It is 'unknown' if it does anything else with them.
+    """
     name = function.__qualname__.partition('.')[0]
     if name in PREFIXED or name == 'CheckpointHook':
-        return [name]
+        return {name: set()}
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
-        return ['unknown']
-    targets, explained = [], set()  # of `f(**kwargs)` and `f(**{**others, **kwargs})`
+        return {'unknown': set()}
+    targets: dict[str, set[str]] = {}
+    explained = set()  # of `f(**kwargs)` and `f(**{**others, **kwargs})`
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             passed = [value for keyword in node.keywords if keyword.arg is None
                       for value in [keyword.value, *getattr(keyword.value, 'values', ())]]
             mine = {id(value) for value in passed if isinstance(value, ast.Name) and value.id == kwargs}
-            targets += [ast.unparse(node.func)] * bool(mine)
+            if mine:
+                targets[ast.unparse(node.func)] = {keyword.arg for keyword in node.keywords if keyword.arg}
             explained |= mine
         elif isinstance(node, ast.Attribute) and node.attr == 'get':
             explained.add(id(node.value))
     used = {id(node) for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == kwargs}
-    return targets if targets and used <= explained else ['unknown']
+    return targets if targets and used <= explained else {'unknown': set()}
 
 
 def _target_options(target: str, function: Callable[..., Any],
@@ -285,24 +291,37 @@ def _prefixed_options(prefixes: Mapping[str, Sequence[str]]) -> dict[str, inspec
 
 # Values
 
-def fits(value: Any, option: inspect.Parameter) -> bool:
-    """Whether a value may be one of an option; only plain values and simple types are judged."""
-    if not isinstance(value, (str, int, float, list, tuple)):
+def fits(value: Any, option: inspect.Parameter, registry: str | None = None) -> bool:
+    """Whether a value may be one of an option; only plain values and simple types are judged.
+
+    Only data sets have types of dicts and None that can be relied on. MMAction2 has `clip_len: int` for a dict, and
+    `average_clips: dict` for a name.
+    """
+    strictly = registry == 'DATASETS'
+    if not isinstance(value, (str, int, float, list, tuple)) and not strictly:
         return True
-    return _fits(value, option.annotation)
+    if option.name == 'average_clips' or value is None and option.default is None:
+        return True
+    return _fits(value, option.annotation, strictly)
 
 
-def _fits(value: Any, hint: Any, in_union: bool = False) -> bool:
-    origin = typing.get_origin(hint)
+def _fits(value: Any, hint: Any, strictly: bool, in_union: bool = False) -> bool:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, one, True) for one in typing.get_args(hint))
+        return any(_fits(value, one, strictly, True) for one in args)
     if origin is typing.Literal:
-        return value in typing.get_args(hint)
+        return value in args
     kind = _plain(hint)
+    if not isinstance(value, (str, int, float, list, tuple, dict)) and value is not None:
+        return True
+    if kind in WORDS and (isinstance(value, dict) or value is None):
+        return isinstance(value, kind)
     if kind in (list, tuple):
-        return isinstance(value, (list, tuple)) or origin is Sequence and isinstance(value, str)
+        if isinstance(value, str):
+            return origin is Sequence and all(_fits(value, item, strictly) for item in args if strictly)
+        return isinstance(value, (list, tuple)) and (not strictly or _items_fit(value, args))
     if kind is dict:
-        return isinstance(value, str)  # MMAction2 has `average_clips: dict` for a name
+        return False
     if kind is float:
         return isinstance(value, (int, float))
     if kind is bool:
@@ -311,6 +330,12 @@ def _fits(value: Any, hint: Any, in_union: bool = False) -> bool:
         return isinstance(value, kind)
     # a tensor in `float | Tensor` is no plain value; elsewhere the constructor may convert one
     return not (in_union and inspect.isclass(kind) and not isinstance(value, kind))
+
+
+def _items_fit(values: Sequence[Any], hints: Sequence[Any]) -> bool:
+    """Whether the values of a list have the type that all have; one for each place is not judged."""
+    hints = [hint for hint in hints if hint is not ...]
+    return len(hints) != 1 or all(_fits(value, hints[0], True) for value in values)
 
 
 def in_words(hint: Any) -> str:

@@ -1,12 +1,13 @@
 """What a model expects: skeleton, features, frame rate, window and classes. Its checkpoint records it.
 
-Training writes a `ModelInputs` into `meta['inputs']` of every checkpoint, and publish-student keeps it. Testing and
-resuming compare it with their config; an inferencer reads it to prepare a recording. Checkpoints of dynstg_mm 0.1 have
-none, and are accepted.
+Training writes a `ModelInputs` into `meta['inputs']` of every checkpoint, and publish-student keeps it. Testing,
+resuming and MMAction2's `init_recognizer` compare it with their config. Checkpoints of dynstg_mm 0.1 have none, and are
+accepted.
 """
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,9 +15,11 @@ from typing import Any
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import BaseLoop, CheckpointLoader, Runner, find_latest_checkpoint
+from torch import nn
 
 from dynstg_mm.errors import ConfigError
+from dynstg_mm.hooks import check_weights
 from dynstg_mm.skeletons import LAYOUTS, Layout, get_layout
 
 NORMALIZATION = 2  # 1: place and direction by the root of the graph (0.1); 2: by the pelvis, see `gait.pelvis`
@@ -123,16 +126,11 @@ class ModelInputs:
 class ModelInputsHook(Hook):
     """Record what a model expects in its checkpoints, and compare a checkpoint that is tested or resumed.
 
-    The commands add this hook by themselves. In a config it only records.
-
-    Args:
-        checkpoint: Path of the checkpoint to compare; None compares none.
+    Our configs have this hook, also for MMAction2's own tools, and our commands add it to others. Weights from which a
+    training starts may be of another input.
     """
 
     priority = 'HIGHEST'
-
-    def __init__(self, checkpoint: str | None = None) -> None:
-        self.checkpoint = checkpoint
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Add the record."""
@@ -140,16 +138,53 @@ class ModelInputsHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare the record with the config; other names of the classes are only logged."""
-        recorded = ModelInputs.from_checkpoint(checkpoint)
-        if self.checkpoint is None or recorded is None:
+        recorded, tests = ModelInputs.from_checkpoint(checkpoint), isinstance(runner._test_loop, BaseLoop)
+        if recorded is None or not (tests or runner._resume):
             return
-        loader = runner.train_dataloader if runner._resume else runner.test_dataloader
+        name = runner._load_from or find_latest_checkpoint(runner.work_dir)
+        loader = runner.test_dataloader if tests else runner.train_dataloader
         given = ModelInputs.from_config(runner.cfg, loader.dataset)
-        recorded.check(given, self.checkpoint)
+        recorded.check(given, name)
         if None not in (recorded.classes, given.classes) and recorded.classes != given.classes:
             MMLogger.get_current_instance().warning(
-                f'{self.checkpoint}: classes: trained on {_shown(recorded.classes)}; the data set has '
+                f'{name}: classes: trained on {_shown(recorded.classes)}; the data set has '
                 f'{_shown(given.classes)}. The scores are in the order of training.')
+
+
+def compare_when_loaded(inference: Any) -> None:
+    """Let MMAction2's `init_recognizer` refuse a checkpoint that records another model, or other input.
+
+    The weights are compared when they are loaded, the input at the first forward pass, when the model has its config.
+
+    Args:
+        inference: The module `mmaction.apis.inference`.
+    """
+    load = inference.load_checkpoint
+
+    @functools.wraps(load)
+    def load_checkpoint(model: nn.Module, filename: str, *args: Any, **kwargs: Any) -> Any:
+        checkpoint = load(model, filename, *args, **kwargs)
+        recorded = ModelInputs.from_checkpoint(checkpoint)
+        if recorded is not None:
+            check_weights(model.state_dict(), checkpoint['state_dict'], filename)
+            model.register_forward_pre_hook(functools.partial(_check_config, recorded, filename))
+        return checkpoint
+
+    inference.load_checkpoint = load_checkpoint
+
+
+def _check_config(recorded: ModelInputs, filename: str, model: Any, _: Any) -> None:
+    """Compare a record with the config that a model has, once for each."""
+    cfg = getattr(model, 'cfg', None)
+    if cfg is not None and vars(model).get('checked') is not cfg:
+        recorded.check(ModelInputs.from_config(cfg), filename)
+        model.checked = cfg
+
+
+def record_inputs(runner: Runner) -> None:
+    """Add `ModelInputsHook` to a runner whose config lacks it."""
+    if not any(isinstance(hook, ModelInputsHook) for hook in runner.hooks):
+        runner.register_hook(ModelInputsHook())
 
 
 def _innermost(data: Mapping[str, Any]) -> Mapping[str, Any]:

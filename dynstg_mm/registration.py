@@ -1,4 +1,5 @@
 """Register the modules, configs and weights of this package with MMEngine and MMAction2."""
+import importlib
 from typing import Any
 
 from dynstg_mm.files import SHIPPED, resolve_shipped
@@ -22,6 +23,7 @@ def register() -> None:
     when_imported('mmengine.config.config', _find_shipped_configs)
     when_imported('mmengine.config.utils', _name_the_package)
     when_imported('mmengine.runner.checkpoint', _load_shipped_weights)
+    when_imported('mmaction.apis.inference', _compare_inputs)
 
 
 def _add_locations(registries: Any) -> None:
@@ -31,6 +33,11 @@ def _add_locations(registries: Any) -> None:
         if registry._imported:  # otherwise it would not read its locations again
             registry._imported = False
             registry.import_from_location()
+
+
+def _compare_inputs(inference: Any) -> None:
+    """`init_recognizer` compares what a checkpoint records with its config."""
+    importlib.import_module('dynstg_mm.inputs').compare_when_loaded(inference)
 
 
 def _name_the_package(utils: Any) -> None:

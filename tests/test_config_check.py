@@ -8,6 +8,7 @@ from mmengine.registry import HOOKS, MODELS, Registry
 
 from dynstg_mm.config import apply_options, parse_cfg_options, read_config
 from dynstg_mm.config_check import NESTED, TOP, check_config
+from dynstg_mm.datasets import GaitDataset
 from dynstg_mm.errors import ConfigError
 
 from .conftest import ROOT
@@ -92,6 +93,25 @@ def test_valid_options_pass(path, options):
 def test_wrong_setting_is_named_with_the_nearest(path, option, named):
     with pytest.raises(ConfigError, match=f'{path.name}: .*{named}'):
         check_config(read(path, option))
+
+
+@pytest.mark.parametrize('option, value', [
+    ('data_prefix', 'walks'), ('data_prefix', 3), ('metainfo', 'KOA'), ('indices', 'few'), ('indices', ['a']),
+    ('indices', {'first': 3}), ('split', {'part': 'test'}), ('cache_mb', {'all': 1}), ('ann_file', None),
+    ('max_refetch', None), ('modality', 'Pose')])
+def test_values_of_a_data_set_have_its_types(option, value):
+    config = read(SMALL)
+    config.test_dataloader.dataset[option] = value
+    with pytest.raises(ConfigError, match=f'test_dataloader.dataset.{option}: '):
+        check_config(config)
+
+
+@pytest.mark.parametrize('option, value', [
+    ('data_prefix', dict(clips=3)), ('data_prefix', None), ('valid_ratio', 0.5), ('multi_class', True), ('metainfo', dict(classes=3)),
+    ('metainfo', dict(classes='KOA'))])
+def test_what_a_gait_data_set_cannot_use_is_named(option, value):
+    with pytest.raises(ConfigError, match=option):
+        GaitDataset('gait.pkl', [], **{option: value})
 
 
 def test_setting_without_its_place_is_found():

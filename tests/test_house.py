@@ -30,7 +30,7 @@ ALLOWED = {
     'config': BASE | {'datasets', 'gait', 'skeletons'},
     'config_check': BASE,
     'hooks': BASE,
-    'inputs': BASE | {'config', 'datasets', 'gait', 'skeletons'},
+    'inputs': BASE | {'config', 'datasets', 'gait', 'hooks', 'skeletons'},
     'schedules': BASE,
     'statistics': BASE,
     'distillation': BASE | {'config', 'datasets', 'gait', 'hooks', 'inputs', 'layers', 'models', 'ops', 'skeletons'},

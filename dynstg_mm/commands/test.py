@@ -66,14 +66,14 @@ def test(args: argparse.Namespace) -> None:
     if '://' not in args.checkpoint:
         existing_file(resolve_shipped(args.checkpoint), 'checkpoint')
     from dynstg_mm.hooks import CompleteCheckpointHook
-    from dynstg_mm.inputs import ModelInputsHook
+    from dynstg_mm.inputs import record_inputs
     cfg = load_config(args)
     merge_args(cfg, args)
     check_config(cfg)
     runner = build_runner(cfg)
     with wrong_settings(cfg):
         _ = runner.test_loop
-    runner.register_hook(ModelInputsHook(args.checkpoint))
+    record_inputs(runner)
     runner.register_hook(CompleteCheckpointHook(args.checkpoint))
     runner.test()
 

@@ -97,7 +97,7 @@ def train(args: argparse.Namespace) -> None:
     from dynstg_mm.config import check_parts, load_config
     from dynstg_mm.config_check import check_config
     from dynstg_mm.hooks import CompleteCheckpointHook, check_classes
-    from dynstg_mm.inputs import ModelInputsHook
+    from dynstg_mm.inputs import record_inputs
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
     if args.no_validate:  # after --cfg-options, which may be about the validation too
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
@@ -109,7 +109,7 @@ def train(args: argparse.Namespace) -> None:
     started = time.time()
     runner = build_runner(cfg)
     resumed = (cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)) if cfg.get('resume') else None
-    runner.register_hook(ModelInputsHook(resumed))
+    record_inputs(runner)
     if cfg.get('resume'):
         if resumed is not None:
             runner.register_hook(CompleteCheckpointHook(resumed))

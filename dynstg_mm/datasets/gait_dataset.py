@@ -68,8 +68,15 @@ class GaitDataset(PoseDataset):
         self._cache: dict[str, dict[str, Any]] = {}
         self._cached = 0  # bytes
         self._task: str | None = None  # whose folds are joined
-        if 'skeleton' in (kwargs.get('data_prefix') or {}):
-            raise ConfigError('data_prefix: skeleton: not used; all clips of a GaitDataset are in ann_file.')
+        unused: dict[str, list[Any]] = dict(data_prefix=[{}, dict(prefix='')], valid_ratio=[None], multi_class=[False])
+        for option, values in unused.items():
+            if kwargs.get(option, values[0]) not in values:
+                raise ConfigError(f'{option}: not used by a GaitDataset, whose clips are all in ann_file, with one '
+                                  'label each; leave it out.')
+        classes = (kwargs.get('metainfo') or {}).get('classes')
+        if classes is not None and not (isinstance(classes, (list, tuple)) and all(
+                isinstance(name, str) for name in classes)):
+            raise ConfigError(f'metainfo.classes: {describe(classes)}; expected a list of names.')
         if fold is not None:
             if not isinstance(split, str):
                 raise ConfigError(f'split: {describe(split)}; expected the name before _fold{fold}, since fold is set.')

@@ -1,5 +1,7 @@
 """GaitInferencer: the scores of testing, and one line for what cannot be answered."""
+import copy
 import csv
+import dataclasses
 import json
 import pickle
 
@@ -13,6 +15,7 @@ from dynstg_mm.config import apply_options, read_config
 from dynstg_mm.errors import ClipError, ConfigError, DataError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.inference import Answer, GaitInferencer
+from dynstg_mm.inputs import ModelInputs
 from dynstg_mm.skeletons import LAYOUTS, map_joints
 
 from ..conftest import ROOT
@@ -252,6 +255,28 @@ def test_wrong_models_are_one_line(checkpoint, tmp_path):
         GaitInferencer(CONFIG, checkpoint, 'gpu', cfg_options=TINY)
     with pytest.raises(ConfigError, match='tiny.pth'):
         GaitInferencer(CONFIG, checkpoint)  # without the options of its training
+
+
+def test_mmaction2s_own_functions_refuse_a_checkpoint_of_other_input(checkpoint, clip, tmp_path):
+    from mmaction.apis import inference_recognizer, init_recognizer
+    config = apply_options(read_config(str(CONFIG)), TINY)
+    content = torch.load(checkpoint)
+    inputs = ModelInputs.from_config(config)
+    clip = dict(clip, layout='body_25')
+    for change, named in ((dict(), None), (dict(features=('b', 'bm')), 'features'), (dict(rate=50.), 'per second'),
+                          (dict(layout='body_25b'), 'joints'), (dict(window_frames=32), 'window')):
+        content['meta']['inputs'] = dataclasses.replace(inputs, **change).to_dict()
+        torch.save(content, tmp_path / 'model.pth')
+        model = init_recognizer(config, str(tmp_path / 'model.pth'), device='cpu')
+        if named is None:
+            assert inference_recognizer(copy.deepcopy(model), clip).pred_score.shape == (4, )
+            continue
+        with pytest.raises(ConfigError, match=f'model.pth: .*{named}'):
+            inference_recognizer(model, clip)
+    del content['state_dict']['cls_head.fc.bias']
+    torch.save(content, tmp_path / 'model.pth')
+    with pytest.raises(ConfigError, match='fc.bias: missing'):
+        init_recognizer(config, str(tmp_path / 'model.pth'), device='cpu')
 
 
 def test_mmaction2s_own_functions(checkpoint, clip):
