@@ -132,7 +132,7 @@ def _views(place: np.ndarray, seen: np.ndarray, layout: Layout, unit: str | None
     floor, height = place[..., [0, 2]], place[..., 1]
     aside = np.array([-ahead[1], ahead[0]])
     return [View('from the right side', np.stack([floor @ ahead, height], -1), int(moves), name),
-            View('from behind' + ', left is left' * moves, np.stack([floor @ aside, height], -1), 0, name)]
+            View('from behind' + ': left should be left' * moves, np.stack([floor @ aside, height], -1), 0, name)]
 
 
 def _has_direction(place: np.ndarray, layout: Layout) -> bool:

@@ -99,7 +99,7 @@ def _lost_joints(axes: Any, audit: Audit, clips: ClassClips, names: Names) -> No
 
 def _shortcuts(axes: Any, ways: Sequence[Shortcut]) -> None:
     """Macro-recall without the gait, with its interval, and chance level."""
-    axes.set_title('Class predicted without the gait: all should be at chance level', fontsize=11)
+    axes.set_title('Class without the gait: all should be at chance level', fontsize=11)
     if not ways:
         axes.text(0.5, 0.5, 'not computed, see the notes', ha='center', va='center', transform=axes.transAxes)
         axes.set_axis_off()
@@ -112,7 +112,7 @@ def _shortcuts(axes: Any, ways: Sequence[Shortcut]) -> None:
     axes.axvline(ways[0].chance, color='black', linestyle='--', linewidth=1)
     axes.set_yticks(range(len(ways)), [way.source for way in ways])
     axes.set(ylim=(len(ways) - 0.5, -0.5), xlim=(0, 1.12),
-             xlabel=f'macro-recall, 95 % interval by person; dashed: chance level {ways[0].chance:.2f}')
+             xlabel=f'macro-recall, 95 % interval by person; dashed: chance, {ways[0].chance:.2f}')
     axes.set_xticks(np.arange(0, 1.01, 0.25))
     axes.spines[['top', 'right']].set_visible(False)
 
@@ -198,7 +198,7 @@ def _frames_of(figure: Any, layout: Layout | None, clip: AuditedClip) -> None:
     scores = data.get('keypoint_score')
     keypoint = np.asarray(data['keypoint'][person], np.float64)
     figure.suptitle(f'Clip {data["frame_dir"]}, {float(data["rate"]):g} frames per second: '
-                    + ('left should be left' if solid else 'each side should keep its colour'), fontsize=11)
+                    + ('left should be left' if solid else 'each leg should keep its colour'), fontsize=11)
     draw_frames(figure, keypoint, seen_joints(keypoint, None if scores is None else scores[person]),
                 layout or points_only([f'joint {joint}' for joint in range(count)]), float(data['rate']),
                 data.get('unit'), rows=False)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
+from dynstg_mm.gait.signal import is_rate
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.importers.arrange import arrange
 from dynstg_mm.importers.recording import Recording
@@ -31,7 +32,7 @@ def write_preview(path: str | os.PathLike, recording: Recording, rate: float | N
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     drawn, layout = _drawable(recording)
-    rate, count = rate or recording.rate, recording.keypoint.shape[2]
+    rate, count = rate or (recording.rate if is_rate(recording.rate) else None), recording.keypoint.shape[2]
     keypoint, named = drawn.keypoint[0], isinstance(drawn.layout, str)
     figure = Figure(figsize=(9, 7.5 if keypoint.shape[-1] == 3 else 4), layout='constrained')
     FigureCanvasAgg(figure)

@@ -38,6 +38,7 @@ from .written import (
     write_mmpose,
     write_openpose,
     write_pickle,
+    write_sep_json,
     write_skeleton,
     write_stgcn,
     write_trc,
@@ -73,6 +74,7 @@ def write_seeds(folder: Path) -> list[tuple[str, Path]]:
              ('kinect', write_kinect_table(folder / 'table.csv', body, np.arange(4) / 30)),
              ('stgcn', write_stgcn(folder / 'x_data.npy', [body[None]], [0], 6)),
              ('alphapose', write_alphapose_by_image(folder / 'cmu.json', hidden(eighteen, few), few, 'cmu')),
+             ('openpose', write_sep_json(folder / 'sep-json', folder / 'cmu.json')),
              ('mmaction', write_pickle(folder / 'walk.pkl', dict(
                  frame_dir='a', label=0, subject='b', total_frames=6, rate=25., keypoint=flat, keypoint_score=score,
                  img_shape=(HEIGHT, WIDTH))))]

@@ -3,6 +3,8 @@ import pytest
 
 from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.importers.convert import convert
+from dynstg_mm.importers.preview import write_preview
+from dynstg_mm.importers.recording import Recording
 from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -39,6 +41,14 @@ def test_a_preview_that_is_no_picture_is_refused_before_anything_is_read(tmp_pat
     for path in (tmp_path / 'first.txt', tmp_path):
         with pytest.raises(ConfigError, match='preview'):
             convert('npz', tmp_path / 'nothing', tmp_path / 'out.pkl', labels=rows(1), skip_bad=True, preview=path)
+
+
+@pytest.mark.parametrize('rate', [None, [25, 30], 'fast', np.inf])
+def test_a_wrong_rate_is_not_shown(tmp_path, rate):
+    place = pixels(person('coco', 9))[None]
+    recording = Recording('a', place, np.ones(place.shape[:3]), layout='coco', rate=rate)
+    write_preview(tmp_path / 'a.svg', recording)
+    assert 'unknown rate' in (tmp_path / 'a.svg').read_text()
 
 
 def test_names_without_a_known_skeleton_are_drawn_as_points(tmp_path):

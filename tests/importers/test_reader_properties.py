@@ -33,6 +33,7 @@ from .written import (
     write_mmpose,
     write_openpose,
     write_pickle,
+    write_sep_json,
     write_skeleton,
     write_stgcn,
     write_trc,
@@ -336,10 +337,7 @@ def test_alphapose_by_image(tmp_path, kind, unit, both, seed):
     recording = read('alphapose', path, SHAPE)
     assert recording.layout == 'openpose'
     check(recording, people[0], score[0])
-    apart = path.parent / path.stem / 'sep-json'
-    apart.mkdir(parents=True)
-    for image, content in json.loads(path.read_text()).items():
-        (apart / image).with_suffix('.json').write_text(json.dumps(content))
+    apart = write_sep_json(path.parent / path.stem / 'sep-json', path)
     other = read('openpose', apart, SHAPE)
     assert recognise(apart / '0.json') == 'openpose' and other.estimator == 'alphapose'
     check(other, people[0], score[0])

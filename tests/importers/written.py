@@ -198,6 +198,14 @@ def write_alphapose_by_image(path: Path, people: np.ndarray, score: np.ndarray, 
     return path
 
 
+def write_sep_json(folder: Path, whole: Path) -> Path:
+    """AlphaPose's folder `sep-json`: the content of a file of `write_alphapose_by_image`, one file per image."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for image, content in json.loads(whole.read_text()).items():
+        (folder / image).with_suffix('.json').write_text(json.dumps(content))
+    return folder
+
+
 def write_skeleton(path: Path, people: np.ndarray, state: np.ndarray) -> Path:
     """NTU RGB+D: people (M, T, 25, 3) in metres with tracking states (M, T, 25); no state, no body."""
     lines = [str(people.shape[1])]
