@@ -111,7 +111,7 @@ class GaitInferencer(BaseInferencer):
             part.pop('pretrained', None)
         network = MODELS.build(settings)
         check_weights(network.state_dict(), checkpoint.get('state_dict', checkpoint), weights)
-        _load_checkpoint_to_model(network, checkpoint)
+        _load_checkpoint_to_model(network, checkpoint, logger='silent')  # a distiller has weights of its own
         network.cfg = cfg
         self.record = TrainingRecord.of_checkpoint(checkpoint, weights)
         outputs = getattr(getattr(network, 'cls_head', None), 'num_classes', 0)
