@@ -212,6 +212,20 @@ def _alive(process: int) -> bool:
     return True
 
 
+def write_json(path: str | os.PathLike, content: Any, **options: Any) -> None:
+    """Write a JSON file, replacing `path` whole or not at all, and make its folder.
+
+    Args:
+        path: The file.
+        content: What `json.dump` takes.
+        **options: Further arguments of `json.dump`.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_open(path, encoding='utf-8', errors='backslashreplace') as file:
+        json.dump(content, file, **options)
+
+
 def dump_pickle(data: Any, path: str | os.PathLike) -> None:
     """Write `data` as a pickle, replacing `path` whole or not at all."""
     path = Path(path)

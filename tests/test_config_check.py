@@ -107,8 +107,8 @@ def test_values_of_a_data_set_have_its_types(option, value):
 
 
 @pytest.mark.parametrize('option, value', [
-    ('data_prefix', dict(clips=3)), ('data_prefix', None), ('valid_ratio', 0.5), ('multi_class', True), ('metainfo', dict(classes=3)),
-    ('metainfo', dict(classes='KOA'))])
+    ('data_prefix', dict(clips=3)), ('data_prefix', None), ('valid_ratio', 0.5), ('multi_class', True),
+    ('metainfo', dict(classes=3)), ('metainfo', dict(classes='KOA'))])
 def test_what_a_gait_data_set_cannot_use_is_named(option, value):
     with pytest.raises(ConfigError, match=option):
         GaitDataset('gait.pkl', [], **{option: value})

@@ -39,7 +39,7 @@ def cross_validate(args: Namespace, command: str) -> int:
     """Train and test all models, and write results.json, results.md, results.html and results.png.
 
     Args:
-        args: Options of `python -m dynstg_mm cross-validate`.
+        args: From `experiment.plan_calls`.
         command: The command, for the page.
 
     Returns:
@@ -65,13 +65,16 @@ def cross_validate(args: Namespace, command: str) -> int:
     out.mkdir(parents=True, exist_ok=True)
     with locked(out) as lock:
         settle_old_runs(runs, args.redo)
-        _report_lost_parts(out, {*names, *ensembles}, args.seeds, folds)
+        if not args.teaching:
+            _report_lost_parts(out, {*names, *ensembles}, args.seeds, folds)
         if keep:
             _report_missing_checkpoints(runs)
         launcher: Launcher = Processes(args.jobs, keep, lock)
         if args.launcher == 'slurm':
             launcher = SlurmJobs(out / 'slurm', args.slurm_args, keep)
         failed = execute(runs, launcher, args.jobs)
+        if args.teaching:
+            return 1 if failed else 0
         results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, command)
         results.baseline = baseline
         results.leaking = Results.of_folds(classes, tests, args.seeds).leaking_subjects()

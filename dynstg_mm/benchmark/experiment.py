@@ -118,7 +118,7 @@ def plan_calls(args: Namespace) -> list[Namespace]:
         args: Options of `python -m dynstg_mm cross-validate`.
 
     Returns:
-        Options of each call, without the experiment file.
+        Options of each call, without the experiment file; `teaching` for the teachers, who have no row in the results.
 
     Raises:
         UserError: See `read_experiment`; or a model or fold is unknown.
@@ -144,7 +144,7 @@ def calls_with_teachers(args: Namespace) -> list[Namespace]:
     if not teachers:
         return [call]
     first = _call(args, experiment, teachers)
-    first.no_controls, first.keep_checkpoints = True, True
+    first.teaching, first.no_controls, first.keep_checkpoints = True, True, True
     first.ensemble, first.seed_ensemble, first.baseline, first.test_on = [], [], None, []
     return [first, call]
 
@@ -153,7 +153,7 @@ def _call(args: Namespace, experiment: dict[str, Any], names: Sequence[str]) -> 
     """Options of a call with these models of the experiment, without the ensembles of models that are not run."""
     networks = experiment['teachers'] | experiment['models']
     left_out = set(networks) - set(names)
-    call = Namespace(**vars(args))
+    call = Namespace(**vars(args), teaching=False)
     call.configs = [f'{name}={networks[name]["config"]}' for name in names]
     call.cfg_options = [*_texts(experiment.get('options', {})), *args.cfg_options]
     own = [[name, *_own_options(args, experiment, name)] for name in names]

@@ -1,7 +1,6 @@
 """The metrics that gait papers report, per clip and per person."""
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from dynstg_mm.errors import ConfigError, ResultsError
-from dynstg_mm.files import atomic_open
+from dynstg_mm.files import write_json
 from dynstg_mm.statistics import by_subject, class_scores, classification_scores, confusion_of
 
 
@@ -64,8 +63,7 @@ class GaitMetric(BaseMetric):
             metrics.update({f'{name}_{label}': float(value) for label, value in zip(classes, values)})
         MMLogger.get_current_instance().info('\n' + class_table(classes, confusion))
         if self.out_file is not None:
-            with atomic_open(self.out_file) as file:
-                json.dump(dict(classes=list(classes), clips=results), file)
+            write_json(self.out_file, dict(classes=list(classes), clips=results))
         return metrics
 
 

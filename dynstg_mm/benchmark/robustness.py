@@ -4,7 +4,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +15,7 @@ from dynstg_mm.benchmark.runs import Run, kept_runs
 from dynstg_mm.benchmark.schema import INTEGERS, TEXT, TEXTS, score_fault
 from dynstg_mm.benchmark.tables import Rows, interval_cells
 from dynstg_mm.errors import ResultsError
-from dynstg_mm.files import atomic_open, read_json
+from dynstg_mm.files import read_json, write_json
 from dynstg_mm.progress import with_bar
 from dynstg_mm.statistics import mean_scores, share_of_loss
 
@@ -102,8 +101,7 @@ class Robustness:
 
     def write(self, path: str | Path) -> None:
         """Write a robustness.json, whole or not at all."""
-        with atomic_open(path) as file:
-            json.dump(dict(format=FORMAT, **dataclasses.asdict(self)), file, separators=(',', ':'))
+        write_json(path, dict(format=FORMAT, **dataclasses.asdict(self)), separators=(',', ':'))
 
     def merge(self, other: Robustness, source: str) -> Robustness:
         """These models and others, under the same conditions.

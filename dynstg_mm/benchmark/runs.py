@@ -22,7 +22,7 @@ from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.config import checkpoints_of, parse_cfg_options, resolve_config
 from dynstg_mm.datasets.folds import EVERYBODY
 from dynstg_mm.errors import ConfigError, ResultsError, UserError
-from dynstg_mm.files import atomic_open, read_json
+from dynstg_mm.files import read_json, write_json
 
 NOTES = dict(type='object', properties=dict(record=dict(type='object'), seconds=dict(type='number')))  # of run.json
 KEPT = dict(type='object', required=['record'], properties=dict(record=dict(
@@ -89,8 +89,7 @@ class Run:
 
     def note(self, **values: Any) -> None:
         """Add values to run.json."""
-        with atomic_open(self.folder / 'run.json') as file:
-            json.dump({**self.notes(), 'record': self.record, **values}, file, indent=1)
+        write_json(self.folder / 'run.json', {**self.notes(), 'record': self.record, **values}, indent=1)
 
     @property
     def is_tested(self) -> bool:

@@ -14,7 +14,7 @@ walking; the CPU time is in brackets.
 import argparse
 from collections.abc import Sequence
 
-from dynstg_mm.commands.common import count, one_line_errors
+from dynstg_mm.commands.common import count, run_command
 
 # name -> file in configs/_base_/models
 MODELS = {'dynstg-mamba-large': 'dynstg_mamba_large', 'dynstg-mamba-small': 'dynstg_mamba_small',
@@ -64,8 +64,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
-    args = parse_args(argv)
-    with one_line_errors():
-        from dynstg_mm.commands import speed
-        speed.run(args)
-    return 0
+    return run_command(_run, parse_args(argv))
+
+
+def _run(args: argparse.Namespace) -> None:
+    from dynstg_mm.commands import speed
+    speed.run(args)

@@ -7,7 +7,7 @@ A file is an annotation file with the layout in it, 2-D from the side or 3-D wit
 import argparse
 from collections.abc import Sequence
 
-from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.commands.common import run_command
 from dynstg_mm.errors import ConfigError
 
 
@@ -24,17 +24,12 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    args = parse_args(argv)
-    with one_line_errors():
-        check(args)
-    return 0
+    return run_command(check, parse_args(argv))
 
 
 def check(args: argparse.Namespace) -> None:
     """Measure, and write the result."""
-    import json
-
-    from dynstg_mm.files import atomic_open
+    from dynstg_mm.files import write_json
     from dynstg_mm.inference.doubt_checks import changed, clips_of, share_doubted
     from dynstg_mm.progress import with_bar
     given, altered = [_named(text) for text in args.sets], [_named(text) for text in args.changed]
@@ -43,8 +38,7 @@ def check(args: argparse.Namespace) -> None:
         clips = clips_of(file)
         rows += [share_doubted(f'{name}, {change}', with_bar(some, change, total=len(clips)))
                  for change, some in changed(clips)]
-    with atomic_open(args.out, encoding='utf-8') as out:
-        json.dump(dict(rows=rows), out, indent=1)
+    write_json(args.out, dict(rows=rows), indent=1)
 
 
 def _named(text: str) -> tuple[str, str]:

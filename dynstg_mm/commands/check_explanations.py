@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from dynstg_mm.commands.common import CfgOptions, count, one_line_errors
+from dynstg_mm.commands.common import CfgOptions, count, run_command
 from dynstg_mm.errors import ConfigError
 
 
@@ -34,28 +34,22 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    args = parse_args(argv)
-    with one_line_errors():
-        check(args)
-    return 0
+    return run_command(check, parse_args(argv))
 
 
 def check(args: argparse.Namespace) -> None:
     """Measure, and write the result."""
-    import json
     from pathlib import Path
 
     from dynstg_mm.benchmark.explanations import read_checks
-    from dynstg_mm.files import atomic_open
+    from dynstg_mm.files import write_json
     path = Path(args.out)
     content = read_checks(path) if path.exists() else dict(models={}, joints={})
     if args.altered_joints:
         content['joints'] = _joints(args.altered_joints)
     else:
         content['models'][args.name or Path(args.config).stem] = _model(args)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_open(path, encoding='utf-8') as file:
-        json.dump(content, file, indent=1)
+    write_json(path, content, indent=1)
     print(f'{path}: written')
 
 

@@ -140,6 +140,12 @@ def wrong_settings(cfg: 'Config') -> Iterator[None]:
         raise ConfigError(f'{cfg.filename}: {error or type(error).__name__}') from error
 
 
+def run_command(job: Callable[[argparse.Namespace], int | None], args: argparse.Namespace) -> int:
+    """Do the work of a command, and report wrong input in one line; returns the exit status, 0 for None."""
+    with one_line_errors():
+        return job(args) or 0
+
+
 def run_job(job: Callable[[argparse.Namespace], None], args: argparse.Namespace, stopped: str = 'stopped') -> int:
     """Train or test, report wrong input in one line, and end distributed runs cleanly; returns the exit status.
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from dynstg_mm.commands.common import add_input_arguments, one_line_errors, reader_options
+from dynstg_mm.commands.common import add_input_arguments, reader_options, run_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not args.out.endswith(('.csv', '.json')):
         parser.error(f'--out: {args.out}; expected a name that ends with .csv or .json')
-    with one_line_errors():
-        return run(args)
+    return run_command(run, args)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dynstg_mm.commands.common import add_input_arguments, count, one_line_errors, reader_options
+from dynstg_mm.commands.common import add_input_arguments, count, reader_options, run_command
 from dynstg_mm.errors import ConfigError, UserError
 from dynstg_mm.files import atomic_open
 from dynstg_mm.skeletons import Layout, get_layout
@@ -35,7 +35,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def write_keypoints(args: argparse.Namespace) -> int:
-    """Write the files; returns how many inputs could not be read."""
+    """Write the files; returns the exit status, 1 if an input could not be read."""
     from dynstg_mm.importers.unlabelled import find_recordings, read_unlabelled
     from dynstg_mm.inference.output_folder import file_name
     out = Path(args.out)
@@ -70,7 +70,7 @@ def write_keypoints(args: argparse.Namespace) -> int:
             report(clip['file'], error)
             continue
         print('\n'.join([f'{path}.npz', *(f'note: {clip["frame_dir"]}: {note}' for note in clip['notes'])]))
-    return failed
+    return min(1, failed)
 
 
 def _write_npz(path: Path, clip: dict[str, Any]) -> None:
@@ -97,6 +97,4 @@ def _draw(path: Path, clip: dict[str, Any], args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    args = parse_args(argv)
-    with one_line_errors():
-        return min(1, write_keypoints(args))
+    return run_command(write_keypoints, parse_args(argv))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynstg_mm.commands.common import CfgOptions, one_line_errors
+from dynstg_mm.commands.common import CfgOptions, run_command
 from dynstg_mm.errors import ConfigError, UserError
 from dynstg_mm.files import atomic_open
 
@@ -29,10 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--out', required=True, help='folder for filters.png and filters.npz')
     parser.add_argument('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE',
                         help='override settings of the config')
-    args = parser.parse_args(argv)
-    with one_line_errors():
-        plot(args)
-    return 0
+    return run_command(plot, parser.parse_args(argv))
 
 
 def plot(args: argparse.Namespace) -> None:

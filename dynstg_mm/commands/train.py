@@ -1,6 +1,5 @@
 """Train a model from a config, one of ours or any of MMAction2's."""
 import argparse
-import json
 import os
 import os.path as osp
 import time
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dynstg_mm.commands.common import add_common_arguments, build_runner, run_job, seed, wrong_settings
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.files import atomic_open
+from dynstg_mm.files import write_json
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -86,8 +85,7 @@ def write_summary(runner: 'Runner', started: float) -> None:
         epochs=runner.epoch, seconds=round(time.time() - started, 1), cpu_seconds=round(cpu.user + cpu.system, 1),
         device=torch.cuda.get_device_name() if get_device() == 'cuda' else get_device(),
         threads=torch.get_num_threads(), torch=torch.__version__)
-    with atomic_open(osp.join(runner.work_dir, 'train_summary.json')) as file:
-        json.dump(summary, file, indent=1)
+    write_json(osp.join(runner.work_dir, 'train_summary.json'), summary, indent=1)
 
 
 def train(args: argparse.Namespace) -> None:

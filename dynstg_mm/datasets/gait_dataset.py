@@ -1,4 +1,5 @@
 """Gait clips in MMAction2's annotation format, checked before a model sees them."""
+import contextlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -123,14 +124,16 @@ class GaitDataset(PoseDataset):
         return kept
 
     def _short_clips(self, clips: Sequence[Clip], sampler: SampleWindows) -> dict[str, float]:
-        """Clips that the sampler finds too short, and their seconds."""
+        """Clips that the sampler finds too short, or that show nobody, and their seconds."""
         first = self._repeatable()
         if sampler is not self.pipeline.transforms[len(first)]:
             return {}  # what comes before it changes at random
         short = {}
         for clip in clips:
             if seconds_shown(clip) < sampler.duration + 2 / sampler.rate:  # only these are prepared
-                frames = self._prepare(first, dict(clip, layout=self.layout, sample_idx=0))['total_frames']
+                frames = 0
+                with contextlib.suppress(ClipError) if sampler.short_clips == 'drop' else self._named():
+                    frames = self._prepare(first, dict(clip, layout=self.layout, sample_idx=0))['total_frames']
                 if frames < sampler.clip_len:
                     short[clip['frame_dir']] = frames / sampler.rate
         return short
@@ -146,7 +149,17 @@ class GaitDataset(PoseDataset):
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline; its first, repeatable transforms only once per clip, as long as the cache has room."""
         results, first = self.get_data_info(idx), self._repeatable()
-        return Compose(self.pipeline.transforms[len(first):])(self._prepare(first, results))
+        with self._named():
+            return Compose(self.pipeline.transforms[len(first):])(self._prepare(first, results))
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        """Add the file, and what to do, to the error of a transform about a clip."""
+        try:
+            yield
+        except ClipError as error:
+            raise ClipError(f'{self.ann_file}: {error} Correct the clip, or leave it out of its split; audit lists all '
+                            'such clips.') from None
 
     def _prepare(self, first: list[Any], results: Results) -> Results:
         """The result of the repeatable transforms, from the cache or kept in it; the arrays may be changed."""

@@ -53,7 +53,8 @@ def fill_missing_joints(clip: Clip, layout: Layout, *, score_thr: float = SCORE_
     seen = seen_joints(keypoint, score, score_thr)
     part = _present_part(seen, min_joints)
     if part.start == part.stop:
-        raise clip_error(clip, 'keypoint', f'no frame shows at least {min_joints:.0%} of the joints.')
+        raise clip_error(clip, 'keypoint', f'no frame shows at least {min_joints:.0%} of the joints; expected a '
+                         'recording of a person.')
     keypoint = np.stack([fill_missing(*person, layout) for person in zip(keypoint[:, part], seen[:, part])])
     clip = {key: value for key, value in clip.items() if key != 'keypoint_score'}
     clip.update(keypoint=keypoint, total_frames=keypoint.shape[1])
@@ -71,9 +72,9 @@ def _present_part(seen: np.ndarray, min_joints: float = MIN_JOINTS) -> slice:
 
 
 def seconds_shown(clip: Clip) -> float:
-    """Seconds from the first to the last frame that shows a person; infinite if nobody or no rate is there."""
+    """Seconds from the first to the last frame that shows a person; infinite without a rate."""
     part = _present_part(seen_joints(np.asarray(clip['keypoint']), clip.get('keypoint_score')))
-    return (part.stop - part.start) / clip['rate'] if part.stop and is_rate(clip.get('rate')) else np.inf
+    return (part.stop - part.start) / clip['rate'] if is_rate(clip.get('rate')) else np.inf
 
 
 def resample_clip(clip: Clip, rate: float, lowpass: float | None = None) -> Clip:

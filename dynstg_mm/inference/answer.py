@@ -1,13 +1,12 @@
 """What the package says about one person in one recording, and the JSON file that holds it."""
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from dynstg_mm.files import atomic_open, check_fields, read_json
+from dynstg_mm.files import check_fields, read_json, write_json
 
 FORMAT = 'dynstg_mm answer 1'
 SEVERITIES = ('note', 'doubt', 'refusal')
@@ -140,8 +139,7 @@ class Answer:
 
     def write(self, path: str | os.PathLike) -> None:
         """Write the answer as a JSON file, whole or not at all."""
-        with atomic_open(path, encoding='utf-8', errors='backslashreplace') as file:
-            json.dump(self.to_json(), file, ensure_ascii=False, allow_nan=False)
+        write_json(path, self.to_json(), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> Answer:

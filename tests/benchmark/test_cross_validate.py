@@ -1,4 +1,5 @@
 """A tiny model on two folds of eight synthetic people: one real run, killed and resumed; stand-ins otherwise."""
+import argparse
 import json
 import os
 import signal
@@ -12,12 +13,13 @@ import pytest
 import dynstg_mm
 from dynstg_mm.benchmark import cross_validation, launch, slurm
 from dynstg_mm.benchmark.cost import code_version
+from dynstg_mm.benchmark.experiment import plan_calls
 from dynstg_mm.benchmark.launch import Processes, cores, execute, how_it_ended, locked
 from dynstg_mm.benchmark.plan import check_tests
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Model, Run, first_difference, learning_curve, plan_runs, settle_old_runs
 from dynstg_mm.benchmark.slurm import SlurmJobs
-from dynstg_mm.commands.cross_validate import main
+from dynstg_mm.commands.cross_validate import add_arguments, main
 from dynstg_mm.datasets.folds import leave_one_subject_out, subject_folds
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import dump_pickle
@@ -205,6 +207,23 @@ def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_p
     config(change=lambda data: data['annotations'][0].update(rate=31.))
     assert f'{fold}: was run with another data.' in error(*one)
     assert call(*one, '--redo') == 0 and (fold / 'predictions.json').stat().st_mtime_ns != before
+
+
+def test_teachers_have_no_results_and_drop_none(config, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cross_validation, 'Processes', StandIn)
+    monkeypatch.setattr(cross_validation, 'write_report', lambda *args: [])
+    monkeypatch.setattr(cross_validation, 'measure_costs', lambda configs: {})
+    path, out = config(), tmp_path / 'out'
+    options = [str(path), '--seeds', '3', '--out', str(out), '--no-controls']
+    assert call(*options) == 0
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    teachers, = plan_calls(parser.parse_args([f'large={path}', *options[1:]]))
+    teachers.teaching = True
+    capsys.readouterr()
+    assert cross_validation.cross_validate(teachers, '') == 0
+    assert 'rewritten' not in capsys.readouterr().err and set(Results.read(out / 'results.json').models) == {'df-stgnn'}
+    assert (out / 'runs/large/seed3/fold1/predictions.json').is_file()
 
 
 def test_a_stopped_call_ends_its_processes(tmp_path, monkeypatch):

@@ -157,8 +157,8 @@ def test_teachers_are_trained_first_and_once(experiment, annotation_file, tmp_pa
                         lambda call, command: calls.append(call) or len(calls) == 3)
     assert cross_validate.main(list(map(str, command))) == 0
     first, second = calls
-    assert names(first) == ['large'] and first.keep_checkpoints and first.no_controls
-    assert names(second) == ['small', 'taught'] and not second.keep_checkpoints
+    assert names(first) == ['large'] and first.teaching and first.keep_checkpoints and first.no_controls
+    assert names(second) == ['small', 'taught'] and not second.teaching and not second.keep_checkpoints
     model = name_models(second.configs, second.cfg_options, second.model_options)[1]
     checkpoint = tmp_path / 'out/runs/large/seed1/fold1/epoch_40.pth'
     assert model.settings(fold=1, seed=1).model.teacher_ckpt == str(checkpoint)

@@ -223,7 +223,7 @@ def test_a_subset_has_its_own_clips(annotation_file):
 
 @pytest.mark.parametrize('step, line', [
     (dict(type='SampleWindows', duration=60, short_clips='refuse'),
-     'error: clip synthetic_normal_00_0: keypoint: .* of 60 s needs 1500.'),
+     'error: .*gait.pkl: clip synthetic_normal_00_0: keypoint: .* of 60 s needs 1500..*'),
     (dict(type='CenterSkeleton'), 'error: layout: missing; CenterSkeleton .*')])
 def test_an_error_in_a_worker_is_one_line(annotation_file, step, line):
     data = DATASETS.build(dict(type='GaitDataset', ann_file=annotation_file(), split='train', pipeline=[step]))
@@ -281,6 +281,18 @@ def test_all_clips_too_short_to_keep_is_an_error(annotation_file):
     with pytest.raises(DataError, match='60 s'):
         build(annotation_file(), layout='body_25', pipeline=[
             dict(type='FillMissingJoints'), dict(type='SampleWindows', duration=60, short_clips='drop')])
+
+
+@pytest.mark.parametrize('how', ['pad', 'drop'])
+def test_a_clip_of_nobody_is_named_with_its_file_before_training_or_left_out(annotation_file, how):
+    path = annotation_file(lambda data: data['annotations'][0].update(keypoint=0 * data['annotations'][0]['keypoint']))
+    steps = [dict(type='FillMissingJoints'), dict(type='ResampleRate'),
+             dict(type='SampleWindows', duration=2.56, short_clips=how), dict(type='PoseDecode')]
+    if how == 'drop':
+        assert len(build(path, layout='body_25', pipeline=steps)) == 7
+        return
+    with pytest.raises(ClipError, match='gait.pkl: clip synthetic_normal_00_0: keypoint: .* leave it out'):
+        build(path, layout='body_25', pipeline=steps)
 
 
 def test_fold_picks_the_part(annotation_file):
