@@ -46,6 +46,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, written: str) -> None:
 
 def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     """Options for recordings without labels, whose format is recognised."""
+    from dynstg_mm.gait.spatiotemporal import UNITS
     from dynstg_mm.importers import COORDS, READERS
     from dynstg_mm.importers.arrange import UPRIGHT
     from dynstg_mm.skeletons import LAYOUTS
@@ -56,6 +57,7 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
                                 f'{", ".join(LAYOUTS)}, or a .json file')
     add('--up', choices=UPRIGHT,
         help='vertical axis of 3-D input, as --up=-y; by default the one along which people stand')
+    add('--unit', choices=UNITS, help='unit of length of 3-D input, if the files do not say it')
     add('--img-shape', type=count, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
     add('--coords', choices=COORDS, help='what the coordinates are; by default by their values')
     add('--axes', help='npz, mediapipe: order of the axes of the array, such as TMVC')
@@ -83,7 +85,7 @@ def add_video_arguments(parser: argparse.ArgumentParser) -> None:
 
 def reader_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options of readers that were given."""
-    names = ('coords', 'axes', 'dims', 'img_shape', 'estimator', 'pose_model', 'detector', 'crop')
+    names = ('coords', 'axes', 'dims', 'img_shape', 'unit', 'estimator', 'pose_model', 'detector', 'crop')
     options = {name: value for name, value in vars(args).items() if name in names and value is not None}
     if args.joint_names is not None:
         from dynstg_mm.importers.rename import load_joint_names

@@ -61,7 +61,7 @@ def clip_options(args: argparse.Namespace) -> dict[str, Any]:
     chosen = reader_options(args)
     if args.persons != 1:
         chosen['persons'] = args.persons
-    shared = {key: chosen.pop(key, None) for key in ('coords', 'img_shape', 'joint_names')}  # for every format
+    shared = {key: chosen.pop(key, None) for key in ('coords', 'img_shape', 'joint_names', 'unit')}  # for every format
     known = inspect.signature(READERS[args.format]).parameters
     for key in chosen:
         if key not in known:
@@ -69,7 +69,7 @@ def clip_options(args: argparse.Namespace) -> dict[str, Any]:
             raise ConfigError(f'--{key.replace("_", "-")}: not an option of {args.format}; only of '
                               f'{", ".join(formats)}.')
     return dict(layout=_name_or_dict(args.layout), source_layout=_name_or_dict(args.source_layout), rate=args.rate,
-                up=args.up, scale=args.scale, unit=args.unit, reader=chosen, **shared, max_seconds=args.max_seconds,
+                up=args.up, scale=args.scale, reader=chosen, **shared, max_seconds=args.max_seconds,
                 preview=str(Path(args.out).with_suffix('.png')) if args.preview == '' else args.preview,
                 keep_duplicates=args.keep_duplicates, skip_bad=args.skip_bad, jobs=args.jobs)
 

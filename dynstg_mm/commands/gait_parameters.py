@@ -16,7 +16,6 @@ from dynstg_mm.commands.common import add_input_arguments, reader_options, run_c
 if TYPE_CHECKING:
     import pandas as pd
 
-UNITS = ('m', 'cm', 'mm')
 # What gait parameters need of a body, for recordings that show no more.
 LEGS = dict(joints=[f'{side}_{joint}' for side in ('left', 'right')
                     for joint in ('hip', 'knee', 'ankle', 'heel', 'big_toe')],
@@ -32,7 +31,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     add('--out', required=True, help='table (.csv) or records (.json) to write')
     add('--layout', help='skeleton whose joints are used, mapped by name; by default the file\'s')
     add_input_arguments(parser)
-    add('--unit', choices=UNITS, help='unit of 3-D coordinates, for lengths in metres; by default the file\'s')
     add('--reference', metavar='TABLE', help='table (.csv) of the same columns; also print how well both agree')
     add('--check-events', action='store_true',
         help='also print how well foot contacts and parameters agree with the events that c3d files list')

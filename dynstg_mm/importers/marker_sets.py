@@ -9,7 +9,8 @@ from dynstg_mm.importers.recording import Recording
 from dynstg_mm.skeletons import find_joints
 
 _SIDES = ('left', 'right')
-_SETS = {'Plug-in Gait': ('KNE', 'ANK'), 'OpenCap': ('knee_study', 'ankle_study'), 'Qualisys': ('FLE', 'FAL')}
+_SETS = (('Plug-in Gait', ('KNE', 'ANK')), ('OpenCap', ('calc', '5meta')), ('OpenCap', ('calc_study', '5meta_study')),
+         ('Qualisys', ('FLE', 'FAL')))
 
 
 def with_hip_centres(recording: Recording) -> Recording:
@@ -32,7 +33,9 @@ def with_hip_centres(recording: Recording) -> Recording:
     if not front or list(hips.values()) != [(place, ) for place in front]:
         return recording
     if not back or recording.unit is None:
-        return replace(recording, notes=[*recording.notes, 'the ASIS markers are taken for the hips, which lie deeper'])
+        note = 'the ASIS markers are taken for the hips, which lie deeper'
+        note += '; with --unit, their centres are computed' * bool(back)
+        return replace(recording, notes=[*recording.notes, note])
     place = np.where(recording.keypoint_score[..., None] > 0, recording.keypoint, np.nan).astype(np.float64)
     left, right = place[:, :, front[0]], place[:, :, front[1]]
     middle, sacrum = (left + right) / 2, place[:, :, back].mean(2)
@@ -55,7 +58,7 @@ def with_hip_centres(recording: Recording) -> Recording:
 
 def marker_set(names: Sequence[str]) -> str | None:
     """The name of the marker set that a file's names belong to, if it is a known one."""
-    return next((name for name, markers in _SETS.items() if _first(
+    return next((name for name, markers in _SETS if _first(
         names, [f'{side}_{marker}' for side in _SIDES for marker in markers])), None)
 
 

@@ -278,7 +278,7 @@ def _recordings(source: Source, layout: str | Layout | None, prefer: Layout | No
                 reader: dict[str, Any]) -> Iterator[Clip]:
     known = inspect.signature(READERS[source.format]).parameters
     options = dict(dict(persons=MANY), **reader)
-    shared = {key: options.pop(key, None) for key in ('coords', 'img_shape', 'joint_names')}
+    shared = {key: options.pop(key, None) for key in ('coords', 'img_shape', 'joint_names', 'unit')}
     recordings = read_recordings(source.name, source.path, format_name=source.format, source_layout=layout, up=up,
                                  scale=scale, options={key: value for key, value in options.items() if key in known},
                                  **shared)

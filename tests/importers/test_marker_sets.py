@@ -4,7 +4,7 @@ import pytest
 
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.convert import read_recordings
-from dynstg_mm.importers.marker_sets import with_hip_centres
+from dynstg_mm.importers.marker_sets import marker_set, with_hip_centres
 from dynstg_mm.importers.recording import Recording
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -47,6 +47,14 @@ def test_a_lost_marker_loses_the_centres_of_its_frame():
 def test_nothing_is_computed_without_need_or_unit(names, unit, notes):
     found = with_hip_centres(recording(PLACE[None] + 5, names, unit))
     assert found.joints == names and len(found.notes) == notes
+
+
+@pytest.mark.parametrize('names, expected', [
+    (['LKNE', 'RKNE', 'LANK', 'RANK', 'LTOE'], 'Plug-in Gait'), (['R_FLE', 'L_FLE', 'R_FAL', 'L_FAL'], 'Qualisys'),
+    (['r_calc', 'L_calc', 'r_5meta', 'L_5meta'], 'OpenCap'), (['left_knee', 'right_knee'], None),
+    (['r_calc_study', 'L_calc_study', 'r_5meta_study', 'L_5meta_study'], 'OpenCap'), (['LKNE', 'LANK'], None)])
+def test_known_marker_sets_are_named(names, expected):
+    assert marker_set(names) == expected
 
 
 def test_a_marker_set_fills_a_layout(tmp_path):
