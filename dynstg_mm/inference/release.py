@@ -155,10 +155,11 @@ def publish(args: Namespace, about: Mapping[str, Any], fold: Run, final: Run, re
     content, _ = plain_checkpoint(Config(fold.record['config']), str(checkpoint))
     content['meta'][FIELD] = record.to_dict()
     zoo = Path(args.zoo or args.out)
-    for old in zoo.glob(f'{name}-????????.pth'):
-        old.unlink()
     path = write_checkpoint(content, zoo / f'{name}.pth')
     config = about['config'] or fold.model.config
     options = [option for option in fold.model.options if not option.startswith(('model.', 'joint_dropout='))]
     card = write_entry(zoo, name, config, options, path, record)
+    for old in zoo.glob(f'{name}-????????.pth'):  # at last, so that the entry never names a file that is gone
+        if old != path:
+            old.unlink()
     return f'{path}: {path.stat().st_size / 1e6:.2f} MB; {card}'
