@@ -9,16 +9,20 @@ from dynstg_mm.errors import ConfigError, DataError
 MANY = 16  # persons in more than so many rows, each with fewer frames than persons: the axis is that of the frames
 UPRIGHT = 0.6  # lowest correlation of two people's heights; that of x and y of one person is below 0.3
 HIGHEST = 1.1  # score; those of OpenPose go up to about 1.05
-_ORDERS = ('mtvc', 'tmvc', 'ctvm', 'mctv', 'tvc', 'ctv')
+FEWEST = 5  # joints of somebody; an axis of fewer, beside one of more persons, is another one
+RESTLESS = 2  # how many times more a joint moves in a frame than joints lie apart, if the axes of both are exchanged
+_ORDERS = ('mtvc', 'tmvc', 'ctvm', 'mctv', 'cmtv', 'tvc', 'ctv')
+_EXCHANGED = str.maketrans('TV', 'VT')
 
 
 def in_order(path: str | os.PathLike, field: str, values: np.ndarray, axes: str | None = None,
              frames: int | None = None, joints: int | None = None) -> tuple[np.ndarray, str, list[str]]:
     """Keypoints as (persons, frames, joints, coordinates).
 
-    Documented are (T, V, C) and (M, T, V, C). (T, M, V, C), and the (C, T, V, M) of ST-GCN, are recognised by the sizes
-    of the axes, by the number of frames or joints that the file gives, and by the values: the persons of one frame
-    stand at different places in the same posture, and the coordinates of one person have nothing in common.
+    Documented are (T, V, C) and (M, T, V, C). (T, M, V, C), and orders with the coordinates before the frames, such as
+    the (C, T, V, M) of ST-GCN, are recognised by the sizes of the axes, by the number of frames or joints that the file
+    gives, and by the values: the persons of one frame stand at different places in the same posture, and the
+    coordinates of one person have nothing in common.
 
     Args:
         path: Names the file in errors.
@@ -49,7 +53,12 @@ def in_order(path: str | os.PathLike, field: str, values: np.ndarray, axes: str 
         raise DataError(f'{path}: {field}: {values.dtype} of shape {shape}; expected numbers (frames, joints, 2 or 3), '
                         'or with the persons as first axis; --axes names another order.')
     notes = [] if order in ('mtvc', 'tvc') else [f'axes of {field} taken for ({", ".join(order.upper())})']
-    return _moved(values, order, 'mtvc'), order, notes
+    moved = _moved(values, order, 'mtvc')
+    if axes is None and frames is None and joints is None and _frames_are_joints(moved):
+        raise DataError(f'{path}: {field}: shape {values.shape}: the axis of the {moved.shape[1]} frames looks like '
+                        f'that of the joints; say which it is with --axes {order.upper().translate(_EXCHANGED)} or '
+                        f'--axes {order.upper()}.')
+    return moved, order, notes
 
 
 def scores_in_order(path: str | os.PathLike, field: str, values: np.ndarray, order: str,
@@ -90,6 +99,10 @@ def _recognise(path: str | os.PathLike, field: str, values: np.ndarray, frames: 
                                                                 for order in fitting):
         raise DataError(f'{path}: {field}: shape {values.shape}, but total_frames is {frames}.')
     fitting = known or fitting
+    if 'mctv' in fitting:  # rather than more persons than frames
+        fitting = [order for order in fitting if order != 'ctvm' or values.shape[3] <= values.shape[1]]
+    if 'mctv' in fitting and 'cmtv' in fitting:
+        fitting.remove('mctv' if _coordinates_first(values.transpose(0, 2, 3, 1)) else 'cmtv')
     if 'ctvm' in fitting and len(fitting) > 1:
         fitting = ['ctvm'] if _coordinates_first(values) else [order for order in fitting if order != 'ctvm']
     if 'tmvc' in fitting and 'mtvc' in fitting:
@@ -105,7 +118,20 @@ def _recognise(path: str | os.PathLike, field: str, values: np.ndarray, frames: 
 
 
 def _fits(shape: Sequence[int], order: str) -> bool:
-    return len(shape) == len(order) and 2 <= shape[order.index('c')] <= (5 if order.endswith('c') else 4)
+    if len(shape) != len(order) or not 2 <= shape[order.index('c')] <= (5 if order.endswith('c') else 4):
+        return False
+    return 'm' not in order or shape[order.index('v')] >= min(FEWEST, shape[order.index('m')])
+
+
+def _frames_are_joints(values: np.ndarray) -> bool:
+    """Whether the frames of an array (M, T, V, C) look like joints: people move little from one frame to the next."""
+    if not 1 < values.shape[1] < values.shape[2]:
+        return False
+    place = values[..., :2].astype(np.float64)
+    place = np.where((place == 0).all(-1, keepdims=True), np.nan, place)
+    over_time, over_joints = (np.linalg.norm(np.diff(place, axis=axis), axis=-1) for axis in (1, 2))
+    over_time, over_joints = (step[np.isfinite(step)] for step in (over_time, over_joints))
+    return bool(len(over_time) and len(over_joints) and over_time.mean() > RESTLESS * over_joints.mean())
 
 
 def _coordinates_first(values: np.ndarray) -> bool:
