@@ -16,7 +16,7 @@ from dynstg_mm.gait.coordinates import coordinate_kind
 from dynstg_mm.gait.geometry import BACKWARDS, MIN_TRAVEL, knee_bend, leg_length
 from dynstg_mm.gait.person import tracked_person
 from dynstg_mm.gait.quality import grave_flaw
-from dynstg_mm.gait.upright import up_axis
+from dynstg_mm.gait.upright import impossible_height, up_axis
 from dynstg_mm.gait.visibility import lost_shares, present_frames, seen_joints
 from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.progress import with_bar
@@ -197,7 +197,10 @@ def _size(masked: np.ndarray, about: np.ndarray, layout: Layout | None) -> float
 
 def _check_walk(name: str, clip: Clip, body: np.ndarray, seen: np.ndarray, layout: Layout,
                 findings: Findings) -> None:
-    """Find a head that is not above the ankles, and a person who does not walk."""
+    """Find an impossible height, a head that is not above the ankles, and a person who does not walk."""
+    height = impossible_height(body, seen, layout, clip['unit']) if body.shape[2] == 3 and clip.get('unit') else None
+    if height is not None:
+        findings.add('height', f'clip {name}: {height}')
     up, expected = up_axis(body, seen, layout), '-y' if body.shape[2] == 2 else 'y'
     if up is not None and up != expected:
         findings.add('upside_down', f'clip {name}: {up} is up; expected {expected}')

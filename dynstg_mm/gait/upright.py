@@ -3,9 +3,11 @@ import warnings
 
 import numpy as np
 
+from dynstg_mm.gait.spatiotemporal import UNITS
 from dynstg_mm.skeletons import Layout, find_joints
 
 CLEARLY = 1.5  # how many times longer than along any other axis a body must be along the vertical one
+HEIGHTS = 0.3, 3.  # metres from the feet to the head, or to the neck and shoulders, of a child or an adult
 _LEVELS = (('head', 'nose', 'head_top', 'neck', 'left_shoulder', 'right_shoulder'),
            ('mid_hip', 'left_hip', 'right_hip'),
            ('left_ankle', 'right_ankle', 'left_foot', 'right_foot'))
@@ -39,6 +41,22 @@ def up_axis(keypoint: np.ndarray, seen: np.ndarray, layout: Layout) -> str | Non
     if not (steps < 0).all() and not (steps > 0).all():  # the pelvis is not between the feet and the head
         return None
     return ('-' if height[axis] < 0 else '') + 'xyz'[axis]
+
+
+def impossible_height(keypoint: np.ndarray, seen: np.ndarray, layout: Layout, unit: str) -> str | None:
+    """How tall a person is from the feet to the head, if nobody can be, so that the unit is wrong; else None.
+
+    Args:
+        keypoint: Shape (T, V, 3).
+        seen: Shape (T, V).
+        layout: As for `up_axis`; without names of feet and head, nothing is found.
+        unit: Of the keypoints, a key of `UNITS`.
+    """
+    levels = _levels(layout)
+    height = float(np.linalg.norm(_median_place(keypoint, seen, levels[0]) - _median_place(keypoint, seen, levels[2])))
+    if np.isnan(height) or HEIGHTS[0] < height * UNITS[unit] < HEIGHTS[1]:
+        return None
+    return f'{height:.3g} {unit} from the feet to the head'
 
 
 def _levels(layout: Layout) -> list[list[int]]:

@@ -10,7 +10,7 @@ from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.gait.anatomy import wrong_layout
 from dynstg_mm.gait.joint_map import apply_joint_map
 from dynstg_mm.gait.spatiotemporal import UNITS
-from dynstg_mm.gait.upright import CLEARLY, up_axis
+from dynstg_mm.gait.upright import CLEARLY, impossible_height, up_axis
 from dynstg_mm.gait.visibility import seen_joints
 from dynstg_mm.importers.left_out import LeftOut
 from dynstg_mm.importers.recording import UPRIGHT, Recording
@@ -45,10 +45,12 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
         notes += [] if doubt is None else [doubt]
     axis = None
     if keypoint.shape[-1] == 3:
-        axis, more = _vertical(recording, dict(joints=joints) if own is None else get_layout(own), up)
+        body = dict(joints=joints) if own is None else get_layout(own)
+        axis, more = _vertical(recording, body, up, where)
         rotation = np.array(UPRIGHT[axis], np.float32)
         keypoint = (keypoint @ rotation.T * np.float32(scale)) + np.float32(0)
         unit, notes = _scaled(unit, scale), notes + more
+        _check_unit(replace(recording, keypoint=keypoint, unit=unit), body, where)
     if target is not None:
         complete = get_layout(target)
         names = joints if joints is not None else get_layout(recording.layout)['joints'] if recording.layout else None
@@ -83,12 +85,20 @@ def _wrong_layout(recording: Recording, layout: str | Layout) -> str | None:
     return f'the joints are far from their neighbours in {name}{near if better else ""}; --source-layout names another'
 
 
-def _vertical(recording: Recording, layout: Layout, up: str | None) -> tuple[str, list[str]]:
-    """The vertical axis of a 3-D recording: the given one, the body's, or the format's; and a note if they differ."""
+def _vertical(recording: Recording, layout: Layout, up: str | None, where: str) -> tuple[str, list[str]]:
+    """The vertical axis of a 3-D recording: the given one, the body's, or the format's; and a note if they differ.
+
+    Raises:
+        DataError: x and y are those of an image, whose z has another scale.
+    """
     seen = seen_joints(recording.keypoint[0], recording.keypoint_score[0], 0)
     body = up_axis(recording.keypoint[0], seen, layout) if layout.get('joints') else None
     if up is not None:
         return up, [f'{up} is up as given, although the body stands along {body}'] * (body not in (None, up))
+    if body == '-y' and recording.up != '-y' and (recording.keypoint[0][seen][:, :2] >= 0).all():
+        raise DataError(f'{where}: keypoint: y points down and no x or y is below 0, as in an image, where z has '
+                        'another scale. Leave out z, convert landmarks of MediaPipe as mediapipe, or use --up=-y if '
+                        'they are places in space.')
     if body is not None:
         return body, [f'{body} is up, since the body stands along it; --up names another'] * (body != recording.up)
     whole = recording.keypoint[0][seen.all(1)]
@@ -97,6 +107,16 @@ def _vertical(recording: Recording, layout: Layout, up: str | None) -> tuple[str
     doubt = longest not in recording.up and sizes.max() > CLEARLY * np.sort(sizes)[-2]
     return recording.up, [f'{recording.up} is taken to be up, but the body is longest along {longest}; --up names '
                           'another'] * bool(doubt)
+
+
+def _check_unit(recording: Recording, layout: Layout, where: str) -> None:
+    """Raise if nobody can be as tall as a 3-D recording shows in its unit of length."""
+    if recording.unit is None or not layout.get('joints'):
+        return
+    seen = seen_joints(recording.keypoint[0], recording.keypoint_score[0], 0)
+    height = impossible_height(recording.keypoint[0], seen, layout, recording.unit)
+    if height is not None:
+        raise DataError(f'{where}: unit: {height}; name the unit of the coordinates with --unit.')
 
 
 def _scaled(unit: str | None, scale: float) -> str | None:

@@ -9,8 +9,7 @@ import numpy as np
 from dynstg_mm.errors import DataError
 from dynstg_mm.extras import need
 from dynstg_mm.gait.events import FootEvent
-from dynstg_mm.gait.spatiotemporal import UNITS
-from dynstg_mm.importers.recording import UPRIGHT, Recording, readable, with_lost, without_prefix
+from dynstg_mm.importers.recording import UPRIGHT, Recording, readable, unit_of, with_lost, without_prefix
 
 # Groups of points that are no places: what a model computed from the markers.
 _MODEL_OUTPUTS = ('ANGLES', 'FORCES', 'MOMENTS', 'POWERS', 'REACTIONS', 'SCALARS')
@@ -45,7 +44,7 @@ def read_c3d(path: str | os.PathLike) -> list[Recording]:
             raise DataError(f'{path}: POINT:LABELS: no markers.')
         frames = [points[:, :4].astype(np.float32) for _, points, _ in reader.read_frames(copy=False)]
         rate = float(reader.point_rate)
-        events, unit = _foot_events(reader), _texts(reader, 'POINT', 'UNITS')
+        events, units = _foot_events(reader), _texts(reader, 'POINT', 'UNITS')
         outputs = {name for group in _MODEL_OUTPUTS for name in _labels(reader, group)}
         up = _vertical_axis(reader)
     if len(frames) != expected:
@@ -61,10 +60,11 @@ def read_c3d(path: str | os.PathLike) -> list[Recording]:
     duplicate = next((name for name in names if names.count(name) > 1), None)
     if duplicate is not None:
         raise DataError(f'{path}: POINT:LABELS: {duplicate} is duplicated; expected a different name for each marker.')
+    unit, more = unit_of(units[0] if units else '')
     points[points[..., 3] < 0] = np.nan
     keypoint, score = with_lost(points[..., :3], None, path)
-    return [Recording(None, keypoint, score, names, rate=rate, up=up, events=events, notes=notes,
-                      unit=unit[0] if unit and unit[0] in UNITS else None)]
+    return [Recording(None, keypoint, score, names, rate=rate, up=up, events=events, notes=notes + more,
+                      unit=unit)]
 
 
 def _labels(reader: Any, parameter: str) -> list[str]:

@@ -128,6 +128,17 @@ def informative(score: np.ndarray, placed: np.ndarray) -> tuple[np.ndarray, list
     return score, []
 
 
+_UNIT_NAMES = dict(m='m meter meters metre metres', cm='cm centimeter centimeters centimetre centimetres',
+                   mm='mm millimeter millimeters millimetre millimetres')
+
+
+def unit_of(text: str) -> tuple[str | None, list[str]]:
+    """The unit of length that a file names, 'm', 'cm' or 'mm', or None; and a note if it is another one."""
+    unit = next((unit for unit, names in _UNIT_NAMES.items() if text.strip().lower() in names.split()), None)
+    unknown = unit is None and bool(text.strip())
+    return unit, [f'unit {text.strip()!r} is not known; the coordinates are as in the file'] * unknown
+
+
 def has_place(keypoint: np.ndarray) -> np.ndarray:
     """Which joints have a place: any coordinate that is a number and not 0."""
     placed: np.ndarray = (np.isfinite(keypoint) & (keypoint != 0)).any(-1)

@@ -3,9 +3,8 @@ import os
 from collections.abc import Sequence
 
 from dynstg_mm.errors import DataError
-from dynstg_mm.gait.spatiotemporal import UNITS
 from dynstg_mm.importers.csv_table import number_cells, text_of
-from dynstg_mm.importers.recording import Recording, readable, with_lost, without_prefix
+from dynstg_mm.importers.recording import Recording, readable, unit_of, with_lost, without_prefix
 
 _FIRST = 6  # line of the first frame, behind two pairs of names and values, and the names of the axes
 _KEYS = ('DataRate', 'NumFrames', 'NumMarkers', 'Units')
@@ -42,10 +41,9 @@ def read_trc(path: str | os.PathLike) -> list[Recording]:
     labels = ['Frame#', 'Time', *(f'{name} {axis}' for name in names for axis in 'XYZ')]
     values = number_cells(path, labels, rows, range(2, columns), _FIRST + blank).reshape(1, len(rows), len(names), 3)
     keypoint, score = with_lost(values, None, path)
-    unit = {'meters': 'm', 'metres': 'm', 'millimeters': 'mm'}.get(header['Units'].lower(), header['Units'].lower())
-    notes += [f'unit {header["Units"]!r} is not known; the coordinates are as in the file'] * (unit not in UNITS)
+    unit, more = unit_of(header['Units'])
     return [Recording(None, keypoint, score, without_prefix(names), rate=_number(path, header, 'DataRate'),
-                      unit=unit if unit in UNITS else None, notes=notes)]
+                      unit=unit, notes=notes + more)]
 
 
 def _notes(path: str | os.PathLike, header: dict[str, str], names: Sequence[str],

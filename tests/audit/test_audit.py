@@ -121,6 +121,11 @@ def test_a_mirror_image_in_three_dimensions(tmp_path):
              for name, mirror in (('sound', [1, 1, 1]), ('mirrored', [-1, 1, 1]), ('turned', [-1, 1, -1]))]
     dump_pickle(dict(split={}, annotations=clips, layout='h36m'), tmp_path / 'gait.pkl')
     assert places(tmp_path / 'gait.pkl', layout=None)['mirrored'] == ['clip mirrored']
+    for clip, unit in zip(clips, ('m', 'cm', 'mm')):  # 9 units tall
+        clip['unit'] = unit
+    dump_pickle(dict(split={}, annotations=clips, layout='h36m'), tmp_path / 'gait.pkl')
+    assert [line.split(':')[0] for line in places(tmp_path / 'gait.pkl', layout=None)['height']] == [
+        'clip sound', 'clip mirrored', 'clip turned']
 
 
 def to_clip(**fields):

@@ -76,9 +76,17 @@ def test_what_was_understood_is_one_line(tmp_path):
 def test_the_unit_is_stored_if_it_is_known(tmp_path):
     folder = make(tmp_path / 'in', ['nturgb+d'])
     options = dict(labels=rows(1), folds=[], source_layout='nturgb+d', reader=dict(dims=3))
-    for given, scale, stored in ((None, 1, None), ('m', 1, 'm'), ('mm', 0.001, 'm'), ('cm', 3, None)):
+    for given, scale, stored in ((None, 1, None), ('m', 1, 'm'), ('m', 1000, 'mm'), ('m', 3, None)):
         convert('npz', folder, tmp_path / 'out.pkl', unit=given, scale=scale, **options)
         clip, = load_pickle(tmp_path / 'out.pkl')['annotations']
         assert clip.get('unit') == stored
         convert('mmaction', tmp_path / 'out.pkl', tmp_path / 'again.pkl')  # it stays
         assert load_pickle(tmp_path / 'again.pkl')['annotations'][0].get('unit') == stored
+
+
+def test_an_impossible_height_is_refused(tmp_path):
+    folder = make(tmp_path / 'in', ['nturgb+d'])
+    options = dict(labels=rows(1), folds=[], source_layout='nturgb+d', reader=dict(dims=3))
+    for unit in ('mm', 'cm'):  # the walk is in metres
+        with pytest.raises(DataError, match='walk0: unit.*--unit'):
+            convert('npz', folder, tmp_path / 'out.pkl', unit=unit, **options)

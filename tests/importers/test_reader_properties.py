@@ -445,6 +445,43 @@ def test_a_source_layout_is_refused_where_the_file_names_its_joints(tmp_path):
             read('csv', path, source_layout=other)
 
 
+@pytest.mark.parametrize('order, people', [('vtc', 1), ('cvt', 1), ('mvtc', 2), ('vtmc', 2), ('cmtv', 2), ('mctv', 2)])
+def test_exchanged_axes_are_read_or_refused(tmp_path, order, people):
+    body = np.stack([person('coco', 30, seed) + (0, 0, 2 * seed) for seed in range(people)])
+    values = body.transpose(['mtvc'.index(letter) for letter in order]) if people > 1 else body[0].transpose(
+        ['tvc'.index(letter) for letter in order])
+    np.savez(tmp_path / 'walk.npz', keypoints=values)
+    path = tmp_path / 'walk.npz'
+    try:
+        found = read_recordings('walk', path, format_name='npz', options=dict(dims=3))[0]
+    except DataError as error:
+        assert 'keypoints' in str(error) and '--axes' in str(error)
+    else:
+        np.testing.assert_allclose(found.keypoint[0], body[0], atol=1e-5)
+    found, = read_recordings('walk', path, format_name='npz', options=dict(dims=3, axes=order))
+    np.testing.assert_allclose(found.keypoint[0], body[0], atol=1e-5)
+
+
+@pytest.mark.parametrize('size', [(1, 1), (WIDTH, HEIGHT)])
+def test_a_depth_beside_the_coordinates_of_an_image_is_refused(tmp_path, size):
+    body = person('coco', FRAMES)
+    place = np.concatenate([pixels(body) / (WIDTH, HEIGHT) * size, 0.3 * body[..., 2:]], -1)
+    path = write_csv(tmp_path / 'walk.csv', place, list(LAYOUTS['coco']['joints']))
+    with pytest.raises(DataError, match='keypoint.*--up=-y'):
+        read('csv', path)
+    assert read('csv', path, up='-y').keypoint.shape[-1] == 3
+
+
+@pytest.mark.parametrize('stated, unit', [('MM', 'mm'), ('Meters', 'm'), ('centimetres', 'cm'), ('inches', None)])
+def test_units_in_other_words(tmp_path, stated, unit):
+    body = person('gait_13', FRAMES) / (1 if unit is None else dict(m=1, cm=0.01, mm=0.001)[unit])
+    names = list(LAYOUTS['gait_13']['joints'])
+    for format_name, path in (('c3d', write_c3d(tmp_path / 'walk.c3d', body, names, unit=stated)),
+                              ('trc', write_trc(tmp_path / 'walk.trc', body, names, unit=stated))):
+        found = read(format_name, path)
+        assert found.unit == unit and any(stated in note for note in found.notes) == (unit is None)
+
+
 def test_mutated_files_are_read_or_refused_in_one_line(tmp_path):
     raw = []
     ends = fuzz(240, 0, tmp_path, lambda *found: raw.append(found))

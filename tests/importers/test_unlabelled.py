@@ -9,7 +9,7 @@ from dynstg_mm.files import dump_pickle
 from dynstg_mm.importers.unlabelled import find_recordings, read_unlabelled, recognise
 from dynstg_mm.skeletons import LAYOUTS
 
-from .written import write_bvh, write_deeplabcut, write_trc
+from .written import person, write_bvh, write_deeplabcut, write_trc
 
 GAIT_13 = LAYOUTS['gait_13']['joints']
 
@@ -41,7 +41,7 @@ def folder(tmp_path):
     dump_pickle(dict(annotations=[dict(frame_dir='a', keypoint=track()[None], total_frames=20)]), tmp_path / 'file.pkl')
     (tmp_path / 'alpha.json').write_text(json.dumps([dict(image_id='0.jpg', keypoints=[50.] * 51, score=1)]))
     (tmp_path / 'mmpose.json').write_text(json.dumps([dict(frame_id=0, instances=[])]))
-    write_trc(tmp_path / 'lab.trc', track(joints=13)[..., [0, 1, 1]], GAIT_13)
+    write_trc(tmp_path / 'lab.trc', person('gait_13', 20), GAIT_13)
     write_deeplabcut(tmp_path / 'dlc.csv', track()[None], np.ones((1, 20, 13)), GAIT_13)
     (tmp_path / 'labels.csv').write_text('clip,subject,label\ntable,1,a\n')
     return tmp_path
