@@ -47,11 +47,11 @@ _REPLACEMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
 def map_joints(names: Sequence[str], layout: Layout) -> list[tuple[int, ...]]:
     """Where each joint of a layout is among the joints of another skeleton, by name.
 
-    Names are compared without case, `_` and spaces, and `RKnee`, `KneeRight` and `knee.R` are `right_knee`. The
-    layout's aliases are used only if the names contain most of them, since other programs use the same names for other
-    joints. Neck, pelvis, spine, head, nose and toes have replacements, such as the mean of both hips. Joints of the
-    limbs are found by the names of marker sets: a computed centre, else the mean of the markers at both sides, else the
-    marker next to the joint.
+    Names are compared without case, `_` and spaces, and `RKnee`, `KneeRight`, `KneeR` and `knee.R` are `right_knee`.
+    The layout's aliases are used only if the names contain most of them, since other programs use the same names for
+    other joints. Neck, pelvis, spine, head, nose and toes have replacements, such as the mean of both hips. Joints of
+    the limbs are found by the names of marker sets: a computed centre, else the mean of the markers at both sides, else
+    the marker next to the joint.
 
     Args:
         names: Joint names, in the order of an array.
@@ -106,7 +106,9 @@ def name_hint(names: Sequence[str], missing: Sequence[str]) -> str:
         found += len(near)
         name = free.pop((side, near[0])) if near else f'NAME OF {joint}'
         lines.append(f'{json.dumps(name, ensure_ascii=False)}: "{joint}"')
-    return f' If it has them under other names, give a file with --joint-names: {{{", ".join(lines)}}}' * bool(found)
+    if not found and not 3 < len(missing) <= len(free):
+        return ''
+    return f' If it has them under other names, give a file with --joint-names: {{{", ".join(lines)}}}'
 
 
 def _sided(name: str) -> tuple[str, str]:
@@ -184,12 +186,12 @@ def _at_markers(joint: str, index_of: dict[str, int]) -> tuple[int, ...] | None:
 
 
 def _plain(name: str) -> str:
-    """`RBigToe`, `r_big_toe`, `right big toe`, `BigToeRight` -> `rightbigtoe`; `RKNE` -> `rightkne`."""
+    """`RBigToe`, `r_big_toe`, `right big toe`, `BigToeR`, `big toe (R)` -> `rightbigtoe`; `RKNE` -> `rightkne`."""
     side = re.match(f'([RrLl])(?=[A-Z][a-z]|[_. -])|([RL])(?=({_CODES})(_study)?$)', name)
     if side is not None:
         name = {'r': 'right', 'l': 'left'}[name[0].lower()] + name[1:]
-    end = re.search('[_. -]([RrLl])$', name)
-    name = name if end is None else {'r': 'right', 'l': 'left'}[end[1].lower()] + name[:end.start()]
+    end = re.search(r'[_. -]([RrLl])$|(?<=[a-z])([RL])$|\(([RrLl])\)$', name)
+    name = name if end is None else {'r': 'right', 'l': 'left'}[end[end.lastindex or 0].lower()] + name[:end.start()]
     plain = re.sub(r'[\W_]', '', name.lower())
     last = re.fullmatch('(.+)(left|right)', plain)
     return plain if last is None else last[2] + last[1]

@@ -134,6 +134,7 @@ def test_plug_in_gait_markers_are_the_joints_next_to_them():
     (['LSHO', 'LSJC', 'RSHO'], 'neck', ['LSJC', 'RSHO']),
     (['KneeRight', 'KneeLeft'], 'left_knee', ['KneeLeft']), (['KNEE_LEFT'], 'left_knee', ['KNEE_LEFT']),
     (['HandTipLeft'], 'left_hand_tip', ['HandTipLeft']), (['knee.R', 'knee.L'], 'right_knee', ['knee.R']),
+    (['KneeR', 'KneeL'], 'left_knee', ['KneeL']), (['Knee (R)', 'Knee (L)'], 'right_knee', ['Knee (R)']),
     (['HipCenter', 'HipLeft', 'HipRight'], 'mid_hip', ['HipCenter']),
     (['left_elbow', 'RElbow', 'rightWRA', 'R_shoulder'], 'right_elbow', ['RElbow']),
 ])
@@ -154,3 +155,5 @@ def test_the_nearest_names_are_proposed():
     proposed = json.loads(re.search(r'--joint-names: (\{.*\})', str(error.value))[1])
     assert proposed == {'RKnie': 'right_knee', 'Knie_L': 'left_knee'}
     assert name_hint(['a', 'b'], ['left_knee']) == ''
+    four = ['left_knee', 'right_knee', 'left_hip', 'right_hip']  # none is like any name, but there are enough of these
+    assert '"NAME OF left_hip": "left_hip"' in name_hint(list('abcd'), four)
