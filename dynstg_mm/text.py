@@ -1,5 +1,6 @@
 """Text that a person reads: tables, and the names in messages."""
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -18,10 +19,12 @@ def few(names: Iterable[str], like: str | None = None, most: int = 3) -> str:
 
 
 def alike_names(names: Iterable[str]) -> tuple[str, str] | None:
-    """Two of the names that differ only in case or spaces, or None."""
+    """Two of the names that differ only in case, spaces, or zeros as in `P1` and `P01`, `1` and `1.0`; or None."""
     known: dict[str, str] = {}
     for name in names:
-        same = known.setdefault(''.join(unicodedata.normalize('NFKC', name).casefold().split()), name)
+        plain = ''.join(unicodedata.normalize('NFKC', name).casefold().split())
+        plain = re.sub(r'^(\d+)\.0+$', r'\1', re.sub(r'(?<![\d.])0+(?=\d)', '', plain))
+        same = known.setdefault(plain, name)
         if same != name:
             return same, name
     return None

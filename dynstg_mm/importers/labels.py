@@ -38,7 +38,7 @@ def read_labels(path: str | os.PathLike) -> Rows:
 
     Raises:
         DataError: The file cannot be read, a column or cell is missing, a clip is duplicated, or two subjects or
-            labels differ only in case or spaces.
+            labels differ only in case, spaces or zeros.
     """
     header, table = csv_rows(path)
     header = [name.lower() for name in header]
@@ -61,8 +61,8 @@ def read_labels(path: str | os.PathLike) -> Rows:
     for name in ('subject', 'label', 'split'):
         alike = alike_names(row.get(name) or '' for row in rows.values())
         if alike:
-            raise DataError(f'{path}: {name}: {alike[0]!r} and {alike[1]!r} differ only in case or spaces; expected '
-                            'one spelling, or different names.')
+            raise DataError(f'{path}: {name}: {alike[0]!r} and {alike[1]!r} differ only in case, spaces or '
+                            'zeros; expected one spelling, or different names.')
     return rows
 
 
@@ -106,7 +106,7 @@ def _check_classes(labels: set[str], table: object) -> None:
             raise DataError(f'{table}: label: {label!r} is a measurement; expected the name or number of a class. '
                             'Divide the measurements into classes, or name each one with --classes.')
         parts = [part.strip() for part in re.split('[;|,/+&]', label)]
-        if len(parts) > 1 and set(parts) & (labels - {label}):
+        if re.search('[;|]', label) or len(parts) > 1 and set(parts) & (labels - {label}):
             raise DataError(f'{table}: label: {label!r} is several classes in one; expected one class for each clip. '
                             'If it is a class of its own, name all classes with --classes.')
 
