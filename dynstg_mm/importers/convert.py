@@ -35,7 +35,7 @@ from dynstg_mm.importers.rename import renamed
 from dynstg_mm.importers.splits import split_clips
 from dynstg_mm.importers.understood import understood
 from dynstg_mm.importers.video import open_estimator
-from dynstg_mm.importers.writing import check_out, drop_duplicates, listing, summary, write, written
+from dynstg_mm.importers.writing import by_note, check_out, drop_duplicates, listing, summary, write, written
 from dynstg_mm.skeletons import Layout, get_layout, map_joints
 from dynstg_mm.text import few
 
@@ -163,7 +163,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         f'{table}: columns that are not used: {", ".join(unused)}' for unused in [unused_columns(table)] if unused]
     read_as = understood({clip['frame_dir']: recordings[clip['frame_dir']] for clip in clips}, paths,
                          {clip['frame_dir']: clip['rate'] for clip in clips})
-    notes += [f'{clip}: {note}' for clip, recording in recordings.items() for note in recording.notes]
+    notes += by_note((clip, note) for clip, recording in recordings.items() for note in recording.notes)
     clips, copies = (clips, []) if keep_duplicates else drop_duplicates(clips)
     parts = [part for clip in clips for part in cut(clip, max_seconds)]
     left_out.lines += [f'clip {part["frame_dir"]}: nobody in it' for part in parts if not part['keypoint_score'].any()]

@@ -1,6 +1,6 @@
 """Writing an annotation file, and the summary of a conversion."""
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from dynstg_mm.errors import DataError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.gait.person import tracked_person
 from dynstg_mm.gait.visibility import lost_shares, seen_joints
-from dynstg_mm.text import markdown
+from dynstg_mm.text import few, markdown
 
 Clip = dict[str, Any]
 
@@ -88,11 +88,22 @@ def _lost(clip: Clip) -> tuple[float, float]:
 
 
 def listing(title: str, lines: Sequence[str], most: int = 20) -> list[str]:
-    """Lines of the summary: the first of many, and their number."""
+    """Lines of the summary: the first of many, and the number of the others."""
     shown = [f'{title}: {line}' for line in lines[:most]]
-    if len(lines) > 1:
-        shown.append(f'{title}: {len(lines)} in all')
-    return shown
+    return shown + [f'{title}: {len(lines) - most} more'] * (len(lines) > most)
+
+
+def by_note(notes: Iterable[tuple[str, str]], most: int = 3) -> list[str]:
+    """A line for each note, with the clips that it is about.
+
+    Args:
+        notes: Clip and note.
+        most: How many clips to name.
+    """
+    clips: dict[str, list[str]] = {}
+    for clip, note in notes:
+        clips.setdefault(note, []).append(clip)
+    return [f'{few(about, most=most)}: {note}' for note, about in clips.items()]
 
 
 def written(data: dict[str, Any], out: str | os.PathLike) -> str:
