@@ -1,5 +1,7 @@
 """A tiny model on two folds of synthetic people, made into weights that answer."""
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -61,8 +63,19 @@ def test_a_recipe_becomes_weights_with_all_that_an_answer_needs(recipe, tmp_path
     assert weights.name in card and 'again' in card and 'nan' not in card
 
     started.clear()
+    old = weights.rename(weights.with_name('tiny-00000000.pth'))  # as of an earlier recipe
+    metafile = tmp_path / 'zoo/metafile.yml'
+    metafile.write_text(metafile.read_text().replace(weights.name, old.name))
+    child = os.fork()
+    if child == 0:  # a kill before the new entry is written
+        release.write_entry = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+        main(arguments)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert old.is_file() and old.name in metafile.read_text()
     assert main(arguments) == 0
     assert not started and [path.name for path in (tmp_path / 'zoo').glob('*.pth')] == [weights.name]
+    assert weights.name in metafile.read_text() and old.name not in metafile.read_text()
 
 
 def test_names_of_the_zoo_are_found_and_others_named():
