@@ -56,7 +56,8 @@ def impossible_height(keypoint: np.ndarray, seen: np.ndarray, layout: Layout, un
     height = float(np.linalg.norm(_median_place(keypoint, seen, levels[0]) - _median_place(keypoint, seen, levels[2])))
     if np.isnan(height) or HEIGHTS[0] < height * UNITS[unit] < HEIGHTS[1]:
         return None
-    return f'{height:.3g} {unit} from the feet to the head'
+    shown = f'{height:.3g}' if height < 1000 else f'{height:,.0f}'
+    return f'{shown} {unit} from the feet to the head'
 
 
 def _levels(layout: Layout) -> list[list[int]]:

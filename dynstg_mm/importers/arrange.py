@@ -47,10 +47,9 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
     if keypoint.shape[-1] == 3:
         body = dict(joints=joints) if own is None else get_layout(own)
         axis, more = _vertical(recording, body, up, where)
-        rotation = np.array(UPRIGHT[axis], np.float32)
-        keypoint = (keypoint @ rotation.T * np.float32(scale)) + np.float32(0)
+        keypoint = turned(recording, axis).keypoint * np.float32(scale)
         unit, notes = _scaled(unit, scale), notes + more
-        _check_unit(replace(recording, keypoint=keypoint, unit=unit), body, where)
+        check_unit(replace(recording, keypoint=keypoint, unit=unit, layout=own), where)
     if target is not None:
         complete = get_layout(target)
         names = joints if joints is not None else get_layout(recording.layout)['joints'] if recording.layout else None
@@ -109,8 +108,15 @@ def _vertical(recording: Recording, layout: Layout, up: str | None, where: str) 
                           'another'] * bool(doubt)
 
 
-def _check_unit(recording: Recording, layout: Layout, where: str) -> None:
-    """Raise if nobody can be as tall as a 3-D recording shows in its unit of length."""
+def turned(recording: Recording, axis: str) -> Recording:
+    """The 3-D recording with y up, by the axis that is up, a key of `UPRIGHT`."""
+    rotation = np.array(UPRIGHT[axis], np.float32)
+    return replace(recording, keypoint=recording.keypoint @ rotation.T + np.float32(0), up='y')
+
+
+def check_unit(recording: Recording, where: str | os.PathLike) -> None:
+    """DataError if nobody can be as tall as a 3-D recording shows in its unit of length."""
+    layout = dict(joints=recording.joints) if recording.layout is None else get_layout(recording.layout)
     if recording.unit is None or not layout.get('joints'):
         return
     seen = seen_joints(recording.keypoint[0], recording.keypoint_score[0], 0)

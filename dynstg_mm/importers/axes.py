@@ -56,8 +56,8 @@ def in_order(path: str | os.PathLike, field: str, values: np.ndarray, axes: str 
     moved = _moved(values, order, 'mtvc')
     if axes is None and frames is None and joints is None and _frames_are_joints(moved):
         raise DataError(f'{path}: {field}: shape {values.shape}: the axis of the {moved.shape[1]} frames looks like '
-                        f'that of the joints; say which it is with --axes {order.upper().translate(_EXCHANGED)} or '
-                        f'--axes {order.upper()}.')
+                        f'that of the joints; --axes names their order, such as '
+                        f'{order.upper().translate(_EXCHANGED)}.')
     return moved, order, notes
 
 

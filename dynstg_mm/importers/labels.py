@@ -124,12 +124,12 @@ def without_suffix(rows: Rows, clips: Iterable[str], table: object) -> Rows:
 
 def with_labels(recordings: Mapping[str, Value], rows: Rows, table: object, left_out: LeftOut) -> dict[str, Value]:
     """The recordings that have a row in the table; rows and recordings without the other are left out."""
-    for name in recordings:
-        if name not in rows:
-            left_out.add(f'{table}: clip {name}: no line in the table, which has {few(rows)}.')
-    for name in rows:
-        if name not in recordings:
-            left_out.add(f'{table}: clip {name}: no such recording; there are {few(recordings)}.')
+    for index, name in enumerate(name for name in recordings if name not in rows):
+        near = f', which has {few(rows, name)}' if index == 0 else ''
+        left_out.add(f'{table}: clip {name}: no line in the table{near}.')
+    for index, name in enumerate(name for name in rows if name not in recordings):
+        near = f'; there are {few(recordings, name)}' if index == 0 else ''
+        left_out.add(f'{table}: clip {name}: no such recording{near}.')
     kept = {name: value for name, value in recordings.items() if name in rows}
     if not kept:
         raise DataError(f'{table}: none of its clips is a recording; there are {few(recordings)}.')

@@ -68,6 +68,7 @@ def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str,
     if isinstance(keypoint, np.ndarray) and not keypoint.size:
         raise EmptyRecording(f'{where}: keypoint: no frames.')
     notes: list[str] = []
+    order = 'mtvc'
     if isinstance(keypoint, np.ndarray) and keypoint.ndim > 3:
         frames = clip.get('total_frames')
         keypoint, order, notes = in_order(where, 'keypoint', keypoint, axes,
@@ -93,4 +94,4 @@ def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str,
                      unit=unit if keypoint.shape[-1] == 3 else None,
                      estimator=estimator if isinstance(estimator, str) else None,
                      img_shape=None if shape is None else checked_img_shape(where, shape),
-                     fields=dict(fields, classes=file.get('classes')))
+                     fields=dict(fields, classes=file.get('classes'), order=order))

@@ -16,12 +16,13 @@ from dynstg_mm.errors import ConfigError, DataError, UserError
 from dynstg_mm.files import missing_file_hint
 from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.importers import READERS, SUFFIXES, csv_rows
-from dynstg_mm.importers.arrange import arrange
-from dynstg_mm.importers.convert import read_recordings, with_source_layout
+from dynstg_mm.importers.arrange import arrange, check_unit, turned
+from dynstg_mm.importers.convert import read_recordings, with_source_layout, with_unit
 from dynstg_mm.importers.csv_table import csv_lines
 from dynstg_mm.importers.find import clips_of, files_below, find_files, is_repeated
 from dynstg_mm.importers.kinect import is_table
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
+from dynstg_mm.importers.pixels import in_pixels
 from dynstg_mm.importers.recording import Recording, rate_notes, readable
 from dynstg_mm.importers.tabular import joint_names
 from dynstg_mm.skeletons import LAYOUTS, Layout, best_layout, get_layout, map_joints
@@ -139,7 +140,7 @@ def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, lay
     check_rate(rate)
     given = layout if layout is None or isinstance(layout, str) and layout in LAYOUTS else get_layout(layout)
     for source in sources:
-        clips = (_annotations(source, given, reader or {}, failed) if source.format == 'mmaction' else
+        clips = (_annotations(source, given, up, reader or {}, failed) if source.format == 'mmaction' else
                  _recordings(source, given, prefer, up, scale, reader or {}))
         try:
             for clip in clips:
@@ -220,7 +221,7 @@ def _json_format(path: Path) -> str:
     return places[min(places)]
 
 
-def _annotations(source: Source, layout: str | Layout | None, reader: dict[str, Any],
+def _annotations(source: Source, layout: str | Layout | None, up: str | None, reader: dict[str, Any],
                  failed: Failed | None) -> Iterator[Clip]:
     """Clips of an annotation file."""
     if reader.get('joint_names'):
@@ -229,7 +230,8 @@ def _annotations(source: Source, layout: str | Layout | None, reader: dict[str, 
     clips, file = load_clips(source.path)
     for index, clip in enumerate(clips):
         try:
-            read = read_annotation(source.path, index, clip, file, layout, reader.get('axes'))
+            read = read_annotation(source.path, index, clip, file, layout, reader.get('axes'),
+                                   options=dict(reader, up=up))
         except UserError as error:
             _report(source.file, error, failed)
             continue
@@ -237,8 +239,8 @@ def _annotations(source: Source, layout: str | Layout | None, reader: dict[str, 
 
 
 def read_annotation(path: str | os.PathLike, index: int, clip: Mapping[str, Any], file: dict[str, Any],
-                    layout: str | Layout | None = None, axes: str | None = None,
-                    prefer: Layout | None = None) -> Clip:
+                    layout: str | Layout | None = None, axes: str | None = None, prefer: Layout | None = None, *,
+                    options: Mapping[str, Any] | None = None) -> Clip:
     """A clip from an annotation, with its arrays as they are, so that scores are those of testing.
 
     Args:
@@ -248,21 +250,29 @@ def read_annotation(path: str | os.PathLike, index: int, clip: Mapping[str, Any]
         layout: Skeleton, whatever the file says.
         axes: Letters of the axes of `keypoint`, if it has another order.
         prefer: As for `read_unlabelled`.
+        options: `up`, `coords`, `img_shape` and `unit`, as for `read_recordings`, if the arrays may be changed: by
+            another vertical axis than y, or because they are shares of the image.
 
     Raises:
         DataError: It cannot be used.
     """
-    where = f'{path}: clip {index}'
     recording = checked_clip(path, index, clip, file, MANY, axes)
+    where = f'{path}: clip {recording.name}'
     kept = {key: clip[key] for key in ('keypoint', 'keypoint_score', 'img_shape', 'original_shape', 'estimator',
                                        'subject') if clip.get(key) is not None}
-    if np.shape(clip['keypoint'])[1:] == recording.keypoint.shape[1:]:
+    same = recording.fields['order'] == 'mtvc' and np.shape(clip['keypoint'])[1:] == recording.keypoint.shape[1:]
+    if same:
         recording.notes.clear()  # of what is not taken from the recording
-    else:  # another order of axes, or with scores
+    read = recording.keypoint
+    recording, names = with_source_layout(recording, layout, where), clip.get('joint_names')
+    if options is not None:
+        recording = _as_meant(recording, options, where)
+    if not same or recording.keypoint is not read:
         kept.update(keypoint=recording.keypoint, keypoint_score=recording.keypoint_score)
+    if recording.coords != 'pixel':
+        kept['img_shape'] = recording.img_shape
     if recording.unit is not None:
         kept['unit'] = recording.unit
-    recording, names = with_source_layout(recording, layout, where), clip.get('joint_names')
     if recording.layout is None and names is not None:
         if len(names) != recording.keypoint.shape[2]:
             raise DataError(f'{where}: joint_names: {len(names)} names; keypoint has {recording.keypoint.shape[2]} '
@@ -272,6 +282,16 @@ def read_annotation(path: str | os.PathLike, index: int, clip: Mapping[str, Any]
             dict(joint_names=recording.joints) if recording.layout is None else {}))
     return dict(kept, frame_dir=recording.name, total_frames=recording.keypoint.shape[1], rate=recording.rate,
                 layout=recording.layout, persons=len(recording.keypoint), notes=recording.notes)
+
+
+def _as_meant(recording: Recording, options: Mapping[str, Any], where: str) -> Recording:
+    """The recording of an annotation in pixels or with y up, by the options of a user."""
+    recording = in_pixels(recording, options.get('coords'), options.get('img_shape'), where)
+    recording = with_unit(recording, options.get('unit'))
+    if recording.keypoint.shape[-1] == 2:
+        return recording
+    check_unit(recording, where)
+    return recording if options.get('up') in (None, 'y') else turned(recording, options['up'])
 
 
 def _recordings(source: Source, layout: str | Layout | None, prefer: Layout | None, up: str | None, scale: float,

@@ -9,7 +9,7 @@ from dynstg_mm.files import dump_pickle
 from dynstg_mm.importers.unlabelled import find_recordings, read_unlabelled, recognise
 from dynstg_mm.skeletons import LAYOUTS
 
-from .written import person, write_bvh, write_deeplabcut, write_trc
+from .written import person, pixels, write_bvh, write_deeplabcut, write_trc
 
 GAIT_13 = LAYOUTS['gait_13']['joints']
 
@@ -145,3 +145,33 @@ def test_a_skeleton_may_be_named_that_the_names_have_too(tmp_path):
     np.savez(tmp_path / 'same.npz', keypoints=track(joints=25), joint_names=openpose)
     clip, = read_unlabelled(find_recordings([tmp_path / 'same.npz']), layout='body_25')
     assert clip['layout'] == 'body_25'
+
+
+def annotated(path, keypoint, **fields):
+    dump_pickle(dict(annotations=[dict(fields, frame_dir='a', keypoint=keypoint, total_frames=20)]), path)
+    return path
+
+
+def from_annotation(path, **options):
+    clip, = read_unlabelled(find_recordings([path]), layout='coco', **options)
+    return clip
+
+
+def test_arrays_of_an_annotation_in_another_order_are_put_in_order(tmp_path):
+    two = np.stack([pixels(person('coco', 20, seed), 200 + 400 * seed) for seed in (0, 1)])
+    clip = from_annotation(annotated(tmp_path / 'file.pkl', two.transpose(3, 1, 2, 0)))  # (2, T, V, 2), as it should be
+    np.testing.assert_allclose(clip['keypoint'], two, rtol=1e-6)
+
+
+def test_the_options_hold_for_annotation_files(tmp_path):
+    body = person('coco', 20)
+    lying = annotated(tmp_path / 'lying.pkl', body[None][..., [0, 2, 1]] * (1, -1, 1))
+    np.testing.assert_allclose(from_annotation(lying, up='z')['keypoint'][0], body, atol=1e-6)
+    assert from_annotation(lying, reader=dict(unit='m'))['unit'] == 'm'
+    with pytest.raises(DataError, match='unit'):
+        from_annotation(lying, reader=dict(unit='mm'))
+    shares = annotated(tmp_path / 'shares.pkl', pixels(body)[None] / (1280, 720))
+    with pytest.raises(DataError, match='img_shape'):
+        from_annotation(shares)
+    np.testing.assert_allclose(from_annotation(shares, reader=dict(img_shape=(720, 1280)))['keypoint'][0],
+                               pixels(body), rtol=1e-5)
