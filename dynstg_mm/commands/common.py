@@ -56,7 +56,7 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     add('--source-layout', help='skeleton of the files, if the format does not have one, or another one: '
                                 f'{", ".join(LAYOUTS)}, or a .json file')
     add('--up', choices=UPRIGHT,
-        help='vertical axis of 3-D input, as --up=-y; by default the one along which people stand')
+        help='vertical axis of the input, as --up=-y; by default the one along which people stand')
     add('--unit', choices=UNITS, help='unit of length of 3-D input, if the files do not say it')
     add('--img-shape', type=count, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
     add('--coords', choices=COORDS, help='what the coordinates are; by default by their values')

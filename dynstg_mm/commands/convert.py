@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--source-layout', help='skeleton of the input, if the format does not have one, or another one')
     add('--rate', type=float, help='frames per second, if the table does not have them')
     add('--up', choices=UPRIGHT,
-        help='vertical axis of 3-D input, as --up=-y; by default the one along which people stand')
+        help='vertical axis of the input, as --up=-y; by default the one along which people stand')
     add('--scale', type=float, default=1., help='factor of 3-D coordinates, such as 0.001 from mm to m')
     add('--unit', choices=UNITS, help='unit of length of 3-D input, if the files do not say it')
     add('--img-shape', type=int, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')

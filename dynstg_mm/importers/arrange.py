@@ -26,7 +26,7 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
     Args:
         recording: From a reader.
         layout: Layout to map onto; by default the recording's own.
-        up: The vertical axis of 3-D coordinates; by default the one along which the body stands, else the
+        up: The vertical axis; by default the one along which the body stands, else the
             recording's.
         scale: Factor of 3-D coordinates, such as 0.01 from centimetres to metres.
         path: Names the file in errors.
@@ -50,6 +50,9 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
         keypoint = turned(recording, axis).keypoint * np.float32(scale)
         unit, notes = _scaled(unit, scale), notes + more
         check_unit(replace(recording, keypoint=keypoint, unit=unit, layout=own), where)
+    else:
+        keypoint, more = _downwards(recording, dict(joints=joints) if own is None else get_layout(own), up)
+        notes += more
     if target is not None:
         complete = get_layout(target)
         names = joints if joints is not None else get_layout(recording.layout)['joints'] if recording.layout else None
@@ -106,6 +109,20 @@ def _vertical(recording: Recording, layout: Layout, up: str | None, where: str) 
     doubt = longest not in recording.up and sizes.max() > CLEARLY * np.sort(sizes)[-2]
     return recording.up, [f'{recording.up} is taken to be up, but the body is longest along {longest}; --up names '
                           'another'] * bool(doubt)
+
+
+def _downwards(recording: Recording, layout: Layout, up: str | None) -> tuple[np.ndarray, list[str]]:
+    """2-D keypoints with y down, as in an image, by the given axis or the body's; and a note if it is another."""
+    seen = seen_joints(recording.keypoint, recording.keypoint_score, 0)
+    axis = up if up is not None or not layout.get('joints') else up_axis(recording.keypoint[0], seen[0], layout)
+    if axis in ('x', '-x'):
+        return recording.keypoint, [f'{axis} is up: the image is turned, or x and y are exchanged']
+    if axis != 'y':
+        return recording.keypoint, []
+    heights = recording.keypoint[..., 1]
+    bottom = np.float32(recording.img_shape[0] if recording.img_shape else heights[seen].max())
+    flipped = np.stack([recording.keypoint[..., 0], bottom - heights], -1)
+    return np.where(seen[..., None], flipped, np.float32(0)), ['y points up; turned, as it points down in an image']
 
 
 def turned(recording: Recording, axis: str) -> Recording:

@@ -118,7 +118,7 @@ def without_suffix(rows: Rows, clips: Iterable[str], table: object) -> Rows:
     for clip, row in rows.items():
         suffix = '' if clip in known else next((suffix for suffix in _SUFFIXES if clip.lower().endswith(suffix)), '')
         if plain.setdefault(clip[:len(clip) - len(suffix)], row) is not row:
-            raise DataError(f'{table}: clip: {clip} is duplicated, with and without {suffix}.')
+            raise DataError(f'{table}: clip: {clip} is duplicated, with and without the suffix of a file.')
     return plain
 
 

@@ -186,8 +186,8 @@ def _at_markers(joint: str, index_of: dict[str, int]) -> tuple[int, ...] | None:
 
 
 def _plain(name: str) -> str:
-    """`RBigToe`, `r_big_toe`, `right big toe`, `BigToeR`, `big toe (R)` -> `rightbigtoe`; `RKNE` -> `rightkne`."""
-    side = re.match(f'([RrLl])(?=[A-Z][a-z]|[_. -])|([RL])(?=({_CODES})(_study)?$)', name)
+    """`RBigToe`, `r_big_toe`, `BigToeR`, `big toe (R)` -> `rightbigtoe`; `RKNE`, `rkne` -> `rightkne`."""
+    side = re.match(f'([RrLl])(?=[A-Z][a-z]|[_. -])|([RrLl])(?=(?i:{_CODES})(_study)?$)', name)
     if side is not None:
         name = {'r': 'right', 'l': 'left'}[name[0].lower()] + name[1:]
     end = re.search(r'[_. -]([RrLl])$|(?<=[a-z])([RL])$|\(([RrLl])\)$', name)

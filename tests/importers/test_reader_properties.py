@@ -482,6 +482,19 @@ def test_units_in_other_words(tmp_path, stated, unit):
         assert found.unit == unit and any(stated in note for note in found.notes) == (unit is None)
 
 
+def test_y_of_a_picture_points_down(tmp_path):
+    place, names = pixels(person('coco', FRAMES)), list(LAYOUTS['coco']['joints'])
+    path = write_csv(tmp_path / 'walk.csv', place * (1, -1) + (0, HEIGHT), names)
+    found = read('csv', path, img_shape=(HEIGHT, WIDTH))
+    np.testing.assert_allclose(found.keypoint[0, :, :, 0], place[..., 0], rtol=1e-5)
+    np.testing.assert_allclose(np.diff(found.keypoint[0, :, :, 1]), np.diff(place[..., 1]), atol=1e-2)
+    assert any('points up' in note for note in found.notes)
+    kept = read('csv', path, up='-y')
+    np.testing.assert_allclose(kept.keypoint[0], place * (1, -1) + (0, HEIGHT), rtol=1e-5)
+    turned = read('csv', write_csv(tmp_path / 'walk.csv', place[..., ::-1], names))
+    assert any('exchanged' in note for note in turned.notes)
+
+
 def test_mutated_files_are_read_or_refused_in_one_line(tmp_path):
     raw = []
     ends = fuzz(240, 0, tmp_path, lambda *found: raw.append(found))

@@ -122,7 +122,7 @@ def test_plug_in_gait_markers_are_the_joints_next_to_them():
 @pytest.mark.parametrize('names, joint, expected', [
     (['LKNE', 'LKNM', 'LKJC'], 'left_knee', ['LKJC']),
     (['LFEO', 'LKNE', 'LFEP'], 'left_knee', ['LFEO']),
-    (['LKNM', 'LKNE'], 'left_knee', ['LKNE', 'LKNM']),
+    (['LKNM', 'LKNE'], 'left_knee', ['LKNE', 'LKNM']), (['lkne', 'rkne'], 'left_knee', ['lkne']),
     (['r_knee', 'r_mknee'], 'right_knee', ['r_knee', 'r_mknee']),
     (['r_knee_study', 'r_mknee_study', 'RKnee'], 'right_knee', ['RKnee']),
     (['r_knee_study', 'r_mknee_study'], 'right_knee', ['r_knee_study', 'r_mknee_study']),
