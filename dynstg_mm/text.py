@@ -14,7 +14,10 @@ def few(names: Iterable[str], like: str | None = None, most: int = 3) -> str:
         most: How many names to show.
     """
     names = list(names)
-    shown = names[:most] if like is None else difflib.get_close_matches(like, names, most, cutoff=0)
+    shown = names[:most]
+    if like is not None:
+        plain = {name.casefold(): name for name in names}
+        shown = [plain[name] for name in difflib.get_close_matches(like.casefold(), plain, most, cutoff=0)]
     return ', '.join(shown) + (f' and {len(names) - most} more' if len(names) > most else '') or 'none'
 
 

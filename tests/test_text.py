@@ -7,6 +7,7 @@ def test_few_shows_the_first_names_or_the_most_similar():
     names = ['stage_fold0_train', 'stage_fold0_test', 'koa_stage', 'three_class', 'koa_nm']
     assert few(names) == 'stage_fold0_train, stage_fold0_test, koa_stage and 2 more'
     assert few(names, like='koa').startswith('koa_nm, koa_stage')
+    assert few(['Koa_2', 'KOA_1', 'x'], like='koa_1', most=1) == 'KOA_1 and 2 more'
     assert few([]) == few([], like='koa') == 'none' and few(['a']) == 'a'
 
 

@@ -45,7 +45,7 @@ def read_mediapipe(path: str | os.PathLike, *, coords: str | None = None,
     if recording.keypoint.shape[2] != 33:
         other = 'npz' if Path(path).suffix.lower() == '.npz' else 'csv'
         raise DataError(f'{path}: landmarks: {recording.keypoint.shape[2]} joints; expected MediaPipe\'s 33. '
-                        f'Convert it as {other}, by the names of its joints.')
+                        f'Convert it as {other}.')
     if recording.joints:  # MediaPipe writes MOUTH_LEFT, but LEFT_KNEE
         recording.joints = [re.sub('^mouth_?(left|right)$', r'\1_mouth', name.lower()) for name in recording.joints]
     coords = coords or _coords_by_value(recording.keypoint, recording.keypoint_score)
