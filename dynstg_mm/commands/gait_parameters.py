@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if not rows:
         raise DataError(f'{args.files[0]}: no recording could be measured.')
     table = pd.DataFrame([_flat(row) for row in rows])
-    with atomic_open(args.out, 'w', encoding='utf-8', newline='') as file:
+    with atomic_open(args.out, 'w', encoding='utf-8', errors='backslashreplace', newline='') as file:
         if args.out.endswith('.csv'):
             table.to_csv(file, index=False, float_format='%.5g')
         else:

@@ -1,5 +1,7 @@
 """`python -m dynstg_mm gait-parameters`."""
 import json
+import os
+import sys
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,15 @@ def folder(tmp_path):
                  joint_names=np.array(LAYOUTS['body_25']['joints']))
     (tmp_path / 'bad.npz').write_bytes(b'PK nothing')
     return tmp_path
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='file names are text elsewhere')
+def test_a_file_whose_name_is_no_text(folder, tmp_path):
+    name = os.fsdecode(b'caf\xe9.npz')
+    (folder / 'one.npz').rename(folder / name)
+    for ending in ('csv', 'json'):
+        assert main([str(folder / name), '--out', str(tmp_path / f'table.{ending}'), '--dims', '3']) == 0
+        assert 'caf\\udce9' in (tmp_path / f'table.{ending}').read_text(encoding='utf-8')
 
 
 def test_one_row_a_walk_and_one_line_a_damaged_file(folder, tmp_path, capsys):
