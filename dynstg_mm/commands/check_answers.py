@@ -1,6 +1,6 @@
 """Measure answers about people left out of the training: short walks, doubts that need a model, other data sets.
 
-    python -m dynstg_mm check-answers work_dirs/koa-nm small-gait13-jointdropout --out answers.json \\
+    python -m dynstg_mm check-answers work_dirs/koa-nm cgrkd-gait13-jointdropout --out answers.json \\
         --others MediaPipe=mediapipe.pkl --strangers MSND=msnd.pkl
 
 Each recording is answered as predict would, by the model of the fold that leaves the person out, with calibration, sets
