@@ -1,6 +1,5 @@
 """AlphaPose: one JSON file per video."""
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.estimator_json import (
-    check_neck,
+    alphapose_18,
     flat_detection,
     in_order,
     last_number,
@@ -18,6 +17,7 @@ from dynstg_mm.importers.estimator_json import (
 )
 from dynstg_mm.importers.persons import People, pick_persons
 from dynstg_mm.importers.recording import Recording, readable
+from dynstg_mm.skeletons import LAYOUTS
 
 
 def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
@@ -51,12 +51,14 @@ def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recordi
             flat_detection(values, path, f'entry {index}: keypoints', track))
     frames, notes = in_order(people, path)
     keypoint, score, more, count = pick_persons(frames, persons, path)
-    recording = recording_by_count(keypoint, score, notes + more, persons=count)
-    if by_image:
-        if keypoint.shape[2] != 18:
-            raise DataError(f'{path}: {keypoint.shape[2]} joints; expected 18 in the formats cmu and open.')
-        check_neck(keypoint, score, path)
-    return [replace(recording, layout='openpose') if by_image else recording]
+    if not by_image:
+        return [recording_by_count(keypoint, score, notes + more, persons=count)]
+    if keypoint.shape[2] != 18:
+        raise DataError(f'{path}: {keypoint.shape[2]} joints; expected 18 in the formats cmu and open.')
+    layout, order = alphapose_18(keypoint, score, path)
+    joints = LAYOUTS[layout]['num_node']
+    return [Recording(None, keypoint[:, :, :joints], score[:, :, :joints], layout=layout,
+                      notes=notes + more + order, persons=count)]
 
 
 def _by_image(images: dict[str, Any], path: str | os.PathLike) -> list[dict[str, Any]]:

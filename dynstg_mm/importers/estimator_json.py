@@ -57,21 +57,32 @@ def openpose_people(content: Any) -> list[tuple[Any, str, Any]]:
     return [(person, f'{kind}: {field}', person[field]) for person in content[kind]]
 
 
-def check_neck(keypoint: np.ndarray, score: np.ndarray, path: str | os.PathLike) -> None:
-    """Raise if the joints of AlphaPose's formats `cmu` and `open` are not OpenPose's 18.
+def alphapose_18(keypoint: np.ndarray, score: np.ndarray, path: str | os.PathLike) -> tuple[str, list[str]]:
+    """The layout of 18 joints in AlphaPose's formats `cmu` and `open`, and a note if it is not OpenPose's.
 
-    AlphaPose computes the neck, joint 1, as the middle of the shoulders, 2 and 5. It does so only for COCO's joints.
+    AlphaPose computes the neck, joint 1, as the middle of the shoulders, 2 and 5. Files are also seen with COCO's 17
+    joints and the last of them again.
 
     Args:
         keypoint: Shape (M, T, 18, 2).
         score: Shape (M, T, 18), 0 for a lost joint.
         path: Names the file in errors.
+
+    Returns:
+        'openpose' or 'coco', which is to be given the first 17 joints; and the notes.
+
+    Raises:
+        DataError: The joints have neither order.
     """
     shown = keypoint[(score[:, :, [1, 2, 5]] > 0).all(-1)].astype(np.float64)
     size = np.linalg.norm(np.ptp(shown, axis=1), axis=-1)
-    if len(shown) and np.median(np.linalg.norm(shown[:, 1] - shown[:, [2, 5]].mean(1), axis=-1) / size) > 0.01:
-        raise DataError(f'{path}: joints: the second is not the middle of the shoulders, as AlphaPose computes the '
-                        'neck in its formats cmu and open; write its default format.')
+    if not len(shown) or np.median(np.linalg.norm(shown[:, 1] - shown[:, [2, 5]].mean(1), axis=-1) / size) <= 0.01:
+        return 'openpose', []
+    last = keypoint[(score[:, :, 16:] > 0).all(-1), 16:]  # (n, 2, 2)
+    if len(last) and not np.ptp(last, axis=1).any():
+        return 'coco', ["18 joints are COCO's 17 and the last again, not OpenPose's 18"]
+    raise DataError(f'{path}: joints: the second is not the middle of the shoulders, as AlphaPose computes the neck in '
+                    'its formats cmu and open; write its default format.')
 
 
 def last_number(name: str, path: str | os.PathLike) -> int:

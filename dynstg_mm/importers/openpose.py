@@ -8,7 +8,7 @@ import numpy as np
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.anatomy import BETTER, misfit
 from dynstg_mm.importers.estimator_json import (
-    check_neck,
+    alphapose_18,
     flat_detection,
     in_order,
     last_number,
@@ -53,7 +53,9 @@ def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1)
             more = [*more, 'joints in the order of BODY_25B, since those of BODY_25 would be far from their neighbours']
     estimator = 'alphapose' if str(load_json(files[0]).get('version')).startswith('AlphaPose') else None
     if estimator and layout == 'openpose':
-        check_neck(keypoint, score, folder)
+        layout, order = alphapose_18(keypoint, score, folder)
+        joints = LAYOUTS[layout]['num_node']
+        keypoint, score, more = keypoint[:, :, :joints], score[:, :, :joints], more + order
     return [Recording(None, keypoint, score, layout=layout, estimator=estimator, notes=notes + more,
                       persons=count)]
 

@@ -348,8 +348,18 @@ def test_alphapose_by_image(tmp_path, kind, unit, both, seed):
 
 
 @pytest.mark.parametrize('kind', ['cmu', 'open'])
+def test_alphapose_by_image_in_the_order_of_coco(tmp_path, kind):
+    coco, score = pixels(person('coco', FRAMES)), np.ones((1, FRAMES, 18))
+    path = write_alphapose_by_image(tmp_path / 'walk.json', coco[None, :, [*range(17), 16]], score, kind)
+    apart = write_sep_json(tmp_path / 'sep-json', path)
+    for found in (read('alphapose', path), read('openpose', apart)):
+        assert found.layout == 'coco' and any('COCO' in note for note in found.notes)
+        np.testing.assert_allclose(found.keypoint[0], coco, atol=0.01)
+
+
+@pytest.mark.parametrize('kind', ['cmu', 'open'])
 def test_alphapose_by_image_in_another_order_is_refused(tmp_path, kind):
-    flat, score = pixels(person('coco', FRAMES))[None, :, [*range(17), 16]], np.ones((1, FRAMES, 18))
+    flat, score = pixels(person('coco', FRAMES))[None, :, [*range(17), 15]], np.ones((1, FRAMES, 18))
     path = write_alphapose_by_image(tmp_path / 'walk.json', flat, score, kind)
     with pytest.raises(DataError, match='joints: .* neck'):
         read('alphapose', path)
