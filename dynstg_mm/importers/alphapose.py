@@ -17,13 +17,12 @@ from dynstg_mm.importers.estimator_json import (
 )
 from dynstg_mm.importers.persons import People, pick_persons
 from dynstg_mm.importers.recording import Recording, readable
-from dynstg_mm.skeletons import LAYOUTS
 
 
 def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
     """Keypoints of AlphaPose's `alphapose-results.json`: a list with one entry per person and image.
 
-    The formats `cmu` and `open` have people by image instead, in OpenPose's order of 18 joints.
+    The formats `cmu` and `open` have people by image instead, with 18 joints.
 
     Args:
         path: The file.
@@ -55,10 +54,8 @@ def read_alphapose(path: str | os.PathLike, *, persons: int = 1) -> list[Recordi
         return [recording_by_count(keypoint, score, notes + more, persons=count)]
     if keypoint.shape[2] != 18:
         raise DataError(f'{path}: {keypoint.shape[2]} joints; expected 18 in the formats cmu and open.')
-    layout, order = alphapose_18(keypoint, score, path)
-    joints = LAYOUTS[layout]['num_node']
-    return [Recording(None, keypoint[:, :, :joints], score[:, :, :joints], layout=layout,
-                      notes=notes + more + order, persons=count)]
+    keypoint, score, layout, order = alphapose_18(keypoint, score, path)
+    return [Recording(None, keypoint, score, layout=layout, notes=notes + more + order, persons=count)]
 
 
 def _by_image(images: dict[str, Any], path: str | os.PathLike) -> list[dict[str, Any]]:

@@ -57,8 +57,9 @@ def openpose_people(content: Any) -> list[tuple[Any, str, Any]]:
     return [(person, f'{kind}: {field}', person[field]) for person in content[kind]]
 
 
-def alphapose_18(keypoint: np.ndarray, score: np.ndarray, path: str | os.PathLike) -> tuple[str, list[str]]:
-    """The layout of 18 joints in AlphaPose's formats `cmu` and `open`, and a note if it is not OpenPose's.
+def alphapose_18(keypoint: np.ndarray, score: np.ndarray, path: str | os.PathLike) -> tuple[
+        np.ndarray, np.ndarray, str, list[str]]:
+    """Tell the order of the 18 joints in AlphaPose's formats `cmu` and `open`: OpenPose's, or COCO's in some files.
 
     AlphaPose computes the neck, joint 1, as the middle of the shoulders, 2 and 5. Files are also seen with COCO's 17
     joints and the last of them again.
@@ -69,7 +70,7 @@ def alphapose_18(keypoint: np.ndarray, score: np.ndarray, path: str | os.PathLik
         path: Names the file in errors.
 
     Returns:
-        'openpose' or 'coco', which is to be given the first 17 joints; and the notes.
+        Keypoints and scores of the joints of the layout, its name, and a note if it is COCO's.
 
     Raises:
         DataError: The joints have neither order.
@@ -77,10 +78,11 @@ def alphapose_18(keypoint: np.ndarray, score: np.ndarray, path: str | os.PathLik
     shown = keypoint[(score[:, :, [1, 2, 5]] > 0).all(-1)].astype(np.float64)
     size = np.linalg.norm(np.ptp(shown, axis=1), axis=-1)
     if not len(shown) or np.median(np.linalg.norm(shown[:, 1] - shown[:, [2, 5]].mean(1), axis=-1) / size) <= 0.01:
-        return 'openpose', []
+        return keypoint, score, 'openpose', []
     last = keypoint[(score[:, :, 16:] > 0).all(-1), 16:]  # (n, 2, 2)
     if len(last) and not np.ptp(last, axis=1).any():
-        return 'coco', ["18 joints are COCO's 17 and the last again, not OpenPose's 18"]
+        return keypoint[:, :, :17], score[:, :, :17], 'coco', [
+            "18 joints are COCO's 17 and the last again, not OpenPose's 18"]
     raise DataError(f'{path}: joints: the second is not the middle of the shoulders, as AlphaPose computes the neck in '
                     'its formats cmu and open; write its default format.')
 

@@ -53,9 +53,8 @@ def read_openpose(path: str | os.PathLike | Sequence[Path], *, persons: int = 1)
             more = [*more, 'joints in the order of BODY_25B, since those of BODY_25 would be far from their neighbours']
     estimator = 'alphapose' if str(load_json(files[0]).get('version')).startswith('AlphaPose') else None
     if estimator and layout == 'openpose':
-        layout, order = alphapose_18(keypoint, score, folder)
-        joints = LAYOUTS[layout]['num_node']
-        keypoint, score, more = keypoint[:, :, :joints], score[:, :, :joints], more + order
+        keypoint, score, layout, order = alphapose_18(keypoint, score, folder)
+        more = more + order
     return [Recording(None, keypoint, score, layout=layout, estimator=estimator, notes=notes + more,
                       persons=count)]
 
