@@ -9,7 +9,7 @@ and limits from the other people. The result is added to the file of --out.
 import argparse
 from collections.abc import Sequence
 
-from dynstg_mm.commands.common import one_line_errors
+from dynstg_mm.commands.common import run_command
 from dynstg_mm.errors import ConfigError
 
 
@@ -32,15 +32,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    args = parse_args(argv)
-    with one_line_errors():
-        check(args)
-    return 0
+    return run_command(check, parse_args(argv))
 
 
 def check(args: argparse.Namespace) -> None:
     """Measure, and write the result."""
-    import json
     from pathlib import Path
 
     from mmaction.utils import register_all_modules
@@ -49,14 +45,15 @@ def check(args: argparse.Namespace) -> None:
     from dynstg_mm.benchmark.answers import read_answers
     from dynstg_mm.benchmark.other_recordings import named_files
     from dynstg_mm.benchmark.runs import kept_runs
-    from dynstg_mm.files import atomic_open
+    from dynstg_mm.files import write_json
     from dynstg_mm.inference.answer_checks import answer_figures
     from dynstg_mm.inference.out_of_fold import out_of_fold
+    from dynstg_mm.inference.pipeline import SHORTEST
     from dynstg_mm.inference.release import COVERAGE
     from dynstg_mm.inference.strangers import stranger_figures
     from dynstg_mm.inference.training_gait import TrainingGait
-    if min(args.lengths, default=1) < 1:
-        raise ConfigError('--lengths: expected seconds from 1; predict refuses shorter recordings.')
+    if min(args.lengths, default=SHORTEST) < SHORTEST:
+        raise ConfigError(f'--lengths: expected seconds from {SHORTEST:g}; predict refuses shorter recordings.')
     others, strangers = named_files(args.others, '--others'), named_files(args.strangers, '--strangers')
     path = Path(args.out)
     content = read_answers(path) if path.exists() else {}
@@ -69,9 +66,7 @@ def check(args: argparse.Namespace) -> None:
     rows = answer_figures(runs, found, gait, others=others, lengths=args.lengths, coverage=COVERAGE)
     content[args.name or Path(args.runs).resolve().name] = dict(rows=rows, strangers={
         name: stranger_figures(file, runs, found, gait) for name, file in strangers.items()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_open(path, encoding='utf-8') as file:
-        json.dump(content, file, indent=1)
+    write_json(path, content, indent=1)
     print(f'{path}: written')
 
 
