@@ -49,6 +49,8 @@ class OutputFolder:
         self.kept = self._read_kept()
         self._names = {name.lower() for name in self.kept}
         self._clips = {(answer.file, answer.clip) for answer in self.kept.values()}
+        self._files = {answer.file for answer in self.kept.values()}
+        self._further = [path.stem for path in (folder / 'predictions').glob('*_person*.json')]  # of an earlier call
         for answer in self.kept.values():
             self._add_rows(answer)
 
@@ -71,8 +73,7 @@ class OutputFolder:
 
     def has_file(self, source: object) -> bool:
         """Whether all answers about a file are kept, so that it need not be read."""
-        return isinstance(source, Source) and source.format not in MANY_CLIPS and source.file in {
-            file for file, _ in self._clips}
+        return isinstance(source, Source) and source.format not in MANY_CLIPS and source.file in self._files
 
     def add(self, answer: Answer) -> str:
         """Write the JSON file of an answer, and remove what an earlier call wrote about the recording.
@@ -83,9 +84,9 @@ class OutputFolder:
         name = file_name(answer.clip, self._names, f'_person{answer.person}' if answer.person else '')
         self._remove(name)
         if not answer.person:
-            for path in self._json(name).parent.glob(f'{name}_person*.json'):
-                if path.stem.lower() not in self._names:
-                    self._remove(path.stem)
+            for other in self._further:
+                if other.startswith(f'{name}_person') and other.lower() not in self._names:
+                    self._remove(other)
         answer.write(self._json(name))
         return name
 
