@@ -65,18 +65,6 @@ def write_page(answer: Answer, clip: Clip | None, explanation: Explanation | Non
     _write('page.html.j2', content, path)
 
 
-def write_index(answers: Sequence[Answer], path: str | os.PathLike, links: Sequence[str | None] | None = None) -> None:
-    """Write the index page of several answers, whole or not at all.
-
-    Args:
-        answers: The answers.
-        path: The .html file.
-        links: Address of the page of each answer, relative to the index; None if it has no page.
-    """
-    rows = [_index_row(answer, link) for answer, link in zip(answers, links or [None] * len(answers))]
-    _write_index(rows, sorted({answer.model for answer in answers}), path)
-
-
 class PageFolder:
     """A page of each answer in `visualizations`, and `index.html`.
 
@@ -110,14 +98,15 @@ class PageFolder:
 
     def keep(self, answer: Answer, name: str) -> None:
         """Take a page that is written already into the index."""
-        self.rows.append(_index_row(answer, f'visualizations/{name}.html'))
+        self.rows.append(index_row(answer, f'visualizations/{name}.html'))
 
     def close(self) -> None:
         """Write the index."""
-        _write_index(self.rows, [self.inferencer.name], self.folder / 'index.html')
+        write_index(self.rows, self.inferencer.name, self.folder / 'index.html')
 
 
-def _index_row(answer: Answer, link: str | None) -> dict[str, Any]:
+def index_row(answer: Answer, link: str | None) -> dict[str, Any]:
+    """What the index says about an answer, with the address of its page, relative to the index; None without one."""
     doubts = [doubt.text for doubt in answer.doubts if doubt.severity != 'note']
     return dict(clip=answer.clip, link=link, person=answer.person, answer=answer.predicted or 'no answer',
                 best=max(answer.probabilities) if answer.predicted else None,
@@ -125,8 +114,9 @@ def _index_row(answer: Answer, link: str | None) -> dict[str, Any]:
                 count=len(doubts) + bool(answer.error), doubts=[answer.error] if answer.error else doubts)
 
 
-def _write_index(rows: Sequence[Mapping[str, Any]], models: Sequence[str], path: str | os.PathLike) -> None:
-    _write('index.html.j2', dict(rows=rows, models=words.listed(models), sets=any(row['set'] for row in rows),
+def write_index(rows: Sequence[Mapping[str, Any]], model: str, path: str | os.PathLike) -> None:
+    """Write the index page of the answers of a model, whole or not at all; `rows` are from `index_row`."""
+    _write('index.html.j2', dict(rows=rows, model=model, sets=any(row['set'] for row in rows),
                                  persons=any(row['person'] for row in rows), limits=words.RESEARCH), path)
 
 

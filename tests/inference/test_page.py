@@ -10,7 +10,7 @@ import pytest
 from dynstg_mm.datasets.synthetic_gait import capture, draw_walker, film, walk
 from dynstg_mm.inference import Answer, WindowAnswer
 from dynstg_mm.inference.explain import BODY, Explanation, phase_beyond
-from dynstg_mm.inference.page import write_index, write_page
+from dynstg_mm.inference.page import index_row, write_index, write_page
 from dynstg_mm.inference.training_record import TrainingRecord
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -126,7 +126,7 @@ def test_text_of_the_user_stays_text(filmed, tmp_path):
     page = made(tmp_path / 'evil.html', answer, filmed, an_explanation())
     assert [tag for tag, _ in page.tags].count('script') == [tag for tag, _ in plain.tags].count('script')
     assert page.text.count(evil) >= 6
-    write_index([answer], tmp_path / 'index.html', ['visualizations/<script>.html'])
+    write_index([index_row(answer, 'visualizations/<script>.html')], 'koa-nm', tmp_path / 'index.html')
     index = Page(tmp_path / 'index.html')
     assert [tag for tag, _ in index.tags].count('script') == 1
     assert evil in index.text and index.addresses == ['visualizations/%3Cscript%3E.html']
@@ -219,7 +219,8 @@ def test_the_map_marks_the_phase_of_each_frame(filmed, tmp_path):
 
 def test_the_index_has_a_row_for_each_answer(tmp_path):
     answers = [an_answer('a'), an_answer('b', predicted=None), Answer('c', 'koa-nm', ['KOA', 'NM'], error='Empty.')]
-    write_index(answers, tmp_path / 'index.html', ['visualizations/a.html', None, None])
+    rows = map(index_row, answers, ['visualizations/a.html', None, None])
+    write_index(list(rows), 'koa-nm', tmp_path / 'index.html')
     page = Page(tmp_path / 'index.html')
     assert [tag for tag, _ in page.tags].count('tr') == 4
     assert page.addresses == ['visualizations/a.html']
