@@ -66,7 +66,7 @@ def load(tmp_path):
             try:
                 inputs = data[index]['inputs'].numpy()
             except ClipError as error:
-                assert str(error).startswith(f'clip {data.get_data_info(index)["frame_dir"]}: ')
+                assert str(error).startswith(f'{path}: clip {data.get_data_info(index)["frame_dir"]}: ')
             except ValueError as error:
                 assert str(error).startswith('layout: ')  # none, or one without legs
             else:
