@@ -193,9 +193,8 @@ def _poses(figure: Any, layout: Layout | None, clips: ClassClips, names: Names) 
 def _frames_of(figure: Any, layout: Layout | None, clip: AuditedClip) -> None:
     """Three frames of a clip, so that a person sees swapped sides."""
     data, solid = clip.data, clip.data['keypoint'].shape[-1] == 3
-    count = data['keypoint'].shape[2]
-    person, _ = tracked_person(data['keypoint'], data.get('keypoint_score'))
-    scores = data.get('keypoint_score')
+    count, scores = data['keypoint'].shape[2], data.get('keypoint_score')
+    person, _ = tracked_person(data['keypoint'], scores)
     keypoint = np.asarray(data['keypoint'][person], np.float64)
     figure.suptitle(f'Clip {data["frame_dir"]}, {float(data["rate"]):g} frames per second: '
                     + ('left should be left' if solid else 'each leg should keep its colour'), fontsize=11)

@@ -17,7 +17,6 @@ from dynstg_mm.skeletons import Layout, get_layout
 
 FEET_LOWPASS = 10.  # Hz; feet stop and start faster than the rest of the body moves
 FINE = 100.  # frames per second to which slower recordings are interpolated, for times between their frames
-FEET_LOWPASS = 10.  # Hz; feet stop and start faster than the body moves
 SPAN = 1.2  # seconds over which the walking direction is measured, about a stride
 TURN = 30.  # degrees that the direction may change within a second of straight walking
 UPRIGHT = 0.3  # leg lengths between hips and ankles

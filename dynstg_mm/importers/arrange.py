@@ -26,8 +26,7 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
     Args:
         recording: From a reader.
         layout: Layout to map onto; by default the recording's own.
-        up: The vertical axis; by default the one along which the body stands, else the
-            recording's.
+        up: The vertical axis; by default the one along which the body stands, else the recording's.
         scale: Factor of 3-D coordinates, such as 0.01 from centimetres to metres.
         path: Names the file in errors.
 
@@ -35,7 +34,7 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
         DataError: The recording lacks a joint of the layout, has another number of joints, or shows none of them.
     """
     where = f'{path}: clip {recording.name}'
-    keypoint, score, joints = recording.keypoint, recording.keypoint_score, recording.joints
+    keypoint, joints = recording.keypoint, recording.joints
     unit, notes = recording.unit, list(recording.notes)
     target = layout if layout is not None else recording.layout
     own = recording.layout if recording.layout is not None or joints is not None else layout
@@ -53,25 +52,39 @@ def arrange(recording: Recording, layout: str | Layout | None = None, up: str | 
     else:
         keypoint, more = _downwards(recording, dict(joints=joints) if own is None else get_layout(own), up)
         notes += more
-    if target is not None:
-        complete = get_layout(target)
-        names = joints if joints is not None else get_layout(recording.layout)['joints'] if recording.layout else None
-        if names is not None and list(names) != list(complete['joints']):
-            try:
-                keypoint, mapped_score = apply_joint_map(keypoint, score, map_joints(names, complete))
-            except ConfigError as error:
-                raise DataError(f'{where}: {error}') from None
-            assert mapped_score is not None
-            score = mapped_score
-        if keypoint.shape[2] != complete['num_node']:
-            hint = '' if names is not None else ' Name the skeleton of the file with --source-layout.'
-            raise DataError(f'{where}: keypoint: {keypoint.shape[2]} joints; the layout has {complete["num_node"]}.'
-                            + hint)
-        if not score.any():
-            raise DataError(f'{where}: keypoint: none of the layout\'s joints is seen in any frame.')
-        joints = complete['joints']
-    return replace(recording, keypoint=keypoint, keypoint_score=score, joints=joints, layout=target, up='y', unit=unit,
-                   notes=notes, facts=facts_of(recording, target, axis))
+    facts = facts_of(recording, target, axis)
+    recording = replace(recording, keypoint=keypoint, up='y', unit=unit, notes=notes, facts=facts)
+    return recording if target is None else onto_layout(recording, target, where)
+
+
+def onto_layout(recording: Recording, layout: str | Layout, where: str | os.PathLike) -> Recording:
+    """The recording with the joints of a layout, by their names, and its axes as they are.
+
+    Args:
+        recording: The recording.
+        layout: Layout to map onto.
+        where: Names file and clip in errors.
+
+    Raises:
+        DataError: The recording lacks a joint of the layout, has another number of joints, or shows none of them.
+    """
+    complete, keypoint, score = get_layout(layout), recording.keypoint, recording.keypoint_score
+    names = recording.joints
+    if names is None and recording.layout is not None:
+        names = get_layout(recording.layout)['joints']
+    if names is not None and list(names) != list(complete['joints']):
+        try:
+            keypoint, mapped_score = apply_joint_map(keypoint, score, map_joints(names, complete))
+        except ConfigError as error:
+            raise DataError(f'{where}: {error}') from None
+        assert mapped_score is not None
+        score = mapped_score
+    if keypoint.shape[2] != complete['num_node']:
+        hint = '' if names is not None else ' Name the skeleton of the file with --source-layout.'
+        raise DataError(f'{where}: keypoint: {keypoint.shape[2]} joints; the layout has {complete["num_node"]}.' + hint)
+    if not score.any():
+        raise DataError(f'{where}: keypoint: none of the layout\'s joints is seen in any frame.')
+    return replace(recording, keypoint=keypoint, keypoint_score=score, joints=complete['joints'], layout=layout)
 
 
 def _wrong_layout(recording: Recording, layout: str | Layout) -> str | None:

@@ -61,10 +61,15 @@ def csv_rows(path: str | os.PathLike, most: int | None = None) -> tuple[list[str
     Raises:
         DataError: The file is empty or not text, or a line and the header differ in their number of cells.
     """
-    lines, delimiter = csv_lines(path, None if most is None else most + 1)
+    return header_and_rows(path, *csv_lines(path, None if most is None else most + 1))
+
+
+def header_and_rows(path: str | os.PathLike, lines: Sequence[list[str]],
+                    delimiter: str) -> tuple[list[str], list[list[str]]]:
+    """The same of lines and separator from `csv_lines`."""
     if len(lines) < 2:
         raise DataError(f'{path}: no lines below its header; expected a header and data.')
-    header, rows = [cell.strip() for cell in lines[0]], lines[1:]
+    header, rows = [cell.strip() for cell in lines[0]], list(lines[1:])
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise DataError(f'{path}: line {number + 2}: {len(row)} cells; the header has {len(header)}.')

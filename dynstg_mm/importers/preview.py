@@ -6,7 +6,7 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import atomic_open
 from dynstg_mm.gait.signal import is_rate
 from dynstg_mm.gait.visibility import seen_joints
-from dynstg_mm.importers.arrange import arrange
+from dynstg_mm.importers.arrange import onto_layout
 from dynstg_mm.importers.recording import Recording
 from dynstg_mm.skeleton_figure import draw_frames, points_only
 from dynstg_mm.skeletons import Layout, best_layout, get_layout
@@ -31,7 +31,7 @@ def write_preview(path: str | os.PathLike, recording: Recording, rate: float | N
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    drawn, layout = _drawable(recording)
+    drawn, layout = drawable(recording)
     rate, count = rate or (recording.rate if is_rate(recording.rate) else None), recording.keypoint.shape[2]
     keypoint, named = drawn.keypoint[0], isinstance(drawn.layout, str)
     figure = Figure(figsize=(9, 7.5 if keypoint.shape[-1] == 3 else 4), layout='constrained')
@@ -45,12 +45,12 @@ def write_preview(path: str | os.PathLike, recording: Recording, rate: float | N
         figure.savefig(file, format=Path(path).suffix[1:].lower(), dpi=110)
 
 
-def _drawable(recording: Recording) -> tuple[Recording, Layout]:
+def drawable(recording: Recording) -> tuple[Recording, Layout]:
     """The recording in a layout with legs if its names allow it, and its layout; without any, points."""
     own = None if recording.layout is None else get_layout(recording.layout)
     if recording.joints is not None and not (own or {}).get('legs'):
         best = best_layout(recording.joints)
         if best is not None:
-            return arrange(recording, best, up='y'), get_layout(best)
+            return onto_layout(recording, best, str(recording.name)), get_layout(best)
     count = recording.keypoint.shape[2]
     return recording, own or points_only(recording.joints or [f'joint_{joint}' for joint in range(count)])

@@ -7,7 +7,7 @@ import numpy as np
 
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.signal import is_rate
-from dynstg_mm.importers.csv_table import csv_lines, csv_rows, number_cells
+from dynstg_mm.importers.csv_table import csv_lines, header_and_rows, number_cells
 from dynstg_mm.importers.estimator_json import MAX_GAP
 from dynstg_mm.importers.persons import Detection, People, pick_persons
 from dynstg_mm.importers.recording import Recording, has_place, informative, without_prefix
@@ -48,10 +48,10 @@ def read_csv(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
     Raises:
         DataError: The file is damaged; the message names line and column.
     """
-    first = csv_lines(path, 1)[0][0]
-    if first[0].strip() == 'scorer':
+    lines, delimiter = csv_lines(path)
+    if lines[0][0].strip() == 'scorer':
         raise DataError(f'{path}: header: a table of DeepLabCut; convert it as deeplabcut.')
-    header, rows = csv_rows(path)
+    header, rows = header_and_rows(path, lines, delimiter)
     columns = {name.strip().lower(): index for index, name in enumerate(header)}
     frame = next((columns[name] for name in _FRAME if name in columns), None)
     time = next((name for name in _TIME if name in columns), None)

@@ -15,10 +15,10 @@ import numpy as np
 from dynstg_mm.errors import ConfigError, DataError, UserError
 from dynstg_mm.files import missing_file_hint
 from dynstg_mm.gait.signal import RATES, is_rate
-from dynstg_mm.importers import READERS, SUFFIXES, csv_rows
-from dynstg_mm.importers.arrange import arrange, check_unit, turned
+from dynstg_mm.importers import READERS, SUFFIXES
+from dynstg_mm.importers.arrange import arrange, check_unit, onto_layout, turned
 from dynstg_mm.importers.convert import read_recordings, with_source_layout, with_unit
-from dynstg_mm.importers.csv_table import csv_lines
+from dynstg_mm.importers.csv_table import csv_lines, header_and_rows
 from dynstg_mm.importers.find import clips_of, files_below, find_files, is_repeated
 from dynstg_mm.importers.kinect import is_table
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
@@ -103,12 +103,13 @@ def recognise(path: str | os.PathLike) -> str:
 
 
 def _table_format(path: Path) -> str:
-    (first, *_), _ = csv_lines(path, 1)
+    lines, delimiter = csv_lines(path, 101)
+    first = lines[0]
     if first[0].strip() == 'scorer':
         return 'deeplabcut'
     if is_table(first):
         return 'kinect'
-    return 'mediapipe' if len(joint_names(path, *csv_rows(path, 100))) == 33 else 'csv'
+    return 'mediapipe' if len(joint_names(path, *header_and_rows(path, lines, delimiter))) == 33 else 'csv'
 
 
 def read_unlabelled(sources: Iterable[Source], *, rate: float | None = None, layout: str | Layout | None = None,
@@ -277,7 +278,10 @@ def read_annotation(path: str | os.PathLike, index: int, clip: Mapping[str, Any]
         if len(names) != recording.keypoint.shape[2]:
             raise DataError(f'{where}: joint_names: {len(names)} names; keypoint has {recording.keypoint.shape[2]} '
                             'joints.')
-        recording = _with_layout(replace(recording, joints=list(map(str, names))), prefer, where)
+        recording = replace(recording, joints=list(map(str, names)), up='y')
+        if options is None or options.get('up') is None:
+            recording = arrange(recording, path=path)
+        recording = _with_layout(recording, prefer, where)
         kept.update(keypoint=recording.keypoint, keypoint_score=recording.keypoint_score, **(
             dict(joint_names=recording.joints) if recording.layout is None else {}))
     return dict(kept, frame_dir=recording.name, total_frames=recording.keypoint.shape[1], rate=recording.rate,
@@ -303,20 +307,19 @@ def _recordings(source: Source, layout: str | Layout | None, prefer: Layout | No
                                  scale=scale, options={key: value for key, value in options.items() if key in known},
                                  **shared)
     for recording in recordings:
-        recording = _with_layout(recording, prefer, source.file)
+        recording = _with_layout(recording, prefer, f'{source.file}: clip {recording.name}')
         keypoint = recording.keypoint
         clip = dict(frame_dir=recording.name, keypoint=keypoint, keypoint_score=recording.keypoint_score,
                     total_frames=keypoint.shape[1], rate=recording.rate, layout=recording.layout, file=source.file,
                     format=source.format, persons=len(keypoint), notes=recording.notes)
         if recording.img_shape is not None and keypoint.shape[-1] == 2:
             clip.update(img_shape=recording.img_shape, original_shape=recording.img_shape)
-        for key in ('unit', 'events'):
+        for key in ('unit', 'events', 'estimator'):
             if getattr(recording, key):
                 clip[key] = getattr(recording, key)
         if recording.layout is None and recording.joints is not None:
             clip['joint_names'] = list(recording.joints)
-        estimator = getattr(recording, 'estimator', None)
-        yield clip if estimator is None else dict(clip, estimator=estimator)
+        yield clip
 
 
 def _with_layout(recording: Recording, prefer: Layout | None, where: str) -> Recording:
@@ -329,7 +332,7 @@ def _with_layout(recording: Recording, prefer: Layout | None, where: str) -> Rec
             map_joints(recording.joints, prefer)
             chosen = _known_name(prefer)
     chosen = chosen or best_layout(recording.joints)
-    return recording if chosen is None else arrange(replace(recording, up='y'), chosen, path=where)
+    return recording if chosen is None else onto_layout(recording, chosen, where)
 
 
 def _known_name(layout: Layout | None) -> str | Layout | None:

@@ -3,7 +3,7 @@ import pytest
 
 from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.importers.convert import convert
-from dynstg_mm.importers.preview import write_preview
+from dynstg_mm.importers.preview import drawable, write_preview
 from dynstg_mm.importers.recording import Recording
 from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.skeletons import LAYOUTS
@@ -90,3 +90,11 @@ def test_an_impossible_height_is_refused(tmp_path):
     for unit in ('mm', 'cm'):  # the walk is in metres
         with pytest.raises(DataError, match='walk0: unit.*--unit'):
             convert('npz', folder, tmp_path / 'out.pkl', unit=unit, **options)
+
+
+def test_named_joints_are_drawn_in_the_axes_of_the_recording():
+    place = pixels(person('gait_13', 9))[None]
+    recording = Recording('a', place, np.ones(place.shape[:3]), list(LAYOUTS['gait_13']['joints']), up='y')
+    drawn, layout = drawable(recording)
+    assert layout['legs']
+    np.testing.assert_array_equal(drawn.keypoint, place)

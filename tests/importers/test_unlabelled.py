@@ -175,3 +175,11 @@ def test_the_options_hold_for_annotation_files(tmp_path):
         from_annotation(shares)
     np.testing.assert_allclose(from_annotation(shares, reader=dict(img_shape=(720, 1280)))['keypoint'][0],
                                pixels(body), rtol=1e-5)
+
+
+def test_the_given_vertical_axis_holds_when_named_joints_are_mapped(tmp_path):
+    body = person('gait_13')
+    np.savez(tmp_path / 'walk.npz', keypoints=body, fps=25, joint_names=GAIT_13)
+    clip, = read_unlabelled(find_recordings([tmp_path]), up='-y', reader=dict(dims=3))
+    assert clip['layout'] == 'gait_13'
+    np.testing.assert_allclose(clip['keypoint'][0, ..., 1], -body[..., 1], atol=1e-6)
