@@ -66,7 +66,7 @@ class Video:
                 image = frame.to_ndarray(format='rgb24', width=round(frame.width * ratio), height=frame.height)
                 yield Frame(time, np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4)))
         if last == -np.inf:
-            raise DataError(f'{self.path}: no frames.')
+            raise DataError(f'{self.path}: no frames that PyAV can read; expected a video, perhaps converted to MP4.')
         expected = self._expected_end(rate)  # FFmpeg takes the end of a file for the end of its video
         if end < expected - max(0.5, 0.05 * expected):
             raise DataError(f'{self.path}: ends after {end:.1f} of {expected:.1f} s; it is cut short.')

@@ -294,7 +294,8 @@ def _wrong_keypoint(keypoint: object) -> str | None:
         return f'{describe(keypoint)}; expected an array of numbers (persons, frames, joints, 2 or 3).'
     persons, frames, joints, channels = keypoint.shape
     if not persons or not frames or not joints:
-        return f'{persons} persons in {frames} frames with {joints} joints; expected at least one of each.'
+        return (f'{persons} persons in {frames} frames with {joints} joints; expected at least one of each. '
+                'Leave the clip out, or convert its recording again.')
     if channels not in (2, 3):
         return f'{channels} coordinates; expected 2 or 3 (scores belong in keypoint_score).'
     return None

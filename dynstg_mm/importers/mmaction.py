@@ -66,7 +66,7 @@ def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str,
     where = f'{path}: clip {name}'
     keypoint, score = clip.get('keypoint'), clip.get('keypoint_score')
     if isinstance(keypoint, np.ndarray) and not keypoint.size:
-        raise EmptyRecording(f'{where}: keypoint: no frames.')
+        raise EmptyRecording.of(where, 'keypoint')
     notes: list[str] = []
     order = 'mtvc'
     if isinstance(keypoint, np.ndarray) and keypoint.ndim > 3:

@@ -44,7 +44,7 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
     if name is None:
         raise DataError(f'{path}: keypoints: missing; it has {", ".join(arrays) or "nothing"}.')
     if not arrays[name].size:
-        raise EmptyRecording(f'{path}: {name}: no frames.')
+        raise EmptyRecording.of(path, name)
     key = next((key for key in ('joint_names', 'joints', 'keypoint_names') if key in arrays), None)
     names = None if key is None else [str(joint) for joint in np.ravel(arrays[key])]
     values, order, notes = in_order(path, name, arrays[name], axes, joints=None if names is None else len(names))

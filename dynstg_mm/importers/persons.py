@@ -49,7 +49,7 @@ def pick_persons(frames: Sequence[People], persons: int,
     """
     shapes = Counter(person.keypoint.shape for people in frames for person in people)
     if not shapes:
-        raise EmptyRecording(f'{path}: keypoints: nobody in any of its {len(frames)} frames.')
+        raise EmptyRecording.of(path, 'keypoints', len(frames))
     if len(shapes) > 1:
         usual, other = (shape for shape, _ in shapes.most_common(2))
         frame = next(index for index, people in enumerate(frames) for person in people

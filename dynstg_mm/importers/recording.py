@@ -26,6 +26,12 @@ UPRIGHT = {
 class EmptyRecording(DataError):
     """A file is sound but shows nobody."""
 
+    @classmethod
+    def of(cls, where: str | os.PathLike, field: str, frames: int = 0) -> 'EmptyRecording':
+        """The error for a file, or a clip of it, whose field shows nobody in this number of frames."""
+        what = f'nobody in any of its {frames} frames' if frames else 'no frames'
+        return cls(f'{where}: {field}: {what}; leave the recording out, or find the keypoints again.')
+
 
 @dataclass
 class Recording:
@@ -163,7 +169,7 @@ def with_lost(keypoint: np.ndarray, score: np.ndarray | None,
     """
     keypoint = np.asarray(keypoint, np.result_type(keypoint, np.float32))
     if not keypoint.size:
-        raise EmptyRecording(f'{path}: keypoints: no frames.')
+        raise EmptyRecording.of(path, 'keypoints')
     nothing = np.isnan(keypoint).all(-1)
     wrong = np.argwhere(~((np.abs(keypoint) < LARGEST).all(-1) | nothing))
     if len(wrong):
@@ -176,5 +182,5 @@ def with_lost(keypoint: np.ndarray, score: np.ndarray | None,
         raise DataError(f'{path}: scores: {score[tuple(wild[0])]:g} in frame {wild[0][1]}; expected 0 to 1.')
     seen = seen_joints(keypoint, score, 0)
     if not seen.any():
-        raise EmptyRecording(f'{path}: keypoints: nobody in any of its {keypoint.shape[1]} frames.')
+        raise EmptyRecording.of(path, 'keypoints', keypoint.shape[1])
     return np.where(seen[..., None], keypoint, 0).astype(np.float32), np.where(seen, score, 0).astype(np.float32)
