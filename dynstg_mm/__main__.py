@@ -17,6 +17,7 @@ COMMANDS = {
     'audit': 'check an annotation file and its splits',
     'koa-pd-nm': 'convert the KOA-PD-NM data set',
     'msnd': 'convert the MSND data set',
+    'acted-gait': 'convert the acted pathological gaits by Kinect',
     'pd-walk': 'convert the PD-Walk data set',
     'ataxia': 'convert the Auto-Gait (ataxia) data set',
     'synthetic-gait': 'generate synthetic walks',

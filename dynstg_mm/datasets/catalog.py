@@ -33,6 +33,13 @@ class MSNDDataset(GaitDataset):
 
 
 @DATASETS.register_module()
+class ActedGaitDataset(GaitDataset):
+    """Six acted gaits of ten people by Kinect v2, not of patients (Jun 2020)."""
+
+    METAINFO = dict(classes=('normal', 'antalgic', 'stiff_legged', 'lurch', 'steppage', 'trendelenburg'))
+
+
+@DATASETS.register_module()
 class PDWalkDataset(GaitDataset):
     """PD-WALK: healthy walking and Parkinson's disease. The order of the classes is our choice."""
 

@@ -90,6 +90,29 @@ def _resample(array: np.ndarray, rate: float, new_rate: float, lowpass: float | 
     return array.astype(np.float32)
 
 
+def at_even_times(array: np.ndarray, times: np.ndarray, rate: float, max_gap: float) -> tuple[np.ndarray, np.ndarray]:
+    """Bring frames at uneven times to even ones by linear interpolation; nothing is known within a long gap.
+
+    Args:
+        array: Shape (T, ...), T at least 2.
+        times: Seconds of the frames (T,), growing.
+        rate: Frames per second of the result.
+        max_gap: Seconds between two frames above which nothing in between is known, but what is at most half a frame
+            of the new rate away from either.
+
+    Returns:
+        Shape (T', ...), from the first time to the last at most, with zeros for what is not known; and shape (T',),
+        which frames are known.
+    """
+    even = times[0] + np.arange(int((times[-1] - times[0]) * rate + 1e-3) + 1) / rate
+    right = np.searchsorted(times, even).clip(1, len(times) - 1)
+    steps = times[right] - times[right - 1]
+    share = ((even - times[right - 1]) / steps).clip(0, 1)
+    known = (steps <= max_gap) | (np.minimum(share, 1 - share) * steps <= 0.5 / rate)
+    share, shown = (part.reshape(-1, *[1] * (array.ndim - 1)) for part in (share, known))
+    return np.where(shown, array[right - 1] * (1 - share) + array[right] * share, 0), known
+
+
 def window_starts(frames: int, length: int, count: int) -> np.ndarray:
     """First frames of `count` windows, spread evenly from the start of a clip to its end.
 

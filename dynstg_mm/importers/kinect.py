@@ -81,7 +81,18 @@ def is_table(first: list[str]) -> bool:
         return False
 
 
-def _table(path: str | os.PathLike) -> Recording:
+def read_table(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray]:
+    """A table of numbers as it is in the file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The times (T,) in seconds, and places (T, 25, 3), of which some may be no numbers or absurd.
+
+    Raises:
+        DataError: The file is damaged; the message names the line.
+    """
     lines, _ = csv_lines(path)
     if not is_table(lines[0]):
         raise DataError(f'{path}: line 1: not a time and {JOINTS} joints as numbers; expected a table of Kinect v2 '
@@ -95,12 +106,17 @@ def _table(path: str | os.PathLike) -> Recording:
     if joints.shape[2] == 4 and (joints[..., 0] != np.arange(JOINTS)).any():
         wrong = np.argwhere(joints[..., 0] != np.arange(JOINTS))[0]
         raise DataError(f'{path}: line {wrong[0] + 1}: joint {joints[wrong[0], wrong[1], 0]:g}; expected {wrong[1]}.')
-    places, rate = _places(path, values[:, 0])
+    return values[:, 0], joints[..., -3:]
+
+
+def _table(path: str | os.PathLike) -> Recording:
+    times, joints = read_table(path)
+    places, rate = _places(path, time_steps(path, times))
     keypoint = np.full((1, places[-1] + 1, JOINTS, 3), np.nan)
-    keypoint[0, places] = _plausible(joints[..., -3:])
+    keypoint[0, places] = _plausible(joints)
     absurd = int(np.isnan(keypoint[0, places]).any(-1).sum())
-    notes = [f'{absurd} of {len(lines) * JOINTS} joints have no place, or one beyond {FAR:g} m; lost'] * bool(absurd)
-    gaps = keypoint.shape[1] - len(lines)
+    notes = [f'{absurd} of {len(times) * JOINTS} joints have no place, or one beyond {FAR:g} m; lost'] * bool(absurd)
+    gaps = keypoint.shape[1] - len(times)
     notes += [f'{gaps} of {keypoint.shape[1]} frames are missing by the times; treated as lost'] * bool(gaps)
     keypoint, score = with_lost(keypoint, None, path)
     return Recording(None, keypoint, score, layout='nturgb+d', rate=rate, up='z', unit='m', notes=notes)
@@ -112,15 +128,24 @@ def _plausible(place: np.ndarray) -> np.ndarray:
     return np.where(inside, place, np.nan)
 
 
-def _places(path: str | os.PathLike, times: np.ndarray) -> tuple[np.ndarray, float]:
-    """The frame number of each line by its time, and the rate; the nearest free one, since the times tremble."""
+def time_steps(where: str | os.PathLike, times: np.ndarray) -> np.ndarray:
+    """Seconds (T - 1,) between frames, from times (T,) that may begin again after 60.
+
+    Raises:
+        DataError: There is only one frame, or a time is not after the one before.
+    """
     steps = np.diff(times)
     steps = np.where(steps < -30, steps + 60, steps)
     wrong = np.flatnonzero(~(steps > 0))
     if len(wrong) or not len(steps) or not np.isfinite(times).all():
         line = int(wrong[0]) + 2 if len(wrong) else 1
-        raise DataError(f'{path}: line {line}: time: {times[line - 1]:g}; expected seconds that grow, or begin again '
+        raise DataError(f'{where}: line {line}: time: {times[line - 1]:g}; expected seconds that grow, or begin again '
                         'after 60.')
+    return steps
+
+
+def _places(path: str | os.PathLike, steps: np.ndarray) -> tuple[np.ndarray, float]:
+    """The frame number of each line by its time, and the rate; the nearest free one, since the times tremble."""
     median = float(np.median(steps))
     rate = RATE if abs(median * RATE - 1) < 0.15 else round(1 / median, 2)
     if np.max(steps) * rate > MAX_GAP or not rate:
