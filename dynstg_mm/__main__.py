@@ -25,6 +25,7 @@ COMMANDS = {
     'publish-student': 'extract the student from a distilled checkpoint',
     'upgrade-checkpoint': 'rename the parameters of a checkpoint of dynstg_mm 0.1',
     'plot-filters': 'draw the movement phases and graphs of a model',
+    'check-phases': 'measure whether movement phases follow the gait cycle',
     'check-explanations': 'check whether the explanations of a model are true',
     'check-doubts': 'measure how often predict doubts recordings',
     'check-answers': 'measure answers about people left out of the training',

@@ -100,11 +100,28 @@ def walk(walker: Walker, seconds: float, rng: np.random.Generator) -> np.ndarray
     Returns:
         Shape (seconds * FINE, 25, 3), in metres.
     """
+    return walk_with_strikes(walker, seconds, rng)[0]
+
+
+def walk_with_strikes(walker: Walker, seconds: float,
+                      rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[float, str, str]]]:
+    """A walk and its true foot strikes.
+
+    Args:
+        walker: As for `walk`.
+        seconds: As for `walk`.
+        rng: As for `walk`.
+
+    Returns:
+        The joints, as from `walk`; and (seconds, 'left' or 'right', 'strike') in the order of time, also just before
+        and after the walk, so that the phase of the gait cycle is known in every frame.
+    """
     frames = round(seconds * FINE)
     strides = int(seconds / walker.cycle * 1.6) + 3
     knots = np.concatenate([[0], np.cumsum(walker.cycle * np.maximum(
         1 + walker.timing * rng.standard_normal(2 * strides), 0.4) / 2)])  # times of half strides
-    time = np.arange(frames) / FINE + rng.uniform(0, walker.cycle)
+    start = rng.uniform(0, walker.cycle)
+    time = np.arange(frames) / FINE + start
     stride = np.interp(time, knots, np.arange(len(knots)) / 2)
     scale = np.interp(stride, np.arange(strides + 1), np.maximum(
         1 + walker.reach * rng.standard_normal(strides + 1), 0.3))
@@ -141,7 +158,9 @@ def walk(walker: Walker, seconds: float, rng: np.random.Generator) -> np.ndarray
     _upper_body(joint, walker, length, stride, scale, walker.wobble * unrest)
     path = _path(joint, np.stack(phases))
     path[:, 2] = walker.sway * np.sin(2 * np.pi * stride)
-    return np.stack([joint[name] for name in JOINTS], 1) + path[:, None]
+    strikes = [(float(knot - start), ('left', 'right')[half % 2], 'strike') for half, knot in enumerate(knots)
+               if knot - start < seconds + 2 * walker.cycle]
+    return np.stack([joint[name] for name in JOINTS], 1) + path[:, None], strikes
 
 
 def _point(x: Any, y: Any, z: Any, frames: int) -> np.ndarray:
@@ -270,7 +289,7 @@ def synthetic_gait(subjects: int = 24, clips: int = 2, seed: int = 0, layout: st
         layout: 'body_25', filmed from the side, or 'msnd', 3-D motion capture.
 
     Returns:
-        `split` and `annotations`.
+        `split` and `annotations`; `events` of an annotation are its true foot strikes.
     """
     rng = np.random.default_rng(seed)
     split: dict[str, list[str]] = dict(train=[], val=[], test=[])
@@ -281,7 +300,7 @@ def synthetic_gait(subjects: int = 24, clips: int = 2, seed: int = 0, layout: st
             part = 'train' if person < subjects * 7 // 12 else 'val' if person < subjects * 17 // 24 else 'test'
             for clip in range(clips):
                 rate, seconds = float(rng.choice([25, 30])), rng.uniform(3.2, 4)
-                joints = walk(walker, seconds, rng)
+                joints, strikes = walk_with_strikes(walker, seconds, rng)
                 if layout == 'msnd':
                     rate, kind, (keypoint, score) = float(CAPTURED), np.float32, capture(joints, rng)
                 else:
@@ -289,7 +308,7 @@ def synthetic_gait(subjects: int = 24, clips: int = 2, seed: int = 0, layout: st
                 subject = f'synthetic_{disorder}_{person:02d}'
                 annotations.append(dict(
                     frame_dir=f'{subject}_{clip}', subject=subject, group=disorder, label=label, rate=rate,
-                    total_frames=len(keypoint), img_shape=IMAGE, original_shape=IMAGE,
+                    total_frames=len(keypoint), img_shape=IMAGE, original_shape=IMAGE, events=strikes,
                     keypoint=keypoint[None].astype(kind), keypoint_score=score[None].astype(np.float16)))
                 split[part].append(f'{subject}_{clip}')
     return dict(split=split, annotations=annotations)

@@ -279,6 +279,8 @@ def _annotation(recording: Recording, row: Row, classes: Sequence[str], rate: fl
         clip['estimator'] = recording.estimator
     if recording.unit is not None:
         clip['unit'] = recording.unit
+    if recording.events and chosen == parse_rate(recording.rate, f'clip {recording.name}: rate'):
+        clip['events'] = [tuple(event) for event in recording.events]  # plain, as annotation files are
     shape = img_shape or recording.img_shape
     if shape is not None and keypoint.shape[-1] == 2:
         clip.update(img_shape=tuple(shape), original_shape=tuple(shape))
@@ -296,5 +298,7 @@ def cut(clip: Clip, seconds: float | None) -> list[Clip]:
         return [clip]
     bounds = np.linspace(0, frames, -(-frames // most) + 1).astype(int)
     return [dict(clip, frame_dir=f'{clip["frame_dir"]}/{part}', total_frames=int(stop - start),
-                 **{key: clip[key][:, start:stop].copy() for key in ('keypoint', 'keypoint_score')})
+                 **{key: clip[key][:, start:stop].copy() for key in ('keypoint', 'keypoint_score')},
+                 **({'events': [(time - start / clip['rate'], *about) for time, *about in clip['events']]}
+                    if 'events' in clip else {}))
             for part, (start, stop) in enumerate(zip(bounds, bounds[1:]))]

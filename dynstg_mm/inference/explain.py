@@ -245,12 +245,12 @@ class _Scorer:
             seconds = times[:, :1] + share * np.diff(times)
             before = phases
             place = phase_beyond(seconds.ravel(), strikes['left'])
-            curves.append(_over_stride(place, phases.reshape(-1, phases.shape[-1])))
+            curves.append(over_stride(place, phases.reshape(-1, phases.shape[-1])))
         return [curve.round(3).tolist() for curve in curves]
 
 
-def _over_stride(phase: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Mean of values (n, p) around `CURVE` points of the stride."""
+def over_stride(phase: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Mean of values (n, p) around `CURVE` points of the stride; `phase` (n,) is NaN where it is unknown."""
     known = np.isfinite(phase)
     points = (np.arange(CURVE) + 0.5) / CURVE
     distance = (points[:, None] - phase[known] + 0.5) % 1 - 0.5

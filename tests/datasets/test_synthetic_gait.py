@@ -8,6 +8,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from dynstg_mm.datasets.synthetic_gait import CLASSES, FINE, JOINTS, draw_walker, film, synthetic_gait, walk
+from dynstg_mm.gait.agreement import contact_errors
+from dynstg_mm.gait.events import FootEvent, foot_events
+from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.importers import read_csv
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -105,3 +108,15 @@ def test_neither_pose_nor_metadata_alone_give_the_class_away(sample):
     forest = RandomForestClassifier(200, random_state=0).fit(metadata, labels)
     assert np.mean(forest.predict(test_metadata) == truth) < 0.4  # chance is 0.25
     assert len(CLASSES) == 4 and np.bincount(truth).tolist() == [14] * 4
+
+
+def test_true_strikes_are_those_of_the_feet():
+    missed = 0
+    for clip in synthetic_gait(subjects=2, clips=1, seed=4)['annotations']:
+        marked = [FootEvent(*event) for event in clip['events']]
+        assert marked == sorted(marked) and marked[-1].time > clip['total_frames'] / clip['rate']
+        inside = [event for event in marked if 0.3 < event.time < clip['total_frames'] / clip['rate'] - 0.3]
+        errors, lost, _ = contact_errors(foot_events(walk_of(clip, 'body_25')), inside, 'strike')
+        missed += lost
+        assert len(errors) > 2 and np.abs(np.mean(errors)) < 0.1
+    assert missed < 8

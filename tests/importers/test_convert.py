@@ -475,6 +475,14 @@ def test_lost_markers_are_lost_everywhere(tmp_path):
     assert not clip['keypoint_score'][0, 30:50, 0].any() and not clip['keypoint'][0, 30:50, 0].any()
 
 
+def test_marked_foot_contacts_stay_with_their_part_of_a_recording():
+    clip = dict(frame_dir='a', rate=10., total_frames=20, keypoint=np.zeros((1, 20, 2, 3)),
+                keypoint_score=np.ones((1, 20, 2)), events=[(0.5, 'left', 'strike'), (1.2, 'right', 'off')])
+    first, second = cut(clip, 1)
+    assert first['events'] == clip['events']
+    assert second['events'] == [(pytest.approx(-0.5), 'left', 'strike'), (pytest.approx(0.2), 'right', 'off')]
+
+
 def test_a_mean_of_a_lost_joint_is_lost(tmp_path):
     body, names = 1000 * person('gait_13', 60), list(LAYOUTS['gait_13']['joints'])
     lost = np.zeros((60, 13), bool)

@@ -1,0 +1,191 @@
+"""What the dynamic filters of a model do in a walk: phases and adjacency of each frame, and its place in the stride."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+
+from dynstg_mm.datasets.annotation_file import AnnotationFile
+from dynstg_mm.datasets.gait_dataset import listing
+from dynstg_mm.datasets.transforms import AlignHeading
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.gait.cleaning import Clip
+from dynstg_mm.gait.events import phase_at
+from dynstg_mm.gait.geometry import UPS, walks_backwards
+from dynstg_mm.inference.explain import STRIDE, Strikes, find_strikes
+from dynstg_mm.inference.inferencer import GaitInferencer
+from dynstg_mm.skeletons import Layout, get_layout
+
+OTHER = dict(left='right', right='left')
+
+
+class LayerFilters(NamedTuple):
+    """Filters of one layer in the windows of a walk.
+
+    `seconds` (windows, t) are in the recording, `phases` (windows, t, p), `adjacency` (windows, t, k, v, v) or None.
+    """
+
+    seconds: np.ndarray
+    phases: np.ndarray
+    adjacency: np.ndarray | None
+
+
+@dataclasses.dataclass
+class WalkFilters:
+    """Filters of all layers in the windows of one walk.
+
+    Attributes:
+        clip: Its name.
+        layers: Of the network.
+        mirrored: Windows (windows,) in which the network sees the left leg as the right one, because the person walks
+            towards smaller x.
+        found: Seconds at which the feet strike, as found in the keypoints; empty if no stride is found.
+        marked: The same as the annotation has them in `events`; empty without.
+        keypoint: Prepared recording (T, V, C). layout: Its layout. rate: Frames per second. start: Second of its first
+            frame in the recording.
+    """
+
+    clip: str
+    layers: list[LayerFilters]
+    mirrored: np.ndarray
+    found: Strikes
+    marked: Strikes
+    keypoint: np.ndarray
+    layout: Layout
+    rate: float
+    start: float
+
+    def stride(self, layer: int, strikes: Strikes) -> np.ndarray:
+        """Phase of the gait cycle (windows, t) of the leg that the network sees as the left one; NaN if unknown.
+
+        Args:
+            layer: Number of the layer.
+            strikes: `found` or `marked`.
+        """
+        seconds = self.layers[layer].seconds
+        places = {side: phase_at(seconds, strikes.get(side, ())) for side in OTHER}
+        return np.where(self.mirrored[:, None], places['right'], places['left'])
+
+
+class FilterReader:
+    """Reads the dynamic filters of a model.
+
+    Args:
+        inferencer: The model.
+
+    Raises:
+        ConfigError: Its backbone has no dynamic filters, or its pipeline cuts no windows.
+    """
+
+    def __init__(self, inferencer: GaitInferencer) -> None:
+        self.inferencer = inferencer
+        self.backbone: Any = getattr(inferencer.model, 'backbone', None)
+        where = getattr(inferencer.cfg, 'filename', None) or 'config'
+        if not hasattr(self.backbone, 'filters'):
+            raise ConfigError(f'{where}: the backbone {type(self.backbone).__name__} has no dynamic filters; expected '
+                              'DFSTGNN or DynSTGMamba.')
+        if inferencer.pipeline.window is None:
+            raise ConfigError(f'{where}: test_dataloader.dataset.pipeline: no SampleWindows; the filters are read in '
+                              'windows.')
+        turn = next((step for step in inferencer.pipeline.steps if isinstance(step, AlignHeading)), None)
+        self.up = 'y' if turn is None else next(up for up, axes in UPS.items() if axes == (turn.floor, turn.up))
+
+    def read(self, clip: Clip) -> WalkFilters:
+        """The filters in windows along a walk, which overlap by half at most.
+
+        Args:
+            clip: As for `GaitInferencer.answer`, with a layout.
+
+        Raises:
+            ClipError: The model cannot use the clip.
+        """
+        inferencer, pipeline = self.inferencer, self.inferencer.pipeline
+        with torch.inference_mode():
+            cleaned = inferencer.prepare(clip)
+            samples, times = pipeline.rolling_samples(cleaned, max(STRIDE, (pipeline.window or 0) / 2))
+            persons = samples[0]['inputs'].shape[1]
+            inputs = inferencer.model.data_preprocessor(pseudo_collate(samples))['inputs'].flatten(0, 1)
+            raw: list[dict[str, Any]] = [
+                {key: None if value is None else value[::persons].float().cpu().numpy()
+                 for key, value in layer.items()} for layer in self.backbone.filters(inputs)]
+        keypoint, rate, start = cleaned['keypoint'][0], float(cleaned['rate']), float(cleaned['first_second'])
+        layout = get_layout(cleaned.get('layout') or clip['layout'])
+        frames = np.round((times - start) * rate).astype(int)
+        seen_from_side = pipeline.sees_from_the_side and keypoint.shape[-1] == 2
+        mirrored = np.array([seen_from_side and walks_backwards(keypoint[first:last], layout)
+                             for first, last in frames])
+        return WalkFilters(
+            str(clip.get('frame_dir', '')),
+            [LayerFilters(seconds, layer['phases'], layer['adjacency'])
+             for seconds, layer in zip(self._seconds(raw, inputs.shape[2], times[:, 0], rate), raw)],
+            mirrored, find_strikes(clip, clip['layout'], self.up)[0], marked_strikes(clip), keypoint, layout, rate,
+            start)
+
+    def _seconds(self, raw: Sequence[dict[str, Any]], frames: int, starts: np.ndarray,
+                 rate: float) -> list[np.ndarray]:
+        """Seconds of the frames of each layer: the middle of the first tubelet that each stands for.
+
+        A layer has ceil(t / 2) or t of the frames of the layer before it.
+        """
+        seconds: list[np.ndarray] = []
+        before, step, tubelet = frames, 1, 1
+        for layer in raw:
+            count = layer['phases'].shape[1]
+            step *= max(1, round(before / count))
+            tubelet = tubelet if seconds else step
+            seconds.append(starts[:, None] + (np.arange(count) * step + (tubelet - 1) / 2) / rate)
+            before = count
+        return seconds
+
+
+def marked_strikes(clip: Clip) -> Strikes:
+    """Foot strikes that an annotation lists in `events`; empty without."""
+    events = clip.get('events') or ()
+    return {side: sorted(float(time) for time, of, kind in events if of == side and kind == 'strike')
+            for side in OTHER} if events else {}
+
+
+def own_phases(layers: Sequence[LayerFilters]) -> list[int]:
+    """Numbers of the layers whose phases are not those of an earlier one, perhaps at a higher rate."""
+    own: list[int] = []
+    for number, layer in enumerate(layers):
+        if not any(_same(layers[earlier].phases, layer.phases) for earlier in own):
+            own.append(number)
+    return own
+
+
+def _same(fine: np.ndarray, coarse: np.ndarray) -> bool:
+    step = max(1, round(fine.shape[1] / coarse.shape[1]))
+    part = fine[:, ::step]
+    return part.shape == coarse.shape and np.allclose(part, coarse, atol=1e-4)
+
+
+def movement(adjacency: np.ndarray) -> tuple[float, float]:
+    """Standard deviation of an adjacency (windows, t, k, v, v) over time, mean over pairs and windows; and mean |A|."""
+    return float(adjacency.std(1).mean()), float(np.abs(adjacency).mean())
+
+
+def test_clips(cfg: Config) -> tuple[list[Clip], list[str]]:
+    """Clips of the test split of a config, as they are in its annotation file and with its layout; and the classes.
+
+    Raises:
+        ConfigError: The config has no test data with an annotation file.
+    """
+    from mmaction.registry import DATASETS
+    settings = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    if not settings.get('ann_file'):
+        raise ConfigError(f'{cfg.filename or "config"}: test_dataloader.dataset.ann_file: missing; expected a '
+                          'GaitDataset.')
+    dataset = DATASETS.build(listing(settings))
+    names = [dataset.get_data_info(index)['frame_dir'] for index in range(len(dataset))]
+    file = AnnotationFile.read(settings['ann_file'])
+    layout = file.layout or dataset.layout
+    if layout is None:
+        raise ConfigError(f'{settings["ann_file"]}: layout: missing; set it in the file or in the config.')
+    return ([dict({key: value for key, value in file.clips[name].items() if value is not None}, layout=layout)
+             for name in names], list(dataset.metainfo.get('classes') or ()))
