@@ -10,6 +10,7 @@ COMMANDS = {
     'predict': 'ask a trained model about recordings',
     'cross-validate': 'train and test configs on all folds with several seeds',
     'report': 'compare tested models: tables, a page and a picture',
+    'ablation': 'measure what each element of a model is worth, on one or several tasks',
     'robustness': 'test trained models on corrupted recordings',
     'convert': 'convert your own recordings to one annotation file',
     'keypoints': 'find the keypoints of videos, and draw skeletons as videos',

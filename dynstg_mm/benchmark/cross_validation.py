@@ -35,6 +35,21 @@ def quiet() -> Iterator[None]:
 
 
 @quiet()
+def check_call(args: Namespace) -> None:
+    """Check the configs, the data and the folds of a call without running anything.
+
+    Args:
+        args: From `experiment.plan_calls`.
+
+    Raises:
+        UserError: As for `cross_validate`.
+    """
+    register_all_modules(init_default_scope=True)
+    models = name_models(args.configs, args.cfg_options, args.model_options)
+    choose_folds(args.folds, check_tests(models)[1], models[0])
+
+
+@quiet()
 def cross_validate(args: Namespace, command: str) -> int:
     """Train and test all models, and write results.json, results.md, results.html and results.png.
 

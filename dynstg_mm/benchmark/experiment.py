@@ -111,11 +111,12 @@ def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
     return content
 
 
-def plan_calls(args: Namespace) -> list[Namespace]:
+def plan_calls(args: Namespace, experiment: dict[str, Any] | None = None) -> list[Namespace]:
     """Calls of `cross_validate` for a command line: first teachers if their checkpoints are missing, then all models.
 
     Args:
         args: Options of `python -m dynstg_mm cross-validate`.
+        experiment: From `read_experiment`, instead of a file among the options.
 
     Returns:
         Options of each call, without the experiment file; `teaching` for the teachers, who have no row in the results.
@@ -123,16 +124,16 @@ def plan_calls(args: Namespace) -> list[Namespace]:
     Raises:
         UserError: See `read_experiment`; or a model or fold is unknown.
     """
-    *teachers, call = calls_with_teachers(args)
+    *teachers, call = calls_with_teachers(args, experiment)
     return [*(first for first in teachers if args.redo or _is_missing(first, args.out)), call]
 
 
-def calls_with_teachers(args: Namespace) -> list[Namespace]:
+def calls_with_teachers(args: Namespace, experiment: dict[str, Any] | None = None) -> list[Namespace]:
     """As `plan_calls`, with the call of the teachers even if their checkpoints exist."""
     files = [text for text in args.configs if Path(text).suffix in ('.yml', '.yaml')]
     if len(files) > 1:
         raise ConfigError(f'{" ".join(files)}: expected one experiment file.')
-    experiment = read_experiment(files[0]) if files else dict(models={}, teachers={})
+    experiment = experiment or (read_experiment(files[0]) if files else dict(models={}, teachers={}))
     models, names = experiment['models'], args.models or list(experiment['models'])
     unknown = [name for name in names if name not in models]
     if unknown:

@@ -19,23 +19,34 @@ from collections.abc import Sequence
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    from dynstg_mm.commands.common import add_ensemble_arguments, count, seed
+    from dynstg_mm.commands.common import add_ensemble_arguments
     parser.add_argument('configs', nargs='+', metavar='[NAME=]CONFIG',
                         help='configs, or an experiment file; the default name is the file name up to the first _')
     parser.add_argument('--models', nargs='+', metavar='NAME', help='only these models of the experiment file')
+    parser.add_argument('--baseline', help='model that the others are compared with (default: the first)')
+    add_ensemble_arguments(parser)
+    parser.add_argument('--no-controls', action='store_true',
+                        help='leave out the control rows: classifiers on metadata and on gait features')
+    add_run_arguments(parser)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser, seeds: str = '0') -> None:
+    """Add the options of what is run and how.
+
+    Args:
+        parser: The parser.
+        seeds: The default seeds, in words.
+    """
+    from dynstg_mm.commands.common import count, seed
     parser.add_argument('--folds', nargs='+', help='all, or numbers (default: all)')
-    parser.add_argument('--seeds', nargs='+', type=seed, help='training seeds (default: 0)')
+    parser.add_argument('--seeds', nargs='+', type=seed, help=f'training seeds (default: {seeds})')
     parser.add_argument('--out', required=True, help='folder for the results and the runs')
     parser.add_argument('--jobs', type=count, default=1,
                         help='runs in parallel, which share the cores and GPUs, or Slurm jobs in parallel (default: 1)')
-    parser.add_argument('--baseline', help='model that the others are compared with (default: the first)')
-    add_ensemble_arguments(parser)
     parser.add_argument('--cfg-options', nargs='+', action='extend', default=[], metavar='KEY=VALUE',
                         help='settings for all models')
     parser.add_argument('--model-options', nargs='+', action='append', default=[], metavar=('NAME', 'KEY=VALUE'),
                         help='settings for one model; may be repeated')
-    parser.add_argument('--no-controls', action='store_true',
-                        help='leave out the control rows: classifiers on metadata and on gait features')
     parser.add_argument('--keep-checkpoints', action='store_true', help='keep the checkpoints after the test')
     parser.add_argument('--test-on', nargs='+', action='extend', default=[], metavar='[NAME=]FILE',
                         help='also test each model on the same people in other annotation files, such as by another '
