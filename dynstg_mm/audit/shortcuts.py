@@ -51,7 +51,7 @@ def shortcuts(task: str, clips: Sequence[AuditedClip], *, progress: bool = True,
         All metadata first, then each source alone.
 
     Raises:
-        DataError: There are fewer than two classes, a class has too few people, or a person has two classes.
+        DataError: There are fewer than two classes, or a class has too few people.
     """
     classes = sorted({clip.data['label'] for clip in clips})
     if len(classes) < 2:
@@ -63,11 +63,21 @@ def shortcuts(task: str, clips: Sequence[AuditedClip], *, progress: bool = True,
         raise DataError(f'{count} people of class {fewest}; the control needs {FEWEST}.')
     rows = [dict(frame_dir=clip.name, subject=clip.data['subject'], label=classes.index(clip.data['label']))
             for clip in clips]
-    splits = subject_folds(rows, 'control', folds=count, seed=seed)
-    members = [set(splits[fold_split('control', fold, 'test')]) for fold in range(count)]
-    folds = [np.array([index for index, clip in enumerate(clips) if clip.name in names]) for names in members]
+    folds = _folds(rows, count, seed)
     return [_shortcut(source, columns, rows, folds, len(classes), seed)
             for source, columns in with_bar(list(_columns(clips).items()), f'metadata of {task}', progress)]
+
+
+def _folds(rows: Sequence[dict[str, Any]], count: int, seed: int) -> list[np.ndarray]:
+    """The rows that each fold tests, by subject and stratified, also if a subject has rows of several classes."""
+    subjects, labels = [row['subject'] for row in rows], [row['label'] for row in rows]
+    if len(set(zip(subjects, labels))) > len(set(subjects)):
+        from sklearn.model_selection import StratifiedGroupKFold
+        chosen = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(labels, labels, subjects)
+        return [test for _, test in chosen if len(test)]
+    splits = subject_folds(rows, 'control', folds=count, seed=seed)
+    members = [set(splits[fold_split('control', fold, 'test')]) for fold in range(count)]
+    return [np.array([index for index, row in enumerate(rows) if row['frame_dir'] in names]) for names in members]
 
 
 def _columns(clips: Sequence[AuditedClip]) -> dict[str, np.ndarray]:

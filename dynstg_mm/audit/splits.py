@@ -1,7 +1,6 @@
 """The tasks of a file and their splits: which classes are missing where, and which copies do harm."""
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
 from dynstg_mm.audit.clips import AuditedClip
 from dynstg_mm.audit.findings import Findings
@@ -102,9 +101,10 @@ def _check_task(task: str, members: Sequence[AuditedClip], findings: Findings) -
     for label, people in sorted(classes.items()):
         if len(people) < FEW:
             findings.add('few_subjects', f'task {task}: class {label}: {len(people)}')
-    for one, other in combinations(sorted(classes), 2):
-        for subject in sorted(classes[one] & classes[other]):
-            findings.add('two_classes', f'task {task}: subject {subject}: {one} and {other}')
+    for subject in sorted(set().union(*classes.values()), key=str):
+        *others, last = [str(label) for label, people in sorted(classes.items()) if subject in people]
+        if others:
+            findings.add('two_classes', f'task {task}: subject {subject}: {", ".join(others)} and {last}')
 
 
 def judge_copies(copies: Sequence[Copy], tasks: Tasks, clips: Clips, findings: Findings) -> None:

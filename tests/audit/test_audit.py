@@ -275,6 +275,16 @@ def test_shortcuts_of_rate_and_place_are_found(people, tmp_path):
     assert any(where.startswith('task all: macro-recall with place 1.00') for where in found['place'].where)
 
 
+def test_shortcuts_are_found_if_everybody_has_clips_of_both_classes(people, tmp_path):
+    for number, clip in enumerate(people):
+        clip.update(label=number % 2, rate=50. if number % 2 else 30.)
+    dump_pickle(dict(annotations=people), tmp_path / 'rate.pkl')
+    audit = audit_file(tmp_path / 'rate.pkl', layout='body_25', window=1, progress=False)
+    assert {way.source: way.macro_recall for way in audit.shortcuts['all']}['rate'] == 1
+    found = {finding.kind: finding.where for finding in audit.findings}
+    assert len(found['two_classes']) == 16 and 'no_control' not in found
+
+
 @pytest.mark.parametrize('macro_recall, low, kind', [
     (0.8, 0.7, 'metadata'), (0.7, 0.6, 'metadata_trace'), (0.54, 0.51, None), (0.9, 0.45, None)])
 def test_metadata_are_judged_by_how_far_and_how_surely_they_are_above_chance(macro_recall, low, kind):
