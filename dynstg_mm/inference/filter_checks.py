@@ -10,7 +10,7 @@ from dynstg_mm.datasets.synthetic_gait import synthetic_gait
 from dynstg_mm.errors import ClipError
 from dynstg_mm.gait.cleaning import Clip
 from dynstg_mm.inference.explain import BINS
-from dynstg_mm.inference.filters import FilterReader, own_phases
+from dynstg_mm.inference.filters import FilterReader, mean_movement, movement, own_phases
 from dynstg_mm.inference.inferencer import GaitInferencer
 
 WALKERS, SEED = 6, 20260  # of each class; the seed is of no training set
@@ -30,8 +30,8 @@ def check_filters(inferencer: GaitInferencer, clips: Iterable[Clip]) -> list[Row
         normalised mutual information of the largest phase of a frame and `BINS` bins of the stride, by foot strikes
         that are found or that the annotation lists; `frames_found` and `frames_marked`, the frames of a known stride;
         `use`, the mean of each phase; `entropy` of a frame, as a share of that of equal phases; `deviation` of the
-        adjacency over time, mean over pairs; `size`, mean |A|; `movement`, their ratio; and `alpha`, mean size of the
-        weight of the dynamic part. A number that does not exist is None.
+        adjacency over time, mean over pairs; `size`, its mean size; `movement`, their ratio; and `alpha`, mean size of
+        the weight of the dynamic part. A number that does not exist is None.
     """
     reader = FilterReader(inferencer)
     tallies: list[_Tally] = []
@@ -48,8 +48,7 @@ def check_filters(inferencer: GaitInferencer, clips: Iterable[Clip]) -> list[Row
             for cycle in CYCLES:
                 tally.strides[cycle].append(walk.stride(number, getattr(walk, cycle)).ravel())
             if layer.adjacency is not None:
-                tally.deviations.append(layer.adjacency.std(1).mean((1, 2, 3)))
-                tally.sizes.append(np.abs(layer.adjacency).mean((1, 2, 3, 4)))
+                tally.movements.append(movement(layer.adjacency))
     return [dict(tally.row(), alpha=alpha) for tally, alpha in zip(tallies, _alphas(reader.backbone, len(tallies)))]
 
 
@@ -60,19 +59,14 @@ class _Tally:
         self.own = 0
         self.phases: list[np.ndarray] = []
         self.strides: dict[str, list[np.ndarray]] = {cycle: [] for cycle in CYCLES}
-        self.deviations: list[np.ndarray] = []
-        self.sizes: list[np.ndarray] = []
+        self.movements: list[np.ndarray] = []
 
     def row(self) -> Row:
         phases = np.concatenate(self.phases)
         row: Row = dict(own_phases=self.own > 0, use=phases.mean(0, dtype=float).tolist(), entropy=_entropy(phases))
         for cycle in CYCLES:
             row[f'nmi_{cycle}'], row[f'frames_{cycle}'] = _information(phases, np.concatenate(self.strides[cycle]))
-        row.update(deviation=None, size=None, movement=None)
-        if self.sizes:
-            deviation, size = (float(np.concatenate(parts).mean()) for parts in (self.deviations, self.sizes))
-            row.update(deviation=deviation, size=size, movement=deviation / size if size > 0 else None)
-        return row
+        return row | dict(zip(('deviation', 'size', 'movement'), mean_movement(self.movements)))
 
 
 def _information(phases: np.ndarray, stride: np.ndarray) -> tuple[float | None, int]:

@@ -16,7 +16,7 @@ from dynstg_mm.datasets.transforms import AlignHeading
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.cleaning import Clip
 from dynstg_mm.gait.events import phase_at
-from dynstg_mm.gait.geometry import UPS, walks_backwards
+from dynstg_mm.gait.geometry import walks_backwards
 from dynstg_mm.inference.explain import STRIDE, Strikes, find_strikes
 from dynstg_mm.inference.inferencer import GaitInferencer
 from dynstg_mm.skeletons import Layout, get_layout
@@ -93,7 +93,7 @@ class FilterReader:
             raise ConfigError(f'{where}: test_dataloader.dataset.pipeline: no SampleWindows; the filters are read in '
                               'windows.')
         turn = next((step for step in inferencer.pipeline.steps if isinstance(step, AlignHeading)), None)
-        self.up = 'y' if turn is None else next(up for up, axes in UPS.items() if axes == (turn.floor, turn.up))
+        self.up = 'y' if turn is None else turn.up
 
     def read(self, clip: Clip) -> WalkFilters:
         """The filters in windows along a walk, which overlap by half at most.
@@ -165,9 +165,18 @@ def _same(fine: np.ndarray, coarse: np.ndarray) -> bool:
     return part.shape == coarse.shape and np.allclose(part, coarse, atol=1e-4)
 
 
-def movement(adjacency: np.ndarray) -> tuple[float, float]:
-    """Standard deviation of an adjacency (windows, t, k, v, v) over time, mean over pairs and windows; and mean |A|."""
-    return float(adjacency.std(1).mean()), float(np.abs(adjacency).mean())
+def movement(adjacency: np.ndarray) -> np.ndarray:
+    """How much an adjacency (windows, t, k, v, v) moves: (windows, 2), its standard deviation over time, mean over
+    pairs of joints, and its mean size."""
+    return np.stack([adjacency.std(1).mean((1, 2, 3)), np.abs(adjacency).mean((1, 2, 3, 4))], 1)
+
+
+def mean_movement(parts: Sequence[np.ndarray]) -> tuple[float | None, float | None, float | None]:
+    """Mean of both columns of `movement` over the windows of several walks, and their ratio; None without walks."""
+    if not len(parts):
+        return None, None, None
+    deviation, size = np.concatenate(parts).mean(0, dtype=float).tolist()
+    return deviation, size, deviation / size if size > 0 else None
 
 
 def test_clips(cfg: Config) -> tuple[list[Clip], list[str]]:

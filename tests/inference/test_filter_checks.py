@@ -11,7 +11,7 @@ from dynstg_mm.commands.check_phases import main
 from dynstg_mm.config import read_config
 from dynstg_mm.inference import GaitInferencer
 from dynstg_mm.inference.filter_checks import check_filters, filter_rows, mean_rows, synthetic_walks
-from dynstg_mm.inference.filters import FilterReader, LayerFilters, movement, own_phases
+from dynstg_mm.inference.filters import FilterReader, LayerFilters, mean_movement, movement, own_phases
 
 from ..conftest import ROOT
 
@@ -82,7 +82,8 @@ def test_shared_phases_and_movement_are_measured():
     assert own_phases(layers) == [0, 2]
     graph = np.zeros((1, 4, 1, 2, 2))
     graph[:, ::2] = 2
-    assert movement(graph) == (1, 1)
+    assert movement(graph).tolist() == [[1, 1]]
+    assert mean_movement([movement(graph), movement(graph + 2)]) == (1, 2, 0.5) and mean_movement([])[2] is None
 
 
 def test_means_over_folds_keep_what_is_known():

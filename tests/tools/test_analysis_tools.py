@@ -77,11 +77,16 @@ def checkpoint(tmp_path):
 def test_filters_are_plotted_and_kept(tmp_path, checkpoint, run_tool, sample):
     clip = sample['split']['test'][3]
     done = run_tool('tools/analysis_tools/plot_filters.py', CONFIG, checkpoint, '--clip', clip, '--out',
-                    tmp_path / 'out', '--cfg-options', *TINY)
+                    tmp_path / 'out', '--format', 'png', 'pdf', 'svg', '--cfg-options', *TINY,
+                    'test_dataloader.dataset.indices=5')
     assert done.returncode == 0 and clip in done.stdout, done.stdout
     found = np.load(tmp_path / 'out/filters.npz')
     assert found['phases_layer_0'].shape == (32, 4) and found['adjacency_layer_3'].shape == (16, 1, 25, 25)
+    assert found['seconds_layer_3'].shape == (16,) and found['middle'].shape == (4, 25, 25)
     assert (tmp_path / 'out/filters.png').stat().st_size > 20000
+    assert (tmp_path / 'out/filters.pdf').read_bytes().startswith(b'%PDF')
+    text = (tmp_path / 'out/filters.svg').read_text()
+    assert all(part in text for part in ('time [s]', 'left foot strike', 'phase 4', clip))
 
 
 def test_filters_name_what_is_wrong(tmp_path, checkpoint, error_of):
@@ -89,5 +94,6 @@ def test_filters_name_what_is_wrong(tmp_path, checkpoint, error_of):
     assert "--clip: 'nobody' is not in the test split" in error_of(tool, CONFIG, checkpoint, '--clip', 'nobody', *out,
                                                                    '--cfg-options', *TINY)
     stgcn = ROOT / 'configs/stgcn/stgcn_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
-    assert 'STGCN has no dynamic filters' in error_of(tool, stgcn, checkpoint, *out)
+    torch.save(dict(state_dict=MODELS.build(Config.fromfile(stgcn).model).state_dict()), tmp_path / 'stgcn.pth')
+    assert 'STGCN has no dynamic filters' in error_of(tool, stgcn, tmp_path / 'stgcn.pth', *out)
     assert 'no such config' in error_of(tool, tmp_path / 'none.py', checkpoint, *out)
