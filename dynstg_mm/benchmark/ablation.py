@@ -29,12 +29,12 @@ def elements() -> dict[str, dict[str, Any]]:
     return {name: model['options'] for name, model in published['models'].items() if model.get('options')}
 
 
-def ablation_experiment(source: str, chosen: Sequence[str], model: str | None = None) -> tuple[str, dict[str, Any]]:
+def ablation_experiment(source: str, chosen: Sequence[str] | None = None, model: str | None = None) -> tuple[str, dict[str, Any]]:
     """The experiment that compares a model with what it is without each element.
 
     Args:
         source: `koa-nm` for a shipped experiment file of that name; or an experiment file, a config, or NAME=CONFIG.
-        chosen: Names of `elements`.
+        chosen: Names of `elements`; by default those of `MAIN` that the model has.
         model: Model of the experiment file; by default `small`, or the first.
 
     Returns:
@@ -56,10 +56,12 @@ def ablation_experiment(source: str, chosen: Sequence[str], model: str | None = 
     else:
         experiment, full, name = dict(teachers={}), dict(config=path), name or Path(path).stem.partition('_')[0]
     known = elements()
+    backbone, blocks = _backbone_of(full['config'])
+    if chosen is None:
+        chosen = [element for element in MAIN if blocks or element != 'no-mamba']
     unknown = [element for element in chosen if element not in known]
     if unknown:
         raise ConfigError(f'--elements: {unknown[0]!r}; expected some of {", ".join(known)}.')
-    backbone = _backbone_of(full['config'])
     without = {element: dict(full, options={**full.get('options', {}), **{
         key.replace('model.backbone', backbone): value for key, value in known[element].items()}})
         for element in chosen}
@@ -69,10 +71,14 @@ def ablation_experiment(source: str, chosen: Sequence[str], model: str | None = 
     return name, dict(kept, teachers=teachers, models={FULL: full, **without}, baseline=FULL, controls=False)
 
 
-def _backbone_of(config: str) -> str:
-    """Where a config has the settings of the backbone."""
+def _backbone_of(config: str) -> tuple[str, bool]:
+    """Where a config has the settings of the backbone, and whether this has STG-Mamba blocks."""
     model = read_config(config).get('model') or {}
-    return 'model.student.backbone' if 'student' in model else 'model.backbone'
+    place = 'model.student.backbone' if 'student' in model else 'model.backbone'
+    student = model.get('student') or model
+    if isinstance(student, str):
+        student = read_config(student, 'model.student').get('model') or {}
+    return place, (student.get('backbone') or {}).get('type') != 'DFSTGNN'
 
 
 def differences(results: Results) -> dict[str, Difference]:

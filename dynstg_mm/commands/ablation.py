@@ -45,14 +45,14 @@ def run(args: argparse.Namespace, command: str) -> int:
     """
     from pathlib import Path
 
-    from dynstg_mm.benchmark.ablation import MAIN, ablation_experiment, ablation_rows, differences, elements
+    from dynstg_mm.benchmark.ablation import ablation_experiment, ablation_rows, differences, elements
     from dynstg_mm.benchmark.cross_validation import check_call, cross_validate
     from dynstg_mm.benchmark.experiment import plan_calls
     from dynstg_mm.benchmark.results import Results
     from dynstg_mm.errors import ConfigError
     from dynstg_mm.files import atomic_open, write_json
     from dynstg_mm.text import markdown
-    chosen = list(elements()) if args.elements == ['all'] else args.elements or list(MAIN)
+    chosen = list(elements()) if args.elements == ['all'] else args.elements
     experiments = [ablation_experiment(task, chosen, args.model) for task in args.tasks]
     names = [name for name, _ in experiments]
     if len(set(names)) < len(names):

@@ -36,6 +36,8 @@ def test_tasks_are_found_by_name_file_and_config():
     assert experiment['models']['no-mamba']['teacher'] in experiment['teachers']
     name, experiment = ablation_experiment(f'mine={SMALL}', MAIN)
     assert name == 'mine' and list(experiment['models']) == [FULL, *MAIN]
+    plain = 'dynstg_mm::df_stgnn/df-stgnn_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+    assert list(ablation_experiment(plain)[1]['models']) == [FULL, *MAIN[:3]]
     for wrong in (dict(source='koa'), dict(source='koa-nm', model='large-one'),
                   dict(source='koa-nm', chosen=['no-legs'])):
         with pytest.raises(ConfigError):
