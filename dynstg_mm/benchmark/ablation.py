@@ -29,7 +29,8 @@ def elements() -> dict[str, dict[str, Any]]:
     return {name: model['options'] for name, model in published['models'].items() if model.get('options')}
 
 
-def ablation_experiment(source: str, chosen: Sequence[str] | None = None, model: str | None = None) -> tuple[str, dict[str, Any]]:
+def ablation_experiment(source: str, chosen: Sequence[str] | None = None,
+                        model: str | None = None) -> tuple[str, dict[str, Any]]:
     """The experiment that compares a model with what it is without each element.
 
     Args:
