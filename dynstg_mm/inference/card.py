@@ -25,12 +25,11 @@ def card(name: str, record: TrainingRecord, weights: Path) -> str:
                                      lstrip_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     own = record.figures
     scores, controls = own['scores'], own.get('controls', {})
-    camera = controls[METADATA]['macro_f1'][0] if METADATA in controls else None  # what the recording gives away
     return environment.get_template('card.md.j2').render(
         name=name, record=record, own=own, weights=weights, megabytes=weights.stat().st_size / 1e6,
         scores=markdown([['people left out', 'macro-F1 [95 %]', 'accuracy [95 %]', 'log-loss [95 %]'],
                          _row('this model', scores), *(_row(name, figures) for name, figures in controls.items())]),
-        camera=camera if camera is not None and camera >= scores['macro_f1'][1] else None,
+        camera=controls[METADATA]['macro_f1'][0] if record.metadata_keeps_up else None,
         estimators=_estimators(record), confusion=_confusion(record), calibration=_calibration(own), sets=_sets(own),
         strangers=_strangers(own), not_measured=NOT_MEASURED)
 

@@ -46,6 +46,12 @@ class TrainingRecord:
     people: dict[str, int] = dataclasses.field(default_factory=dict)
     figures: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def metadata_keeps_up(self) -> bool:
+        """Whether the recording's metadata alone may tell the classes apart as well: the 95 % intervals overlap."""
+        scores, control = self.figures.get('scores'), self.figures.get('controls', {}).get('metadata only')
+        return bool(scores and control and control['macro_f1'][2] >= scores['macro_f1'][1])
+
     def to_dict(self) -> dict[str, Any]:
         """The record as plain values and tensors, which `torch.load(weights_only=True)` reads."""
         return _plain(self)

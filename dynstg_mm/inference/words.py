@@ -1,8 +1,7 @@
 """An answer in plain words."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from dynstg_mm.inference.answer import Answer
 from dynstg_mm.inference.explain import BINS, BODY, Explanation
@@ -78,12 +77,12 @@ def _training(record: TrainingRecord | None) -> list[str]:
     where = f' of {record.dataset}' if record.dataset else ''
     seen = f', with keypoints by {record.estimator}' if record.estimator else ''
     return [f'The model was trained on {sum(record.people.values())} people ({people}){where}{seen}. Nobody knows how '
-            'good it is for other groups of people, other disorders or other cameras.', *_controls(record.figures)]
+            'good it is for other groups of people, other disorders or other cameras.', *_controls(record)]
 
 
-def _controls(figures: Mapping[str, Any]) -> list[str]:
+def _controls(record: TrainingRecord) -> list[str]:
     """How often it was right about people left out, beside a control that never sees the movement."""
-    scores, control = figures.get('scores'), figures.get('controls', {}).get('metadata only')
+    scores, control = record.figures.get('scores'), record.figures.get('controls', {}).get('metadata only')
     if not scores:
         return []
     sentence = f'It was right about {percent(scores["accuracy"][0])} of the people who were left out of its training.'
@@ -91,7 +90,7 @@ def _controls(figures: Mapping[str, Any]) -> list[str]:
         return [sentence]
     sentence = (f'{sentence[:-1]}; a control that only sees frame rate, length, lost joints and image size, '
                 f'about {percent(control["accuracy"][0])}.')
-    if control['accuracy'][0] < scores['accuracy'][0]:
+    if not record.metadata_keeps_up:
         return [sentence]
     return [f'{sentence} So these groups can also be told apart by how they were filmed.']
 
