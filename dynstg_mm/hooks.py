@@ -1,6 +1,6 @@
 """Hooks that make runs reproducible, and checks before a run."""
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -40,17 +40,23 @@ class CompleteCheckpointHook(Hook):
 
     Args:
         path: The checkpoint, for messages.
+
+    Attributes:
+        source: File and split that it was trained on, as a checkpoint of ours records them; None if unknown.
     """
 
     priority = 'HIGHEST'
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.source: Sequence[str] | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Compare the names and shapes of the weights; to resume, look for the state of the training too."""
         model = runner.model.module if hasattr(runner.model, 'module') else runner.model
         check_weights(model.state_dict(), checkpoint.get('state_dict', checkpoint), self.path)
+        source = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('source')
+        self.source = source if isinstance(source, (list, tuple)) and len(source) == 2 else None
         if runner._resume:
             state = dict(checkpoint.get('meta') or {}, optimizer=checkpoint.get('optimizer'))
             missing = [field for field in ('epoch', 'iter', 'optimizer') if state.get(field) is None]

@@ -81,6 +81,7 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
     from pathlib import Path
 
     from dynstg_mm.config import parse_cfg_options
+    from dynstg_mm.importers.unlabelled import check_rate
     from dynstg_mm.inference import GaitInferencer
     from dynstg_mm.inference.output_folder import OUTPUTS, open_output
     from dynstg_mm.inference.page import PageFolder
@@ -88,6 +89,7 @@ def predict(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
     from dynstg_mm.progress import with_bar
     if not args.out or Path(args.out).is_file():
         raise ConfigError(f'--out: {args.out or repr("")}; expected a folder or a new path.')
+    check_rate(args.rate)
     inferencer = GaitInferencer(args.model, args.weights, args.device, cfg_options=parse_cfg_options(args.cfg_options))
     options = dict(rate=args.rate, layout=args.source_layout, format=args.format, persons=args.persons, up=args.up,
                    reader=reader_options(args), skip_bad=True)

@@ -74,8 +74,26 @@ def test(args: argparse.Namespace) -> None:
     with wrong_settings(cfg):
         _ = runner.test_loop
     record_inputs(runner)
-    runner.register_hook(CompleteCheckpointHook(args.checkpoint))
+    checkpoint = CompleteCheckpointHook(args.checkpoint)
+    runner.register_hook(checkpoint)
     runner.test()
+    tested = getattr(runner.test_loop.dataloader.dataset, 'metainfo', {}).get('source')
+    if checkpoint.source and tested and may_know_the_people(checkpoint.source, tested):
+        runner.logger.warning(f'{args.checkpoint}: trained on {checkpoint.source[1]} of {checkpoint.source[0]}, tested '
+                              f'on {tested[1]}: it may know these people, so these are no scores of new people. Test '
+                              'the checkpoint of this fold; for a shipped model see its card.')
+
+
+def may_know_the_people(trained: Sequence[str], tested: Sequence[str]) -> bool:
+    """Whether a model may have been trained on the people that it is tested on.
+
+    Args:
+        trained, tested: File and split.
+    """
+    if trained[0] != tested[0]:
+        return False  # nothing is known
+    kind = tested[1].rsplit('_', 1)[-1]
+    return kind not in ('test', 'val') or trained[1] != tested[1].removesuffix(kind) + 'train'
 
 
 def main(argv: Sequence[str] | None = None) -> int:

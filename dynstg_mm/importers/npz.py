@@ -80,7 +80,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Arrays of an NPZ file, without anything that would have to be unpickled."""
     with open(path, 'rb') as content:
         if content.read(2) not in (b'PK', b'\x93N'):  # NumPy would take it for a pickle, and advise to load that
-            raise DataError(f'{path}: not a readable .npz file.')
+            raise DataError(f'{path}: not a readable .npz file; expected one of NumPy, with keypoints.')
     with readable(path, '.npz file'):
         file = np.load(path, allow_pickle=False)
         if isinstance(file, np.ndarray):

@@ -86,7 +86,8 @@ def readable(path: str | os.PathLike, description: str) -> Iterator[None]:
         raise
     except Exception as error:  # libraries raise anything
         reason = str(error).strip().split('\n')[0]
-        raise DataError(f'{path}: not a readable {description} ({type(error).__name__}: {reason}).') from None
+        raise DataError(f'{path}: not a readable {description} ({type(error).__name__}: {reason}). If it is damaged or '
+                        'incomplete, copy or export it again.') from None
 
 
 def checked_img_shape(path: str | os.PathLike, value: object) -> tuple[int, int]:

@@ -160,7 +160,7 @@ def with_rate(clip: Clip, rate: float | None) -> Clip:
 def check_rate(rate: object) -> None:
     """Refuse frames per second that cannot be; None is accepted."""
     if rate is not None and not is_rate(rate):
-        raise ConfigError(f'rate: {rate!r}; expected frames per second, {RATES[0]} to {RATES[1]}.')
+        raise ConfigError(f'rate (--rate): {rate!r}; expected frames per second, {RATES[0]} to {RATES[1]}.')
 
 
 def _report(path: str | os.PathLike, error: Exception, failed: Failed | None) -> None:

@@ -15,6 +15,7 @@ from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from dynstg_mm.commands.test import may_know_the_people
 from dynstg_mm.files import dump_pickle
 
 from ..conftest import ROOT, SAMPLE
@@ -46,6 +47,7 @@ def test_train_and_test(tmp_path, run_tool):
     assert 'gait/macro_f1' in done.stdout and 'predicted as normal' in done.stdout
     assert len(json.loads((work / 'predictions.json').read_text())['clips']) == 4
     assert (work / 'dump.pkl').stat().st_size > 0
+    assert 'may know these people' not in done.stdout  # the config trains on one part and tests on the other
     assert torch.load(work / 'epoch_2.pth', weights_only=True)['meta']['inputs']['layout'] == 'body_25'
     done = run_tool('tools/test.py', CONFIG, work / 'epoch_2.pth', '--work-dir', work, '--cfg-options', *TINY,
                     'feats=b,bm')  # as many channels
@@ -259,3 +261,15 @@ def test_process_ends_with_one_line_of_error(tmp_path, run_tool, monkeypatch):
     assert done.stdout.strip().splitlines()[-1].startswith('error: --cfg-options: fold: ')
     if 'GOMP_SPINCOUNT' in done.stdout:  # with GNU OpenMP: dynstg_mm has set how threads wait before torch was imported
         assert "GOMP_SPINCOUNT = '2000'" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize('trained, tested, known', [
+    (('a.pkl', 'walks_fold0_train'), ('a.pkl', 'walks_fold0_test'), False),
+    (('a.pkl', 'walks_foldall_train'), ('a.pkl', 'walks_fold0_test'), True),
+    (('a.pkl', 'walks_fold1_train'), ('a.pkl', 'walks_fold0_test'), True),
+    (('a.pkl', 'walks_fold0_train'), ('a.pkl', 'walks_fold0_train'), True),
+    (('a.pkl', 'all'), ('a.pkl', 'all'), True), (('a.pkl', 'train'), ('a.pkl', 'test'), False),
+    (('a.pkl', 'walks_foldall_train'), ('b.pkl', 'walks_fold0_test'), False),
+    (('a.pkl', 'xsub_train'), ('a.pkl', 'xsub_val'), False)])
+def test_a_model_may_know_the_people_that_it_is_tested_on(trained, tested, known):
+    assert may_know_the_people(trained, tested) is known
