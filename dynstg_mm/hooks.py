@@ -55,14 +55,20 @@ class CompleteCheckpointHook(Hook):
         """Compare the names and shapes of the weights; to resume, look for the state of the training too."""
         model = runner.model.module if hasattr(runner.model, 'module') else runner.model
         check_weights(model.state_dict(), checkpoint.get('state_dict', checkpoint), self.path)
-        source = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('source')
-        self.source = source if isinstance(source, (list, tuple)) and len(source) == 2 else None
+        self.source = training_data(checkpoint.get('meta')).get('source')
         if runner._resume:
             state = dict(checkpoint.get('meta') or {}, optimizer=checkpoint.get('optimizer'))
             missing = [field for field in ('epoch', 'iter', 'optimizer') if state.get(field) is None]
             if missing:
                 raise ConfigError(f'{self.path}: {missing[0]}: missing; a training cannot resume from weights alone. '
                                   'To start from them, leave out --resume and set --cfg-options load_from=...')
+
+
+def training_data(meta: object) -> dict[str, Sequence[str]]:
+    """The lists of names, such as `classes` and `source`, that the `meta` of a checkpoint holds about its data."""
+    data = meta.get('dataset_meta') if isinstance(meta, dict) else None
+    return {field: value for field, value in (data if isinstance(data, dict) else {}).items()
+            if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)}
 
 
 def check_weights(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], path: str) -> None:

@@ -87,13 +87,18 @@ def test(args: argparse.Namespace) -> None:
 def may_know_the_people(trained: Sequence[str], tested: Sequence[str]) -> bool:
     """Whether a model may have been trained on the people that it is tested on.
 
+    Splits of one family do not share people; those of one task do. Another file with the same task may have the same
+    people, as another pose estimator saw them. Otherwise nothing is known.
+
     Args:
         trained, tested: File and split.
     """
-    if trained[0] != tested[0]:
-        return False  # nothing is known
-    kind = tested[1].rsplit('_', 1)[-1]
-    return kind not in ('test', 'val') or trained[1] != tested[1].removesuffix(kind) + 'train'
+    from dynstg_mm.datasets.folds import split_family, split_task
+    file_alike = trained[0] == tested[0]
+    task_alike = split_task(trained[1]) == split_task(tested[1]) != 'all'
+    family = split_family(trained[1])
+    apart = trained[1] != tested[1] and family is not None and family == split_family(tested[1])
+    return (file_alike or task_alike) and not apart
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -71,9 +71,10 @@ def split_family(split: str) -> str | None:
 
 
 def split_task(split: str) -> str:
-    """Name of the task that a split belongs to: `a` for `a_fold0_train` and for `a_test`, `all` for `train`."""
+    """Name of the task of a split: `a` for `a_fold0_train`, `a_foldall_train` and `a_test`, `all` for `train`."""
     fold = parse_fold(split)
     name = fold.name if fold is not None else (split_family(split) or split).replace('*', '').strip('_')
+    name = name.removesuffix(f'fold{EVERYBODY}').rstrip('_')
     return name or 'all'
 
 

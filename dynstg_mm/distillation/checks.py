@@ -9,8 +9,9 @@ from mmengine.dataset import pseudo_collate
 from mmengine.logging import MMLogger
 
 from dynstg_mm.distillation.distiller import Distiller, join_windows, teacher_windows
-from dynstg_mm.distillation.teacher import shorten, training_data
+from dynstg_mm.distillation.teacher import shorten
 from dynstg_mm.errors import ConfigError, DataError
+from dynstg_mm.hooks import training_data
 
 TWO_INPUTS = ('If the teacher needs another skeleton or other features than the student, put TeacherInput into the '
               "pipeline, then the student's own transforms, and PackActionInputs(algorithm_keys=('teacher_inputs', )).")

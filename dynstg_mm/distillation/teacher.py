@@ -11,7 +11,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.hooks import TEACHING, check_weights
+from dynstg_mm.hooks import TEACHING, check_weights, training_data
 
 
 class Teacher:
@@ -119,13 +119,6 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], path: str) -> N
     """Load all weights into a network; ConfigError naming the checkpoint's path if they do not fit."""
     check_weights(network.state_dict(), weights, path)
     network.load_state_dict(weights, strict=False)
-
-
-def training_data(meta: object) -> dict[str, Sequence[str]]:
-    """The lists of names, such as `classes` and `source`, that the `meta` of a checkpoint holds about its data."""
-    data = meta.get('dataset_meta') if isinstance(meta, dict) else None
-    return {field: value for field, value in (data if isinstance(data, dict) else {}).items()
-            if isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)}
 
 
 def shorten(error: Exception) -> str:

@@ -29,7 +29,7 @@ from dynstg_mm.errors import ClipError, ConfigError, UserError
 from dynstg_mm.files import resolve_shipped
 from dynstg_mm.gait.cleaning import clip_error, keep_tracked_person
 from dynstg_mm.gait.joint_map import apply_joint_map
-from dynstg_mm.hooks import check_weights
+from dynstg_mm.hooks import check_weights, training_data
 from dynstg_mm.inference import zoo
 from dynstg_mm.inference.answer import Answer, WindowAnswer
 from dynstg_mm.inference.doubts import Expected, add_doubts, describe
@@ -115,7 +115,7 @@ class GaitInferencer(BaseInferencer):
         network.cfg = cfg
         self.record = TrainingRecord.of_checkpoint(checkpoint, weights)
         outputs = getattr(getattr(network, 'cls_head', None), 'num_classes', 0)
-        trained = ((checkpoint.get('meta') or {}).get('dataset_meta') or {}).get('classes')
+        trained = training_data(checkpoint.get('meta')).get('classes')
         names = trained or (recorded or ModelInputs.from_config(cfg)).classes or ()
         self.classes = list(map(str, names if len(names) == outputs else range(outputs)))
         try:

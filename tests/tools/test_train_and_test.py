@@ -50,6 +50,9 @@ def test_train_and_test(tmp_path, run_tool):
     assert 'may know these people' not in done.stdout  # the config trains on one part and tests on the other
     assert torch.load(work / 'epoch_2.pth', weights_only=True)['meta']['inputs']['layout'] == 'body_25'
     done = run_tool('tools/test.py', CONFIG, work / 'epoch_2.pth', '--work-dir', work, '--cfg-options', *TINY,
+                    f'test_dataloader.dataset.ann_file={file}', 'test_dataloader.dataset.split=train')
+    assert done.returncode == 0 and 'trained on train of Gänge 1.pkl, tested on train: it may know' in done.stdout
+    done = run_tool('tools/test.py', CONFIG, work / 'epoch_2.pth', '--work-dir', work, '--cfg-options', *TINY,
                     'feats=b,bm')  # as many channels
     assert done.returncode == 1 and 'epoch_2.pth: features: trained on j, jm' in done.stdout.splitlines()[-1]
 
@@ -269,7 +272,10 @@ def test_process_ends_with_one_line_of_error(tmp_path, run_tool, monkeypatch):
     (('a.pkl', 'walks_fold1_train'), ('a.pkl', 'walks_fold0_test'), True),
     (('a.pkl', 'walks_fold0_train'), ('a.pkl', 'walks_fold0_train'), True),
     (('a.pkl', 'all'), ('a.pkl', 'all'), True), (('a.pkl', 'train'), ('a.pkl', 'test'), False),
-    (('a.pkl', 'walks_foldall_train'), ('b.pkl', 'walks_fold0_test'), False),
+    (('a.pkl', 'walks_foldall_train'), ('b.pkl', 'walks_fold0_test'), True),  # by another pose estimator
+    (('a.pkl', 'walks_fold0_train'), ('b.pkl', 'walks_fold0_test'), False),
+    (('a.pkl', 'train'), ('b.pkl', 'val'), False),
+    (('a.pkl', 'fold1_train'), ('b.pkl', 'fold0_test'), False),
     (('a.pkl', 'xsub_train'), ('a.pkl', 'xsub_val'), False)])
 def test_a_model_may_know_the_people_that_it_is_tested_on(trained, tested, known):
     assert may_know_the_people(trained, tested) is known
