@@ -13,8 +13,9 @@ from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.benchmark.tables import Rows
 from dynstg_mm.config import read_config
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.files import SHIPPED
+from dynstg_mm.files import SHIPPED, resolve_shipped
 from dynstg_mm.statistics import by_subject, mean_scores, paired_difference
+from dynstg_mm.text import few
 
 FULL = 'full'
 PUBLISHED = f'{SHIPPED}experiments/koa-nm-ablation.yml'  # its rows are the elements
@@ -47,6 +48,10 @@ def ablation_experiment(source: str, chosen: Sequence[str] | None = None,
     name, _, path = source.rpartition('=')
     if not name and re.fullmatch(r'[\w-]+', source) and not Path(source).exists():
         path = f'{SHIPPED}experiments/{source}.yml'
+        shipped = [file.stem for file in resolve_shipped(PUBLISHED).parent.glob('*.yml')]
+        if source not in shipped:
+            raise ConfigError(f'{source}: no such task; expected {few(sorted(shipped), source)}, an experiment file, '
+                              'or a config.')
     if Path(path).suffix in ('.yml', '.yaml'):
         experiment = read_experiment(path)
         models = experiment['models']
