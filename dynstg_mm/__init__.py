@@ -6,8 +6,8 @@ quick: patches and registrations follow when MMAction2's own modules are importe
 
 backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block for use alone or after any other backbone
 heads       GaitHead; GaitParameterHead, to pretrain without labels
-data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, ActedGaitDataset, PDWalkDataset,
-            AtaxiaDataset
+data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, ActedGaitDataset, CAREPDDataset,
+            PDWalkDataset, AtaxiaDataset
 transforms  to clean       KeepTrackedPerson, MapLayout, FillMissingJoints, ResampleRate, SampleWindows
             to normalise   MirrorDirection, AlignHeading, SideView, CenterSkeleton, ScaleByLegLength, GaitFeatures
             to augment     RandomRot, RandomScale, RandomGaussianNoise, RandomSwapSides, RandomJointDropout,

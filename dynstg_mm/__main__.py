@@ -19,6 +19,7 @@ COMMANDS = {
     'koa-pd-nm': 'convert the KOA-PD-NM data set',
     'msnd': 'convert the MSND data set',
     'acted-gait': 'convert the acted pathological gaits by Kinect',
+    'care-pd': 'convert the CARE-PD data set: Parkinson\'s disease at several sites',
     'pd-walk': 'convert the PD-Walk data set',
     'ataxia': 'convert the Auto-Gait (ataxia) data set',
     'synthetic-gait': 'generate synthetic walks',

@@ -62,11 +62,11 @@ def file_of(annotation_file):
         def change(data):
             if 'split' in dataset:
                 data['split'] = {f'{dataset.split}_fold0_{part}': names for part, names in data['split'].items()}
-            acted = dataset.type == 'ActedGaitDataset'
-            three = acted or dataset.get('layout') == 'msnd'
+            gait_13 = dataset.type in ('ActedGaitDataset', 'CAREPDDataset')  # the file has more joints
+            three = gait_13 or dataset.get('layout') == 'msnd'
             for clip in data['annotations']:
                 clip['gait_parameters'] = np.zeros(509 if three else 353, np.float32)
-                data['layout'] = 'nturgb+d' if acted else 'msnd' if three else 'body_25'
+                data['layout'] = 'nturgb+d' if gait_13 else 'msnd' if three else 'body_25'
                 if three:  # 25 joints as well; a third coordinate makes them 3-D
                     clip['keypoint'] = np.concatenate([clip['keypoint'], clip['keypoint'][..., :1] / 2], -1)
                 else:
@@ -141,19 +141,22 @@ def test_there_is_a_config_of_every_model_on_every_data_set():
     models = ('dynstg-mamba-small', 'dynstg-mamba-large', 'df-stgnn', 'cgrkd-large-to-small', 'stgcn', 'stgcnpp',
               'aagcn')
     assert names >= {f'{model}_1xb16-joint-w64-{data}' for model, data in itertools.product(models, data_sets)}
-    assert names >= {f'slowonly_r50_1xb16-w64-{data}' for data in data_sets[1:]} and len(names) <= 42
+    assert names >= {f'slowonly_r50_1xb16-w64-{data}' for data in data_sets[1:]} and len(names) <= 44
 
 
 # Options
 
 TASKS = dict(koa_nm=('koa_nm', 2), koa_pd_nm=('three_class', 3), koa_stage=('koa_stage', 3), msnd=('msnd', 4),
-             msnd_by_clip=('msnd_by_clip', 4), acted_gait=('acted_gait_sensor3', 6), **{
+             msnd_by_clip=('msnd_by_clip', 4), care_pd_lodo=('care_pd_lodo', 4), **{
+                 f'care_pd_{name}{task}': (f'care_pd_{name}{split}', 4) for name in ('', 'mida_') for task, split in (
+                     ('bmclab', 'BMCLab'), ('3dgait', '3DGait'), ('pdgam', 'PD-GaM' + '_fixed' * (not name)),
+                     ('tsdu', 'T-SDU-PD' + '_loso' * (not name)))}, acted_gait=('acted_gait_sensor3', 6), **{
                  name: (name, 6) for name in ('acted_gait_all_sensors', *(f'acted_gait_unseen_sensor{sensor}'
                                                                           for sensor in (1, 3, 5)))})
 
 
-@pytest.mark.parametrize('path', [path for path in CONFIGS
-                                  if any(f'_{data}-' in path.stem for data in ('koa', 'msnd', 'acted-gait'))],
+@pytest.mark.parametrize('path', [path for path in CONFIGS if any(
+    f'_{data}-' in path.stem for data in ('koa', 'msnd', 'acted-gait', 'care-pd'))],
                          ids=lambda path: path.stem)
 def test_task_and_fold_reach_data_and_networks_and_nothing_else(path):
     default = resolve(path)

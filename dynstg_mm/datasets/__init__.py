@@ -6,8 +6,9 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    'dynstg_mm.datasets.catalog': ('ActedGaitDataset', 'AtaxiaDataset', 'KOANMDataset', 'KOAPDNMDataset',
-                                   'KOAStageDataset', 'MSNDDataset', 'PDWalkDataset', 'SyntheticGaitDataset'),
+    'dynstg_mm.datasets.catalog': ('ActedGaitDataset', 'AtaxiaDataset', 'CAREPDDataset', 'KOANMDataset',
+                                   'KOAPDNMDataset', 'KOAStageDataset', 'MSNDDataset', 'PDWalkDataset',
+                                   'SyntheticGaitDataset'),
     'dynstg_mm.datasets.gait_dataset': ('GaitDataset', 'check_sides'),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

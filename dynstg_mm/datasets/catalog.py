@@ -40,6 +40,13 @@ class ActedGaitDataset(GaitDataset):
 
 
 @DATASETS.register_module()
+class CAREPDDataset(GaitDataset):
+    """CARE-PD: walks of people with Parkinson's disease at several sites, by their UPDRS gait score (Adeli 2025)."""
+
+    METAINFO = dict(classes=('0', '1', '2', '3'))
+
+
+@DATASETS.register_module()
 class PDWalkDataset(GaitDataset):
     """PD-WALK: healthy walking and Parkinson's disease. The order of the classes is our choice."""
 

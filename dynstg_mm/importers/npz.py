@@ -1,6 +1,6 @@
 """NPZ files of any skeleton."""
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -76,8 +76,13 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
                       persons=count)]
 
 
-def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Arrays of an NPZ file, without anything that would have to be unpickled."""
+def read_arrays(path: str | os.PathLike, keep: Callable[[str], bool] = bool) -> dict[str, np.ndarray]:
+    """Arrays of an NPZ file, without anything that would have to be unpickled.
+
+    Args:
+        path: The file.
+        keep: Whether an array of this name is read; by default all are.
+    """
     with open(path, 'rb') as content:
         if content.read(2) not in (b'PK', b'\x93N'):  # NumPy would take it for a pickle, and advise to load that
             raise DataError(f'{path}: not a readable .npz file; expected one of NumPy, with keypoints.')
@@ -86,7 +91,7 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
         if isinstance(file, np.ndarray):
             raise DataError(f'{path}: one array without a name; expected an .npz file with keypoints.')
         with file:
-            return {name: file[name] for name in file.files}
+            return {name: file[name] for name in file.files if keep(name)}
 
 
 def read_rate(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> float | None:

@@ -139,6 +139,23 @@ LAYOUTS: dict[str, Layout] = {
         legs=[(1, 2, 3), (4, 5, 6)],
         limbs=dict(head=[9, 10], trunk=[0, 7, 8], left_arm=[11, 12, 13], right_arm=[14, 15, 16], left_leg=[4, 5, 6],
                    right_leg=[1, 2, 3])),
+    # SMPL, the 24 joints of the body model
+    'smpl': dict(
+        num_node=24,
+        joints=('mid_hip', 'left_hip', 'right_hip', 'spine1', 'left_knee', 'right_knee', 'spine2', 'left_ankle',
+                'right_ankle', 'spine3', 'left_foot', 'right_foot', 'neck', 'left_collar', 'right_collar', 'head',
+                'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist',
+                'left_hand', 'right_hand'),
+        inward=[(1, 0), (2, 0), (3, 0), (4, 1), (5, 2), (6, 3), (7, 4), (8, 5), (9, 6), (10, 7), (11, 8), (12, 9),
+                (13, 9), (14, 9), (15, 12), (16, 13), (17, 14), (18, 16), (19, 17), (20, 18), (21, 19), (22, 20),
+                (23, 21)],
+        center=0,
+        left=[1, 4, 7, 10, 13, 16, 18, 20, 22],
+        right=[2, 5, 8, 11, 14, 17, 19, 21, 23],
+        legs=[(1, 4, 7), (2, 5, 8)],
+        feet=[(7, 10), (8, 11)],
+        limbs=dict(head=[12, 15], trunk=[0, 3, 6, 9], left_arm=[13, 16, 18, 20, 22], right_arm=[14, 17, 19, 21, 23],
+                   left_leg=[1, 4, 7, 10], right_leg=[2, 5, 8, 11])),
     # MPI-INF-3DHP, the 17 joints of its test set
     'mpi_inf_3dhp': dict(
         num_node=17,
