@@ -67,6 +67,7 @@ NESTED = dict(
     batch_sampler=Part('DATA_SAMPLERS', None, ('sampler', 'batch_size')),
     optimizer=Part('OPTIMIZERS', None, ('params', )), vis_backends=Part('VISBACKENDS', None, ('save_dir', )),
     init_cfg=Part('WEIGHT_INITIALIZERS', extra=('override', )), graph_cfg=Part(None, Graph))
+BY_NAME = dict(outputs=Part('MODELS', given=('in_channels', )))  # settings of parts, each with a name
 TEXT_TOO = ('teacher', 'student', 'dataset')  # may be the path of a config, or MMAction2's name of a skeleton layout
 WORDS = {float: 'a number', int: 'a whole number', bool: 'True or False', str: 'text', list: 'a list',
          tuple: 'a list', dict: 'a dict', type(None): 'None'}
@@ -137,6 +138,8 @@ def _check(settings: Any, field: str, part: Part) -> None:
             for name, value in settings.items():
                 if name in NESTED:
                     _check(value, f'{field}.{name}', NESTED[name])
+                for key, own in value.items() if name in BY_NAME and isinstance(value, dict) else ():
+                    _check(own, f'{field}.{name}.{key}', BY_NAME[name])
 
 
 def _built(settings: dict[str, Any], field: str, part: Part) -> Callable[..., Any] | None:

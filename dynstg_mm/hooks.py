@@ -33,6 +33,36 @@ class EpochSeedHook(Hook):
         torch.manual_seed(seed)
 
 
+@HOOKS.register_module()
+class TargetStatisticsHook(Hook):
+    """Give the outputs of a `TargetHead` the training values, for balanced weights, and means and deviations.
+
+    The command for training adds this hook by itself.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Read the values of all training clips."""
+        model = runner.model.module if hasattr(runner.model, 'module') else runner.model
+        head = getattr(getattr(model, 'student', model), 'cls_head', None)
+        dataset = runner.train_dataloader.dataset
+        outputs = getattr(head, 'outputs', None)
+        if not isinstance(outputs, torch.nn.ModuleDict) or not hasattr(dataset, 'get_data_info'):
+            return
+        rows = [dataset.get_data_info(index).get('targets') for index in range(len(dataset))]
+        names = list(getattr(dataset, 'metainfo', {}).get('targets') or {})
+        if names != list(outputs):
+            raise ConfigError(f'model.cls_head.outputs: {", ".join(outputs)}; the training data has the targets '
+                              f'{", ".join(names) or "none"}; expected the same names in the same order.')
+        for output, column in zip(outputs.values(), torch.tensor(np.array(rows), dtype=torch.float32).T):
+            output.fit(column[column.isfinite()])
+
+
+def fit_targets(runner: Runner) -> None:
+    """Add `TargetStatisticsHook` to a runner whose config lacks it."""
+    if not any(isinstance(hook, TargetStatisticsHook) for hook in runner.hooks):
+        runner.register_hook(TargetStatisticsHook())
+
+
 class CompleteCheckpointHook(Hook):
     """Refuse a checkpoint to test or to resume from that has not exactly the weights of the model.
 

@@ -118,9 +118,9 @@ def subject_interval(seeds: Seeds, num_classes: int, *, resamples: int = 2000, l
         Lower and upper end, for the keys of `mean_scores`.
     """
     subjects = list(_members(seeds[0]))
-    draws = _draws(len(subjects), resamples, seed)
+    draws = draw_subjects(len(subjects), resamples, seed)
     drawn = _scores(*(_sum(draws, part) for part in _subject_tables(seeds, subjects, num_classes)))
-    return {name: _ends(values, level) for name, values in zip(ALL_SCORES, drawn.T)}
+    return {name: interval_ends(values, level) for name, values in zip(ALL_SCORES, drawn.T)}
 
 
 def paired_difference(seeds: Seeds, baseline: Seeds, num_classes: int, *, resamples: int = 2000, level: float = 0.95,
@@ -162,14 +162,14 @@ def paired_difference(seeds: Seeds, baseline: Seeds, num_classes: int, *, resamp
         return _scores(*(_sum(weights, part) for part in ours)) - _scores(*(_sum(weights, part) for part in theirs))
 
     observed = differences(np.ones((1, len(subjects))))[0]
-    drawn = differences(_draws(len(subjects), resamples, seed))
-    exchanged, exact = _exchanges(len(subjects), seed)
+    drawn = differences(draw_subjects(len(subjects), resamples, seed))
+    exchanged, exact = exchange_subjects(len(subjects), seed)
     gained = [_sum(exchanged, other - own) for own, other in zip(ours, theirs)]
     chance = (_scores(*(own.sum(0) + gain for own, gain in zip(ours, gained)))
               - _scores(*(other.sum(0) - gain for other, gain in zip(theirs, gained))))
     larger = (np.abs(chance) >= np.abs(observed) - 1e-12).sum(0)
     p_values = larger / len(chance) if exact else (larger + 1) / (len(chance) + 1)
-    return {name: (float(observed[index]), *_ends(drawn[:, index], level), float(p_values[index]))
+    return {name: (float(observed[index]), *interval_ends(drawn[:, index], level), float(p_values[index]))
             for index, name in enumerate(ALL_SCORES)}
 
 
@@ -192,7 +192,7 @@ def share_of_loss(seeds: tuple[Seeds, Seeds], baseline: tuple[Seeds, Seeds], num
         The share, lower and upper end of its interval. None if the interval of the baseline's loss reaches 0.
     """
     subjects, index = sorted(_members(baseline[0][0])), ALL_SCORES.index(score)
-    weights = np.concatenate([np.ones((1, len(subjects)), int), _draws(len(subjects), resamples, seed)])
+    weights = np.concatenate([np.ones((1, len(subjects)), int), draw_subjects(len(subjects), resamples, seed)])
 
     def losses(parts: tuple[Seeds, Seeds]) -> np.ndarray:
         before, after = (_scores(*(_sum(weights, table) for table in _subject_tables(part, subjects, num_classes)))
@@ -200,11 +200,11 @@ def share_of_loss(seeds: tuple[Seeds, Seeds], baseline: tuple[Seeds, Seeds], num
         return (before - after)[:, index]
 
     ours, theirs = losses(seeds), losses(baseline)
-    if _ends(theirs[1:], level)[0] <= 0:
+    if interval_ends(theirs[1:], level)[0] <= 0:
         return None
     with np.errstate(divide='ignore', invalid='ignore'):  # a few draws in which the baseline loses nothing
         shares = np.nan_to_num(ours / theirs, nan=1.)
-    return (float(shares[0]), *_ends(shares[1:], level))
+    return (float(shares[0]), *interval_ends(shares[1:], level))
 
 
 def mean_roc(seeds: Seeds, num_classes: int, rates: np.ndarray) -> tuple[np.ndarray, float]:
@@ -282,19 +282,19 @@ def _scores(confusions: np.ndarray, losses: np.ndarray) -> np.ndarray:
     return np.stack(scores, -1).mean(-2)
 
 
-def _draws(count: int, resamples: int, seed: int) -> np.ndarray:
+def draw_subjects(count: int, resamples: int, seed: int) -> np.ndarray:
     """How often each of `count` subjects is drawn, with replacement: (R, N)."""
     drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
     return np.stack([np.bincount(row, minlength=count) for row in drawn])
 
 
-def _exchanges(count: int, seed: int, resamples: int = 9999) -> tuple[np.ndarray, bool]:
+def exchange_subjects(count: int, seed: int, resamples: int = 9999) -> tuple[np.ndarray, bool]:
     """Which subjects are exchanged, (R, N) of 0 and 1, and whether these are all possible exchanges."""
     if 2**count <= resamples:
         return np.arange(2**count)[:, None] >> np.arange(count) & 1, True
     return np.random.default_rng(seed).integers(0, 2, (resamples, count)), False
 
 
-def _ends(values: np.ndarray, level: float) -> tuple[float, float]:
+def interval_ends(values: np.ndarray, level: float) -> tuple[float, float]:
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

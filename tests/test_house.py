@@ -33,17 +33,18 @@ ALLOWED = {
     'inputs': BASE | {'config', 'datasets', 'gait', 'hooks', 'skeletons'},
     'schedules': BASE,
     'statistics': BASE,
+    'scale_statistics': BASE | {'statistics'},
     'distillation': BASE | {'config', 'datasets', 'gait', 'hooks', 'inputs', 'layers', 'models', 'ops', 'skeletons'},
     'video': BASE,
     'skeleton_figure': BASE | {'gait', 'skeletons'},
     'estimators': BASE,
     'importers': BASE | {'datasets', 'estimators', 'gait', 'skeleton_figure', 'skeletons', 'video'},
     'benchmark': BASE | {'config', 'config_check', 'datasets', 'distillation', 'gait', 'hooks', 'layers', 'models',
-                         'ops', 'skeletons', 'statistics'},
+                         'ops', 'scale_statistics', 'skeletons', 'statistics'},
     'audit': BASE | {'datasets', 'gait', 'skeleton_figure', 'skeletons', 'statistics'},
     'inference': BASE | {'audit', 'benchmark', 'config', 'config_check', 'datasets', 'distillation', 'estimators',
-                         'gait', 'hooks', 'importers', 'inputs', 'layers', 'models', 'ops', 'skeleton_figure',
-                         'skeletons', 'statistics', 'video'},
+                         'gait', 'hooks', 'importers', 'inputs', 'layers', 'models', 'ops', 'scale_statistics',
+                         'skeleton_figure', 'skeletons', 'statistics', 'video'},
 }
 TORCH_ONLY = ('ops', 'layers')  # rooms without MMEngine, mmcv and MMAction2
 

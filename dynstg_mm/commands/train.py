@@ -94,7 +94,7 @@ def train(args: argparse.Namespace) -> None:
 
     from dynstg_mm.config import check_parts, load_config
     from dynstg_mm.config_check import check_config
-    from dynstg_mm.hooks import CompleteCheckpointHook, check_classes
+    from dynstg_mm.hooks import CompleteCheckpointHook, check_classes, fit_targets
     from dynstg_mm.inputs import record_inputs
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
     if args.no_validate:  # after --cfg-options, which may be about the validation too
@@ -108,6 +108,7 @@ def train(args: argparse.Namespace) -> None:
     runner = build_runner(cfg)
     resumed = (cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)) if cfg.get('resume') else None
     record_inputs(runner)
+    fit_targets(runner)
     if cfg.get('resume'):
         if resumed is not None:
             runner.register_hook(CompleteCheckpointHook(resumed))

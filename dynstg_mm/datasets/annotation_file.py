@@ -1,8 +1,9 @@
 """Annotation files: reading one safely, and everything that can be wrong with it.
 
-A file is a pickle of `dict(split=dict(name=[frame_dir, ...]), annotations=[...])`, perhaps with `classes` and `layout`.
-An annotation is a dict with MMAction2's fields `frame_dir`, `label`, `total_frames`, `img_shape`, `keypoint`
-(M, T, V, C), `keypoint_score` (M, T, V), and with `subject` (who walks) and `rate` (frames per second).
+A file is a pickle of `dict(split=dict(name=[frame_dir, ...]), annotations=[...])`, perhaps with `classes`, `layout` and
+`targets`. An annotation is a dict with MMAction2's fields `frame_dir`, `label`, `total_frames`, `img_shape`, `keypoint`
+(M, T, V, C), `keypoint_score` (M, T, V), and with `subject` (who walks), `rate` (frames per second) and perhaps
+`targets`, scores beside the class (see `targets.py`).
 """
 import os
 import reprlib
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple, TypeGuard
 import numpy as np
 
 from dynstg_mm.datasets.folds import split_family
+from dynstg_mm.datasets.targets import Target, read_targets, target_faults
 from dynstg_mm.errors import ClipError, ConfigError, DataError
 from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.safe_pickle import load_pickle
@@ -54,6 +56,7 @@ class AnnotationFile:
         splits: Split -> names of its clips, as far as they are lists of names.
         classes: Names of the classes, or None if there are none that can be used.
         layout: The completed skeleton layout, or None if there is none that can be used.
+        targets: Scores beside the class, by name, as far as they are described and can be used.
 
     Raises:
         DataError: The content is not a dict with a list of annotations.
@@ -69,6 +72,7 @@ class AnnotationFile:
         self._faults: list[Fault] = []  # of what is not a clip
         self.classes = self._read_classes()
         self.layout = self._read_layout()
+        self.targets = self._read_targets()
         self.clips = self._read_clips()
         self.split_names: list[str] = []
         self.splits: dict[str, list[str]] = {}
@@ -105,6 +109,16 @@ class AnnotationFile:
             reason = str(error).removeprefix('layout: ')
             self._add('wrong_layout', 'layout', ' '.join(reason.split()))
             return None
+
+    def _read_targets(self) -> dict[str, Target]:
+        if self.content.get('targets') is None:
+            return {}
+        try:
+            return read_targets(self.content['targets'])
+        except ConfigError as error:
+            field, _, message = str(error).partition(': ')
+            self._add('target', field, message)
+            return {}
 
     def _read_clips(self) -> dict[str, Clip]:
         clips: dict[str, Clip] = {}
@@ -157,19 +171,26 @@ class AnnotationFile:
         """What is wrong with classes, layout, the names of clips, and the container of the splits."""
         yield from self._faults
 
-    def clip_faults(self, name: str, *, joints: int | None = None,
-                    classes: Sequence[str] | None = None) -> Iterator[Fault]:
+    def clip_faults(self, name: str, *, joints: int | None = None, classes: Sequence[str] | None = None,
+                    targets: Iterable[Target] | None = None) -> Iterator[Fault]:
         """What is wrong with a clip.
 
         Args:
             name: Name of the clip.
             joints: Number of joints that it must have; by default that of the layout.
             classes: Names of the classes; by default the file's.
+            targets: Targets whose values are checked; by default the file's.
         """
         if joints is None and self.layout is not None:
             joints = self.layout['num_node']
+        labelled = True
         for kind, field, message in _field_faults(self.clips[name], joints, classes or self.classes):
+            labelled &= kind != 'label'
             yield Fault(kind, name, field, message)
+        chosen = self.targets.values() if targets is None else targets
+        for field, message in target_faults(self.clips[name], [one for one in chosen if labelled or not one.from_label],
+                                            complete=targets is None and bool(self.targets)):
+            yield Fault('target', name, field, message)
 
     def subject_faults(self, names: Iterable[str]) -> Iterator[Fault]:
         """The clips of these names that have no subject, or one that cannot identify a person."""

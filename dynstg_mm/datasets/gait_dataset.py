@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 
 from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip, Fault, describe, shared_faults
 from dynstg_mm.datasets.folds import EVERYBODY, everybody, fold_split, split_family
+from dynstg_mm.datasets.targets import Target, choose_targets
 from dynstg_mm.datasets.transforms.base import Results
 from dynstg_mm.datasets.transforms.normalize import SampleWindows
 from dynstg_mm.errors import ClipError, ConfigError, DataError
@@ -33,6 +34,10 @@ class GaitDataset(PoseDataset):
     `classes` and `layout` of the file apply unless the config sets them. The config's classes must be the file's or the
     first of them. If its layout has other joints than the file's, they are mapped by name before anything is computed.
 
+    With `targets`, a clip also has `targets`, an array of their encoded values, NaN where one is missing, and
+    `metainfo` has their descriptions. A clip without any of them is left out. If there is only one target and it has
+    grades, these are also the classes, and the label of a clip is its grade, so that classifiers can be compared.
+
     Clips that are shorter than a window of the pipeline's `SampleWindows` are counted in the log. With
     `short_clips='drop'` they are left out.
 
@@ -47,6 +52,8 @@ class GaitDataset(PoseDataset):
         test_mode: Read the clips for testing.
         shared_subjects: Accept subjects on both sides. Models then partly recognise the person; this is meant for
             reproducing a published protocol by clip.
+        targets: Scores beside the class that a model learns: names of targets that the file describes, or descriptions
+            by name (see `targets.py`). A data set with a name may have its own.
         cache_mb: Megabytes per process for the results of the first transforms, as far as they do the same with a clip
             every time (`repeatable`); 0 for no cache.
         **kwargs: Passed to `PoseDataset`, such as `metainfo=dict(classes=...)`.
@@ -61,7 +68,8 @@ class GaitDataset(PoseDataset):
 
     def __init__(self, ann_file: str, pipeline: Sequence[Any], split: str | None = None, *,
                  fold: int | str | None = None, layout: str | Layout | None = None, test_mode: bool = False,
-                 shared_subjects: bool = False, cache_mb: float = 512., **kwargs: Any) -> None:
+                 shared_subjects: bool = False, cache_mb: float = 512.,
+                 targets: Sequence[str] | Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         self.layout = get_layout(layout) if layout is not None else None
         self._joint_map: list[tuple[int, ...]] | None = None
         self._file_joints = None if self.layout is None else self.layout['num_node']
@@ -69,6 +77,9 @@ class GaitDataset(PoseDataset):
         self._cache: dict[str, dict[str, Any]] = {}
         self._cached = 0  # bytes
         self._task: str | None = None  # whose folds are joined
+        self._asked = self.METAINFO.get('targets') if targets is None else targets
+        self.targets: dict[str, Target] = {}
+        self._label_classes: Sequence[str] | None = None  # of the labels in the file
         unused: dict[str, list[Any]] = dict(data_prefix=[{}, dict(prefix='')], valid_ratio=[None], multi_class=[False])
         for option, values in unused.items():
             if kwargs.get(option, values[0]) not in values:
@@ -92,7 +103,9 @@ class GaitDataset(PoseDataset):
         file = AnnotationFile.read(self.ann_file)
         self._raise_first(file.file_faults())
         self._take_classes(file.classes)
+        self._label_classes = self._metainfo.get('classes')
         self._take_layout(file.layout)
+        self._take_targets(file.targets)
         if self.split is None:
             chosen = list(file.clips)
         else:
@@ -103,7 +116,8 @@ class GaitDataset(PoseDataset):
         for name in chosen:
             self._raise_first(self._clip_faults(file, name))
         self._metainfo['source'] = (os.path.basename(self.ann_file), self.split or 'all')  # kept with checkpoints
-        return [self._mapped(_tidy(file.clips[name])) for name in chosen]
+        clips = [self._mapped(_tidy(file.clips[name])) for name in chosen]
+        return self._with_targets(clips) if self.targets else clips
 
     def filter_data(self) -> list[Clip]:
         """Leave out clips that are shorter than a window, if the pipeline says so, and log how many are."""
@@ -191,6 +205,37 @@ class GaitDataset(PoseDataset):
                             f'{", ".join(map(str, ours))} in the config; the numbers of the labels would mean other '
                             'classes.')
 
+    def _take_targets(self, known: Mapping[str, Target]) -> None:
+        if self._asked is None:
+            return
+        try:
+            self.targets = choose_targets(self._asked, known)
+        except ConfigError as error:
+            raise ConfigError(f'{self.ann_file}: {error}') from None
+        self._metainfo['targets'] = {name: target.to_dict() for name, target in self.targets.items()}
+        if self._graded is not None:
+            self._metainfo['classes'] = self._graded.classes
+
+    @property
+    def _graded(self) -> Target | None:
+        """The only target, if it has grades."""
+        target = next(iter(self.targets.values())) if len(self.targets) == 1 else None
+        return None if target is None or target.is_numeric else target
+
+    def _with_targets(self, clips: Sequence[Clip]) -> list[Clip]:
+        """The clips that have a target, with the encoded values."""
+        values = np.array([[target.value_of(clip) for target in self.targets.values()] for clip in clips])
+        given, logger = np.isfinite(values), MMLogger.get_current_instance()
+        for target, column, known in zip(self.targets.values(), values.T, given.T):
+            if not known.any():
+                raise DataError(f'{self.ann_file}: targets.{target.name}: missing in all {len(clips)} clips of '
+                                f'{self.split or "the file"}; expected values in some.')
+            counts = [f'{grade} {(column == index).sum()}' for index, grade in enumerate(target.classes)]
+            logger.info(f'{self.ann_file}: {self.split or "all"}: targets.{target.name}: {known.sum()} of {len(clips)} '
+                        f'clips have a value{"; clips of each: " * bool(counts)}{", ".join(counts)}.')
+        clips = [dict(clip, targets=row) for clip, row, known in zip(clips, values, given.any(1)) if known]
+        return clips if self._graded is None else [dict(clip, label=int(clip['targets'][0])) for clip in clips]
+
     def _take_layout(self, found: Layout | None) -> None:
         if found is None:
             return
@@ -228,7 +273,8 @@ class GaitDataset(PoseDataset):
         self._raise_first(fault for fault in file.split_faults(family) if fault.kind != 'recording_leak')
 
     def _clip_faults(self, file: AnnotationFile, name: str) -> Iterator[Fault]:
-        for fault in file.clip_faults(name, joints=self._file_joints, classes=self.metainfo.get('classes')):
+        for fault in file.clip_faults(name, joints=self._file_joints, classes=self._label_classes,
+                                     targets=self.targets.values()):
             if fault.kind == 'joint_count':
                 hint = ('Name the skeleton of the file in its layout, and its joints are mapped; or set another one in '
                         'the config (docs/skeletons_and_features.md).')
@@ -250,7 +296,7 @@ def listing(settings: Mapping[str, Any], *, all_clips: bool = False) -> dict[str
 
 
 def check_sides(train: Any, test: dict[str, Any], part: str = 'test') -> None:
-    """Refuse to train and test on data sets that share a person, or whose labels mean other classes.
+    """Refuse to train and test on data sets that share a person, or whose labels or targets mean other things.
 
     Two splits of one family (such as `<name>_fold<k>_train` and `<name>_fold<k>_test`) are checked as they are read;
     this function is for a model that is trained on one division of a file and tested on another.
@@ -261,7 +307,7 @@ def check_sides(train: Any, test: dict[str, Any], part: str = 'test') -> None:
         part: What the config calls it, 'test' or 'val'.
 
     Raises:
-        DataError: They share a person, and neither has `shared_subjects`, or their classes differ.
+        DataError: They share a person, and neither has `shared_subjects`, or their classes or targets differ.
     """
     tested = DATASETS.build(listing(test, all_clips=True))
     for settings in _data_sets(train):
@@ -275,6 +321,9 @@ def check_sides(train: Any, test: dict[str, Any], part: str = 'test') -> None:
         if ours and theirs and tuple(ours) != tuple(theirs):
             raise DataError(f'{where} of {tested.ann_file}: classes: {", ".join(ours)} and {", ".join(theirs)}; '
                             'expected the same.')
+        if trained.targets != tested.targets:
+            raise DataError(f'{where} of {tested.ann_file}: targets: {", ".join(trained.targets) or "none"} and '
+                            f'{", ".join(tested.targets) or "none"}; expected the same, described alike.')
         if os.path.realpath(trained.ann_file) != os.path.realpath(tested.ann_file) or (
                 trained.shared_subjects or tested.shared_subjects):
             continue

@@ -13,6 +13,7 @@ from dynstg_mm.skeletons import LAYOUTS
 
 CLASSES = ('normal', 'parkinson', 'ataxia', 'osteoarthritis')
 IMAGE = (480, 640)  # height, width in pixels
+CADENCE = dict(type='numeric', unit='steps/min', low=0, high=300)  # a target
 JOINTS = LAYOUTS['body_25']['joints']
 FINE = 120  # frames per second of the motion before the camera sees it
 CAPTURED = 60  # frames per second of motion capture
@@ -289,7 +290,8 @@ def synthetic_gait(subjects: int = 24, clips: int = 2, seed: int = 0, layout: st
         layout: 'body_25', filmed from the side, or 'msnd', 3-D motion capture.
 
     Returns:
-        `split` and `annotations`; `events` of an annotation are its true foot strikes.
+        `split`, `annotations` and `targets`; `events` of an annotation are its true foot strikes, and its target
+        `cadence` follows from them.
     """
     rng = np.random.default_rng(seed)
     split: dict[str, list[str]] = dict(train=[], val=[], test=[])
@@ -309,6 +311,7 @@ def synthetic_gait(subjects: int = 24, clips: int = 2, seed: int = 0, layout: st
                 annotations.append(dict(
                     frame_dir=f'{subject}_{clip}', subject=subject, group=disorder, label=label, rate=rate,
                     total_frames=len(keypoint), img_shape=IMAGE, original_shape=IMAGE, events=strikes,
+                    targets=dict(cadence=round(60 * (len(strikes) - 1) / (strikes[-1][0] - strikes[0][0]), 1)),
                     keypoint=keypoint[None].astype(kind), keypoint_score=score[None].astype(np.float16)))
                 split[part].append(f'{subject}_{clip}')
-    return dict(split=split, annotations=annotations)
+    return dict(split=split, annotations=annotations, targets=dict(cadence=CADENCE))

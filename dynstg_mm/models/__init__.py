@@ -4,5 +4,14 @@ from dynstg_mm.models.dynstg_mamba import DynSTGMamba
 from dynstg_mm.models.gait_head import GaitHead
 from dynstg_mm.models.gait_parameter_head import GaitParameterHead
 from dynstg_mm.models.stg_mamba import STGMamba
+from dynstg_mm.models.target_head import TargetHead
+from dynstg_mm.models.target_outputs import (
+    CORALOutput,
+    CORNOutput,
+    GaussianOutput,
+    QuantileOutput,
+    SoftmaxOutput,
+)
 
-__all__ = ['DFSTGNN', 'DynSTGMamba', 'GaitHead', 'GaitParameterHead', 'STGMamba']
+__all__ = ['CORALOutput', 'CORNOutput', 'DFSTGNN', 'DynSTGMamba', 'GaitHead', 'GaitParameterHead', 'GaussianOutput',
+           'QuantileOutput', 'STGMamba', 'SoftmaxOutput', 'TargetHead']

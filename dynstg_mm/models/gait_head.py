@@ -30,8 +30,13 @@ class GaitHead(GCNHead):
 
     def forward(self, x: Tensor, **kwargs: Any) -> Tensor:
         """Scores of features."""
-        mean = x.mean(3, keepdim=True)  # (N, M, C, 1, V)
-        variance = (x - mean).square().mean(3)  # (N, M, C, V); `var` takes two to four times as long
-        deviation = (variance + 1e-5).sqrt()  # the gradient of a constant feature is 0, not infinite
-        pooled = torch.cat([mean.mean((1, 3, 4)), deviation.mean((1, 3))], 1)  # (N, 2 C)
+        pooled = pooled_statistics(x)
         return self.fc(pooled if self.dropout is None else self.dropout(pooled))
+
+
+def pooled_statistics(x: Tensor) -> Tensor:
+    """Mean and temporal standard deviation (N, 2 C) of features (N, M, C, T, V)."""
+    mean = x.mean(3, keepdim=True)  # (N, M, C, 1, V)
+    variance = (x - mean).square().mean(3)  # (N, M, C, V); `var` takes two to four times as long
+    deviation = (variance + 1e-5).sqrt()  # the gradient of a constant feature is 0, not infinite
+    return torch.cat([mean.mean((1, 3, 4)), deviation.mean((1, 3))], 1)

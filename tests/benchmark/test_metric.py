@@ -98,3 +98,42 @@ def test_interval_resamples_people():
 def test_subject_score_is_the_mean_over_the_clips():
     clips = [dict(subject='a', label=1, score=[.9, .1]), dict(subject='a', label=1, score=[.3, .7])]
     assert by_subject(clips) == [dict(subject='a', label=1, score=pytest.approx([.6, .4]))]
+
+
+UPDRS = dict(updrs=dict(type='ordinal', grades=[0, 1, 2]))
+SPEED = dict(speed=dict(type='numeric', unit='m/s'))
+
+
+def evaluate_targets(rows, targets, **options):
+    """Metrics of (subject, values, scores by target) rows."""
+    metric = METRICS.build(dict(type='GaitMetric', **options))
+    metric.dataset_meta = dict(classes=('PD', ), targets=targets)
+    metric.process(None, [dict(frame_dir=f'clip{index}', subject=person, targets=np.array(values, float), pred_targets={
+        name: torch.tensor(score) for name, score in scores.items()}) for index, (person, values, scores) in
+        enumerate(rows)])
+    return metric.evaluate(len(rows))
+
+
+def test_one_ordinal_target_adds_to_the_scores_of_classes():
+    metric = METRICS.build(dict(type='GaitMetric'))
+    metric.dataset_meta = dict(classes=('0', '1', '2'), targets=UPDRS)
+    metric.process(None, list(samples([('a', 0, [.4, .25, .35]), ('b', 1, [.1, .8, .1]), ('c', 2, [0., .2, .8])])))
+    result = metric.evaluate(3)
+    assert result['gait/accuracy'] == 1 and result['gait/mae'] == pytest.approx(1 / 3)  # the most likely; the median
+    assert result['gait/subject_within_one'] == 1
+
+
+def test_missing_values_do_not_count(tmp_path):
+    rows = [('a', [0, 1.2], dict(updrs=[.9, .1, 0.], speed=[1., .8, 1.3])),
+            ('b', [np.nan, 1.], dict(updrs=[0., .1, .9], speed=[1.5, 1.2, 1.6])),
+            ('c', [2, np.nan], dict(updrs=[0., .1, .9], speed=[0., 0., 0.]))]
+    result = evaluate_targets(rows, {**UPDRS, **SPEED}, out_file=str(tmp_path / 'predictions.json'))
+    assert result['gait/updrs_mae'] == 0 and result['gait/updrs_accuracy'] == 1
+    assert result['gait/speed_mae'] == pytest.approx(0.35) and result['gait/speed_coverage'] == 0.5
+    written = json.loads((tmp_path / 'predictions.json').read_text())
+    assert written['clips'][1]['targets']['updrs']['label'] is None and list(written['targets']) == ['updrs', 'speed']
+
+
+def test_head_must_predict_the_targets_of_the_data():
+    with pytest.raises(ConfigError, match='model.cls_head'):
+        evaluate_targets([('a', [1.], dict(updrs=[1., 0., 0.]))], SPEED)
