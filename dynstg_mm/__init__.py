@@ -15,6 +15,7 @@ transforms  to clean       KeepTrackedPerson, MapLayout, FillMissingJoints, Resa
             to corrupt     LoseJoints, AddNoise, LowerRate, CutClip
             for others     ProjectToImage for PoseC3D; TeacherInput for a teacher with another skeleton;
                            UnlabelledWindows for distillation on unlabelled walks
+sampler     BalancedSampler, for several sites in one training
 metric      GaitMetric
 recognizer  Distiller, a student with a teacher and a list of losses (LogitLoss, RelationLoss, FeatureLoss,
             DistanceLoss, AngleLoss); CGRKD and, for comparison, LogitKD, FitNet, RKD are such lists with a name

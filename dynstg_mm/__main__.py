@@ -13,6 +13,7 @@ COMMANDS = {
     'ablation': 'measure what each element of a model is worth, on one or several tasks',
     'robustness': 'test trained models on corrupted recordings',
     'convert': 'convert your own recordings to one annotation file',
+    'join': 'join annotation files of several sites, and leave one out',
     'keypoints': 'find the keypoints of videos, and draw skeletons as videos',
     'gait-parameters': 'measure gait parameters of recordings: cadence, speed, step length, ...',
     'audit': 'check an annotation file and its splits',

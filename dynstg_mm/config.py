@@ -1,14 +1,17 @@
 """Reading config files, and the options that change them.
 
-An option `key=value` names one setting in full, such as `model.backbone.size=large`. Five short options change several
+An option `key=value` names one setting in full, such as `model.backbone.size=large`. Eight short options change several
 places at once:
 
 | option            | sets                                                                                        |
 |-------------------|---------------------------------------------------------------------------------------------|
 | `task=NAME`       | one of the config's `tasks`: the data sets that have folds, and `num_classes` of all heads   |
+| `split=NAME`      | the splits of the data sets that have folds, such as `mine_leave_site_out`                  |
 | `fold=K`          | the fold of the data sets that have folds; `all` trains on everybody and tests nobody       |
 | `feats=A,B`       | `feats` of every `GaitFeatures`, and `in_channels` of all backbones                         |
 | `joint_dropout=P` | `RandomJointDropout(prob=P)` after every `PoseDecode` of the training pipelines; 0 removes it |
+| `layout=NAME`     | the skeleton of the data sets that have folds, and of all networks                          |
+| `balance=A,B`     | a `BalancedSampler` by these fields of the training clips, such as `site`                   |
 | `short_clips=HOW` | what every `SampleWindows` does with a clip shorter than a window: pad, drop or refuse     |
 
 They also apply to student and teacher. A setting named in full overrides a short option. A config file that inherits
@@ -269,6 +272,16 @@ def _set_task(cfg: Config, task: str) -> None:
     _fit_networks(cfg, ['task'])
 
 
+def _set_split(cfg: Config, name: str) -> None:
+    data_sets = list(_data_with_folds(cfg))
+    if not isinstance(name, str) or not data_sets:
+        raise ConfigError(f'--cfg-options: split: {name!r}; expected the name before _fold<k>, in a config whose data '
+                          'sets have folds.')
+    for data in data_sets:
+        data['split'] = name
+    cfg.task = name
+
+
 def _set_fold(cfg: Config, fold: int | str) -> None:
     from dynstg_mm.datasets.folds import EVERYBODY
     if fold != EVERYBODY and (isinstance(fold, bool) or not isinstance(fold, int) or fold < 0):
@@ -313,6 +326,27 @@ def _set_joint_dropout(cfg: Config, probability: float) -> None:
     cfg.joint_dropout = probability
 
 
+def _set_layout(cfg: Config, layout: str) -> None:
+    from dynstg_mm.skeletons import get_layout
+    get_layout(layout)
+    data_sets, networks = list(_data_with_folds(cfg)), list(_with_layout(cfg.get('model')))
+    if not data_sets or not networks:
+        raise ConfigError(f'--cfg-options: layout: {cfg.filename} has no data set with folds, or no network with '
+                          'graph_cfg.layout.')
+    for data in data_sets:
+        data['layout'] = layout
+    cfg.layout = layout
+    _fit_networks(cfg, ['layout'])
+
+
+def _set_balance(cfg: Config, fields: str | Sequence[str]) -> None:
+    loader = cfg.get('train_dataloader') or {}
+    if not loader.get('dataset'):
+        raise ConfigError(f'--cfg-options: balance: {cfg.filename} has no train_dataloader.dataset.')
+    loader['sampler'] = ConfigDict(type='BalancedSampler', by=fields)
+    cfg.balance = fields
+
+
 def _set_short_clips(cfg: Config, how: str) -> None:
     from dynstg_mm.datasets.transforms.normalize import SHORT_CLIPS
     samplers = list(_typed(cfg, 'SampleWindows'))
@@ -324,7 +358,8 @@ def _set_short_clips(cfg: Config, how: str) -> None:
 
 
 SHORT_OPTIONS: dict[str, Callable[[Config, Any], None]] = dict(
-    task=_set_task, fold=_set_fold, feats=_set_feats, joint_dropout=_set_joint_dropout, short_clips=_set_short_clips)
+    task=_set_task, split=_set_split, fold=_set_fold, feats=_set_feats, joint_dropout=_set_joint_dropout,
+    layout=_set_layout, balance=_set_balance, short_clips=_set_short_clips)
 
 
 def _fit_networks(cfg: Config, changed: Collection[str]) -> None:
@@ -338,6 +373,9 @@ def _fit_networks(cfg: Config, changed: Collection[str]) -> None:
 def _fit_network(network: dict, cfg: Config, changed: Collection[str]) -> None:
     if 'task' in changed and 'num_classes' in (network.get('cls_head') or {}):
         network['cls_head']['num_classes'] = cfg.num_classes
+    if 'layout' in changed:
+        for graph in _with_layout(network.get('backbone')):
+            graph['layout'] = cfg.layout
     if 'feats' in changed and 'in_channels' in (network.get('backbone') or {}):
         network['backbone']['in_channels'] = cfg.in_channels
 
@@ -361,6 +399,12 @@ def _check_short_settings(cfg: Config, options: Mapping[str, Any]) -> None:
 def _data_with_folds(node: Any) -> Iterator[dict]:
     """Data sets below a node of a config that have a `fold`."""
     return (data for data in _nodes(node) if isinstance(data, dict) and 'fold' in data and 'type' in data)
+
+
+def _with_layout(node: Any) -> Iterator[dict]:
+    """The `graph_cfg` of all networks below a node of a config that have a layout."""
+    return (part['graph_cfg'] for part in _nodes(node) if isinstance(part, dict)
+            and 'layout' in (part.get('graph_cfg') or {}))
 
 
 def _typed(node: Any, type_name: str) -> Iterator[dict]:

@@ -9,6 +9,7 @@ from dynstg_mm.import_hooks import when_imported
 LOCATIONS = {
     'MODELS': ('dynstg_mm.models', 'dynstg_mm.distillation'),
     'DATASETS': ('dynstg_mm.datasets.catalog', ),
+    'DATA_SAMPLERS': ('dynstg_mm.datasets.samplers', ),
     'TRANSFORMS': ('dynstg_mm.datasets.transforms', ),
     'METRICS': ('dynstg_mm.benchmark.metric', ),
     'PARAM_SCHEDULERS': ('dynstg_mm.schedules', ),

@@ -173,6 +173,37 @@ def paired_difference(seeds: Seeds, baseline: Seeds, num_classes: int, *, resamp
             for index, name in enumerate(ALL_SCORES)}
 
 
+def difference_between(seeds: Seeds, baseline: Seeds, num_classes: int, *, resamples: int = 2000, level: float = 0.95,
+                       seed: int = 0) -> tuple[dict[str, tuple[float, float, float]], int]:
+    """Difference between the scores on two sets of clips, such as at two sites, with its interval by subject.
+
+    People who are in both sets are compared with themselves: only they count, and each draw takes the same of them on
+    both sides. If nobody is in both, the two sides are drawn on their own, and the people differ as well as the sites.
+
+    Args:
+        seeds: Clips of each training seed, with `subject`, `label`, `score` (C,).
+        baseline: The other clips, which are subtracted.
+        num_classes: C.
+        resamples: As in `subject_interval`.
+        level: As in `subject_interval`.
+        seed: As in `subject_interval`.
+
+    Returns:
+        For the keys of `mean_scores`: difference of the means over seeds, and its lower and upper end; and how many
+        people are in both.
+    """
+    ours, theirs = (sorted(_members(part[0]), key=str) for part in (seeds, baseline))
+    both = [subject for subject in ours if subject in set(theirs)]
+    ours, theirs = (both, both) if both else (ours, theirs)
+    sides = []
+    for part, subjects, drawn in ((seeds, ours, seed), (baseline, theirs, seed if both else seed + 1)):
+        weights = np.concatenate([np.ones((1, len(subjects)), int), _draws(len(subjects), resamples, drawn)])
+        sides.append(_scores(*(_sum(weights, table) for table in _subject_tables(part, subjects, num_classes))))
+    values = sides[0] - sides[1]
+    return {name: (float(values[0, index]), *_ends(values[1:, index], level))
+            for index, name in enumerate(ALL_SCORES)}, len(both)
+
+
 def share_of_loss(seeds: tuple[Seeds, Seeds], baseline: tuple[Seeds, Seeds], num_classes: int, *,
                   score: str = 'macro_f1', resamples: int = 2000, level: float = 0.95,
                   seed: int = 0) -> tuple[float, float, float] | None:

@@ -221,6 +221,16 @@ def test_joint_dropout_is_in_all_training_pipelines_and_nowhere_else(path, count
     assert again.train_dataloader == default.train_dataloader
 
 
+@pytest.mark.parametrize('path', [KOA, CGRKD], ids=['plain', 'distilled'])
+def test_split_layout_and_sampler_of_several_sites(path):
+    config = resolve(path, 'split=koa_leave_site_out', 'layout=gait_13', 'balance=site,label', 'fold=1')
+    for part in (config.train_dataloader, config.test_dataloader):
+        assert (part.dataset.split, part.dataset.fold, part.dataset.layout) == ('koa_leave_site_out', 1, 'gait_13')
+    assert all(network.backbone.graph_cfg.layout == 'gait_13' for network in networks(config))
+    assert config.train_dataloader.sampler == dict(type='BalancedSampler', by=['site', 'label'])
+    assert config.test_dataloader.sampler.type == 'DefaultSampler'
+
+
 def test_short_clips_reach_every_sampler():
     config = resolve(CGRKD_GAIT13, 'short_clips=drop')
     samplers = [step for part in ('train', 'test') for pipeline in pipelines(config[f'{part}_dataloader'],
@@ -282,6 +292,8 @@ def test_teacher_checkpoint_follows_the_run():
     ('feats=j,x', 'feats: .*x'),
     ('feats=', 'feats: '),
     ('short_clips=cut', 'short_clips: .cut'),
+    ('split=3', 'split: 3'),
+    ('layout=koala', 'layout: .*koala'),
     ('joint_dropout=2', 'joint_dropout: 2'),
     ('joint_dropout=True', 'joint_dropout: True'),
     ('modle.backbone.size=large', 'modle'),

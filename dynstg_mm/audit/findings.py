@@ -45,6 +45,8 @@ KINDS = {
     'subject': Kind('error', 'subject', 'missing, or neither a line of text nor a whole number',
                     'Without it, the same person could be in both training and test.',
                     'Write who walks in each clip.'),
+    'origin': Kind('error', 'site', 'a site, camera, estimator, session or data set is neither a line of text nor a '
+                   'number', _REFUSED, 'Write its name, or leave the field out.'),
     'classes': Kind('error', 'classes', 'not a list of different names', _REFUSED,
                     'Write one name for each class, in the order of the labels.'),
     'wrong_layout': Kind('error', 'layout', 'not a skeleton layout', _REFUSED,

@@ -22,7 +22,7 @@ import numpy as np
 
 from dynstg_mm.commands.common import one_line_errors
 from dynstg_mm.datasets.annotation_file import describe
-from dynstg_mm.datasets.folds import fold_split
+from dynstg_mm.datasets.site_folds import crossed_splits
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.signal import at_even_times
 from dynstg_mm.importers import EmptyRecording, find_files, read_files
@@ -130,17 +130,8 @@ def make_splits(clips: Sequence[Clip]) -> dict[str, list[str]]:
         Name of each split -> names of its clips; nothing if there are fewer than three people.
     """
     people = sorted({clip['subject'] for clip in clips}, key=lambda subject: int(subject.removeprefix('human')))
-    sensors = {clip['sensor'] for clip in clips}
-    sides = {f'acted_gait_sensor{sensor}': ({sensor}, {sensor}) for sensor in sorted(sensors)}
-    if len(sensors) > 1:
-        sides['acted_gait_all_sensors'] = sensors, sensors
-        sides |= {f'acted_gait_unseen_sensor{sensor}': (sensors - {sensor}, {sensor}) for sensor in sorted(sensors)}
-    folds = [people[start:start + 2] for start in range(0, len(people), 2)] if len(people) > 2 else []
-    return {fold_split(name, fold, part): [
-        clip['frame_dir'] for clip in clips
-        if clip['sensor'] in seen and (clip['subject'] in tested) == (part == 'test')]
-        for name, parts in sides.items() for fold, tested in enumerate(folds)
-        for part, seen in zip(('train', 'test'), parts)}
+    folds = [set(people[start:start + 2]) for start in range(0, len(people), 2)] if len(people) > 2 else []
+    return crossed_splits(clips, 'acted_gait', 'sensor', folds)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

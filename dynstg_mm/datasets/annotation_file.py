@@ -3,7 +3,7 @@
 A file is a pickle of `dict(split=dict(name=[frame_dir, ...]), annotations=[...])`, perhaps with `classes`, `layout` and
 `targets`. An annotation is a dict with MMAction2's fields `frame_dir`, `label`, `total_frames`, `img_shape`, `keypoint`
 (M, T, V, C), `keypoint_score` (M, T, V), and with `subject` (who walks), `rate` (frames per second) and perhaps
-`targets`, scores beside the class (see `targets.py`).
+`targets`, scores beside the class (see `targets.py`). The fields `ORIGINS` may say where it is from.
 """
 import os
 import reprlib
@@ -21,6 +21,9 @@ from dynstg_mm.safe_pickle import load_pickle
 from dynstg_mm.skeletons import Layout, get_layout
 from dynstg_mm.text import few
 
+# Where a clip is from, as far as the file says it: the hospital or laboratory, the camera, the program that found the
+# keypoints, the visit, and the data set.
+ORIGINS = ('site', 'camera', 'estimator', 'session', 'dataset')
 LARGEST = 1e9  # the largest coordinate, in any unit of length
 
 Clip = dict[str, Any]
@@ -285,6 +288,9 @@ def _field_faults(clip: Clip, joints: int | None, classes: Sequence[str] | None)
         yield 'rate', 'rate', (f'{describe(rate)}; expected the frames per second of the recording, {RATES[0]} to '
                                f'{RATES[1]}.')
     yield from _subject_faults(clip)
+    for field in ORIGINS:
+        if clip.get(field) is not None and not is_subject(clip[field]):
+            yield 'origin', field, f'{describe(clip[field])}; expected a name or a number, or nothing.'
     if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < 10**6:
         yield 'label', 'label', f'{describe(label)}; expected a class number from 0.'
     elif classes is not None and label >= len(classes):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from dynstg_mm.datasets.annotation_file import ORIGINS
 from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.extras import need
 from dynstg_mm.importers import LIBRARIES, MANY_CLIPS, POSE_ESTIMATORS, READERS, find_files, read_files
@@ -275,8 +276,9 @@ def _annotation(recording: Recording, row: Row, classes: Sequence[str], rate: fl
     clip = dict(frame_dir=recording.name, subject=row['subject'], label=list(classes).index(row['label']),
                 rate=chosen, total_frames=keypoint.shape[1], keypoint=keypoint,
                 keypoint_score=recording.keypoint_score, split=row.get('split') or None)
-    if recording.estimator is not None:
-        clip['estimator'] = recording.estimator
+    origins = {field: row.get(field) or None for field in ORIGINS}
+    origins['estimator'] = origins['estimator'] or recording.estimator
+    clip.update((field, value) for field, value in origins.items() if value is not None)
     if recording.unit is not None:
         clip['unit'] = recording.unit
     if recording.events and chosen == parse_rate(recording.rate, f'clip {recording.name}: rate'):

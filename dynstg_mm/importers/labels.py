@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from dynstg_mm.datasets.annotation_file import ORIGINS
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.importers.csv_table import csv_rows
@@ -16,11 +17,11 @@ from dynstg_mm.importers.recording import Recording
 from dynstg_mm.text import alike_names, few
 
 REQUIRED = ('clip', 'subject', 'label')
-COLUMNS = (*REQUIRED, 'rate', 'split')
+COLUMNS = (*REQUIRED, 'rate', 'split', *ORIGINS)
 
 _SUFFIXES = (*sorted({suffix for suffixes in SUFFIXES.values() for suffix in suffixes}), '.trc', '.wmv', '.webm')
 
-Row = dict[str, Any]  # subject, label, perhaps rate (a number) and split
+Row = dict[str, Any]  # subject, label, perhaps rate (a number), split and `ORIGINS`
 Rows = dict[str, Row]  # by clip
 Value = TypeVar('Value')
 
@@ -31,7 +32,7 @@ def unused_columns(path: str | os.PathLike) -> list[str]:
 
 
 def read_labels(path: str | os.PathLike) -> Rows:
-    """Read a table of the clips: CSV with the columns clip, subject, label, and perhaps rate and split.
+    """Read a table of the clips: CSV with the columns clip, subject, label, and perhaps rate, split and `ORIGINS`.
 
     Args:
         path: The file, separated by comma, semicolon or tab.
@@ -44,8 +45,8 @@ def read_labels(path: str | os.PathLike) -> Rows:
     header = [name.lower() for name in header]
     missing = [name for name in REQUIRED if name not in header]
     if missing:
-        raise DataError(f'{path}: header: no column {missing[0]}; expected clip, subject, label, and perhaps rate and '
-                        'split.')
+        raise DataError(f'{path}: header: no column {missing[0]}; expected clip, subject, label, and perhaps rate, '
+                        f'split, {", ".join(ORIGINS)}.')
     rows: Rows = {}
     for number, cells in enumerate(table, 2):
         row: Row = {name: cell.strip() for name, cell in zip(header, cells) if name in COLUMNS}
@@ -58,7 +59,7 @@ def read_labels(path: str | os.PathLike) -> Rows:
             raise DataError(f'{where}: clip: {clip} is duplicated.')
         row['rate'] = parse_rate(row.get('rate'), f'{where}: clip {clip}: rate')
         rows[clip] = row
-    for name in ('subject', 'label', 'split'):
+    for name in ('subject', 'label', 'split', *ORIGINS):
         alike = alike_names(row.get(name) or '' for row in rows.values())
         if alike:
             raise DataError(f'{path}: {name}: {alike[0]!r} and {alike[1]!r} differ only in case, spaces or '
@@ -154,7 +155,9 @@ def own_labels(recordings: Mapping[str, Recording], classes: Sequence[str] | Non
         if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or label < 0 or (
                 first is not None and label >= len(first)):
             raise DataError(f'{source}: clip {clip}: label: {label!r}; expected a class number from 0.')
-        rows[clip] = dict(subject=str(recording.fields['subject']), label=str(first[label] if first else label))
+        origins = {field: str(recording.fields[field]) for field in ORIGINS if field in recording.fields}
+        origins['subject'] = str(recording.fields['subject'])
+        rows[clip] = dict(origins, label=str(first[label] if first else label))
     if classes is None and first:
         classes = [str(label) for label in first]
     return rows, order_classes(classes, rows, source)

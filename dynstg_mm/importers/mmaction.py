@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from dynstg_mm.datasets.annotation_file import shape_faults
+from dynstg_mm.datasets.annotation_file import ORIGINS, shape_faults
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.spatiotemporal import UNITS
 from dynstg_mm.importers.axes import in_order, scores_in_order, third_is_score
@@ -89,7 +89,7 @@ def checked_clip(path: str | os.PathLike, index: int, clip: Any, file: dict[str,
     estimator, unit = clip.get('estimator'), clip.get('unit')
     if unit is not None and not (isinstance(unit, str) and unit in UNITS):
         raise DataError(f'{where}: unit: {unit!r}; expected {", ".join(UNITS)}, or nothing.')
-    fields = {key: clip[key] for key in ('label', 'subject') if clip.get(key) is not None}
+    fields = {key: clip[key] for key in ('label', 'subject', *ORIGINS) if clip.get(key) is not None}
     return Recording(name, keypoint, score, layout=file.get('layout'), rate=rate, notes=notes, persons=count,
                      unit=unit if keypoint.shape[-1] == 3 else None,
                      estimator=estimator if isinstance(estimator, str) else None,

@@ -81,9 +81,9 @@ def summary(clips: Sequence[Clip], classes: Sequence[str]) -> str:
 
 def _lost(clip: Clip) -> tuple[float, float]:
     """Share of lost joints, and of lost frames, of the person whom a clip is about."""
-    keypoint, score = clip['keypoint'], clip['keypoint_score']
+    keypoint, score = clip['keypoint'], clip.get('keypoint_score')
     person, _ = tracked_person(keypoint, score)
-    frames, joints = lost_shares(seen_joints(keypoint[person], score[person]))
+    frames, joints = lost_shares(seen_joints(keypoint[person], None if score is None else score[person]))
     return float(joints.mean()), frames
 
 

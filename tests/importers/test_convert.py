@@ -512,3 +512,25 @@ def test_a_layout_that_cannot_be_is_refused_unless_only_some_clips_do_not_fit(tm
         convert('npz', folder, tmp_path / 'b.pkl', **options)
     star = dict(LAYOUTS['body_25'], inward=tuple((joint, 0) for joint in range(1, 25)))  # of the user's own
     assert 'the given skeleton' in convert('npz', folder, tmp_path / 'c.pkl', **dict(options, source_layout=star))
+
+
+def test_where_a_clip_is_from_is_taken_from_the_table_and_kept_by_a_further_conversion(lab):
+    def with_site(text):
+        header, *lines = text.splitlines()
+        return '\n'.join([f'{header},Site,session', *(f'{line},{"Kiel" if index < 10 else ""},{index % 2}'
+                                                      for index, line in enumerate(lines))])
+    first, second = lab.parent / 'gait.pkl', lab.parent / 'again.pkl'
+    assert 'not used: age' in convert('csv', lab, first, labels=table(lab, with_site))
+    convert('mmaction', first, second)
+    for path in (first, second):
+        clips = {clip['frame_dir']: clip for clip in load_pickle(path)['annotations']}
+        assert (clips['Müller 0_1']['site'], clips['Müller 0_1']['session']) == ('Kiel', '1')
+        assert 'site' not in clips['Müller 9_0'] and 'camera' not in clips['Müller 0_1']
+    assert 'site: ' in error(lab, labels=table(lab, lambda text: text.replace('Kiel', 'kiel', 1)))
+
+
+def test_a_site_that_is_no_name_is_refused(tmp_path):
+    data = dict(split={}, annotations=[dict(frame_dir='a', subject='a', label=0, rate=30., total_frames=3,
+                                            keypoint=np.ones((1, 3, 2, 2)), site=['Kiel'])])
+    with pytest.raises(DataError, match='clip a: site'):
+        write(data, tmp_path / 'gait.pkl')

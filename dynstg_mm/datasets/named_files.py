@@ -1,0 +1,36 @@
+"""Annotation files that a command line names, each perhaps with a task."""
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dynstg_mm.errors import ConfigError
+from dynstg_mm.files import existing_file
+
+
+class TaskFile(NamedTuple):
+    """An annotation file, and the task in it that is meant, or None."""
+
+    file: str
+    task: str | None = None
+
+
+def named_files(texts: Sequence[str], option: str) -> dict[str, TaskFile]:
+    """Annotation files by name.
+
+    Args:
+        texts: `FILE`, `NAME=FILE`, `FILE:TASK` or `NAME=FILE:TASK`; the default name is that of the file.
+        option: Where they were given, for the message.
+
+    Raises:
+        ConfigError: A name is taken.
+        FileNotFoundError: There is no such file.
+    """
+    files: dict[str, TaskFile] = {}
+    for text in texts:
+        name, _, rest = text.rpartition('=')
+        file, colon, task = (rest, '', '') if Path(rest).exists() else rest.rpartition(':')
+        name = name or Path(file if colon else rest).stem
+        if name in files or '/' in name:
+            raise ConfigError(f'{option}: {text}: name {name!r}; expected another name before the =.')
+        files[name] = TaskFile(str(existing_file(file if colon else rest, 'annotation file')), task or None)
+    return files
