@@ -197,10 +197,10 @@ def difference_between(seeds: Seeds, baseline: Seeds, num_classes: int, *, resam
     ours, theirs = (both, both) if both else (ours, theirs)
     sides = []
     for part, subjects, drawn in ((seeds, ours, seed), (baseline, theirs, seed if both else seed + 1)):
-        weights = np.concatenate([np.ones((1, len(subjects)), int), _draws(len(subjects), resamples, drawn)])
+        weights = np.concatenate([np.ones((1, len(subjects)), int), draw_subjects(len(subjects), resamples, drawn)])
         sides.append(_scores(*(_sum(weights, table) for table in _subject_tables(part, subjects, num_classes))))
     values = sides[0] - sides[1]
-    return {name: (float(values[0, index]), *_ends(values[1:, index], level))
+    return {name: (float(values[0, index]), *interval_ends(values[1:, index], level))
             for index, name in enumerate(ALL_SCORES)}, len(both)
 
 

@@ -75,10 +75,24 @@ def join_files(files: Mapping[str, TaskFile], out: str | os.PathLike, *, name: s
         for people in adapt:
             splits |= adapted_to_site(clips, name, people, by=by, seed=seed)
     data: dict[str, Any] = dict(split=splits, annotations=clips, classes=names)
+    targets = _targets(read)
+    if targets:
+        data['targets'] = targets
     if target is not None:
         data['layout'] = layout or next(iter(read.values())).content['layout']
     write(data, out)
     return '\n'.join([summary(clips, names), _sites(clips, by), written(data, out)])
+
+
+def _targets(files: Mapping[str, AnnotationFile]) -> dict[str, Any]:
+    """Descriptions of the scores beside the class; DataError if two files describe one differently."""
+    found: dict[str, Any] = {}
+    for file in files.values():
+        for name, target in file.targets.items():
+            if found.setdefault(name, target.to_dict()) != target.to_dict():
+                raise DataError(f'{file.path}: targets.{name}: described otherwise than in another file; expected the '
+                                'same scale.')
+    return found
 
 
 def _chosen(file: AnnotationFile, task: str | None) -> list[Clip]:

@@ -63,6 +63,22 @@ def test_equal_names_are_one_person_only_if_that_is_said(files, tmp_path):
         assert test and not train & test
 
 
+def test_scores_beside_the_class_are_kept_if_their_scale_is_the_same(files, tmp_path):
+    for part, grades in zip(files.values(), ([0, 1, 2], [0, 1, 2])):
+        data = load_pickle(part.file)
+        for clip in data['annotations']:
+            clip['targets'] = dict(updrs=1)
+        dump_pickle(dict(data, targets=dict(updrs=dict(type='ordinal', grades=grades))), part.file)
+    join_files(files, tmp_path / 'both.pkl', name='gait', by='dataset', renamed=RENAMED)
+    data = load_pickle(tmp_path / 'both.pkl')
+    assert list(data['targets']) == ['updrs'] and data['annotations'][0]['targets'] == dict(updrs=1)
+    changed = load_pickle(files['Lyon'].file)
+    changed['targets']['updrs']['grades'] = [0, 1, 2, 3]
+    dump_pickle(changed, files['Lyon'].file)
+    with pytest.raises(UserError, match='lyon.pkl: targets.updrs'):
+        join_files(files, tmp_path / 'both.pkl', name='gait', by='dataset', renamed=RENAMED)
+
+
 def test_one_file_with_sites_gets_splits_and_keeps_its_names(tmp_path):
     path = write_site(tmp_path, 'gait', ['a', 'b'], people=8)
     data = load_pickle(path)
