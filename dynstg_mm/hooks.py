@@ -1,6 +1,7 @@
 """Hooks that make runs reproducible, and checks before a run."""
 import random
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,10 +50,8 @@ class TargetStatisticsHook(Hook):
         if not isinstance(outputs, torch.nn.ModuleDict) or not hasattr(dataset, 'get_data_info'):
             return
         rows = [dataset.get_data_info(index).get('targets') for index in range(len(dataset))]
-        names = list(getattr(dataset, 'metainfo', {}).get('targets') or {})
-        if names != list(outputs):
-            raise ConfigError(f'model.cls_head.outputs: {", ".join(outputs)}; the training data has the targets '
-                              f'{", ".join(names) or "none"}; expected the same names in the same order.')
+        if any(row is None or len(row) != len(outputs) for row in rows):
+            raise ConfigError(f'model.cls_head.outputs: {", ".join(outputs)}; the training data has other targets.')
         for output, column in zip(outputs.values(), torch.tensor(np.array(rows), dtype=torch.float32).T):
             output.fit(column[column.isfinite()])
 
@@ -144,3 +143,33 @@ def check_classes(outputs: int | None, dataset: Dataset) -> None:
     if outputs and classes and outputs != len(classes):
         raise ConfigError(f'model.cls_head.num_classes: {outputs}; the training data has {len(classes)} classes '
                           f'({", ".join(classes)}).')
+
+
+def check_targets(head: Mapping[str, Any], dataset: Dataset) -> None:
+    """Check that a head and the training data have the same targets.
+
+    Args:
+        head: Settings of the head.
+        dataset: The training data, whose `metainfo` describes its targets.
+
+    Raises:
+        ConfigError: The names or the numbers of grades differ, or only one of both has targets.
+    """
+    targets = getattr(dataset, 'metainfo', {}).get('targets') or {}
+    outputs = head.get('outputs')
+    if not isinstance(outputs, Mapping):
+        if len(targets) > 1 or any(not target.get('grades') for target in targets.values()):
+            raise ConfigError(f'model.cls_head.type: {head.get("type")}; expected a TargetHead, since the data set has '
+                              f'{"the targets " * (len(targets) > 1)}{", ".join(targets)}'
+                              f'{" as a number" * (len(targets) == 1)}.')
+        return
+    if list(outputs) != list(targets):
+        raise ConfigError(f'model.cls_head.outputs: {", ".join(outputs)}; the data set has the targets '
+                          f'{", ".join(targets) or "none (dataset.targets)"}; expected the same names in the same '
+                          'order.')
+    for name, output in outputs.items():
+        known, own = len(targets[name].get('grades', ())), output.get('num_grades', 0)
+        if known != own:
+            raise ConfigError(f'model.cls_head.outputs.{name}: {output.get("type")} has '
+                              f'{f"{own} grades" if own else "a number"}; the target has '
+                              f'{f"{known} grades" if known else "a number"}.')

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.datasets.folds import parse_fold
-from dynstg_mm.datasets.metadata_control import metadata_forest, metadata_of, scores_by_fold
+from dynstg_mm.datasets.metadata_control import metadata_forest, metadata_of, numbers_by_fold, scores_by_fold
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.gait.joint_map import in_skeleton
 from dynstg_mm.gait.parameters import gait_feature_table
@@ -38,14 +39,15 @@ def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterabl
     Raises:
         ResultsError: A control that already has scores cannot be recomputed.
     """
-    blank = [0.] * len(results.classes)
+    blank, numeric = [0.] * len(results.classes), results.is_numeric
     folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or results.tests()).values()]
-    trees = {name: functools.partial(_trees, model) for name, model in TREES.items()}
-    for measure, learners in ((_metadata, {METADATA: metadata_forest}),
+    trees = {name: functools.partial(_trees, model, numeric=numeric) for name, model in TREES.items()}
+    for measure, learners in ((_metadata, {METADATA: functools.partial(metadata_forest, numeric=numeric)}),
                               (functools.partial(_gait_features, layout=layout), trees)):
         try:
             columns = measure(ann_file, folds)  # once for all learners and seeds
-            predictions = {name: [_from_other_folds(folds, columns, learner(max(seed, 0))) for seed in results.seeds]
+            predictions = {name: [_from_other_folds(folds, columns, learner(max(seed, 0)), numeric)
+                                  for seed in results.seeds]
                            for name, learner in learners.items()}
         except (ValueError, OSError) as error:  # the rows of the models must not be lost
             for name in learners:
@@ -99,12 +101,13 @@ def all_folds(results: Results, ann_file: str) -> dict[int, list[Clip]] | None:
                 raise fault.error(ann_file)
             members = _sound_clips(file, file.splits[split])
             tasks.setdefault(parsed.name, {})[parsed.fold] = [
-                dict(clip=clip['frame_dir'], subject=str(clip.get('subject')), label=clip['label']) for clip in members]
+                dict(clip=clip['frame_dir'], subject=str(clip.get('subject')), label=label) for clip in members
+                if not math.isnan(label := clip['label'] if results.target is None else results.target.value_of(clip))]
     own = [{clip['clip']: clip['label'] for clip in part} for part in results.tests().values()]
     for folds in tasks.values():
         labels = [{clip['clip']: clip['label'] for clip in part} for part in folds.values()]
         if all(part in labels for part in own):
-            return dict(sorted(folds.items()))
+            return {fold: clips for fold, clips in sorted(folds.items()) if clips}
     return None
 
 
@@ -149,26 +152,38 @@ def _sound_clips(file: AnnotationFile, names: Iterable[str]) -> list[dict[str, A
     return [file.clips[name] for name in names]
 
 
-def _from_other_folds(folds: Folds, columns: Sequence[np.ndarray], learner: Any) -> list[list[Clip]]:
-    """Predictions of every fold's clips by a classifier that was fitted to all other folds."""
+def _from_other_folds(folds: Folds, columns: Sequence[np.ndarray], learner: Any,
+                      numeric: bool = False) -> list[list[Clip]]:
+    """Predictions of every fold's clips by a classifier or regressor that was fitted to all other folds."""
     labels = [np.array([clip['label'] for clip in fold]) for fold in folds]
-    scores = scores_by_fold(learner, columns, labels, len(folds[0][0]['score']))
+    if numeric:
+        people = [np.array([clip['subject'] for clip in fold]) for fold in folds]
+        scores = numbers_by_fold(learner, columns, labels, people)
+    else:
+        scores = scores_by_fold(learner, columns, labels, len(folds[0][0]['score']))
     return [[dict(clip, score=row.tolist()) for clip, row in zip(fold, part)] for fold, part in zip(folds, scores)]
 
 
-def _trees(model: str, seed: int) -> Any:
-    """Classifier of that name, with balanced classes; a missing value becomes the median.
+def _trees(model: str, seed: int, numeric: bool = False) -> Any:
+    """Classifier of that name, with balanced classes, or regressor; a missing value becomes the median.
 
     All data use the same settings. They were chosen by the mean macro-F1 and log-loss on inner folds of the training
     part of one fold of each task: KOA-NM, its three classes, the stages and MSND.
     """
-    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+    from sklearn.ensemble import (
+        ExtraTreesClassifier,
+        ExtraTreesRegressor,
+        HistGradientBoostingClassifier,
+        HistGradientBoostingRegressor,
+    )
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
+    balanced = {} if numeric else dict(class_weight='balanced')
     if model == 'extra-trees':
-        learner = ExtraTreesClassifier(500, max_features=0.3, class_weight='balanced', random_state=seed)
+        kind = ExtraTreesRegressor if numeric else ExtraTreesClassifier
+        learner = kind(500, max_features=0.3, random_state=seed, **balanced)
     else:
-        learner = HistGradientBoostingClassifier(max_iter=100, max_leaf_nodes=4, min_samples_leaf=10, max_features=0.03,
-                                                 max_bins=63, class_weight='balanced', early_stopping=False,
-                                                 random_state=seed)
+        kind = HistGradientBoostingRegressor if numeric else HistGradientBoostingClassifier
+        learner = kind(max_iter=100, max_leaf_nodes=4, min_samples_leaf=10, max_features=0.03, max_bins=63,
+                       early_stopping=False, random_state=seed, **balanced)
     return make_pipeline(SimpleImputer(strategy='median', keep_empty_features=True), learner)

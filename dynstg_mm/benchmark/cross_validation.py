@@ -15,7 +15,15 @@ from dynstg_mm.benchmark.cost import measure_costs
 from dynstg_mm.benchmark.launch import Launcher, Processes, execute, locked
 from dynstg_mm.benchmark.other_recordings import named_files, results_on
 from dynstg_mm.benchmark.page import write_report
-from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_ensembles, name_models
+from dynstg_mm.benchmark.plan import (
+    Task,
+    Tests,
+    all_tests,
+    check_tests,
+    choose_folds,
+    name_ensembles,
+    name_models,
+)
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Model, Run, collect, plan_runs, settle_old_runs
 from dynstg_mm.benchmark.slurm import SlurmJobs
@@ -46,7 +54,7 @@ def check_call(args: Namespace) -> None:
     """
     register_all_modules(init_default_scope=True)
     models = name_models(args.configs, args.cfg_options, args.model_options)
-    choose_folds(args.folds, check_tests(models)[1], models[0])
+    choose_folds(args.folds, all_tests(check_tests(models)), models[0])
 
 
 @quiet()
@@ -73,8 +81,8 @@ def cross_validate(args: Namespace, command: str) -> int:
     _check_options(args, baseline, [*names, *ensembles])
     others = named_files(args.test_on)
     keep = args.keep_checkpoints or bool(others)
-    classes, tests = check_tests(models)
-    folds = choose_folds(args.folds, tests, models[0])
+    tasks = check_tests(models)
+    folds = choose_folds(args.folds, all_tests(tasks), models[0])
     runs = plan_runs(models, args.seeds, folds, args.out)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
@@ -90,22 +98,57 @@ def cross_validate(args: Namespace, command: str) -> int:
         failed = execute(runs, launcher, args.jobs)
         if args.teaching:
             return 1 if failed else 0
-        results = collect(runs, failed, classes, {fold: tests[fold] for fold in folds}, args.seeds, command)
-        results.baseline = baseline
-        results.leaking = Results.of_folds(classes, tests, args.seeds).leaking_subjects()
-        results.write(out / 'results.json')  # secure the scores, which took long
-        add_costs(results, models, folds[0])
-        if controls:
-            data = models[0].settings().test_dataloader.dataset
-            add_controls(results, data.ann_file, tests=tests, layout=data.get('layout'))
-        for name, (members, over_seeds) in ensembles.items():
-            results.add_ensemble(name, members, over_seeds=over_seeds)
-        results.write(out / 'results.json')
-        written = write_report(results, out)
-        for name, file in others.items():
-            _report_others(results_on(runs, file, results), out / 'test_on' / name)
-    print(f'{out}: results.json, {", ".join(written)}')
+        tables = {folder_of(task, tasks, out): _collected(task, runs, failed, folds, args.seeds, command)
+                  for task in measurable(tasks, folds)}
+        for folder, results in tables.items():  # secure the scores, which took long
+            results.baseline = baseline
+            folder.mkdir(parents=True, exist_ok=True)
+            results.write(folder / 'results.json')
+        first, *rest = tables.values()
+        add_costs(first, models, folds[0])
+        for results in rest:
+            for name, facts in first.models.items():
+                results.models[name].cost = facts.cost
+        for (folder, results), task in zip(tables.items(), measurable(tasks, folds)):
+            if controls:
+                data = models[0].settings().test_dataloader.dataset
+                add_controls(results, data.ann_file, tests=task.tests, layout=data.get('layout'))
+            for name, (members, over_seeds) in ensembles.items():
+                results.add_ensemble(name, members, over_seeds=over_seeds)
+            results.write(folder / 'results.json')
+            print(f'{folder}: results.json, {", ".join(write_report(results, folder))}')
+            for name, file in others.items():
+                _report_others(results_on(runs, file, results), folder / 'test_on' / name)
     return 1 if failed else 0
+
+
+def folder_of(task: Task, tasks: Sequence[Task], out: Path) -> Path:
+    """Where the results of a task are written: each of several targets has a folder."""
+    return out if task.target is None or len(tasks) == 1 else out / 'targets' / task.target.name
+
+
+def measurable(tasks: Sequence[Task], folds: Sequence[int]) -> list[Task]:
+    """The tasks with two persons and two values in the folds at least, which intervals need; others are reported."""
+    found = []
+    for task in tasks:
+        clips = [clip for fold in folds for clip in task.tests.get(fold, ())]
+        if all(len({clip[field] for clip in clips}) > 1 for field in ('subject', 'label')):
+            found.append(task)
+        else:
+            print(f'targets.{task.target.name if task.target else "label"}: fewer than two persons or values in these '
+                  'folds, so not measured.', file=sys.stderr)
+    if not found:
+        raise ConfigError('--folds: no target has two persons with different values in them.')
+    return found
+
+
+def _collected(task: Task, runs: Sequence[Run], failed: dict[Run, str], folds: Sequence[int], seeds: Sequence[int],
+               command: str) -> Results:
+    tests: Tests = {fold: task.tests[fold] for fold in folds if fold in task.tests}
+    own = [run for run in runs if run.fold in tests]
+    results = collect(own, failed, task.outputs, tests, seeds, command, task.target)
+    results.leaking = Results.of_folds(task.outputs, task.tests, seeds).leaking_subjects()
+    return results
 
 
 def _report_others(results: Results, folder: Path) -> None:

@@ -33,7 +33,7 @@ from typing import Any
 import yaml
 
 from dynstg_mm.benchmark.baselines import CONTROLS
-from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_models
+from dynstg_mm.benchmark.plan import all_tests, check_tests, choose_folds, name_models
 from dynstg_mm.config import parse_cfg_options, resolve_config
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import SHIPPED, check_fields, existing_file, resolve_shipped
@@ -195,7 +195,7 @@ def _is_missing(call: Namespace, out: str) -> bool:
     from mmaction.utils import register_all_modules
     register_all_modules(init_default_scope=True)
     models = name_models(call.configs, call.cfg_options, call.model_options)
-    folds = choose_folds(call.folds, check_tests(models)[1], models[0])
+    folds = choose_folds(call.folds, all_tests(check_tests(models)), models[0])
     return not all(Path(out, f'runs/{model.name}/seed{seed}/fold{fold}/last_checkpoint').is_file()
                    for model in models for seed in call.seeds for fold in folds)
 

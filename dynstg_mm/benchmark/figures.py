@@ -9,8 +9,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from dynstg_mm.benchmark.results import Results
+from dynstg_mm.scale_statistics import by_person, mean_scale_scores, scale_interval
 from dynstg_mm.statistics import (
-    by_subject,
+    Seeds,
     calibration,
     class_scores,
     confusion_of,
@@ -62,25 +63,49 @@ def embedded(figure: Figure, description: str) -> dict[str, Any]:
 
 
 def forest(results: Results, names: Sequence[str]) -> tuple[Figure, str]:
-    """Macro-F1 of every model with its interval, per clip and per subject."""
-    classes = len(results.classes)
+    """Macro-F1, or the error of a number, of every model with its interval, per clip and per subject."""
+    title = 'mean absolute error' if results.is_numeric else 'macro-F1'
     figure, described = new_figure(height=0.9 + 0.5 * len(names)), []
     axes, leaks = figure.add_subplot(), results.leaking_subjects()
     for row, name in enumerate(names):
         seeds = results.pooled(name)
-        units = [('clip', seeds, -.13, COLORS[0]), ('subject', [by_subject(clips) for clips in seeds], .13, 'white')]
+        people = [by_person(clips, results.is_numeric) for clips in seeds]
+        units = [('clip', seeds, -.13, COLORS[0]), ('subject', people, .13, 'white')]
         for unit, part, shift, face in units[:1] if leaks else units:
-            score = mean_scores(part, classes)['macro_f1']
-            low, high = subject_interval(part, classes)['macro_f1']
+            score, (low, high) = _main_score(results, part)
             axes.plot([low, high], [row + shift] * 2, color=COLORS[0], linewidth=1.8)
             axes.plot(score, row + shift, 'o', color=COLORS[0], markerfacecolor=face, markersize=6,
                       label=f'per {unit}' if row == 0 else None)
             described.append(f'{name} per {unit} {score:.3f} [{low:.3f}, {high:.3f}]')
     axes.set_yticks(range(len(names)), names, parse_math=False)
-    axes.set(ylim=(len(names) - .5, -.5), xlabel='macro-F1, 95 % interval by subject')
+    axes.set(ylim=(len(names) - .5, -.5), xlabel=f'{title}, 95 % interval by subject')
     axes.grid(axis='x', alpha=.3)
     figure.legend(loc='outside upper right', ncols=2, frameon=False, fontsize=9)
-    return figure, 'Macro-F1 with intervals: ' + '; '.join(described)
+    return figure, f'{title.capitalize().replace("f1", "F1")} with intervals: ' + '; '.join(described)
+
+
+def _main_score(results: Results, seeds: Seeds) -> tuple[float, tuple[float, float]]:
+    """Macro-F1, or the mean absolute error of a number, and its interval."""
+    if results.is_numeric:
+        return mean_scale_scores(seeds, True)['mae'], scale_interval(seeds, True)['mae']
+    classes = len(results.classes)
+    return mean_scores(seeds, classes)['macro_f1'], subject_interval(seeds, classes)['macro_f1']
+
+
+def scatter(results: Results, name: str) -> tuple[Figure, str]:
+    """True and predicted numbers of every person, over clips and seeds, with the 90 % intervals."""
+    people = by_person([clip for clips in results.pooled(name) for clip in clips], True)
+    truth, scores = np.array([person['label'] for person in people]), np.array([person['score'] for person in people])
+    figure = new_figure(4, 4)
+    axes = figure.add_subplot()
+    ends = [min(truth.min(), scores.min()), max(truth.max(), scores.max())]
+    axes.plot(ends, ends, color='#8c959f', linewidth=1)
+    axes.errorbar(truth, scores[:, 0], np.abs(scores[:, 1:] - scores[:, :1]).T, fmt='o', color=COLORS[0], markersize=4,
+                  elinewidth=.7, alpha=.7)
+    unit = f' [{results.target.unit}]' if results.target is not None and results.target.unit else ''
+    axes.set(xlabel=f'true{unit}', ylabel=f'predicted{unit}')
+    axes.set_title(name, fontsize=11, parse_math=False)
+    return figure, f'Predicted against true values of {len(people)} persons by {name}'
 
 
 def confusion_size(classes: Sequence[str]) -> float:

@@ -28,6 +28,10 @@ def merge_results(first: Results, other: Results, source: str) -> Results:
     if other.classes != first.classes:
         raise ResultsError(f'{source}: classes: {listed(other.classes)}; the first results have '
                            f'{listed(first.classes)}.')
+    if other.target != first.target:
+        ours, theirs = ('classes' if one.target is None else f'{one.target.type} {one.target.name}'
+                        for one in (first, other))
+        raise ResultsError(f'{source}: target: {theirs}; the first results have {ours}.')
     _check_same_clips(first.clips, other.clips, source)
     if len(first.seeds) == len(other.seeds) == 1 and UNKNOWN_SEED in (*first.seeds, *other.seeds):
         seed = first.seeds[0]  # an unknown seed counts as the same one

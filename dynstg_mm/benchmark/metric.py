@@ -10,7 +10,7 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from dynstg_mm.datasets.targets import Target, read_targets
+from dynstg_mm.datasets.targets import Target, is_separate, read_targets
 from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import write_json
 from dynstg_mm.scale_statistics import by_person, distances, scale_interval, scale_scores
@@ -76,11 +76,6 @@ class GaitMetric(BaseMetric):
         if self.out_file is not None:
             write_json(self.out_file, content)
         return metrics
-
-
-def is_separate(targets: Mapping[str, Target]) -> bool:
-    """Whether targets have scores of their own; a single one of grades has those of the classes."""
-    return len(targets) > 1 or any(target.is_numeric for target in targets.values())
 
 
 def scored_targets(sample: Mapping[str, Any], targets: Mapping[str, Target]) -> dict[str, dict[str, Any]]:

@@ -10,9 +10,11 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 
 from dynstg_mm.benchmark.checkpoints import load_model, score_clips
+from dynstg_mm.benchmark.plan import test_clips
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.benchmark.runs import Run
 from dynstg_mm.datasets.gait_dataset import listing
+from dynstg_mm.datasets.targets import Target
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import existing_file
 from dynstg_mm.text import few
@@ -54,15 +56,16 @@ def results_on(runs: Sequence[Run], file: str, about: Results) -> Results:
     tests: dict[int, list[Clip]] = {}
     for run in runs:
         if run.fold not in tests:
-            tests[int(run.fold)] = _check_people(run, datasets[run])
-    results = Results.of_folds(about.classes, tests, about.seeds, command=about.command, versions=about.versions)
+            tests[int(run.fold)] = _check_people(run, datasets[run], about.target)
+    results = Results.of_folds(about.classes, tests, about.seeds, command=about.command, versions=about.versions,
+                               target=about.target)
     for name in dict.fromkeys(run.model.name for run in runs):
         predictions: dict[int, list[Clip]] = {seed: [] for seed in about.seeds}
         for run in runs:
             checkpoint = run.checkpoint()
             if run.model.name == name and checkpoint is not None:
                 cfg = Config(copy.deepcopy(run.record['config']))
-                predictions[run.seed] += score_clips(load_model(cfg, checkpoint), cfg, datasets[run])
+                predictions[run.seed] += score_clips(load_model(cfg, checkpoint), cfg, datasets[run], about.target)
         facts = about.models[name]
         results.add_model(name, list(predictions.values()), config=facts.config, options=facts.options,
                           cost=facts.cost)
@@ -74,7 +77,7 @@ def _other_dataset(run: Run, file: str) -> dict[str, Any]:
     return dict(copy.deepcopy(run.record['config']['test_dataloader']['dataset']), ann_file=file)
 
 
-def _check_people(run: Run, dataset: Mapping[str, Any]) -> list[Clip]:
+def _check_people(run: Run, dataset: Mapping[str, Any], target: Target | None) -> list[Clip]:
     """Test clips of a fold; ConfigError if a model of that fold saw one of the people."""
     own = run.record['config']['test_dataloader']['dataset']
     tested, trained = (DATASETS.build(listing(settings)) for settings in (dataset, dict(own, test_mode=False)))
@@ -84,4 +87,4 @@ def _check_people(run: Run, dataset: Mapping[str, Any]) -> list[Clip]:
     if known:
         raise ConfigError(f'--test-on: {dataset["ann_file"]}: fold {run.fold} tests {few(known)}, whom its models saw '
                           f'in training; expected the folds of {own["ann_file"]}.')
-    return [dict(clip=clip['frame_dir'], subject=clip['subject'], label=int(clip['label'])) for clip in clips]
+    return test_clips(tested, target)

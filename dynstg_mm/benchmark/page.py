@@ -14,11 +14,14 @@ from dynstg_mm.benchmark.schema import KINDS
 from dynstg_mm.benchmark.tables import (
     cost_rows,
     difference_rows,
+    distance_rows,
     explanations,
     failures,
     in_order,
     protocol_rows,
     result_rows,
+    scale_difference_rows,
+    scale_rows,
     write_tables,
 )
 from dynstg_mm.files import atomic_open
@@ -62,7 +65,7 @@ def write_page(results: Results, path: str | Path, beside: Mapping[str, Results]
 
 
 def write_picture(results: Results, path: str | Path) -> None:
-    """Write macro-F1 and intervals of the complete models as a PNG, whole or not at all."""
+    """Write the main score and intervals of the complete models as a PNG, whole or not at all."""
     with atomic_open(path, 'wb') as file:
         figures.save(figures.forest(results, _complete(results))[0], file, format='png', dpi=130)
 
@@ -77,24 +80,45 @@ def _tables(results: Results, beside: Mapping[str, Results] | None) -> dict[str,
     content = (f'{", ".join(_count(kinds.count(kind), kind) for kind in KINDS if kind in kinds)}; '
                f'{_count(len(results.folds), "fold")}, {_count(len(results.seeds), "seed")}; '
                f'{_count(len(results.clips), "clip")} of {_count(results.clips.subject.nunique(), "subject")}; '
-               f'classes: {", ".join(results.classes)}.')
+               f'{_described(results)}.')
+    compares = baseline in complete and len(complete) > 1
+    numeric = results.is_numeric
     return dict(
         content=content, several=len(results.seeds) > 1, complete=complete, baseline=baseline,
-        results=result_rows(results, cost=False), explanations=explanations(results),
+        target=results.target, results=None if numeric else result_rows(results, cost=False),
+        scale=scale_rows(results) if results.has_scale else None,
+        distances=distance_rows(results) if results.has_scale and not numeric and complete else None,
+        scale_differences=scale_difference_rows(results, str(baseline)) if results.has_scale and compares else None,
+        explanations=explanations(results),
         failures=failures(results, baseline),
-        differences=difference_rows(results, baseline) if baseline in complete and len(complete) > 1 else None,
+        differences=difference_rows(results, str(baseline)) if compares and not numeric else None,
         protocols=protocol_rows(beside) if beside else None)
+
+
+def _described(results: Results) -> str:
+    target = results.target
+    if target is None:
+        return f'classes: {", ".join(results.classes)}'
+    if target.is_numeric:
+        return f'{target.name}: a number{f" in {target.unit}" if target.unit else ""}'
+    return f'{target.name}, {target.type}: {", ".join(results.classes)}'
 
 
 def _figures(results: Results) -> dict[str, Any]:
     complete = _complete(results)
     if not complete:
         return {}
+    title = 'Mean absolute error' if results.is_numeric else 'Macro-F1'
+    if results.is_numeric:
+        curves = figures.learning_curves(results, figures.styles_of(complete))
+        return dict(forest=figures.embedded(*figures.forest(results, complete)), forest_title=title,
+                    scatters=[figures.embedded(*figures.scatter(results, name)) for name in complete],
+                    curves=figures.embedded(curves[0], curves[1]) if curves[0] else None)
     styles = figures.styles_of(complete)
     errors, described, right, subjects = figures.subject_errors(results, complete)
     curves = figures.learning_curves(results, styles)
     return dict(
-        forest=figures.embedded(*figures.forest(results, complete)),
+        forest=figures.embedded(*figures.forest(results, complete)), forest_title=title,
         confusions=[figures.embedded(*figures.confusion_matrix(results, name)) for name in complete],
         confusion_width=max(220, round(72 * figures.confusion_size(results.classes))),
         roc=figures.embedded(*figures.roc(results, styles)) if results.clips.label.nunique() > 1 else None,

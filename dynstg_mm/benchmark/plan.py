@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import re
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmaction.registry import DATASETS
 from mmengine.config import Config
@@ -17,13 +19,27 @@ from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.config import check_parts, parse_cfg_options
 from dynstg_mm.datasets.annotation_file import AnnotationFile, shared_faults
 from dynstg_mm.datasets.folds import folds_of
-from dynstg_mm.datasets.gait_dataset import listing
+from dynstg_mm.datasets.gait_dataset import GaitDataset, listing
+from dynstg_mm.datasets.targets import NoTargetValue, Target
 from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.text import few
 
 NAME = r'[\w+-][\w.+-]*'  # of a model; also of a folder, so neither . nor ..
 RESERVED = ('fold', 'work_dir', 'randomness.seed')  # settings that cross-validation chooses
 Tests = dict[int, list[Clip]]  # the test clips of each fold
+
+
+class Task(NamedTuple):
+    """What models are compared in: the classes, or a target.
+
+    Attributes:
+        target: What is scored; None for classes. outputs: Names of the scores, such as the classes. tests: The test
+        clips of every fold, whose `label` is a class, a grade or a number; a clip without one is left out.
+    """
+
+    target: Target | None
+    outputs: list[str]
+    tests: Tests
 
 
 def name_models(configs: Iterable[str], options: Sequence[str], model_options: Iterable[Sequence[str]]) -> list[Model]:
@@ -108,19 +124,20 @@ def name_ensembles(names: Sequence[str], ensembles: Iterable[str], seed_ensemble
     return named
 
 
-def check_tests(models: Sequence[Model]) -> tuple[list[str], Tests]:
+def check_tests(models: Sequence[Model]) -> list[Task]:
     """Check the configs, and that all models are tested on the same clips.
 
     Returns:
-        The classes, and the test clips of every fold in the file.
+        The classes, or each target of the data set, with the test clips of every fold in the file.
 
     Raises:
-        ConfigError: A config cannot be cross-validated, or tests other clips or classes than the first.
+        ConfigError: A config cannot be cross-validated, or tests other clips, classes or targets than the first.
     """
     from dynstg_mm.config_check import check_config  # imports all models
-    read: dict[str, tuple[list[str] | None, Tests]] = {}
+    from dynstg_mm.hooks import check_targets
+    read: dict[str, list[Task]] = {}
     checked: set[tuple[str, str]] = set()
-    first: tuple[list[str], Tests] | None = None
+    first: list[Task] = []
     for model in models:
         cfg = model.settings()
         check_config(cfg)
@@ -128,22 +145,44 @@ def check_tests(models: Sequence[Model]) -> tuple[list[str], Tests]:
         tested, trained = (_settings_key(part.dataset) for part in (cfg.test_dataloader, cfg.train_dataloader))
         if tested not in read:
             read[tested] = _read_tests(model, data)
-        classes, tests = read[tested]
+        tasks = [task._replace(outputs=task.outputs or [str(index) for index in range(outputs or 2)])
+                 for task in read[tested]]
         if (trained, tested) not in checked:
             checked.add((trained, tested))
-            for fold in tests:
+            for fold in all_tests(tasks):
                 check_parts(model.settings(fold), ['test'])
-        classes = classes or [str(index) for index in range(outputs or 2)]
-        if outputs not in (None, len(classes)):
+        targets = {task.target.name: task.target.to_dict() for task in tasks if task.target is not None}
+        head = (cfg.model.get('student') or cfg.model).get('cls_head') or {}
+        try:
+            check_targets(head, Namespace(metainfo=dict(targets=targets)))
+        except ConfigError as error:
+            raise ConfigError(f'{model.config}: {error}') from None
+        classes = tasks[0].outputs
+        if len(tasks) == 1 and not (tasks[0].target and tasks[0].target.is_numeric) and outputs not in (
+                None, len(classes)):
             raise ConfigError(f'{model.config}: model.cls_head.num_classes: {outputs}; {data.ann_file} has '
                               f'{len(classes)} classes ({", ".join(classes)}).')
-        first = first or (classes, tests)
-        if classes != first[0]:
-            raise ConfigError(f'{model.config}: classes {", ".join(classes)}; {models[0].config} has '
-                              f'{", ".join(first[0])}.')
-        _check_same_tests(model, tests, models[0], first[1])
-    assert first is not None
+        first = first or tasks
+        _check_same_tasks(model, tasks, models[0], first)
     return first
+
+
+def _check_same_tasks(model: Model, tasks: Sequence[Task], first: Model, expected: Sequence[Task]) -> None:
+    names, others = ([task.target.name if task.target else 'classes' for task in part] for part in (tasks, expected))
+    if names != others:
+        raise ConfigError(f'{model.config}: targets: {", ".join(names)}; {first.config} has {", ".join(others)}.')
+    for ours, theirs in zip(tasks, expected):
+        if (ours.outputs, ours.target) != (theirs.outputs, theirs.target):
+            kind = f'target {ours.target.name}' if ours.target else 'classes'
+            raise ConfigError(f'{model.config}: {kind} {", ".join(ours.outputs)}; {first.config} has '
+                              f'{", ".join(theirs.outputs)}.')
+        _check_same_tests(model, ours.tests, first, theirs.tests)
+
+
+def all_tests(tasks: Sequence[Task]) -> Tests:
+    """The clips of every fold that have a class, or a value of one of the targets."""
+    folds = sorted({fold for task in tasks for fold in task.tests})
+    return {fold: [clip for task in tasks for clip in task.tests.get(fold, ())] for fold in folds}
 
 
 def _settings_key(data: Any) -> str:
@@ -169,27 +208,46 @@ def _checked_data(model: Model, cfg: Config) -> tuple[Any, int | None]:
     return data, (recognizer.get('cls_head') or {}).get('num_classes')
 
 
-def _read_tests(model: Model, data: Any) -> tuple[list[str] | None, Tests]:
-    """Classes (or None) and test clips of every fold, read by the data set itself, which checks them."""
+def _read_tests(model: Model, data: Any) -> list[Task]:
+    """The tasks, with the test clips of every fold, read by the data set itself, which checks them."""
     file = AnnotationFile.read(data.ann_file)
     folds = folds_of(file.split_names, str(data.split))
     if not folds:
         raise ConfigError(f'{data.ann_file}: split {data.split}_fold<k>_test: missing, and {model.config} names it; '
                           f'splits of the file: {few(file.split_names, like=f"{data.split}_fold0_test")}.')
     sides: dict[str, list[dict[str, Any]]] = {}
-    classes = None
+    tested: dict[int, GaitDataset] = {}
     for fold in folds:
-        dataset = DATASETS.build(dict(listing(data), fold=fold))
-        classes = dataset.metainfo.get('classes')
+        try:
+            dataset = tested[fold] = DATASETS.build(dict(listing(data), fold=fold))
+        except NoTargetValue:  # such as of the only person who is tested
+            continue
         sides[dataset.split] = [dataset.get_data_info(index) for index in range(len(dataset))]
+    if not tested:
+        raise ConfigError(f'{data.ann_file}: targets: no test clip of {data.split} has a value.')
     names = [clip['frame_dir'] for clips in sides.values() for clip in clips]
     once = (fault for fault in shared_faults(sides) if fault.kind == 'recording_leak')
     for fault in itertools.chain(file.subject_faults(names), once):  # intervals are by subject, and pool the folds
         raise fault.error(data.ann_file)
-    tests = [[dict(clip=clip['frame_dir'], subject=clip['subject'], label=int(clip['label'])) for clip in clips]
-             for clips in sides.values()]
-    return list(classes) if classes else None, {
-        fold: sorted(clips, key=lambda clip: clip['clip']) for fold, clips in zip(folds, tests)}
+    return [Task(target, list(target.outputs if target else dataset.metainfo.get('classes') or ()), {
+        fold: clips for fold, one in tested.items() if (clips := test_clips(one, target))})
+        for target in scored_targets(dataset)]
+
+
+def scored_targets(dataset: GaitDataset) -> list[Target | None]:
+    """The targets of a data set; None for its classes, if it has no target."""
+    return list(getattr(dataset, 'targets', {}).values()) or [None]
+
+
+def test_clips(dataset: GaitDataset, target: Target | None) -> list[Clip]:
+    """The clips with their class, or with their value of a target if they have one, in the order of their names."""
+    infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+    place = list(dataset.targets).index(target.name) if target is not None else None
+    values = [info['label'] if place is None else info['targets'][place] for info in infos]
+    number = float if target is not None and target.is_numeric else int
+    clips = [dict(clip=info['frame_dir'], subject=info['subject'], label=number(value))
+             for info, value in zip(infos, values) if not math.isnan(value)]
+    return sorted(clips, key=lambda clip: clip['clip'])
 
 
 def _check_same_tests(model: Model, tests: Tests, first: Model, expected: Tests) -> None:

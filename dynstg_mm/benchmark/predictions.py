@@ -10,24 +10,44 @@ import numpy as np
 
 from dynstg_mm.benchmark.results import UNKNOWN_SEED, Clip, Results
 from dynstg_mm.benchmark.schema import COST, NUMBERS, TEXT, TEXTS, score_fault
+from dynstg_mm.datasets.targets import Target
 from dynstg_mm.errors import ResultsError
-from dynstg_mm.files import read_json
+from dynstg_mm.files import check_fields, read_json
 
 TRAIN_SUMMARY = dict(COST, required=['parameters', 'cpu_seconds'])
 PREDICTIONS = dict(type='object', required=['classes', 'clips'], properties=dict(
     classes=TEXTS, clips=dict(type='array', minItems=1, items=dict(
         type='object', required=['clip', 'label', 'score'],
         properties=dict(clip=TEXT, label=dict(type='integer'), score=NUMBERS)))))
+TARGET_PREDICTIONS = dict(type='object', required=['targets', 'clips'], properties=dict(
+    targets=dict(type='object'), clips=dict(type='array', minItems=1, items=dict(
+        type='object', required=['clip', 'targets'], properties=dict(clip=TEXT, targets=dict(
+            type='object', additionalProperties=dict(type='object', required=['label', 'score'], properties=dict(
+                label=dict(type=['number', 'null']), score=NUMBERS))))))))
 
 
-def read_predictions(path: str | Path) -> tuple[list[str], list[Clip]]:
-    """Classes, and clips with `clip`, `subject`, `label`, `score`, of a predictions.json."""
-    content = read_json(path, PREDICTIONS, ResultsError)
+def read_predictions(path: str | Path, target: Target | None = None) -> tuple[list[str], list[Clip]]:
+    """Classes, and clips with `clip`, `subject`, `label`, `score`, of a predictions.json.
+
+    Args:
+        path: The file.
+        target: What to read, if the file has several targets or numbers; clips without a value are left out.
+    """
+    content = read_json(path, dict(type='object'), ResultsError)
+    check_fields(content, TARGET_PREDICTIONS if 'targets' in content else PREDICTIONS, path, ResultsError)
+    if 'targets' in content:
+        if target is None or any(target.name not in clip['targets'] for clip in content['clips']):
+            raise ResultsError(f'{path}: targets: {", ".join(content["targets"])}; expected '
+                               f'{"classes" if target is None else target.name}. cross-validate compares targets.')
+        content = dict(classes=list(target.outputs), clips=[
+            {**clip, **clip['targets'][target.name]} for clip in content['clips']
+            if clip['targets'][target.name]['label'] is not None])
     clips, classes = content['clips'], content['classes']
+    numeric = target is not None and target.is_numeric
     for clip in clips:
         if clip.get('subject') is None:
             raise ResultsError(f'{path}: clip {clip["clip"]}: subject: missing; intervals are by subject.')
-        if not 0 <= clip['label'] < len(classes):
+        if not numeric and not 0 <= clip['label'] < len(classes):
             raise ResultsError(f'{path}: clip {clip["clip"]}: label: {clip["label"]}; expected a number from 0 to '
                                f'{len(classes) - 1}.')
         fault = score_fault([[clip['score']]], 1, len(classes))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from dynstg_mm.benchmark.schema import COLUMNS, FORMAT, SCHEMA, results_fault
-from dynstg_mm.errors import ResultsError
+from dynstg_mm.datasets.targets import Target
+from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import atomic_open, read_json
+from dynstg_mm.scale_statistics import pooled_number
 
 UNKNOWN_SEED = -1  # null in the file: predictions in a folder do not record their seed
 ROW = ('model', 'seed', 'fold', 'clip', 'subject', 'label')  # the first columns of the table
@@ -64,6 +67,8 @@ class Results:
         command: The commands that made the results, a line each.
         versions: Versions of the software, and the machine.
         leaking: Subjects who are also tested in folds that are not in these results.
+        target: The target whose grades or numbers these are; None for classes. The scores of a number are its value
+            and the ends of its 90 % interval, and its `label` is the true value.
     """
 
     classes: list[str]
@@ -75,6 +80,7 @@ class Results:
     command: str = ''
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
     leaking: list[str] = dataclasses.field(default_factory=list)
+    target: Target | None = None
 
     def __post_init__(self) -> None:
         if self.table.empty:
@@ -95,6 +101,16 @@ class Results:
                 for fold, clips in folds.items() for clip in clips]
         clips = pd.DataFrame(rows, columns=['clip', 'subject', 'label', 'fold']).set_index('clip')
         return cls(list(classes), list(seeds), clips, **about)
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the scores are of a number."""
+        return self.target is not None and self.target.is_numeric
+
+    @property
+    def has_scale(self) -> bool:
+        """Whether the scores are of a number, or of grades in order."""
+        return self.target is not None and self.target.type != 'nominal'
 
     @property
     def score_columns(self) -> list[str]:
@@ -141,8 +157,9 @@ class Results:
         """
         facts = self.models[name]
         if facts.members:
-            mean = np.mean([self.scores(member) for member in facts.members], axis=0)
-            return np.broadcast_to(mean.mean(0), mean.shape) if facts.over_seeds else mean
+            together = pooled_number if self.is_numeric else functools.partial(np.mean, axis=0)
+            mean = together(np.array([self.scores(member) for member in facts.members]))
+            return np.broadcast_to(together(mean), mean.shape) if facts.over_seeds else mean
         wanted = pd.MultiIndex.from_product([self.seeds, self.clips.index])
         rows = self.table[self.table.model == name].set_index(['seed', 'clip'])[self.score_columns]
         return rows.reindex(wanted).to_numpy(float).reshape(len(self.seeds), len(self.clips), -1)
@@ -242,6 +259,12 @@ class Results:
         clips = pd.DataFrame({column: content['clips'][column] for column in COLUMNS}).set_index('name')
         clips = clips.rename_axis('clip').sort_values('fold', key=lambda fold: pd.factorize(fold)[0], kind='stable')
         about = {field: content[field] for field in ('baseline', 'command', 'versions', 'leaking') if field in content}
+        if 'target' in content:
+            described = dict(content['target'])
+            try:
+                about['target'] = Target.of(described.pop('name'), described, 'target')
+            except ConfigError as error:
+                raise ResultsError(f'{path}: {error}') from None
         results = cls(content['classes'], [UNKNOWN_SEED if seed is None else seed for seed in content['seeds']], clips,
                       **about)
         for name, model in content['models'].items():
@@ -263,6 +286,7 @@ class Results:
             format=FORMAT, classes=self.classes, baseline=self.baseline,
             seeds=[None if seed == UNKNOWN_SEED else seed for seed in self.seeds],
             clips=self.clips.rename_axis('name').reset_index()[list(COLUMNS)].to_dict('list'),
+            target=None if self.target is None else dict(name=self.target.name, **self.target.to_dict()),
             command=self.command, versions=self.versions, leaking=self.leaking)
         parts = [f'{compact(key)}:{compact(value)}' for key, value in content.items() if value]
         models = ',\n'.join(f'{compact(name)}:{compact(self._model_content(name))}' for name in self.models)

@@ -21,6 +21,7 @@ from dynstg_mm.benchmark.predictions import read_predictions, read_train_summary
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.config import checkpoints_of, parse_cfg_options, resolve_config
 from dynstg_mm.datasets.folds import EVERYBODY
+from dynstg_mm.datasets.targets import Target
 from dynstg_mm.errors import ConfigError, ResultsError, UserError
 from dynstg_mm.files import read_json, write_json
 
@@ -226,7 +227,7 @@ def _shortened(value: Any) -> str:
 
 
 def collect(runs: Sequence[Run], failed: dict[Run, str], classes: Sequence[str], tests: Mapping[int, Iterable[Clip]],
-            seeds: Sequence[int], command: str) -> Results:
+            seeds: Sequence[int], command: str, target: Target | None = None) -> Results:
     """Results of all models: scores, learning curves and costs of the runs that are done.
 
     Args:
@@ -236,8 +237,9 @@ def collect(runs: Sequence[Run], failed: dict[Run, str], classes: Sequence[str],
         tests: Test clips of each fold.
         seeds: The training seeds.
         command: The call.
+        target: What is scored, if not the classes.
     """
-    results = Results.of_folds(classes, tests, seeds, command=command, versions=versions())
+    results = Results.of_folds(classes, tests, seeds, command=command, versions=versions(), target=target)
     for model in dict.fromkeys(run.model for run in runs):
         own = [run for run in runs if run.model is model]
         predictions: dict[int, list[Clip]] = {seed: [] for seed in seeds}
@@ -246,7 +248,7 @@ def collect(runs: Sequence[Run], failed: dict[Run, str], classes: Sequence[str],
             if run in failed:
                 continue
             try:
-                clips = read_predictions(run.folder / 'predictions.json')[1]
+                clips = read_predictions(run.folder / 'predictions.json', target)[1]
                 summary = read_train_summary(run.folder / 'train_summary.json')
             except (OSError, UserError) as error:  # one damaged file must not prevent the table of the others
                 failed[run] = f'{error} Delete {run.folder} to rerun it.'

@@ -30,7 +30,8 @@ SCHEMA = dict(type='object', required=['format', 'classes', 'seeds', 'clips', 'm
     seeds=dict(type='array', items=dict(type=['integer', 'null']), minItems=1, uniqueItems=True,
                description='a list of different whole numbers'),
     clips=dict(type='object', required=COLUMNS,
-               properties=dict(name=dict(TEXTS, minItems=1), subject=TEXTS, label=INTEGERS, fold=INTEGERS)),
+               properties=dict(name=dict(TEXTS, minItems=1), subject=TEXTS, label=NUMBERS, fold=INTEGERS)),
+    target=dict(type='object', required=['name', 'type'], properties=dict(name=TEXT, type=TEXT)),
     baseline=TEXT, command=TEXT, versions=dict(type='object', additionalProperties=TEXT), leaking=TEXTS,
     models=dict(type='object', additionalProperties=MODEL, minProperties=1)))
 
@@ -49,7 +50,8 @@ def results_fault(content: dict[str, Any]) -> str | None:
         return 'clips.name: a clip is duplicated.'
     if len(set(clips['subject'])) < 2:
         return 'clips.subject: one subject; an interval by subject needs at least two.'
-    if any(type(label) is not int or not 0 <= label < len(classes) for label in clips['label']):
+    if content.get('target', {}).get('type') != 'numeric' and any(
+            type(label) is not int or not 0 <= label < len(classes) for label in clips['label']):
         return f'clips.label: expected numbers from 0 to {len(classes) - 1}.'
     if content.get('baseline', None) not in [None, *models]:
         return f'baseline: {content["baseline"]!r}; expected one of {", ".join(models)}.'

@@ -11,12 +11,23 @@ import numpy as np
 from dynstg_mm.benchmark.baselines import METADATA
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.files import atomic_open
+from dynstg_mm.scale_statistics import (
+    by_person,
+    compared_measures,
+    distances,
+    mean_scale_scores,
+    scale_difference,
+    scale_interval,
+    scale_measures,
+)
 from dynstg_mm.statistics import by_subject, mean_scores, paired_difference, subject_interval
 from dynstg_mm.text import markdown
 
 Rows = list[list[str]]
 
 TITLES = dict(accuracy='accuracy', macro_f1='macro-F1', macro_recall='macro-recall', log_loss='log-loss')
+SCALE_TITLES = dict(mae='mean absolute error', kappa='quadratic kappa', within_one='at most 1 grade off',
+                    spearman='Spearman', concordance='concordance', coverage='inside the 90 % interval')
 OVER_FOLDS = ('accuracy', 'macro_f1', 'macro_recall')  # as papers report it
 DIFFERENCES = ('accuracy', 'macro_f1', 'log_loss')
 PROTOCOLS = ('accuracy', 'macro_f1')
@@ -95,6 +106,71 @@ def interval_cells(seeds: Sequence[Sequence[Clip]], classes: int) -> dict[str, s
     """
     means, ends = mean_scores(seeds, classes), subject_interval(seeds, classes)
     return {score: '{:.3f} [{:.3f}, {:.3f}]'.format(means[score], *ends[score]) for score in TITLES}
+
+
+def scale_rows(results: Results) -> Rows:
+    """Errors on the scale of all models, per clip and per person, with the interval by subject, averaged over seeds.
+
+    Args:
+        results: Results of an ordinal or numeric target.
+
+    Returns:
+        Cells, the header first. A model with missing runs has no scores.
+    """
+    measures, leaks = scale_measures(results.is_numeric), results.leaking_subjects()
+    several = len(results.seeds) > 1
+    rows = [['model', 'per', 'n', *(f'{_scale_title(results, name)} [95 %]' for name in measures),
+             *[f'sd over seeds of {SCALE_TITLES["mae"]}'] * several]]
+    for name in in_order(results):
+        facts = results.models[name]
+        if not results.is_complete(name):
+            rows.append([name, 'not computed' if facts.note else 'incomplete', *[''] * (len(rows[0]) - 2)])
+            continue
+        clips = results.pooled(name)
+        people = [by_person(part, results.is_numeric) for part in clips]
+        for unit, seeds in [('clip', clips), *[('subject', people)] * (not leaks)]:
+            means, ends = mean_scale_scores(seeds, results.is_numeric), scale_interval(seeds, results.is_numeric)
+            rows.append([name, unit, str(len(seeds[0])), *(_with_ends(means[key], ends[key]) for key in measures)])
+            if several:
+                errors = [mean_scale_scores([part], results.is_numeric)['mae'] for part in seeds]
+                rows[-1].append('' if facts.over_seeds else f'{np.std(errors, ddof=1):.3f}')
+    return rows
+
+
+def _scale_title(results: Results, measure: str) -> str:
+    """A measure in words, an error with its unit."""
+    target = results.target
+    unit = 'grades' if target is None or not target.is_numeric else target.unit
+    return SCALE_TITLES[measure] + (f' in {unit}' if measure == 'mae' and unit else '')
+
+
+def _with_ends(value: float, ends: tuple[float, float]) -> str:
+    return 'undefined' if np.isnan(value) else '{:.3f} [{:.3f}, {:.3f}]'.format(value, *ends)
+
+
+def distance_rows(results: Results) -> Rows:
+    """Share of the clips of each complete model by the distance of the predicted grade from the true one."""
+    rows = [['model', *(f'{distance} off' if distance else 'right' for distance in range(len(results.classes)))]]
+    for name in in_order(results):
+        if results.is_complete(name):
+            counts = np.mean([distances(clips) for clips in results.pooled(name)], axis=0)
+            rows.append([name, *(f'{100 * share:.1f} %' for share in counts / counts.sum())])
+    return rows
+
+
+def scale_difference_rows(results: Results, baseline: str) -> Rows:
+    """As `difference_rows`, of the errors on the scale."""
+    measures = compared_measures(results.is_numeric)
+    titles = [f'{SCALE_TITLES[name]} - {baseline} [95 %]' for name in measures]
+    rows = [['model', *itertools.chain.from_iterable((title, 'p') for title in titles)]]
+    theirs = results.pooled(baseline)
+    for name in in_order(results):
+        if name != baseline and results.is_complete(name):
+            found = scale_difference(results.pooled(name), theirs, results.is_numeric)
+            rows.append([name])
+            for *ends, p_value in (found[measure] for measure in measures):
+                rows[-1] += ['{:+.3f} [{:+.3f}, {:+.3f}]'.format(*ends), f'{p_value:.4f}']
+    return rows
 
 
 def difference_rows(results: Results, baseline: str, scores: Sequence[str] = DIFFERENCES) -> Rows:
@@ -186,9 +262,16 @@ def write_tables(results: Results, path: str | Path, baseline: str | None = None
     Returns:
         The text.
     """
-    parts = [markdown(result_rows(results))]
-    if baseline is not None and results.is_complete(baseline) and len(results.models) > 1:
-        parts.append(markdown(difference_rows(results, baseline)))
+    compares = baseline is not None and results.is_complete(baseline) and len(results.models) > 1
+    parts = []
+    if not results.is_numeric:
+        parts += [markdown(result_rows(results))]
+        parts += [markdown(difference_rows(results, str(baseline)))] if compares else []
+    if results.has_scale:
+        parts += [markdown(scale_rows(results))]
+        parts += [markdown(distance_rows(results))] if results.complete() and not results.is_numeric else []
+        parts += [markdown(scale_difference_rows(results, str(baseline)))] if compares else []
+    parts += [markdown(cost_rows(results))] * (results.is_numeric and bool(cost_rows(results)))
     parts += [markdown(protocol_rows(beside))] if beside else []
     lines = [*explanations(results), *failures(results, baseline)]
     parts += ['\n'.join(f'- {line}' for line in lines)] if lines else []

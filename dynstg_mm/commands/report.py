@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--beside', nargs='+', default=[], metavar='NAME=FILE',
                         help='add a table with the models of these results.json side by side, such as '
                         'by_subject=work_dirs/msnd/results.json by_clip=work_dirs/msnd_by_clip/results.json')
+    parser.add_argument('--ordinal', metavar='NAME',
+                        help='the classes are the grades of a scale of this name, lowest first: add errors in grades')
     parser.add_argument('--out', required=True, help='folder for results.md, results.html and results.png')
     parser.add_argument('--latency', action='store_true',
                         help='remeasure the latency of all networks, for rows that come from several machines')
@@ -92,6 +94,8 @@ def report(args: argparse.Namespace, command: str) -> None:
         expected = ', '.join(results.complete()) or 'a model with all scores, and there is none'
         raise ResultsError(f'--baseline: {args.baseline!r}; expected one of {expected}.')
     results.baseline = args.baseline or results.baseline
+    if args.ordinal:
+        results = _on_a_scale(results, args.ordinal)
     if args.save_results:
         results.command = united(results.command, command, '\n')
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +114,20 @@ def _read_beside(texts: Sequence[str]) -> 'dict[str, Results]':
         if not name or name in beside:
             raise ResultsError(f'--beside: {text!r}; expected NAME=FILE, with a different name for every file.')
         beside[name] = Results.read(path)
+        if beside[name].is_numeric:
+            raise ResultsError(f'--beside: {path}: target: a number; expected results of classes or grades.')
     return beside
+
+
+def _on_a_scale(results: 'Results', name: str) -> 'Results':
+    """The same results with the classes as the grades of a scale."""
+    import dataclasses
+
+    from dynstg_mm.datasets.targets import Target
+    if results.target is not None:
+        raise ResultsError(f'--ordinal: these are results of the target {results.target.name}; expected classes.')
+    described = dict(type='ordinal', grades=results.classes, from_label=True)
+    return dataclasses.replace(results, target=Target.of(name, described, '--ordinal'))
 
 
 def _measure_latency(results: 'Results') -> None:

@@ -94,7 +94,7 @@ def train(args: argparse.Namespace) -> None:
 
     from dynstg_mm.config import check_parts, load_config
     from dynstg_mm.config_check import check_config
-    from dynstg_mm.hooks import CompleteCheckpointHook, check_classes, fit_targets
+    from dynstg_mm.hooks import CompleteCheckpointHook, check_classes, check_targets, fit_targets
     from dynstg_mm.inputs import record_inputs
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
     if args.no_validate:  # after --cfg-options, which may be about the validation too
@@ -118,6 +118,7 @@ def train(args: argparse.Namespace) -> None:
     head = (cfg.model.get('student') or cfg.model).get('cls_head') or {}
     with wrong_settings(cfg):  # these are built now, not in `runner.train`, so that any other error there is a bug
         check_classes(head.get('num_classes'), runner.train_loop.dataloader.dataset)
+        check_targets(head, runner.train_loop.dataloader.dataset)
         if isinstance(runner, Runner):
             runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
         _ = runner.val_loop

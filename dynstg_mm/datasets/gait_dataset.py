@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 
 from dynstg_mm.datasets.annotation_file import AnnotationFile, Clip, Fault, describe, shared_faults
 from dynstg_mm.datasets.folds import EVERYBODY, everybody, fold_split, split_family
-from dynstg_mm.datasets.targets import Target, choose_targets
+from dynstg_mm.datasets.targets import NoTargetValue, Target, choose_targets, is_separate
 from dynstg_mm.datasets.transforms.base import Results
 from dynstg_mm.datasets.transforms.normalize import SampleWindows
 from dynstg_mm.errors import ClipError, ConfigError, DataError
@@ -219,17 +219,16 @@ class GaitDataset(PoseDataset):
     @property
     def _graded(self) -> Target | None:
         """The only target, if it has grades."""
-        target = next(iter(self.targets.values())) if len(self.targets) == 1 else None
-        return None if target is None or target.is_numeric else target
+        return None if is_separate(self.targets) else next(iter(self.targets.values()), None)
 
     def _with_targets(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips that have a target, with the encoded values."""
         values = np.array([[target.value_of(clip) for target in self.targets.values()] for clip in clips])
         given, logger = np.isfinite(values), MMLogger.get_current_instance()
         for target, column, known in zip(self.targets.values(), values.T, given.T):
-            if not known.any():
-                raise DataError(f'{self.ann_file}: targets.{target.name}: missing in all {len(clips)} clips of '
-                                f'{self.split or "the file"}; expected values in some.')
+            if not known.any() and (not self.test_mode or not given.any()):
+                raise NoTargetValue(f'{self.ann_file}: targets.{target.name}: missing in all {len(clips)} clips of '
+                                    f'{self.split or "the file"}; expected values in some.')
             counts = [f'{grade} {(column == index).sum()}' for index, grade in enumerate(target.classes)]
             logger.info(f'{self.ann_file}: {self.split or "all"}: targets.{target.name}: {known.sum()} of {len(clips)} '
                         f'clips have a value{"; clips of each: " * bool(counts)}{", ".join(counts)}.')

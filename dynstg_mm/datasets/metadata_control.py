@@ -33,10 +33,10 @@ def image_shape(clip: Mapping[str, Any]) -> tuple[float, float]:
     return height, width
 
 
-def metadata_forest(seed: int = 0) -> Any:
-    """The classifier of the control, not yet fitted."""
-    from sklearn.ensemble import RandomForestClassifier
-    return RandomForestClassifier(TREES, random_state=seed, min_samples_leaf=2)
+def metadata_forest(seed: int = 0, numeric: bool = False) -> Any:
+    """The classifier of the control, or the regressor for a number, not yet fitted."""
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+    return (RandomForestRegressor if numeric else RandomForestClassifier)(TREES, random_state=seed, min_samples_leaf=2)
 
 
 def scores_by_fold(learner: Any, columns: Sequence[np.ndarray], labels: Sequence[np.ndarray],
@@ -58,4 +58,33 @@ def scores_by_fold(learner: Any, columns: Sequence[np.ndarray], labels: Sequence
         learner.fit(*(np.concatenate([part[other] for other in others]) for part in (columns, labels)))
         scores.append(np.zeros((len(columns[fold]), num_classes)))
         scores[-1][:, learner.classes_] = learner.predict_proba(columns[fold])
+    return scores
+
+
+def numbers_by_fold(learner: Any, columns: Sequence[np.ndarray], values: Sequence[np.ndarray],
+                    people: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Numbers of every fold's clips, predicted by a regressor that was fitted to all other folds, with intervals.
+
+    The 90 % interval is the prediction and the 5 % and 95 % quantiles of the errors on people of the other folds, each
+    predicted without that person (five groups of people).
+
+    Args:
+        learner: A regressor of scikit-learn.
+        columns: Of each fold, shape (clips, columns).
+        values: Of each fold, shape (clips,).
+        people: Who walks, of each fold, shape (clips,).
+
+    Returns:
+        Of each fold, shape (clips, 3): value, low and high.
+    """
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+    scores = []
+    for fold in range(len(columns)):
+        others = [other for other in range(len(columns)) if other != fold]
+        known, truth, groups = (np.concatenate([part[other] for other in others]) for part in (columns, values, people))
+        count = min(5, len(np.unique(groups)))
+        inner = cross_val_predict(learner, known, truth, groups=groups, cv=GroupKFold(count)) if count > 1 else truth
+        low, high = np.quantile(truth - inner, [0.05, 0.95])
+        found = learner.fit(known, truth).predict(columns[fold])
+        scores.append(np.stack([found, found + min(low, 0), found + max(high, 0)], -1))
     return scores

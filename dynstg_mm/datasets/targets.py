@@ -19,8 +19,13 @@ import numpy as np
 from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.text import few
 
+NUMBER = ('value', 'low', 'high')
 TYPES = ('ordinal', 'nominal', 'numeric')
 NUMBERS = (int, float, np.integer, np.floating)
+
+
+class NoTargetValue(DataError):
+    """No clip of a split has a value of any target."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +95,11 @@ class Target:
     def is_numeric(self) -> bool:
         """Whether it is a number."""
         return self.type == 'numeric'
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what a model scores: the grades, or of a number its value and the ends of its 90 % interval."""
+        return NUMBER if self.is_numeric else self.classes
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -194,6 +204,11 @@ def choose_targets(asked: object, known: Mapping[str, Target]) -> dict[str, Targ
             raise ConfigError(f'targets: {name}: not described in the file ({found}); describe it in the config, such '
                               f'as targets=dict({name}=dict(type="ordinal", grades=[0, 1, 2, 3])).')
     return {name: known[name] for name in names}
+
+
+def is_separate(targets: Mapping[str, Target]) -> bool:
+    """Whether targets have scores of their own; a single one of grades has those of the classes."""
+    return len(targets) > 1 or any(target.is_numeric for target in targets.values())
 
 
 def target_faults(clip: Mapping[str, Any], targets: Iterable[Target], complete: bool) -> Iterable[tuple[str, str]]:

@@ -419,7 +419,7 @@ def test_short_clips_that_models_leave_out_are_not_expected_of_them(config, how,
         clip.update(total_frames=frames, **{field: clip[field][:, :frames] for field in ('keypoint', 'keypoint_score')})
 
     model = Model('short', str(config(change=cut)), (f'short_clips={how}', ))
-    tests = check_tests([model])[1]
+    tests = check_tests([model])[0].tests
     assert sum(map(len, tests.values())) == 16 - left_out
 
 
