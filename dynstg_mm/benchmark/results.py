@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -157,12 +156,14 @@ class Results:
         """
         facts = self.models[name]
         if facts.members:
-            together = pooled_number if self.is_numeric else functools.partial(np.mean, axis=0)
-            mean = together(np.array([self.scores(member) for member in facts.members]))
-            return np.broadcast_to(together(mean), mean.shape) if facts.over_seeds else mean
+            mean = self._mean(np.array([self.scores(member) for member in facts.members]))
+            return np.broadcast_to(self._mean(mean), mean.shape) if facts.over_seeds else mean
         wanted = pd.MultiIndex.from_product([self.seeds, self.clips.index])
         rows = self.table[self.table.model == name].set_index(['seed', 'clip'])[self.score_columns]
         return rows.reindex(wanted).to_numpy(float).reshape(len(self.seeds), len(self.clips), -1)
+
+    def _mean(self, scores: np.ndarray) -> np.ndarray:
+        return pooled_number(scores) if self.is_numeric else np.asarray(scores.mean(0))
 
     def is_complete(self, name: str) -> bool:
         """Whether a model has scores for every clip and seed."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dynstg_mm.datasets.targets import TYPES
+
 FORMAT = 'dynstg_mm results 1'
 KINDS = ('model', 'ensemble', 'control')
 COLUMNS = ('name', 'subject', 'label', 'fold')  # of the clips in the file
@@ -31,7 +33,8 @@ SCHEMA = dict(type='object', required=['format', 'classes', 'seeds', 'clips', 'm
                description='a list of different whole numbers'),
     clips=dict(type='object', required=COLUMNS,
                properties=dict(name=dict(TEXTS, minItems=1), subject=TEXTS, label=NUMBERS, fold=INTEGERS)),
-    target=dict(type='object', required=['name', 'type'], properties=dict(name=TEXT, type=TEXT)),
+    target=dict(type='object', required=['name', 'type'], properties=dict(
+        name=TEXT, type=dict(enum=TYPES, description=f'one of {", ".join(TYPES)}'))),
     baseline=TEXT, command=TEXT, versions=dict(type='object', additionalProperties=TEXT), leaking=TEXTS,
     models=dict(type='object', additionalProperties=MODEL, minProperties=1)))
 
