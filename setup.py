@@ -66,13 +66,14 @@ setup(
         'mamba': ['mamba-ssm'],
         'bvh': ['upc-pymotion>=0.3.4'],  # readers of motion capture, and of the MSND label table
         'c3d': ['c3d>=0.6'],
+        'deeplabcut': ['h5py>=3.8'],  # its H5 files; the CSV files need nothing
         'xlsx': ['openpyxl'],
         # MediaPipe 0.10.14 has its pose model in the wheel and takes any NumPy; 0.10.18 to 0.10.21 need NumPy 1, and
         # later ones, the only ones for Python 3.13, come without a model.
         'video': ['av>=14', 'mediapipe==0.10.14; python_version < "3.13"'],
         'rtmlib': ['av>=14', 'rtmlib>=0.0.13', 'onnxruntime'],  # models are files of the user's
         'slurm': ['submitit'],  # cross-validate --launcher slurm
-        'tests': ['av>=14', 'bvhio', 'crepes', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit',
+        'tests': ['av>=14', 'bvhio', 'crepes', 'h5py>=3.8', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit',
                   'triton; sys_platform == "linux"'],
         'docs': ['sphinx', 'myst-parser', 'furo', 'sphinx-copybutton', 'latex2mathml'],
         'dev': ['build', 'mypy', 'pre-commit', 'ruff'],

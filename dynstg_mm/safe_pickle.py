@@ -1,5 +1,6 @@
 """Read pickles without running code: arrays, plain containers, text and numbers only."""
 import builtins
+import io
 import math
 import mmap
 import os
@@ -160,20 +161,44 @@ def load_pickle(path: str | os.PathLike) -> Any:
         if not path.stat().st_size:
             raise EOFError('it is empty')
         with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            _check_sizes(content)
-            return _without_placeholders(_PlainUnpickler(content).load(), {})
+            return _parse(content, content)
     except OSError:
         raise
-    except UnsafePickleError as error:
-        raise UnsafePickleError(f'{path}: refused: {error}.') from None
-    except MemoryError:
-        raise UnreadablePickleError(f'{path}: asks for more memory than there is.') from None
     except Exception as error:  # a damaged pickle can make the unpickler raise anything
-        reason = ' '.join(str(error).split())
-        raise UnreadablePickleError(f'{path}: not a complete pickle file ({type(error).__name__}: {reason}).') from None
+        raise _unreadable(path, error, 'pickle file') from None
 
 
-def _check_sizes(content: mmap.mmap) -> None:
+def parse_pickle(content: bytes, where: str) -> Any:
+    """The same for a pickle within another file.
+
+    Args:
+        content: Its bytes.
+        where: Names it in errors.
+
+    Raises:
+        UnreadablePickleError: As for `load_pickle`.
+    """
+    try:
+        return _parse(content, io.BytesIO(content))
+    except Exception as error:
+        raise _unreadable(where, error, 'pickle') from None
+
+
+def _parse(content: mmap.mmap | bytes, file: Any) -> Any:
+    _check_sizes(content)
+    return _without_placeholders(_PlainUnpickler(file).load(), {})
+
+
+def _unreadable(where: str | os.PathLike, error: Exception, what: str) -> UnreadablePickleError:
+    if isinstance(error, UnsafePickleError):
+        return UnsafePickleError(f'{where}: refused: {error}.')
+    if isinstance(error, MemoryError):
+        return UnreadablePickleError(f'{where}: asks for more memory than there is.')
+    reason = ' '.join(str(error).split())
+    return UnreadablePickleError(f'{where}: not a complete {what} ({type(error).__name__}: {reason}).')
+
+
+def _check_sizes(content: mmap.mmap | bytes) -> None:
     """Check that no instruction claims more bytes than follow it, nor a memo entry far beyond the memo's end.
 
     The unpickler would allocate the memory first: ten bytes of a file can claim gigabytes.

@@ -60,8 +60,8 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
     add('--unit', choices=UNITS, help='unit of length of 3-D input, if the files do not say it')
     add('--img-shape', type=count, nargs=2, metavar=('HEIGHT', 'WIDTH'), help='size of the image in pixels')
     add('--coords', choices=COORDS, help='what the coordinates are; by default by their values')
-    add('--axes', help='npz, mediapipe: order of the axes of the array, such as TMVC')
-    add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
+    add('--axes', help='npz, h36m, mediapipe: order of the axes of the array, such as TMVC')
+    add('--dims', type=int, choices=(2, 3), help='npz, h36m: how many of three numbers per joint are coordinates')
     add_joint_names_argument(parser)
     add_video_arguments(parser)
 

@@ -37,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--coords', choices=COORDS,
         help='what the coordinates are, by default by their values: pixels, shares of the image from 0 to 1 or from -1 '
              'to 1, or places in space (mediapipe)')
-    add('--axes', help='npz, mediapipe, mmaction: order of the axes of the array, such as TMVC: frames, persons, '
+    add('--axes', help='npz, h36m, mediapipe, mmaction: order of the axes of the array, such as TMVC: frames, persons, '
         'joints, coordinates')
-    add('--dims', type=int, choices=(2, 3), help='npz: how many of three numbers per joint are coordinates')
+    add('--dims', type=int, choices=(2, 3), help='npz, h36m: how many of three numbers per joint are coordinates')
     add_joint_names_argument(parser)
     add_video_arguments(parser)
     add('--persons', type=int, default=1, help='persons to keep in each clip, those seen longest')

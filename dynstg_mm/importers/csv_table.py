@@ -70,6 +70,9 @@ def header_and_rows(path: str | os.PathLike, lines: Sequence[list[str]],
     if len(lines) < 2:
         raise DataError(f'{path}: no lines below its header; expected a header and data.')
     header, rows = [cell.strip() for cell in lines[0]], list(lines[1:])
+    header[0] = header[0].removeprefix('#').strip()  # NumPy's sign of a header
+    if not header[-1] and all(len(row) == len(header) - 1 for row in rows):
+        header.pop()
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise DataError(f'{path}: line {number + 2}: {len(row)} cells; the header has {len(header)}.')

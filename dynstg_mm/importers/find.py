@@ -1,6 +1,7 @@
 """Finding the recordings in a folder, and reading them in several processes."""
 import contextlib
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -14,10 +15,15 @@ from dynstg_mm.progress import with_bar
 
 SUFFIXES = dict(openpose=('.json', ), alphapose=('.json', ), mmpose=('.json', ), mediapipe=('.csv', '.npz'),
                 csv=('.csv', '.tsv', '.txt'), npz=('.npz', ), bvh=('.bvh', ), c3d=('.c3d', ),
-                trc=('.trc', ), deeplabcut=('.csv', ),
+                trc=('.trc', ), mot=('.mot', '.sto'), deeplabcut=('.csv', '.h5', '.hdf5'), myogait=('.json', ),
+                freemocap=('.npy', '.csv'), h36m=('.npy', '.npz'),
                 kinect=('.skeleton', '.csv', '.txt'), stgcn=('.npy', ), mmaction=('.pkl', '.pickle'),
                 video=('.mp4', '.mov', '.m4v', '.avi', '.mkv', '.webm'))
 RESULT_NAMES = ('alphapose-results', 'results', 'predictions')  # names that a program gives all its files
+
+FREEMOCAP_BODY = re.compile('((mediapipe|rtmpose)_body_3d_xyz|mediaPipeSkel_3d)', re.IGNORECASE)
+FREEMOCAP_PART = re.compile('(mediapipe|rtmpose)_?(.*_hand|face|2dData|3dData|body_(?!3d_xyz)|total|segment)',
+                            re.IGNORECASE)
 
 Result = TypeVar('Result')
 
@@ -47,15 +53,24 @@ def find_files(format_name: str, source: str | os.PathLike,
         raise DataError(f'{source}: a file; expected a folder with one file per frame.' if source.is_file() else
                         f'{source}: no such file or folder; {missing_file_hint(source)}.')
     paths = [path for path in files_below(source, SUFFIXES[format_name], without)
-             if format_name != 'alphapose' or not is_repeated(path)]
+             if format_name in ('openpose', 'mot') or not is_repeated(path)]
+    if format_name == 'freemocap':  # which also writes the same joints into tables beside the folder of results
+        paths = [path for path in paths if FREEMOCAP_BODY.match(path.stem)] or paths
     if not paths:
         raise DataError(f'{source}: no {" or ".join("*" + suffix for suffix in SUFFIXES[format_name])} in or below it.')
     return clips_of(format_name, paths, source)
 
 
 def is_repeated(path: Path) -> bool:
-    """Whether a file is one of AlphaPose's folder `sep-json`, whose people are in the file above it as well."""
-    return path.parent.name == 'sep-json' and any(path.parent.parent.glob('*.json'))
+    """Whether a file in a folder shows what another one shows, or a part of it.
+
+    These are AlphaPose's folder `sep-json`, what DeepLabCut and FreeMoCap also write as CSV, FreeMoCap's hands, faces
+    and intermediate results, and the angles that OpenSim computed from markers.
+    """
+    if path.parent.name == 'sep-json' and any(path.parent.parent.glob('*.json')):
+        return True
+    also_csv = path.suffix.lower() in ('.h5', '.hdf5', '.npy') and path.with_suffix('.csv').is_file()
+    return also_csv or path.suffix.lower() in SUFFIXES['mot'] or bool(FREEMOCAP_PART.match(path.stem))
 
 
 def files_below(folder: Path, suffixes: Collection[str], without: Sequence[str | os.PathLike] = ()) -> list[Path]:
@@ -102,9 +117,11 @@ def _openpose_clips(paths: Sequence[Path], source: Path) -> dict[str, Path | lis
 
 def _name(path: Path, source: Path) -> str:
     """A clip's name: the file's, or the folder's if the program gives all its files one name."""
-    stem = path.stem
-    if stem in RESULT_NAMES and path.parent.resolve() != source.resolve():
-        stem = path.parent.name
+    stem, folder = path.stem.removesuffix('.myogait'), path.parent
+    if FREEMOCAP_BODY.match(stem) and folder.resolve().name in ('output_data', 'DataArrays'):
+        stem = folder.resolve().parent.name
+    elif (stem in RESULT_NAMES or FREEMOCAP_BODY.match(stem)) and folder.resolve() != source.resolve():
+        stem = folder.name
     return unicodedata.normalize('NFC', stem)
 
 

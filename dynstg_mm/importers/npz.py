@@ -1,6 +1,7 @@
 """NPZ files of any skeleton."""
 import os
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from dynstg_mm.importers.recording import (
     readable,
     with_lost,
 )
+
+KEYPOINTS = ('keypoint', 'keypoints', 'landmarks', 'joints3d', 'poses')  # names of the array of joints
 
 
 def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = None,
@@ -40,7 +43,7 @@ def read_npz(path: str | os.PathLike, *, persons: int = 1, dims: int | None = No
         DataError: The file is damaged or ambiguous; the message names the field.
     """
     arrays = read_arrays(path)
-    name = next((key for key in ('keypoint', 'keypoints', 'landmarks', 'joints3d', 'poses') if key in arrays), None)
+    name = next((key for key in KEYPOINTS if key in arrays), None)
     if name is None:
         raise DataError(f'{path}: keypoints: missing; it has {", ".join(arrays) or "nothing"}.')
     if not arrays[name].size:
@@ -92,6 +95,16 @@ def read_arrays(path: str | os.PathLike, keep: Callable[[str], bool] = bool) -> 
             raise DataError(f'{path}: one array without a name; expected an .npz file with keypoints.')
         with file:
             return {name: file[name] for name in file.files if keep(name)}
+
+
+def read_array(path: str | os.PathLike, mmap_mode: Literal['r'] | None = None) -> np.ndarray:
+    """The array of an NPY file, without anything that would have to be unpickled."""
+    with open(path, 'rb') as content:
+        if content.read(6) != b'\x93NUMPY':  # NumPy would take it for a pickle, and advise to load that
+            raise DataError(f'{path}: not a readable .npy file; expected an array of NumPy.')
+    with readable(path, '.npy file'):
+        array: np.ndarray = np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+        return array
 
 
 def read_rate(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> float | None:

@@ -6,8 +6,9 @@ import numpy as np
 
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.axes import HIGHEST
+from dynstg_mm.importers.npz import read_array
 from dynstg_mm.importers.persons import most_seen
-from dynstg_mm.importers.recording import Recording, has_place, readable, with_lost
+from dynstg_mm.importers.recording import Recording, has_place, with_lost
 from dynstg_mm.safe_pickle import load_pickle
 
 _LAYOUTS = {25: 'nturgb+d', 18: 'openpose', 17: 'coco'}
@@ -29,11 +30,7 @@ def read_stgcn(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
     Raises:
         DataError: The file is damaged, has another shape, or the labels do not belong to it.
     """
-    with open(path, 'rb') as content:
-        if content.read(6) != b'\x93NUMPY':  # NumPy would take it for a pickle, and advise to load that
-            raise DataError(f'{path}: not a readable .npy file.')
-    with readable(path, '.npy file'):
-        data = np.load(path, mmap_mode='r', allow_pickle=False)
+    data = read_array(path, 'r')
     if data.ndim != 5 or data.shape[1] not in (2, 3) or data.dtype.kind not in 'fiu' or not data.size:
         raise DataError(f'{path}: {data.dtype} of shape {data.shape}; expected numbers (clips, 2 or 3, frames, joints, '
                         'persons). Save one recording as .npz: np.savez(file, keypoints=array, fps=30).')

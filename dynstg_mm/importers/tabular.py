@@ -51,7 +51,11 @@ def read_csv(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
     lines, delimiter = csv_lines(path)
     if lines[0][0].strip() == 'scorer':
         raise DataError(f'{path}: header: a table of DeepLabCut; convert it as deeplabcut.')
-    header, rows = header_and_rows(path, lines, delimiter)
+    return [table_recording(path, *header_and_rows(path, lines, delimiter), persons)]
+
+
+def table_recording(path: str | os.PathLike, header: Header, rows: Rows, persons: int = 1) -> Recording:
+    """The recording in a table, as for `read_csv`."""
     columns = {name.strip().lower(): index for index, name in enumerate(header)}
     frame = next((columns[name] for name in _FRAME if name in columns), None)
     time = next((name for name in _TIME if name in columns), None)
@@ -75,8 +79,8 @@ def read_csv(path: str | os.PathLike, *, persons: int = 1) -> list[Recording]:
     known = {frame, person, joint if line_per_joint else None, *(columns[name] for name in _TIME if name in columns)}
     unused = [name for index, name in enumerate(header) if index not in known and name.strip() and not _is_axis(name)]
     left_out = [f'columns that are not used: {few(unused)}'] * bool(unused)
-    return [Recording(None, keypoint, score, None if numbered else names, rate=rate,
-                      notes=gaps + more + notes + left_out, persons=count)]
+    return Recording(None, keypoint, score, None if numbered else names, rate=rate,
+                     notes=gaps + more + notes + left_out, persons=count)
 
 
 def _frame_numbers(path: str | os.PathLike, header: Header, rows: Rows, frame: int | None,

@@ -19,9 +19,12 @@ from dynstg_mm.importers import READERS, SUFFIXES
 from dynstg_mm.importers.arrange import arrange, check_unit, onto_layout, turned
 from dynstg_mm.importers.convert import read_recordings, with_source_layout, with_unit
 from dynstg_mm.importers.csv_table import csv_lines, header_and_rows
-from dynstg_mm.importers.find import clips_of, files_below, find_files, is_repeated
+from dynstg_mm.importers.find import FREEMOCAP_BODY, clips_of, files_below, find_files, is_repeated
+from dynstg_mm.importers.freemocap import is_freemocap
+from dynstg_mm.importers.h36m import has_h36m
 from dynstg_mm.importers.kinect import is_table
 from dynstg_mm.importers.mmaction import checked_clip, load_clips
+from dynstg_mm.importers.npz import KEYPOINTS, read_array
 from dynstg_mm.importers.pixels import in_pixels
 from dynstg_mm.importers.recording import Recording, rate_notes, readable
 from dynstg_mm.importers.tabular import joint_names
@@ -97,8 +100,12 @@ def recognise(path: str | os.PathLike) -> str:
     if suffix == '.npz':
         with readable(path, '.npz file'), zipfile.ZipFile(path) as arrays:
             names = {name.removesuffix('.npy') for name in arrays.namelist()}
-        return 'mediapipe' if names & {'landmarks', 'pose_landmarks', 'world_landmarks', 'pose_world_landmarks'} else (
-            'npz')
+        if names & {'landmarks', 'pose_landmarks', 'world_landmarks', 'pose_world_landmarks'}:
+            return 'mediapipe'
+        return 'npz' if names & set(KEYPOINTS) or not has_h36m(path) else 'h36m'
+    if suffix == '.npy':
+        shape = read_array(path, 'r').shape
+        return 'h36m' if has_h36m(path) else 'freemocap' if len(shape) == 3 else 'stgcn'
     return _table_format(path)
 
 
@@ -107,6 +114,8 @@ def _table_format(path: Path) -> str:
     first = lines[0]
     if first[0].strip() == 'scorer':
         return 'deeplabcut'
+    if FREEMOCAP_BODY.match(path.stem) or is_freemocap(first):
+        return 'freemocap'
     if is_table(first):
         return 'kinect'
     return 'mediapipe' if len(joint_names(path, *header_and_rows(path, lines, delimiter))) == 33 else 'csv'
@@ -209,7 +218,7 @@ def _json_format(path: Path) -> str:
     with open(path, 'rb') as file:
         start = file.read(4096).decode('utf-8', 'replace')
     marks = dict(people='openpose', bodies='openpose', meta_info='mmpose', instance_info='mmpose', instances='mmpose',
-                 image_id='alphapose')
+                 image_id='alphapose', myogait_version='myogait')
     if '"AlphaPose' in start and not re.match(r'\s*\{\s*"version"', start):  # not one file per frame
         return 'alphapose'
     places = {start.find(f'"{mark}"'): name for mark, name in marks.items() if f'"{mark}"' in start}
@@ -218,7 +227,8 @@ def _json_format(path: Path) -> str:
             json.loads(path.read_bytes())
         except ValueError:
             raise DataError(f'{path}: not a readable JSON file.') from None
-        raise DataError(f'{path}: not recognised; expected a file of OpenPose, AlphaPose or MMPose, or --format.')
+        raise DataError(f'{path}: not recognised; expected a file of OpenPose, AlphaPose, MMPose or '
+                        'myogait, or --format.')
     return places[min(places)]
 
 

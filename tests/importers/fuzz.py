@@ -34,8 +34,10 @@ from .written import (
     write_c3d,
     write_csv,
     write_deeplabcut,
+    write_deeplabcut_h5,
     write_kinect_table,
     write_mmpose,
+    write_myogait,
     write_openpose,
     write_pickle,
     write_sep_json,
@@ -70,6 +72,8 @@ def write_seeds(folder: Path) -> list[tuple[str, Path]]:
              ('trc', write_trc(folder / 'walk.trc', place, gait)),
              ('deeplabcut', write_deeplabcut(folder / 'one.csv', flat, score, coco)),
              ('deeplabcut', write_deeplabcut(folder / 'two.csv', flat.repeat(2, 0), score.repeat(2, 0), coco)),
+             ('deeplabcut', write_deeplabcut_h5(folder / 'one.h5', flat, score, coco)),
+             ('myogait', write_myogait(folder / 'myogait.json', pixels(landmarks) / (WIDTH, HEIGHT), seen)),
              ('kinect', write_skeleton(folder / 'walk.skeleton', body[None], np.full((1, 4, 25), 2))),
              ('kinect', write_kinect_table(folder / 'table.csv', body, np.arange(4) / 30)),
              ('stgcn', write_stgcn(folder / 'x_data.npy', [body[None]], [0], 6)),
@@ -80,7 +84,10 @@ def write_seeds(folder: Path) -> list[tuple[str, Path]]:
                  img_shape=(HEIGHT, WIDTH))))]
     np.savez(folder / 'walk.npz', keypoints=flat[0], scores=score[0], joint_names=coco, fps=25)
     np.savez(folder / 'landmarks.npz', landmarks=np.concatenate([landmarks, seen[..., None]], -1), fps=30)
-    return [*seeds, ('npz', folder / 'walk.npz'), ('mediapipe', folder / 'landmarks.npz')]
+    np.save(folder / 'lifted.npy', person('h36m', 4))
+    np.save(folder / 'mediapipe_body_3d_xyz.npy', 1000 * landmarks)
+    return [*seeds, ('npz', folder / 'walk.npz'), ('mediapipe', folder / 'landmarks.npz'),
+            ('h36m', folder / 'lifted.npy'), ('freemocap', folder / 'mediapipe_body_3d_xyz.npy')]
 
 
 def mutate(content: bytes, rng: np.random.Generator) -> bytes:

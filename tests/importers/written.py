@@ -1,7 +1,10 @@
 """A known walk, written in the formats that the readers take."""
 import json
+import pickle
+import re
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from dynstg_mm.datasets.synthetic_gait import FINE, JOINTS, draw_walker, walk
@@ -186,6 +189,39 @@ def write_deeplabcut(path: Path, people: np.ndarray, score: np.ndarray, names: l
     values = np.concatenate([people, score[..., None]], -1).swapaxes(0, 1).reshape(people.shape[1], -1)
     lines += [[str(frame), *(f'{value:.5f}' for value in row)] for frame, row in enumerate(values)]
     path.write_text('\n'.join(map(','.join, lines)) + '\n')
+    return path
+
+
+def write_deeplabcut_h5(path: Path, people: np.ndarray, score: np.ndarray, names: list[str],
+                        index: str = 'i8') -> Path:
+    """The same as the table that pandas writes with PyTables; the names of its columns are pickled in an attribute."""
+    axes = [*'xyz'[:people.shape[-1]], 'likelihood']
+    who = [(f'person{index}', ) for index in range(len(people))] if len(people) > 1 else [()]
+    keys = [('DLC_resnet50', *one, name, axis) for one in who for name in names for axis in axes]
+    values = np.concatenate([people, score[..., None]], -1).swapaxes(0, 1).reshape(people.shape[1], -1)
+    with h5py.File(path, 'w') as file:
+        table = np.zeros(len(values), [('index', index), ('values_block_0', 'f8', (len(keys), ))])
+        table['values_block_0'] = values
+        table['index'] = np.arange(len(values))
+        dataset = file.create_dataset('df_with_missing/table', data=table)
+        dataset.attrs['values_block_0_kind'] = np.bytes_(pickle.dumps(keys, 0))
+    return path
+
+
+def write_myogait(path: Path, place: np.ndarray, score: np.ndarray, flipped: bool = False, **changes) -> Path:
+    """One person (T, 33, 2) in shares of the image; flipped as myogait does it, with the sides' names exchanged."""
+    layout = LAYOUTS['mediapipe']
+    names = [re.sub('^(left|right)_mouth$', r'mouth_\1', name).upper() for name in layout['joints']]
+    if flipped:
+        order = np.arange(33)
+        order[[*layout['left'], *layout['right']]] = [*layout['right'], *layout['left']]
+        place, score = (place * (-1, 1) + (1, 0))[:, order], score[:, order]
+    frames = [dict(frame_idx=index, time_s=index / 25, landmarks={
+        name: dict(x=float(x), y=float(y), visibility=float(one))
+        for name, (x, y), one in zip(names, pose, seen)}) for index, (pose, seen) in enumerate(zip(place, score))]
+    path.write_text(json.dumps(dict(dict(
+        myogait_version='0.5', meta=dict(fps=25.0, width=WIDTH, height=HEIGHT, n_frames=len(frames)), subject=None,
+        extraction=dict(model='mediapipe', was_flipped=flipped), frames=frames, normalization=None), **changes)))
     return path
 
 
