@@ -5,7 +5,8 @@
 labels.csv has the columns ID (the clip), Score (of the gait item of SARA, 0 to 8), subject, and perhaps rate. The file
 has two tasks with 5 folds by subject each: `ataxia_risk` (a score of 0: Control 0; above: Ataxia 1) and
 `ataxia_severity` (scores 0, 1, 2, and 3 or more). Since a clip has one label in MMAction2, every clip is listed
-twice: `<ID>` for risk, `severity/<ID>` for severity; the keypoints are shared. tools/data/ataxia/README.md describes
+twice: `<ID>` for risk, `severity/<ID>` for severity; the keypoints are shared. The clips also have two ordinal targets:
+`severity`, the same four grades, and `sara_gait`, the score itself. tools/data/ataxia/README.md describes
 the data.
 """
 import argparse
@@ -23,6 +24,8 @@ from dynstg_mm.importers.writing import check_out, summary, write, written
 from dynstg_mm.skeletons import Layout
 
 RISK, SEVERITY = ('Control', 'Ataxia'), ('0', '1', '2', '3+')
+TARGETS = dict(severity=dict(type='ordinal', grades=list(SEVERITY)),
+               sara_gait=dict(type='ordinal', grades=list(range(9))))
 
 
 def read_scores(path: str) -> Rows:
@@ -48,7 +51,9 @@ def read_scores(path: str) -> Rows:
             raise DataError(f'{where}: Score: {row["score"]!r}; expected a whole number from 0 to 8.')
         if row['id'] in rows or not row['id'] or not row['subject']:
             raise DataError(f'{where}: {"duplicated" if row["id"] in rows else "no ID or no subject"}.')
-        rows[row['id']] = dict(subject=row['subject'], label=SEVERITY[min(int(row['score']), 3)],
+        severity = SEVERITY[min(int(row['score']), 3)]
+        rows[row['id']] = dict(subject=row['subject'], label=severity,
+                               targets=dict(severity=severity, sara_gait=int(row['score'])),
                                rate=parse_rate(row.get('rate'), f'{where}: rate'))
     return rows
 
@@ -66,7 +71,7 @@ def annotate(clips: list[dict[str, Any]], layout: str | Layout | None) -> dict[s
     severity = [dict(clip, frame_dir=f'severity/{clip["frame_dir"]}') for clip in clips]
     splits = make_splits(risk, 'ataxia_risk', [5], label='affected')
     splits.update(make_splits(severity, 'ataxia_severity', [5], label='worst'))
-    data = dict(split=splits, annotations=risk + severity)
+    data = dict(split=splits, annotations=risk + severity, targets=TARGETS)
     return data if layout is None else dict(data, layout=layout)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dynstg_mm.commands.common import add_joint_names_argument, add_video_arguments, one_line_errors, reader_options
+from dynstg_mm.datasets.targets import targets_of_texts
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.spatiotemporal import UNITS
 from dynstg_mm.importers import COORDS, READERS
@@ -97,6 +98,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--labels', help='table (.csv) of the clips; not needed for annotation files with subjects')
     parser.add_argument('--out', required=True, help='annotation file (.pkl) to write')
     parser.add_argument('--classes', nargs='+', help='classes in the order of their numbers; by default sorted')
+    parser.add_argument('--score', action='append', default=[], metavar='NAME=GRADES',
+                        help='a column of the table is a score beside the class, with empty cells where it is missing: '
+                             'its grades, lowest first, such as updrs_gait=0,1,2,3, or speed=number')
     parser.add_argument('--folds', nargs='+',
                         help='number of folds by subject, by default 5 or as many as people in the smallest class; '
                              'loso to leave one subject out; by-clip for 5 folds that leak, as in many papers; 0 for '
@@ -106,5 +110,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     with one_line_errors():
         print(convert(args.format, args.input, args.out, labels=args.labels, classes=args.classes,
+                      targets=targets_of_texts(args.score),
                       folds=parse_folds(args.folds), seed=args.seed, name=args.name, **clip_options(args)))
     return 0

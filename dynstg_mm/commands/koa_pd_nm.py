@@ -4,7 +4,8 @@
 
 The file holds every walk with its subject, group, stage, pass and rate, and 5 folds by subject of three tasks: `koa_nm`
 (NM 0, KOA 1), `three_class` (NM 0, KOA 1, PD 2) and `koa_stage` (EL 0, MD 1, SV 2). Since a clip has one label in
-MMAction2, a KOA walk is listed twice: by its group, and as `stage/<name>` by its stage; the keypoints are shared.
+MMAction2, a KOA walk is listed twice: by its group, and as `stage/<name>` by its stage; the keypoints are shared. The
+stages are also the grades of the ordinal target `koa_stage`.
 
 The same walks seen by another pose estimator become a file with 13 joints and the same folds, for `--test-on`:
 
@@ -61,8 +62,8 @@ def annotate(clips: list[dict[str, Any]], layout: str = 'body_25',
         layout: Their skeleton.
         splits: Splits of another file of these walks, to be used instead of new ones.
     """
-    stages = [dict(clip, frame_dir=f'stage/{clip["frame_dir"]}', label=STAGES.index(clip['stage']))
-              for clip in clips if clip['group'] == 'KOA']
+    stages = [dict(clip, frame_dir=f'stage/{clip["frame_dir"]}', label=STAGES.index(clip['stage']),
+                   targets=dict(koa_stage=clip['stage'])) for clip in clips if clip['group'] == 'KOA']
     tasks = dict(koa_nm=[clip for clip in clips if clip['group'] != 'PD'], three_class=clips, koa_stage=stages)
     split: dict[str, list[str]] = {}
     if splits is not None:
@@ -71,7 +72,8 @@ def annotate(clips: list[dict[str, Any]], layout: str = 'body_25',
     for name, members in tasks.items() if splits is None else ():
         if len({clip['label'] for clip in members}) > 1:
             split.update(make_splits(members, name, [5]))
-    return dict(split=split, annotations=clips + stages, layout=layout)
+    return dict(split=split, annotations=clips + stages, layout=layout,
+                targets=dict(koa_stage=dict(type='ordinal', grades=list(STAGES))))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,6 +19,7 @@ import numpy as np
 from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.text import few
 
+MISSING = ('', 'na', 'n/a', 'nan')  # cells of a table
 NUMBER = ('value', 'low', 'high')
 TYPES = ('ordinal', 'nominal', 'numeric')
 NUMBERS = (int, float, np.integer, np.floating)
@@ -128,13 +129,13 @@ class Target:
         return float(value)
 
     def parse(self, text: str) -> str | float | None:
-        """The value that a cell of a table holds; an empty cell is a missing value.
+        """The value that a cell of a table holds; an empty cell, NA or NaN is a missing value.
 
         Raises:
             DataError: It is no value of this target.
         """
         text = text.strip()
-        if not text:
+        if text.lower() in MISSING and text not in self.classes:
             return None
         if not self.is_numeric:
             found = [grade for grade, name in zip(self.grades, self.classes) if name == text]
@@ -145,8 +146,8 @@ class Target:
             try:
                 value = float(text)
             except ValueError:
-                raise DataError(f'{text!r}; expected {"a number" if self.is_numeric else ", ".join(self.classes)}, or '
-                                'an empty cell if it is missing.') from None
+                expected = 'a number with a point' if self.is_numeric else f'one of {", ".join(self.classes)}'
+                raise DataError(f'{text!r}; expected {expected}, or an empty cell if it is missing.') from None
         self.encode(value)
         return value
 
@@ -175,6 +176,28 @@ def read_targets(described: object, where: str = 'targets') -> dict[str, Target]
     if not isinstance(described, Mapping) or not described:
         raise ConfigError(f'{where}: {described!r}; expected a dict of a description for each target.')
     return {name: Target.of(name, settings, where) for name, settings in described.items()}
+
+
+def targets_of_texts(texts: Iterable[str], where: str = '--score') -> dict[str, Target]:
+    """Targets of `NAME=GRADE,GRADE,...`, lowest first, and `NAME=number`.
+
+    Raises:
+        ConfigError: A text is not of this form, or a name is given twice.
+    """
+    targets: dict[str, Target] = {}
+    for text in texts:
+        name, _, grades = text.partition('=')
+        if not grades or name in targets:
+            raise ConfigError(f'{where}: {text}; expected NAME=GRADE,GRADE,... or NAME=number, each name once, such as '
+                              'updrs_gait=0,1,2,3 or speed=number.')
+        parts = grades.split(',')
+        try:
+            own: list[Any] = [int(part) if part.isdecimal() else float(part) for part in parts]
+        except ValueError:
+            own = parts
+        settings = dict(type='numeric') if grades == 'number' else dict(type='ordinal', grades=own)
+        targets[name] = Target.of(name, settings, where)
+    return targets
 
 
 def choose_targets(asked: object, known: Mapping[str, Target]) -> dict[str, Target]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dynstg_mm.datasets.annotation_file import ORIGINS
+from dynstg_mm.datasets.targets import Target
 from dynstg_mm.errors import ConfigError, DataError
 from dynstg_mm.extras import need
 from dynstg_mm.importers import LIBRARIES, MANY_CLIPS, POSE_ESTIMATORS, READERS, find_files, read_files
@@ -71,7 +72,7 @@ def convert(format_name: str, source: str | os.PathLike, out: str | os.PathLike,
     split = partial(split_clips, name=name or Path(out).stem, folds=folds, seed=seed, fewer=fewer)
     if labels is not None and not options.get('skip_bad'):  # before the long work
         find_files(format_name, source)  # a wrong path comes before what is wrong with the folds
-        rows = labels if isinstance(labels, dict) else read_labels(labels)
+        rows = labels if isinstance(labels, dict) else read_labels(labels, options.get('targets'))
         order_classes(classes, rows, 'labels' if isinstance(labels, dict) else labels)
         split([dict(row, frame_dir=clip, **{'class': row['label']}) for clip, row in rows.items()])
     clips, classes, layout, lines = read_clips(format_name, source, labels=labels, classes=classes, **options)
@@ -80,6 +81,9 @@ def convert(format_name: str, source: str | os.PathLike, out: str | os.PathLike,
     for clip in clips:
         del clip['split']
     data: dict[str, Any] = dict(split=splits, annotations=clips, classes=classes)
+    if options.get('targets'):
+        data['targets'] = {name: target.to_dict() for name, target in options['targets'].items()}
+        lines += score_lines(clips, options['targets'])
     if layout is not None:
         data['layout'] = layout
     else:
@@ -95,6 +99,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
                img_shape: tuple[int, int] | None = None, joint_names: Mapping[str, str] | None = None,
                max_seconds: float | None = None, keep_duplicates: bool = False, skip_bad: bool = False,
                unit: str | None = None, preview: str | os.PathLike | None = None,
+               targets: Mapping[str, Target] | None = None,
                jobs: int = 1) -> tuple[list[Clip], list[str], str | Layout | None, list[str]]:
     """Annotations of all recordings of a format in a file or folder.
 
@@ -111,6 +116,7 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
         keep_duplicates: Keep recordings that are the same to the last digit.
         skip_bad: Leave out broken files, clips without a label, and labels without a clip.
         preview: Picture of the first clip to write, also if the layout is refused.
+        targets: Scores beside the class that the label table holds.
         jobs: Processes; 0 for one per core.
 
     Returns:
@@ -119,7 +125,9 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
     """
     _check_options(format_name, layout, source_layout, rate, scale, max_seconds, reader or {})
     check_preview(preview)
-    rows = labels if isinstance(labels, dict) or labels is None else read_labels(labels)
+    rows = labels if isinstance(labels, dict) or labels is None else read_labels(labels, targets)
+    if targets and rows is None:
+        raise ConfigError(f'--score: {next(iter(targets))}: scores are columns of a label table; expected --labels.')
     table = 'labels' if isinstance(labels, dict) else labels
     if rows is None and format_name not in MANY_CLIPS:
         raise DataError(f'{source}: labels: missing; add a table with clip, subject and label (--labels).')
@@ -160,8 +168,8 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
             left_out.add(str(error))
     if not clips:
         raise DataError(f'{source}: no clip is left; the last one: {left_out.lines[-1]}')
-    notes = [] if table is None or isinstance(labels, dict) else [
-        f'{table}: columns that are not used: {", ".join(unused)}' for unused in [unused_columns(table)] if unused]
+    unused = [] if table is None or isinstance(labels, dict) else unused_columns(table, targets)
+    notes = [f'{table}: columns that are not used: {", ".join(unused)}'] * bool(unused)
     read_as = understood({clip['frame_dir']: recordings[clip['frame_dir']] for clip in clips}, paths,
                          {clip['frame_dir']: clip['rate'] for clip in clips})
     notes += by_note((clip, note) for clip, recording in recordings.items() for note in recording.notes)
@@ -171,6 +179,23 @@ def read_clips(format_name: str, source: str | os.PathLike, *, labels: str | os.
     clips = [part for part in parts if part['keypoint_score'].any()]
     return clips, list(classes), own_layout, [*read_as, *listing('left out', left_out.lines),
                                               *listing('duplicate', copies), *listing('note', notes)]
+
+
+def score_lines(clips: Sequence[Clip], targets: Mapping[str, Target]) -> list[str]:
+    """A line for each target: how many clips and persons have which value."""
+    lines = []
+    for name, target in targets.items():
+        known = [(clip['subject'], clip['targets'][name]) for clip in clips if clip['targets'][name] is not None]
+        people = len({subject for subject, _ in known})
+        parts = [f'{name}: {len(known)} of {len(clips)} clips have a value, of {people} people']
+        if known and target.is_numeric:
+            values = [value for _, value in known]
+            parts.append(f'{min(values):g} to {max(values):g}')
+        for grade, text in zip(target.grades, target.classes):
+            own = {subject for subject, value in known if value == grade}
+            parts.append(f'{text}: {len(own)} people')
+        lines.append('; '.join(parts))
+    return lines
 
 
 def _check_options(format_name: str, layout: str | Layout | None, source_layout: str | Layout | None,
@@ -279,6 +304,8 @@ def _annotation(recording: Recording, row: Row, classes: Sequence[str], rate: fl
     origins = {field: row.get(field) or None for field in ORIGINS}
     origins['estimator'] = origins['estimator'] or recording.estimator
     clip.update((field, value) for field, value in origins.items() if value is not None)
+    if row.get('targets'):
+        clip['targets'] = dict(row['targets'])
     if recording.unit is not None:
         clip['unit'] = recording.unit
     if recording.events and chosen == parse_rate(recording.rate, f'clip {recording.name}: rate'):

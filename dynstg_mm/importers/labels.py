@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dynstg_mm.datasets.annotation_file import ORIGINS
+from dynstg_mm.datasets.targets import Target
 from dynstg_mm.errors import DataError
 from dynstg_mm.gait.signal import RATES, is_rate
 from dynstg_mm.importers.csv_table import csv_rows
@@ -26,27 +27,30 @@ Rows = dict[str, Row]  # by clip
 Value = TypeVar('Value')
 
 
-def unused_columns(path: str | os.PathLike) -> list[str]:
+def unused_columns(path: str | os.PathLike, targets: Mapping[str, Target] | None = None) -> list[str]:
     """Columns of a label table that are not used."""
-    return [name for name in csv_rows(path, 1)[0] if name.lower() not in COLUMNS]
+    used = {*COLUMNS, *(name.lower() for name in targets or ())}
+    return [name for name in csv_rows(path, 1)[0] if name.lower() not in used]
 
 
-def read_labels(path: str | os.PathLike) -> Rows:
+def read_labels(path: str | os.PathLike, targets: Mapping[str, Target] | None = None) -> Rows:
     """Read a table of the clips: CSV with the columns clip, subject, label, and perhaps rate, split and `ORIGINS`.
 
     Args:
         path: The file, separated by comma, semicolon or tab.
+        targets: Scores beside the class, each a column of its name, whose cells may be empty.
 
     Raises:
-        DataError: The file cannot be read, a column or cell is missing, a clip is duplicated, or two subjects or
-            labels differ only in case, spaces or zeros.
+        DataError: The file cannot be read, a column or cell is missing or wrong, a clip is duplicated, or two subjects
+            or labels differ only in case, spaces or zeros.
     """
     header, table = csv_rows(path)
     header = [name.lower() for name in header]
-    missing = [name for name in REQUIRED if name not in header]
+    scores = {name.lower(): target for name, target in (targets or {}).items()}
+    missing = [name for name in (*REQUIRED, *scores) if name not in header]
     if missing:
-        raise DataError(f'{path}: header: no column {missing[0]}; expected clip, subject, label, and perhaps rate, '
-                        f'split, {", ".join(ORIGINS)}.')
+        raise DataError(f'{path}: header: no column {missing[0]}; expected {", ".join((*REQUIRED, *scores))}, and '
+                        f'perhaps rate, split, {", ".join(ORIGINS)}.')
     rows: Rows = {}
     for number, cells in enumerate(table, 2):
         row: Row = {name: cell.strip() for name, cell in zip(header, cells) if name in COLUMNS}
@@ -58,6 +62,10 @@ def read_labels(path: str | os.PathLike) -> Rows:
         if clip in rows:
             raise DataError(f'{where}: clip: {clip} is duplicated.')
         row['rate'] = parse_rate(row.get('rate'), f'{where}: clip {clip}: rate')
+        if scores:
+            own = dict(zip(header, cells))
+            row['targets'] = {target.name: parse_score(own[name], target, f'{where}: clip {clip}')
+                              for name, target in scores.items()}
         rows[clip] = row
     for name in ('subject', 'label', 'split', *ORIGINS):
         alike = alike_names(row.get(name) or '' for row in rows.values())
@@ -65,6 +73,14 @@ def read_labels(path: str | os.PathLike) -> Rows:
             raise DataError(f'{path}: {name}: {alike[0]!r} and {alike[1]!r} differ only in case, spaces or '
                             'zeros; expected one spelling, or different names.')
     return rows
+
+
+def parse_score(text: str, target: Target, where: str) -> str | float | None:
+    """The value of a target in a cell, None for an empty one; DataError for anything else."""
+    try:
+        return target.parse(text)
+    except DataError as error:
+        raise DataError(f'{where}: {target.name}: {error}') from None
 
 
 def parse_rate(value: Any, where: str) -> float | None:
@@ -105,7 +121,8 @@ def _check_classes(labels: set[str], table: object) -> None:
     for label in sorted(labels):
         if re.fullmatch(r'[-+]?\d*[.,]0*[1-9]\d*', label):
             raise DataError(f'{table}: label: {label!r} is a measurement; expected the name or number of a class. '
-                            'Divide the measurements into classes, or name each one with --classes.')
+                            'Divide the measurements into classes, name each one with --classes, or make them a score '
+                            'in another column with --score.')
         parts = [part.strip() for part in re.split('[;|,/+&]', label)]
         if re.search('[;|]', label) or len(parts) > 1 and set(parts) & (labels - {label}):
             raise DataError(f'{table}: label: {label!r} is several classes in one; expected one class for each clip. '

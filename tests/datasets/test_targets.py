@@ -76,7 +76,7 @@ def test_wrong_description_is_named(settings, field):
 
 def test_cells_of_a_table_become_values():
     updrs, stage = Target.of('a', UPDRS['updrs_gait']), Target.of('b', dict(type='ordinal', grades=['EL', 'MD']))
-    assert (updrs.parse(' 2 '), updrs.parse('2.0'), updrs.parse(''), stage.parse('MD')) == (2, 2, None, 'MD')
+    assert (updrs.parse(' 2 '), updrs.parse('2.0'), updrs.parse('NA'), stage.parse('MD')) == (2, 2, None, 'MD')
     assert Target.of('c', dict(type='numeric')).parse('1.25') == 1.25
     for target, text in ((updrs, '4'), (updrs, 'mild'), (stage, 'el'), (Target.of('c', dict(type='numeric')), '1,25')):
         with pytest.raises(DataError, match=text):

@@ -11,6 +11,7 @@ import pytest
 from dynstg_mm.audit import audit_file
 from dynstg_mm.audit.report import text_report
 from dynstg_mm.datasets import GaitDataset
+from dynstg_mm.datasets.targets import targets_of_texts
 from dynstg_mm.errors import ConfigError, DataError, UserError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.importers import find_files, read_files
@@ -415,6 +416,9 @@ def test_pd_walk_and_ataxia(lab, error_of, monkeypatch):
     data = load_pickle(out)
     assert {clip['label'] for clip in data['annotations'] if clip['frame_dir'].startswith('severity/')} == {0, 3}
     assert len(data['annotations']) == 40 and len(data['split']['ataxia_risk_fold0_test']) == 4
+    assert {clip['targets']['sara_gait'] for clip in data['annotations']} == {0, 4}
+    severity = GaitDataset(str(out), [], 'ataxia_severity', fold=0, targets=['severity'])
+    assert severity.metainfo['classes'] == ('0', '1', '2', '3+')
     ataxia = ['tools/data/ataxia/convert.py', 'csv', lab, '--labels', scores, '--out', out]
     table(lab, lambda text: text.replace(',4,', ',9,', 1))
     assert "clip Müller 1_0: Score: '9'; expected a whole number from 0 to 8" in error_of(*ataxia)
@@ -534,3 +538,39 @@ def test_a_site_that_is_no_name_is_refused(tmp_path):
                                             keypoint=np.ones((1, 3, 2, 2)), site=['Kiel'])])
     with pytest.raises(DataError, match='clip a: site'):
         write(data, tmp_path / 'gait.pkl')
+
+
+def scored(lab, cell='2'):
+    """The table with a column of scores, of which the first is `cell` and the last is empty."""
+    header, *rows = table(lab).read_text().splitlines()
+    cells = [cell, *['1'] * (len(rows) - 2), '']
+    return table(lab, lambda _: '\n'.join([f'{header},UPDRS_gait', *map(','.join, zip(rows, cells))]))
+
+
+UPDRS = targets_of_texts(['updrs_gait=0,1,2,3'])
+
+
+def test_scores_stand_beside_the_class(lab):
+    out = lab.parent / 'gait.pkl'
+    lines = convert('csv', lab, out, labels=scored(lab), targets=UPDRS)
+    data = load_pickle(out)
+    assert sorted(str(clip['targets']['updrs_gait']) for clip in data['annotations'])[-3:] == ['1', '2', 'None']
+    assert 'updrs_gait: 19 of 20 clips have a value, of 10 people; 0: 0 people' in lines and 'UPDRS_gait' not in lines
+    assert len(GaitDataset(str(out), [], targets=['updrs_gait'])) == 19
+
+
+@pytest.mark.parametrize('cell', ['4', 'mild', '1.5', '2/3', '-1', 'inf'])
+def test_score_outside_its_scale_is_named_with_its_line(lab, cell):
+    line = error(lab, labels=scored(lab, cell), targets=UPDRS)
+    assert "labels.csv: line 2: clip Müller 0_0: updrs_gait: " in line and cell.lower() in line.lower()
+
+
+def test_missing_column_of_a_score_is_named(lab):
+    assert 'header: no column updrs_gait' in error(lab, targets=UPDRS)
+    assert '--score: updrs_gait: ' in error(lab, labels=None, kind='mmaction', targets=UPDRS)
+
+
+@pytest.mark.parametrize('text', ['updrs', 'updrs=', 'updrs=3,2,1', 'updrs=0', 'my score=0,1'])
+def test_wrong_score_option_is_named(text):
+    with pytest.raises(ConfigError, match='--score'):
+        targets_of_texts([text])

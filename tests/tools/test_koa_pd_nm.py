@@ -57,6 +57,11 @@ def test_folder_becomes_an_annotation_file(folder, tmp_path, run_tool):
             assert own == stock
             tested += own
         assert set(np.bincount(tested)) == sizes
+    graded = DATASETS.build(dict(type='GaitDataset', ann_file=str(out), pipeline=[], split='koa_stage', fold=0,
+                                 targets=['koa_stage']))
+    stages = DATASETS.build(dict(type='KOAStageDataset', ann_file=str(out), pipeline=[], split='koa_stage', fold=0))
+    assert graded.metainfo['classes'] == stages.metainfo['classes']
+    assert [graded[index]['targets'][0] for index in range(len(graded))] == [clip['label'] for clip in stages]
 
 
 @pytest.mark.parametrize('break_it, message', [
