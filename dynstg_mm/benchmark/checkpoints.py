@@ -42,10 +42,16 @@ def score_clips(model: nn.Module, cfg: Config, dataset: dict[str, Any], target: 
         cfg: Its config, whose `test_dataloader` gives the batches.
         dataset: Settings of the data set.
         target: A target to score instead of the classes; clips without a value are left out.
+
+    Raises:
+        ConfigError: The data set has a number or several targets, and none is chosen.
     """
     loader = Runner.build_dataloader(dict(cfg.test_dataloader.to_dict(), dataset=dataset))
-    samples = [sample for batch in loader for sample in model.test_step(batch)]
     targets = getattr(loader.dataset, 'targets', {})
+    if target is None and is_separate(targets):
+        raise ConfigError(f'{loader.dataset.ann_file}: targets: {", ".join(targets)}; expected classes, or the grades of '
+                          'one scale.')
+    samples = [sample for batch in loader for sample in model.test_step(batch)]
     if target is None or not is_separate(targets):
         return [dict(clip=sample.frame_dir, subject=sample.subject, label=int(sample.gt_label),
                      score=sample.pred_score.tolist()) for sample in samples]

@@ -25,6 +25,7 @@ SCHEMA: dict[str, Any] = dict(type='object', required=['format', 'clip', 'model'
     probabilities=NUMBERS, calibrated=FLAG, predicted=TEXT_OR_NULL, prediction_set=dict(type=['array', 'null'],
                                                                                         items=TEXT),
     coverage=NUMBER_OR_NULL, windows=dict(type='array', items=WINDOW), doubts=dict(type='array', items=DOUBT),
+    scale=dict(type=['object', 'null'], required=['target', 'expected', 'median', 'low', 'high']),
     duration=NUMBER_OR_NULL, rate=NUMBER_OR_NULL, frames=INTEGER, lost=NUMBER_OR_NULL, layout=TEXT_OR_NULL,
     estimator=TEXT_OR_NULL, gait=dict(type='array', items=dict(type='object')), unlike=dict(type='object'),
     notes=TEXTS, versions=dict(type='object', additionalProperties=TEXT), command=TEXT, error=TEXT_OR_NULL))
@@ -74,12 +75,14 @@ class Answer:
         model. classes: Names of the classes. scores: Mean softmax over the windows of the config's test pipeline, which
         are the scores that testing gives. probabilities: The calibrated scores; equal to `scores` if `calibrated` is
         False. predicted: Name of the class, or None without an answer. prediction_set: Classes that cannot be ruled out
-        at the nominal `coverage`; None without calibration. windows: The answer over time. doubts: Reasons not to
-        believe it. duration: Seconds. rate: Frames per second. frames: Number of frames. lost: Share of the joints that
-        are lost. layout: Skeleton of the recording. estimator: Program that found the keypoints, if it is known. gait:
-        Gait parameters. unlike: How unlike the training walks the recording is. notes: What had to be decided to read
-        the file, such as which axis is up. versions: Of the packages. command: The command line, if there was one.
-        error: Why there is no answer.
+        at the nominal `coverage`; None without calibration. scale: If the classes are the grades of a scale, its name
+        (`target`), the `expected` grade as a number, the `median` grade, and the lowest and highest grade, `low` and
+        `high`, of the middle 90 % of the probability. windows: The answer over time. doubts: Reasons not to believe it.
+        duration: Seconds. rate: Frames per second. frames: Number of frames. lost: Share of the joints that are lost.
+        layout: Skeleton of the recording. estimator: Program that found the keypoints, if it is known. gait: Gait
+        parameters. unlike: How unlike the training walks the recording is. notes: What had to be decided to read the
+        file, such as which axis is up. versions: Of the packages. command: The command line, if there was one. error:
+        Why there is no answer.
     """
 
     clip: str
@@ -91,6 +94,7 @@ class Answer:
     calibrated: bool = False
     prediction_set: list[str] | None = None
     coverage: float | None = None
+    scale: dict[str, Any] | None = None
     file: str | None = None
     person: int = 0
     windows: list[WindowAnswer] = field(default_factory=list)

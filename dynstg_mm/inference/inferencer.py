@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from dynstg_mm.benchmark.cost import code_version
 from dynstg_mm.config import apply_options, fill_placeholders, parse_cfg_options, read_config
+from dynstg_mm.datasets.targets import Target, is_separate, read_targets
 from dynstg_mm.errors import ClipError, ConfigError, UserError
 from dynstg_mm.files import resolve_shipped
 from dynstg_mm.gait.cleaning import clip_error, keep_tracked_person
@@ -67,8 +68,9 @@ class GaitInferencer(BaseInferencer):
         cfg_options: Settings of the config to override, as for `config.apply_options`.
 
     Attributes:
-        name: Of the model. classes: Names of the classes. record: What the checkpoint records about its training, or
-        None. pipeline: The config's test pipeline. layout: Skeleton that it takes, or None.
+        name: Of the model. classes: Names of the classes. target: The scale whose grades they are, or None. record:
+        What the checkpoint records about its training, or None. pipeline: The config's test pipeline. layout: Skeleton
+        that it takes, or None.
 
     Raises:
         ConfigError, OSError: There is no such model, the config has no model or no test pipeline, or the checkpoint is
@@ -118,6 +120,7 @@ class GaitInferencer(BaseInferencer):
         trained = training_data(checkpoint.get('meta')).get('classes')
         names = trained or (recorded or ModelInputs.from_config(cfg)).classes or ()
         self.classes = list(map(str, names if len(names) == outputs else range(outputs)))
+        self.target = _scale_of(network, checkpoint, weights)
         try:
             return network.to(device).eval()
         except (RuntimeError, AssertionError) as error:  # AssertionError where torch has no CUDA
@@ -159,6 +162,8 @@ class GaitInferencer(BaseInferencer):
                         self._calibrated(scores).tolist(), self.classes[int(scores.argmax())],
                         person=clip.get('person', 0), file=clip.get('file'), estimator=clip.get('estimator'),
                         versions=dict(self.versions))
+        if self.target is not None:
+            answer.scale = on_scale(self.target, np.array(answer.probabilities))
         answer.windows = [WindowAnswer(float(start), float(end), row.tolist(), self.pipeline.is_short(cleaned))
                           for (start, end), row in zip(times, self._calibrated(windows))]
         walk, events = describe(answer, clip)
@@ -389,6 +394,32 @@ class GaitInferencer(BaseInferencer):
         """The answers as MMEngine's inferencers return them."""
         return dict(predictions=[answer if return_datasample else answer.to_json() for answer in preds],
                     visualization=visualization)
+
+
+def on_scale(target: Target, probabilities: np.ndarray) -> dict[str, Any]:
+    """`Answer.scale` of probabilities (K) of the grades; without numbers of their own, the grades count from 0."""
+    grades = [grade if isinstance(grade, (int, float)) else index for index, grade in enumerate(target.grades)]
+    below = np.cumsum(probabilities) / probabilities.sum()
+    low, median, high = (int(min((below < level - 1e-9).sum(), len(below) - 1)) for level in (0.05, 0.5, 0.95))
+    return dict(target=target.name, expected=float(np.dot(grades, probabilities) / probabilities.sum()),
+                median=target.classes[median], low=target.classes[low], high=target.classes[high])
+
+
+def _scale_of(network: nn.Module, checkpoint: Mapping[str, Any], weights: str) -> Target | None:
+    """The ordinal target whose grades a model scores; None for classes.
+
+    Raises:
+        ConfigError: The model predicts a number or several targets.
+    """
+    data = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    described = data.get('targets') if isinstance(data, Mapping) else None
+    targets = read_targets(described) if described else {}
+    outputs = getattr(getattr(network, 'cls_head', None), 'outputs', None)
+    if isinstance(outputs, nn.ModuleDict) and not network.cls_head.num_classes or is_separate(targets):
+        raise ConfigError(f'{weights}: predicts {", ".join(outputs or targets)}; predict answers with classes or the '
+                          'grades of one scale. The commands test and cross-validate take numbers and several targets.')
+    target = next(iter(targets.values()), None)
+    return target if target is not None and target.type == 'ordinal' else None
 
 
 def _is_name(model: str | os.PathLike) -> bool:

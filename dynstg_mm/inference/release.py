@@ -27,7 +27,7 @@ from dynstg_mm.benchmark.cost import versions
 from dynstg_mm.benchmark.cross_validation import cross_validate, quiet
 from dynstg_mm.benchmark.experiment import calls_with_teachers, plan_calls, read_experiment
 from dynstg_mm.benchmark.launch import Processes, execute, locked
-from dynstg_mm.benchmark.plan import check_tests, choose_folds, name_models
+from dynstg_mm.benchmark.plan import all_tests, check_tests, choose_folds, name_models
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Run, plan_runs, settle_old_runs
 from dynstg_mm.datasets.folds import EVERYBODY
@@ -97,8 +97,8 @@ def train_on_everybody(args: Namespace) -> tuple[list[Run], Run | None]:
             failed = execute(everybody, Processes(args.jobs, True, lock), args.jobs)
             if failed:
                 return [], None
-        tests = check_tests(models)[1]
-        runs = plan_runs(models, call.seeds, choose_folds(call.folds, tests, models[0]), out)
+        folds = choose_folds(call.folds, all_tests(check_tests(models)), models[0])
+        runs = plan_runs(models, call.seeds, folds, out)
         settle_old_runs(runs, False)
     return runs, everybody[-1]
 

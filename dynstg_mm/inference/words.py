@@ -31,6 +31,7 @@ def verdict(answer: Answer, record: TrainingRecord | None = None) -> list[str]:
     sentences = [f'{first}{", but there is reason to doubt it" if serious else ""}.']
     if len(answer.classes) > 2:
         sentences.append(f'All classes: {shares}.')
+    sentences += _scale(answer)
     if answer.calibrated:
         sentences.append('The probability is calibrated: among walks of people whom the model did not train on, it was '
                          'right about this often when it gave such a value.')
@@ -56,7 +57,20 @@ def in_short(answer: Answer) -> str:
         return f'{who}: no answer'
     codes = dict.fromkeys(doubt.code for doubt in answer.doubts if doubt.severity == 'doubt')
     probability = answer.probabilities[answer.classes.index(answer.predicted)]
-    return f'{who}: {answer.predicted}, {percent(probability)}' + (f'; doubts: {", ".join(codes)}' if codes else '')
+    scale = f'; expected grade {answer.scale["expected"]:.1f}' if answer.scale else ''
+    short = f'{who}: {answer.predicted}, {percent(probability)}{scale}'
+    return short + (f'; doubts: {", ".join(codes)}' if codes else '')
+
+
+def _scale(answer: Answer) -> list[str]:
+    """The grade that is expected on a scale, and the grades of the middle 90 %."""
+    if not answer.scale:
+        return []
+    scale, first = answer.scale, answer.classes[0]
+    counted = '' if first.replace('.', '').isdecimal() else f', if {first} is 0'
+    ends = f'{scale["low"]} to {scale["high"]}' if scale['low'] != scale['high'] else f'{scale["low"]} alone'
+    return [f'On the scale {scale["target"]}, the expected grade is {scale["expected"]:.1f}{counted}, and the median '
+            f'grade {scale["median"]}. The middle 90 % of the probability covers {ends}.']
 
 
 def _set(answer: Answer) -> list[str]:
