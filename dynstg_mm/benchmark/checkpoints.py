@@ -49,7 +49,7 @@ def score_clips(model: nn.Module, cfg: Config, dataset: dict[str, Any], target: 
     loader = Runner.build_dataloader(dict(cfg.test_dataloader.to_dict(), dataset=dataset))
     targets = getattr(loader.dataset, 'targets', {})
     if target is None and is_separate(targets):
-        raise ConfigError(f'{loader.dataset.ann_file}: targets: {", ".join(targets)}; expected classes, or the grades of '
+        raise ConfigError(f'{loader.dataset.ann_file}: targets: {", ".join(targets)}; expected classes, or grades of '
                           'one scale.')
     samples = [sample for batch in loader for sample in model.test_step(batch)]
     if target is None or not is_separate(targets):

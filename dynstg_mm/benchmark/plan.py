@@ -230,7 +230,8 @@ def _read_tests(model: Model, data: Any) -> list[Task]:
     for fault in itertools.chain(file.subject_faults(names), once):  # intervals are by subject, and pool the folds
         raise fault.error(data.ann_file)
     return [Task(target, list(target.outputs if target else dataset.metainfo.get('classes') or ()), {
-        fold: clips for fold, one in tested.items() if (clips := test_clips(one, target))})
+        fold: sorted(clips, key=lambda clip: clip['clip']) for fold, one in tested.items()
+        if (clips := test_clips(one, target))})
         for target in scored_targets(dataset)]
 
 
@@ -240,14 +241,13 @@ def scored_targets(dataset: GaitDataset) -> list[Target | None]:
 
 
 def test_clips(dataset: GaitDataset, target: Target | None) -> list[Clip]:
-    """The clips with their class, or with their value of a target if they have one, in the order of their names."""
+    """The clips with their class, or with their value of a target if they have one."""
     infos = [dataset.get_data_info(index) for index in range(len(dataset))]
     place = list(dataset.targets).index(target.name) if target is not None else None
     values = [info['label'] if place is None else info['targets'][place] for info in infos]
     number = float if target is not None and target.is_numeric else int
-    clips = [dict(clip=info['frame_dir'], subject=info['subject'], label=number(value))
-             for info, value in zip(infos, values) if not math.isnan(value)]
-    return sorted(clips, key=lambda clip: clip['clip'])
+    return [dict(clip=info['frame_dir'], subject=info['subject'], label=number(value))
+            for info, value in zip(infos, values) if not math.isnan(value)]
 
 
 def _check_same_tests(model: Model, tests: Tests, first: Model, expected: Tests) -> None:
