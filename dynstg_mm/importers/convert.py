@@ -29,7 +29,7 @@ from dynstg_mm.importers.labels import (
     without_suffix,
 )
 from dynstg_mm.importers.left_out import LeftOut
-from dynstg_mm.importers.marker_sets import with_hip_centres
+from dynstg_mm.importers.marker_sets import with_hip_centres, with_marker_notes
 from dynstg_mm.importers.pixels import in_pixels
 from dynstg_mm.importers.preview import check_preview, write_preview
 from dynstg_mm.importers.recording import Recording, rate_notes
@@ -251,7 +251,7 @@ def read_recordings(name: str, path: Any, *, format_name: str, options: dict[str
         if not own:
             recording = in_pixels(recording, coords, img_shape, where)
         recording = with_unit(renamed(recording, joint_names, where), unit)
-        recording = with_hip_centres(with_source_layout(recording, source_layout, where))
+        recording = with_marker_notes(with_hip_centres(with_source_layout(recording, source_layout, where)))
         recordings.append(arrange(recording, layout, up, scale, where))
     return recordings
 

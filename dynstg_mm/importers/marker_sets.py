@@ -1,4 +1,5 @@
 """Joint centres that no marker shows."""
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,9 @@ from dynstg_mm.skeletons import find_joints
 _SIDES = ('left', 'right')
 _SETS = (('Plug-in Gait', ('KNE', 'ANK')), ('OpenCap', ('calc', '5meta')), ('OpenCap', ('calc_study', '5meta_study')),
          ('Qualisys', ('FLE', 'FAL')))
+
+_FRONT = [[f'{side}_{end}' for side in _SIDES] for end in ('ASI', 'ASIS', 'IAS')]  # of the pelvis
+_CENTRE = re.compile('JC|FEO|TIO')  # in the names of centres that a program computed
 
 
 def with_hip_centres(recording: Recording) -> Recording:
@@ -27,7 +31,7 @@ def with_hip_centres(recording: Recording) -> Recording:
     if names is None or recording.keypoint.shape[-1] != 3:
         return recording
     hips = find_joints(names, [f'{side}_hip' for side in _SIDES])
-    front = _first(names, *([f'{side}_{end}' for side in _SIDES] for end in ('ASI', 'ASIS', 'IAS')))
+    front = _first(names, *_FRONT)
     back = _first(names, *([f'{side}_{end}' for side in _SIDES] for end in ('PSI', 'PSIS', 'IPS')), ['SACR'], ['S2'],
                   ['V_sacral'])
     if not front or list(hips.values()) != [(place, ) for place in front]:
@@ -54,6 +58,28 @@ def with_hip_centres(recording: Recording) -> Recording:
         keypoint=np.concatenate([recording.keypoint, np.where(found[..., None], centres, 0).astype(np.float32)], 2),
         keypoint_score=np.concatenate([recording.keypoint_score, found.astype(np.float32)], 2),
         notes=[*recording.notes, 'hip centres computed from the markers of the pelvis (Harrington 2007)'])
+
+
+def with_marker_notes(recording: Recording) -> Recording:
+    """The recording with notes on the joints that are markers, or the middle of two, and not centres.
+
+    The middle of the markers at both sides of a knee, ankle, elbow or wrist is the convention of Wu et al., J Biomech
+    35 (2002) 543 and 38 (2005) 981, doi 10.1016/s0021-9290(01)00222-6 and 10.1016/j.jbiomech.2004.05.042.
+
+    Args:
+        recording: From a reader, with its own names.
+    """
+    names = recording.joints
+    if names is None or recording.keypoint.shape[-1] != 3 or not (marker_set(names) or _first(names, *_FRONT)):
+        return recording
+    found = {joint: [find_joints(names, [f'{side}_{joint}']).get(f'{side}_{joint}', ()) for side in _SIDES]
+             for joint in ('knee', 'ankle', 'elbow', 'wrist')}
+    middles = [joint for joint, sides in found.items() if all(len(places) == 2 for places in sides)]
+    beside = [joint for joint, sides in found.items() if all(len(places) == 1 for places in sides) and not any(
+        _CENTRE.search(names[place]) for places in sides for place in places)]
+    notes = [f'{", ".join(middles)}: the middle of the markers at both sides (Wu 2002, 2005)'] * bool(middles)
+    notes += [f'{", ".join(beside)}: the marker beside the joint, some centimetres from its centre'] * bool(beside)
+    return replace(recording, notes=[*recording.notes, *notes])
 
 
 def marker_set(names: Sequence[str]) -> str | None:

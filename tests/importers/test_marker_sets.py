@@ -4,7 +4,7 @@ import pytest
 
 from dynstg_mm.errors import DataError
 from dynstg_mm.importers.convert import read_recordings
-from dynstg_mm.importers.marker_sets import marker_set, with_hip_centres
+from dynstg_mm.importers.marker_sets import marker_set, with_hip_centres, with_marker_notes
 from dynstg_mm.importers.recording import Recording
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -55,6 +55,17 @@ def test_nothing_is_computed_without_need_or_unit(names, unit, notes):
     (['r_calc_study', 'L_calc_study', 'r_5meta_study', 'L_5meta_study'], 'OpenCap'), (['LKNE', 'LANK'], None)])
 def test_known_marker_sets_are_named(names, expected):
     assert marker_set(names) == expected
+
+
+@pytest.mark.parametrize('names, middle, beside', [
+    (['LKNE', 'RKNE', 'LANK', 'RANK'], '', 'knee, ankle'),
+    (['LKNE', 'RKNE', 'LANK', 'RANK', 'LKJC', 'RKJC'], '', 'ankle'),
+    (['LASI', 'RASI', 'L_knee', 'R_knee', 'L_mknee', 'R_mknee', 'L_ankle', 'R_ankle'], 'knee', 'ankle'),
+    (['left_knee', 'right_knee', 'left_ankle', 'right_ankle'], '', '')])
+def test_joints_that_are_markers_are_noted(names, middle, beside):
+    notes = with_marker_notes(recording(np.ones((3, len(names), 3)), names)).notes
+    assert [note.split(':')[0] for note in notes] == [part for part in (middle, beside) if part]
+    assert not middle or 'Wu 2002' in notes[0]
 
 
 def test_a_marker_set_fills_a_layout(tmp_path):
