@@ -3,7 +3,8 @@
     python -m dynstg_mm care-pd FOLDER --out data/care_pd/care_pd.pkl
 
 FOLDER is the published one, with <cohort>.pkl (labels), h36m/<cohort>/ (joints) and folds/. The label is the UPDRS gait
-score. The splits are the benchmark's four protocols; a fold of cross or lodo is a cohort, in alphabetical order:
+score, which is also the ordinal target `updrs_gait`. The splits are the benchmark's four protocols; a fold of cross or
+lodo is a cohort, in alphabetical order:
 
     care_pd_<cohort>        within a cohort: its six published folds; _loso leaves one person out, _fixed has one fold
     care_pd_cross_<cohort>  trained on this cohort, tested on another
@@ -39,6 +40,8 @@ from dynstg_mm.importers.care_pd import (
 from dynstg_mm.importers.smpl import read_rest_joints
 from dynstg_mm.importers.writing import by_note, check_out, drop_duplicates, listing, summary, write, written
 
+TARGETS = dict(updrs_gait=dict(type='ordinal', grades=[int(score) for score in SCORES]))
+
 Clip = dict[str, Any]
 
 
@@ -69,9 +72,11 @@ def read_cohort(folder: Path, cohort: str, *, view: str = 'world', smpl: Path | 
             unlabelled += 1
             continue
         clip = dict(frame_dir=f'{cohort}/{recording.name}', subject=f'{cohort}/{name.person}', person=name.person,
-                    label=text, cohort=cohort, site=SITES.get(cohort, cohort), rate=recording.rate,
+                    label=text, dataset=cohort, site=SITES.get(cohort, cohort), rate=recording.rate,
                     total_frames=recording.keypoint.shape[1], keypoint=recording.keypoint,
                     keypoint_score=recording.keypoint_score)
+        score = label_of(f'{path}: {name.person}: {name.walk}', walk)
+        clip |= {} if score is None else dict(targets=dict(updrs_gait=int(score)))
         clip |= {field: str(walk[field]) for field in LABELS[1:] if walk.get(field) is not None}
         clip |= dict(unit=recording.unit) if recording.unit else dict(
             camera=view, img_shape=recording.img_shape, original_shape=recording.img_shape)
@@ -85,13 +90,13 @@ def make_splits(clips: Sequence[Clip], published: Mapping[str, Mapping[str, Fold
     """The splits of the four protocols, and notes on cohorts whose folds are ours.
 
     Args:
-        clips: Annotations with `cohort` and `person`.
+        clips: Annotations with `dataset` and `person`.
         published: Cohort -> from `published_folds`.
     """
     splits: dict[str, list[str]] = {}
     members: dict[str, list[Clip]] = {}
     for clip in clips:
-        members.setdefault(clip['cohort'], []).append(clip)
+        members.setdefault(clip['dataset'], []).append(clip)
     names = {cohort: [clip['frame_dir'] for clip in own] for cohort, own in sorted(members.items())}
     notes = []
 
@@ -176,6 +181,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for clip in clips:
             del clip['person']
         data = dict(split=splits, annotations=clips, classes=classes, layout='h36m' if args.smpl is None else 'smpl')
+        if any('targets' in clip for clip in clips):
+            data['targets'] = TARGETS
         write(data, args.out)
         print('\n'.join([summary(clips, classes), *listing('duplicate', doubles), *listing('note', notes + more),
                          written(data, args.out)]))

@@ -1,10 +1,13 @@
 """CARE-PD's files in small: the project writes them in the published form."""
+import functools
+
 import numpy as np
 import pytest
 from mmaction.registry import DATASETS
 from scipy.spatial.transform import Rotation
 
 from dynstg_mm.commands.care_pd import main
+from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.importers.care_pd import COHORTS, SCORES, SITES
 from dynstg_mm.importers.smpl import posed_joints
@@ -29,9 +32,10 @@ REST = np.array([REST[name] for name in LAYOUTS['smpl']['joints']], float)
 JOINT = {name: index for index, name in enumerate(LAYOUTS['smpl']['joints'])}
 
 
-def body(seed, frames=FRAMES):
+@functools.cache
+def body(seed):
     """Somebody who walks towards z, (T, 17, 3), as the published arrays have it."""
-    place = person('h36m', frames, seed) @ np.array(((0, 0, 1), (0, 1, 0), (-1, 0, 0)))  # x becomes z
+    place = person('h36m', FRAMES, seed) @ np.array(((0, 0, 1), (0, 1, 0), (-1, 0, 0)))  # x becomes z
     return (place - [place[0, 0, 0], place[..., 1].min(), place[0, 0, 2]]).astype(np.float32)
 
 
@@ -108,11 +112,12 @@ def test_places_label_site_and_rate_are_those_of_the_files(convert, folder):
     clips = {clip['frame_dir']: clip for clip in data['annotations']}
     assert len(clips) == 2 * sum(map(len, PEOPLE.values())) and data['layout'] == 'h36m'
     assert data['classes'] == list(SCORES) == list(DATASETS.get('CAREPDDataset').METAINFO['classes'])
+    assert AnnotationFile(data).targets['updrs_gait'].grades == (0, 1, 2, 3)
     clip = clips['BMCLab/SUB01__w2_down0']
-    assert {key: clip.get(key) for key in ('subject', 'label', 'cohort', 'site', 'rate', 'total_frames', 'unit',
-                                           'medication', 'other', 'person')} == dict(
-        subject='BMCLab/SUB01', label=1, cohort='BMCLab', site='BMCLab', rate=30., total_frames=FRAMES, unit='m',
-        medication='ON', other=None, person=None)
+    assert {key: clip.get(key) for key in ('subject', 'label', 'dataset', 'site', 'rate', 'total_frames', 'unit',
+                                           'medication', 'other', 'person', 'targets')} == dict(
+        subject='BMCLab/SUB01', label=1, dataset='BMCLab', site='BMCLab', rate=30., total_frames=FRAMES, unit='m',
+        medication='ON', other=None, person=None, targets=dict(updrs_gait=1))
     np.testing.assert_allclose(clip['keypoint'][0], body(seed('BMCLab', 1, 2)), atol=1e-6)
     place = dict(zip(LAYOUTS['h36m']['joints'], clip['keypoint'][0].mean(0)))
     assert place['head'][1] > place['mid_hip'][1] > place['left_knee'][1]
@@ -141,10 +146,10 @@ def test_splits_are_the_protocols_and_no_person_is_on_both_sides(convert, folder
     assert side('T-SDU-PD_fixed', 0, 'test', 'subject') == {'T-SDU-PD/A2'}
     tested = [side('3DGait', fold, 'test', 'subject') for fold in range(3)]  # folds of our own
     assert len(set.union(*tested)) == sum(map(len, tested)) == 7
-    assert side('lodo', 1, 'test', 'cohort') == {'BMCLab'} and side('lodo', 1, 'train', 'cohort') == {
+    assert side('lodo', 1, 'test', 'dataset') == {'BMCLab'} and side('lodo', 1, 'train', 'dataset') == {
         '3DGait', 'T-SDU-PD'}
-    assert side('cross_BMCLab', 2, 'train', 'cohort') == {'BMCLab'}
-    assert side('cross_BMCLab', 2, 'test', 'cohort') == {'T-SDU-PD'}
+    assert side('cross_BMCLab', 2, 'train', 'dataset') == {'BMCLab'}
+    assert side('cross_BMCLab', 2, 'test', 'dataset') == {'T-SDU-PD'}
     assert side('mida_BMCLab', 3, 'test', 'subject') == {'BMCLab/SUB03'}
     assert len(side('mida_BMCLab', 3, 'train', 'subject')) == 6 + 7 + 2
     for name in data['split']:
@@ -169,7 +174,7 @@ def test_cohorts_of_one_site_are_never_on_two_sides(tmp_path):
 
 
 def test_a_computed_view_is_in_pixels(convert):
-    clip = next(clip for clip in convert('--view', 'sideright')['annotations'] if clip['cohort'] == '3DGait')
+    clip = next(clip for clip in convert('--view', 'sideright')['annotations'] if clip['dataset'] == '3DGait')
     assert clip['keypoint'].shape == (1, FRAMES - 2, 17, 2) and clip['img_shape'] == (1000, 1000)
     assert clip['camera'] == 'sideright' and 'unit' not in clip
     np.testing.assert_allclose(clip['keypoint'][0], pixels(body(seed('3DGait', 0, 1)))[:-2], atol=1e-3)
@@ -203,7 +208,7 @@ def test_smpl_files_become_joints_of_the_body_model(convert, folder):
     clip = data['annotations'][0]
     assert data['layout'] == 'smpl' and clip['unit'] == 'm' and clip['keypoint'].shape[2:] == (24, 3)
     np.testing.assert_allclose(clip['keypoint'][0, 0], REST + seed('3DGait', 0, 1) / 1000, atol=1e-6)
-    assert {clip['cohort']: clip['rate'] for clip in data['annotations']} == {
+    assert {clip['dataset']: clip['rate'] for clip in data['annotations']} == {
         '3DGait': 30, 'BMCLab': 150, 'T-SDU-PD': 30}
 
 
@@ -254,5 +259,5 @@ def test_a_body_of_its_own_shape_is_refused(folder, error_of):
 
 def test_walks_without_a_score_are_counted(folder, convert, capsys):
     write_cohort(folder, 'T-SDU-PD', UPDRS_GAIT=float('nan'))
-    assert {clip['cohort'] for clip in convert()['annotations']} == {'BMCLab', '3DGait'}
+    assert {clip['dataset'] for clip in convert()['annotations']} == {'BMCLab', '3DGait'}
     assert 'T-SDU-PD: 4 walks' in capsys.readouterr().out
