@@ -4,6 +4,7 @@ from scipy.stats import permutation_test
 
 from dynstg_mm.statistics import (
     calibration,
+    difference_between,
     mean_roc,
     mean_scores,
     paired_difference,
@@ -73,6 +74,30 @@ def test_difference_averages_over_seeds_and_wants_as_many():
     assert p_value == pytest.approx(6 / 8) and low < value < high
     with pytest.raises(ValueError, match='2 and 1 seeds'):
         paired_difference(seeds, baseline[:1], 2)
+
+
+def test_the_same_people_at_two_sites_are_compared_with_themselves():
+    rng = np.random.default_rng(0)
+    here = [int(hit) for hit in rng.random(40) < .8]
+    there = [hit if index % 4 else 0 for index, hit in enumerate(here)]  # a quarter of the people is lost there
+    found, both = difference_between([clips_of(there)], [clips_of(here)], 2)
+    lost = np.mean(there) - np.mean(here)
+    assert both == 40 and found['accuracy'][0] == pytest.approx(lost) and found['accuracy'][2] < 0
+    same, _ = difference_between([clips_of(here)], [clips_of(here)], 2)
+    assert same['macro_f1'] == (0, 0, 0)
+    some, both = difference_between([clips_of(there)[:30]], [clips_of(here)], 2)  # who is missing there does not count
+    assert both == 30 and some['accuracy'][0] == pytest.approx(np.mean(there[:30]) - np.mean(here[:30]))
+
+
+def test_other_people_at_another_site_are_drawn_on_their_own():
+    rng = np.random.default_rng(0)
+    here = [int(hit) for hit in rng.random(40) < .8]
+    others = [dict(clip, subject=f'x{clip["subject"]}') for clip in clips_of(here)]
+    found, both = difference_between([others], [clips_of(here)], 2)
+    difference, low, high = found['accuracy']
+    single = subject_interval([clips_of(here)], 2)['accuracy']
+    assert both == 0 and difference == 0 and low < 0 < high
+    assert high - low == pytest.approx(2 ** .5 * (single[1] - single[0]), rel=.15)  # both sides vary
 
 
 def test_share_of_loss():

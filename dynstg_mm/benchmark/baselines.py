@@ -1,10 +1,11 @@
 """Control rows without a network: classifiers on the metadata of the recordings and on gait parameters."""
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.datasets.folds import parse_fold
-from dynstg_mm.datasets.metadata_control import metadata_forest, metadata_of, numbers_by_fold, scores_by_fold
+from dynstg_mm.datasets.metadata_control import learned_numbers, learned_scores, metadata_forest, metadata_of
 from dynstg_mm.errors import ResultsError
 from dynstg_mm.gait.joint_map import in_skeleton
 from dynstg_mm.gait.parameters import gait_feature_table
@@ -20,11 +21,13 @@ from dynstg_mm.gait.parameters import gait_feature_table
 METADATA = 'metadata only'
 TREES = {f'gait features + {model}': model for model in ('extra-trees', 'boosting')}
 CONTROLS = (METADATA, *TREES)
-Folds = Sequence[Sequence[Clip]]  # the test clips of each fold
+Folds = Sequence[Sequence[Clip]]  # clips of each fold
+Measure = Callable[[str, Sequence[str]], np.ndarray]  # annotation file and names of clips -> (clips, columns)
 
 
 def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterable[Clip]] | None = None,
-                 layout: str | dict[str, Any] | None = None) -> None:
+                 layout: str | dict[str, Any] | None = None, training: Mapping[int, Sequence[Clip]] | None = None,
+                 test_file: str | None = None) -> None:
     """Add a row for every control, replacing those that the results already have.
 
     A control that cannot be computed has no scores, and a note that says why.
@@ -35,19 +38,22 @@ def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterabl
         tests: Test clips of every fold in the file, if the results have only some folds: like the models, a control
             learns from all folds except the one it is tested on.
         layout: Skeleton layout for the gait features, if the file has none.
+        training: The clips that a fold learns from, if these are not those that the other folds test.
+        test_file: Annotation file of the test clips, if it is another one.
 
     Raises:
         ResultsError: A control that already has scores cannot be recomputed.
     """
     blank, numeric = [0.] * len(results.classes), results.is_numeric
-    folds = [[dict(clip, score=blank) for clip in clips] for clips in (tests or results.tests()).values()]
+    tests = tests or results.tests()
+    folds = [[dict(clip, score=blank) for clip in clips] for clips in tests.values()]
+    learned = None if training is None else [training[fold] for fold in tests]
     trees = {name: functools.partial(_trees, model, numeric=numeric) for name, model in TREES.items()}
     for measure, learners in ((_metadata, {METADATA: functools.partial(metadata_forest, numeric=numeric)}),
                               (functools.partial(_gait_features, layout=layout), trees)):
         try:
-            columns = measure(ann_file, folds)  # once for all learners and seeds
-            predictions = {name: [_from_other_folds(folds, columns, learner(max(seed, 0)), numeric)
-                                  for seed in results.seeds]
+            data = _Data.measured(measure, ann_file, folds, learned, test_file)  # once for all learners and seeds
+            predictions = {name: [data.predictions(learner(max(seed, 0)), numeric) for seed in results.seeds]
                            for name, learner in learners.items()}
         except (ValueError, OSError) as error:  # the rows of the models must not be lost
             for name in learners:
@@ -59,6 +65,49 @@ def add_controls(results: Results, ann_file: str, *, tests: Mapping[int, Iterabl
             known = set(results.clips.index)
             scores = [[clip for clip in itertools.chain(*parts) if clip['clip'] in known] for parts in seeds]
             results.add_model(name, scores, kind='control')
+
+
+@dataclasses.dataclass
+class _Data:
+    """The columns of the clips that each fold learns from, and of those that it tests."""
+
+    folds: Folds
+    training: Folds
+    learned: dict[str, np.ndarray]  # by clip
+    tested: dict[str, np.ndarray]
+
+    @classmethod
+    def measured(cls, measure: Measure, ann_file: str, folds: Folds, training: Folds | None = None,
+                 test_file: str | None = None) -> _Data:
+        """Measure the clips of all folds, each once."""
+        if training is None:
+            if len(folds) < 2:
+                raise ResultsError('a control learns from the other folds; expected at least two folds.')
+            training = [[clip for other, part in enumerate(folds) if other != fold for clip in part]
+                        for fold in range(len(folds))]
+        if test_file is None:
+            learned = tested = _by_clip(measure, ann_file, [*folds, *training])
+        else:
+            learned, tested = _by_clip(measure, ann_file, training), _by_clip(measure, test_file, folds)
+        return cls(folds, training, learned, tested)
+
+    def predictions(self, learner: Any, numeric: bool = False) -> list[list[Clip]]:
+        """The test clips of every fold with the scores of a learner that was fitted to those it learns from."""
+        found = []
+        for fold, train in zip(self.folds, self.training):
+            known, tested = (np.array([rows[clip['clip']] for clip in clips])
+                             for rows, clips in ((self.learned, train), (self.tested, fold)))
+            labels, people = (np.array([clip[field] for clip in train]) for field in ('label', 'subject'))
+            scores = (learned_numbers(learner, known, labels, people, tested) if numeric else
+                      learned_scores(learner, known, labels, tested, len(fold[0]['score'])))
+            found.append([dict(clip, score=row.tolist()) for clip, row in zip(fold, scores)])
+        return found
+
+
+def _by_clip(measure: Measure, ann_file: str, parts: Folds) -> dict[str, np.ndarray]:
+    """Columns of every clip of these parts, by its name."""
+    names = list(dict.fromkeys(clip['clip'] for part in parts for clip in part))
+    return dict(zip(names, measure(ann_file, names)))
 
 
 def control_scores(name: str, ann_file: str, folds: Folds, *, seed: int = 0,
@@ -79,8 +128,9 @@ def control_scores(name: str, ann_file: str, folds: Folds, *, seed: int = 0,
         ResultsError: The file has no layout, or lacks a clip, or a clip cannot be used, or there is only one fold.
     """
     if name == METADATA:
-        return _from_other_folds(folds, _metadata(ann_file, folds), metadata_forest(seed))
-    return _from_other_folds(folds, _gait_features(ann_file, folds, layout=layout), _trees(TREES[name], seed))
+        return _Data.measured(_metadata, ann_file, folds).predictions(metadata_forest(seed))
+    measure = functools.partial(_gait_features, layout=layout)
+    return _Data.measured(measure, ann_file, folds).predictions(_trees(TREES[name], seed))
 
 
 def all_folds(results: Results, ann_file: str) -> dict[int, list[Clip]] | None:
@@ -111,35 +161,30 @@ def all_folds(results: Results, ann_file: str) -> dict[int, list[Clip]] | None:
     return None
 
 
-def _metadata(ann_file: str, folds: Folds) -> list[np.ndarray]:
-    """Metadata of every fold's clips, (clips, columns) each."""
-    return [np.array([metadata_of(clip) for clip in clips])
-            for clips in _annotations(AnnotationFile.read(ann_file), folds)]
+def _metadata(ann_file: str, names: Sequence[str]) -> np.ndarray:
+    """Metadata of clips, (clips, columns)."""
+    return np.array([metadata_of(clip) for clip in _annotations(AnnotationFile.read(ann_file), names)])
 
 
-def _gait_features(ann_file: str, folds: Folds, *,
-                   layout: str | dict[str, Any] | None = None) -> list[np.ndarray]:
-    """Gait parameters of every fold's clips, (clips, columns) each."""
+def _gait_features(ann_file: str, names: Sequence[str], *, layout: str | dict[str, Any] | None = None) -> np.ndarray:
+    """Gait parameters of clips, (clips, columns)."""
     file = AnnotationFile.read(ann_file)
     target = file.layout if layout is None else layout
     if target is None:
         raise ResultsError(f'{ann_file}: layout: missing; gait features need the skeleton, given by --source-layout.')
-    chosen = _annotations(file, folds)
+    clips = _annotations(file, names)
     try:
-        return [gait_feature_table([in_skeleton(clip, file.layout or target, target) for clip in part], target)[1]
-                for part in chosen]
+        return gait_feature_table([in_skeleton(clip, file.layout or target, target) for clip in clips], target)[1]
     except ValueError as error:
         raise ResultsError(f'{ann_file}: {error}') from None
 
 
-def _annotations(file: AnnotationFile, folds: Folds) -> list[list[dict[str, Any]]]:
-    """Annotations of every fold's clips."""
-    if len(folds) < 2:
-        raise ResultsError('a control learns from the other folds; expected at least two folds.')
-    unknown = [clip['clip'] for fold in folds for clip in fold if clip['clip'] not in file.clips]
+def _annotations(file: AnnotationFile, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Annotations of clips."""
+    unknown = [name for name in names if name not in file.clips]
     if unknown:
         raise ResultsError(f'{file.path}: no clip {unknown[0]}, which the predictions contain.')
-    return [_sound_clips(file, [clip['clip'] for clip in fold]) for fold in folds]
+    return _sound_clips(file, names)
 
 
 def _sound_clips(file: AnnotationFile, names: Iterable[str]) -> list[dict[str, Any]]:
@@ -150,18 +195,6 @@ def _sound_clips(file: AnnotationFile, names: Iterable[str]) -> list[dict[str, A
             if fault.kind != 'subject':
                 raise fault.error(file.path)
     return [file.clips[name] for name in names]
-
-
-def _from_other_folds(folds: Folds, columns: Sequence[np.ndarray], learner: Any,
-                      numeric: bool = False) -> list[list[Clip]]:
-    """Predictions of every fold's clips by a classifier or regressor that was fitted to all other folds."""
-    labels = [np.array([clip['label'] for clip in fold]) for fold in folds]
-    if numeric:
-        people = [np.array([clip['subject'] for clip in fold]) for fold in folds]
-        scores = numbers_by_fold(learner, columns, labels, people)
-    else:
-        scores = scores_by_fold(learner, columns, labels, len(folds[0][0]['score']))
-    return [[dict(clip, score=row.tolist()) for clip, row in zip(fold, part)] for fold, part in zip(folds, scores)]
 
 
 def _trees(model: str, seed: int, numeric: bool = False) -> Any:

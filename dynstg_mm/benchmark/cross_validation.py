@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 from dynstg_mm.benchmark.baselines import CONTROLS, add_controls
 from dynstg_mm.benchmark.cost import measure_costs
 from dynstg_mm.benchmark.launch import Launcher, Processes, execute, locked
-from dynstg_mm.benchmark.other_recordings import named_files, results_on
+from dynstg_mm.benchmark.other_recordings import OPTION, plan_test, results_on
 from dynstg_mm.benchmark.page import write_report
 from dynstg_mm.benchmark.plan import (
     Task,
@@ -23,11 +23,17 @@ from dynstg_mm.benchmark.plan import (
     choose_folds,
     name_ensembles,
     name_models,
+    test_clips,
 )
-from dynstg_mm.benchmark.results import Results
+from dynstg_mm.benchmark.results import Clip, Results
 from dynstg_mm.benchmark.runs import Model, Run, collect, plan_runs, settle_old_runs
 from dynstg_mm.benchmark.slurm import SlurmJobs
+from dynstg_mm.benchmark.tables import elsewhere_lines, elsewhere_rows
+from dynstg_mm.datasets.gait_dataset import gait_data_sets
+from dynstg_mm.datasets.named_files import class_names, named_files
 from dynstg_mm.errors import ConfigError, UserError
+from dynstg_mm.files import atomic_open
+from dynstg_mm.text import markdown
 
 
 @contextlib.contextmanager
@@ -79,11 +85,14 @@ def cross_validate(args: Namespace, command: str) -> int:
     ensembles = name_ensembles(names, args.ensemble, args.seed_ensemble, args.seeds)
     baseline = args.baseline or names[0]
     _check_options(args, baseline, [*names, *ensembles])
-    others = named_files(args.test_on)
+    others = named_files(args.test_on, OPTION)
     keep = args.keep_checkpoints or bool(others)
     tasks = check_tests(models)
     folds = choose_folds(args.folds, all_tests(tasks), models[0])
     runs = plan_runs(models, args.seeds, folds, args.out)
+    renamed = class_names(args.test_classes, '--test-classes')
+    classes = tasks[0].outputs if tasks[0].target is None else None
+    elsewhere = {name: plan_test(runs, file, classes, renamed) for name, file in others.items()}
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out) as lock:
@@ -109,16 +118,24 @@ def cross_validate(args: Namespace, command: str) -> int:
         for results in rest:
             for name, facts in first.models.items():
                 results.models[name].cost = facts.cost
+        data = models[0].settings().test_dataloader.dataset
         for (folder, results), task in zip(tables.items(), measurable(tasks, folds)):
+            learned = _training(models[0], task) if controls else {}
             if controls:
-                data = models[0].settings().test_dataloader.dataset
-                add_controls(results, data.ann_file, tests=task.tests, layout=data.get('layout'))
+                add_controls(results, data.ann_file, tests=task.tests, layout=data.get('layout'), training=learned)
             for name, (members, over_seeds) in ensembles.items():
                 results.add_ensemble(name, members, over_seeds=over_seeds)
             results.write(folder / 'results.json')
-            print(f'{folder}: results.json, {", ".join(write_report(results, folder))}')
-            for name, file in others.items():
-                _report_others(results_on(runs, file, results), folder / 'test_on' / name)
+            tested: dict[str, Results] = {}
+            for other_name, other in elsewhere.items():
+                tested[other_name] = found = results_on(runs, other, results)
+                if controls:
+                    add_controls(found, data.ann_file, tests=found.tests(), layout=data.get('layout'),
+                                 training=learned, test_file=other.file)
+                for name, (members, over_seeds) in ensembles.items():
+                    found.add_ensemble(name, members, over_seeds=over_seeds)
+                _report_others(found, folder / 'test_on' / other_name)
+            print(f'{folder}: results.json, {", ".join(write_report(results, folder, elsewhere=tested))}')
     return 1 if failed else 0
 
 
@@ -149,6 +166,43 @@ def _collected(task: Task, runs: Sequence[Run], failed: dict[Run, str], folds: S
     results = collect(own, failed, task.outputs, tests, seeds, command, task.target)
     results.leaking = Results.of_folds(task.outputs, task.tests, seeds).leaking_subjects()
     return results
+
+
+def write_sites(sites: Sequence[str], out: str | Path) -> str:
+    """Write OUT/sites.md: what is trained on each site, and tested on all of them, side by side.
+
+    Args:
+        sites: Names of the sites.
+        out: The folder with a cross-validation of each.
+
+    Returns:
+        The text.
+    """
+    parts = []
+    for site in sites:
+        own, folder = Results.read(Path(out, site, 'results.json')), Path(out, site, 'test_on')
+        others = {name: Results.read(folder / name / 'results.json') for name in sites if name != site}
+        lines = '\n'.join(f'- {line}' for line in elsewhere_lines(own, others))
+        parts.append(f'## Trained on {site}\n\n{markdown(elsewhere_rows(own, others))}\n\n{lines}\n')
+    text = '\n'.join(parts)
+    with atomic_open(Path(out, 'sites.md'), encoding='utf-8') as file:
+        file.write(text)
+    return text
+
+
+def _training(model: Model, task: Task) -> dict[int, list[Clip]]:
+    """The clips that a control learns from in each fold: those of the model's training.
+
+    Where they are those that the other folds test, they come in the order of the folds.
+    """
+    training = {}
+    for fold in task.tests:
+        others = [clip for other, part in task.tests.items() if other != fold for clip in part]
+        data_sets = gait_data_sets(model.settings(fold).train_dataloader.dataset, all_clips=False)
+        own = [clip for data in data_sets for clip in test_clips(data, task.target)]
+        same = {clip['clip'] for clip in own} == {clip['clip'] for clip in others}
+        training[fold] = others if same else own
+    return training
 
 
 def _report_others(results: Results, folder: Path) -> None:

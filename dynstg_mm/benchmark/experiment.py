@@ -17,10 +17,13 @@
     ensembles: {both: [st-gcn, cgrkd]}
     seed_ensembles: {seeds: [cgrkd]}
     controls: false                # default: true
+    sites:                         # train on each of these files, perhaps on a task of it, and test on all
+      kiel: data/kiel.pkl
+      lyon: data/lyon.pkl:gait
     release: {name: ...}           # how `release` publishes the model; see `inference.release`
 
-Paths are relative to the file. Options on the command line are applied after those of the file; its other arguments
-replace those of the file.
+Paths of configs are relative to the file, those of data to the working directory. Options on the command line are
+applied after those of the file; its other arguments replace those of the file.
 """
 from __future__ import annotations
 
@@ -35,6 +38,7 @@ import yaml
 from dynstg_mm.benchmark.baselines import CONTROLS
 from dynstg_mm.benchmark.plan import all_tests, check_tests, choose_folds, name_models
 from dynstg_mm.config import parse_cfg_options, resolve_config
+from dynstg_mm.datasets.named_files import named_files
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import SHIPPED, check_fields, existing_file, resolve_shipped
 
@@ -50,6 +54,7 @@ _MODELS = dict(type='object', propertyNames=_TEXT, additionalProperties=_MODEL, 
 _ENSEMBLES = dict(type='object', propertyNames=_TEXT, description='lists of models by name', additionalProperties=dict(
     type='array', items=_TEXT, minItems=1, description='a list of names of models'))
 _FILES = dict(type='object', propertyNames=_TEXT, additionalProperties=_TEXT, description='files by name')
+_SITES = dict(_FILES, minProperties=2, description='at least two annotation files by name')
 _RELEASE = dict(
     type='object', additionalProperties=False,
     description='name, config, dataset, estimator, recordings, others and strangers',
@@ -57,13 +62,13 @@ _RELEASE = dict(
                     strangers=_FILES))
 SCHEMA = dict(
     type='object', additionalProperties=False, required=['models'],
-    description='only models, teachers, options, seeds, folds, baseline, ensembles, seed_ensembles, controls and '
-                'release',
+    description='only models, teachers, options, seeds, folds, baseline, ensembles, seed_ensembles, controls, sites '
+                'and release',
     properties=dict(
         models=dict(_MODELS, minProperties=1), teachers=_MODELS, options=_OPTIONS, seeds=_NUMBERS,
         folds=dict(anyOf=[dict(const='all'), _NUMBERS], description='all, or a list of numbers from 0'),
         baseline=_TEXT, ensembles=_ENSEMBLES, seed_ensembles=_ENSEMBLES, controls=dict(type='boolean'),
-        release=_RELEASE))
+        sites=_SITES, release=_RELEASE))
 
 
 class _Loader(yaml.SafeLoader):
@@ -111,6 +116,44 @@ def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
     return content
 
 
+def by_site(args: Namespace) -> dict[str, Namespace]:
+    """Options of the call for each site: trained on its file, tested on all others too, in a folder of its own.
+
+    Args:
+        args: Options of `python -m dynstg_mm cross-validate`.
+
+    Returns:
+        Name of the site -> options for `plan_calls`; the given ones under '' if there are no sites.
+
+    Raises:
+        UserError: See `read_experiment`; or there is only one site, or a file is missing.
+    """
+    texts = list(args.sites)
+    for file in _experiment_files(args):
+        texts = texts or [f'{name}={path}' for name, path in read_experiment(file).get('sites', {}).items()]
+    if not texts:
+        return {'': args}
+    sites = named_files(texts, '--sites')
+    if len(sites) < 2:
+        raise ConfigError(f'--sites: {texts[0]}; expected at least two files, each of which is trained on.')
+    calls = {}
+    for name, part in sites.items():
+        options = [f'{side}_dataloader.dataset.ann_file={part.file}' for side in ('train', 'test')]
+        options += [f'split={part.task}'] if part.task else []
+        others = [f'{other}={theirs.file}' + (f':{theirs.task}' if theirs.task else '')
+                  for other, theirs in sites.items() if other != name]
+        calls[name] = Namespace(**dict(vars(args), out=os.path.join(args.out, name), sites=[],
+                                       cfg_options=[*options, *args.cfg_options], test_on=[*others, *args.test_on]))
+    return calls
+
+
+def _experiment_files(args: Namespace) -> list[str]:
+    files = [text for text in args.configs if Path(text).suffix in ('.yml', '.yaml')]
+    if len(files) > 1:
+        raise ConfigError(f'{" ".join(files)}: expected one experiment file.')
+    return files
+
+
 def plan_calls(args: Namespace, experiment: dict[str, Any] | None = None) -> list[Namespace]:
     """Calls of `cross_validate` for a command line: first teachers if their checkpoints are missing, then all models.
 
@@ -130,23 +173,23 @@ def plan_calls(args: Namespace, experiment: dict[str, Any] | None = None) -> lis
 
 def calls_with_teachers(args: Namespace, experiment: dict[str, Any] | None = None) -> list[Namespace]:
     """As `plan_calls`, with the call of the teachers even if their checkpoints exist."""
-    files = [text for text in args.configs if Path(text).suffix in ('.yml', '.yaml')]
-    if len(files) > 1:
-        raise ConfigError(f'{" ".join(files)}: expected one experiment file.')
+    files = _experiment_files(args)
     experiment = experiment or (read_experiment(files[0]) if files else dict(models={}, teachers={}))
-    models, names = experiment['models'], args.models or list(experiment['models'])
-    unknown = [name for name in names if name not in models]
+    models, extra = experiment['models'], [text for text in args.configs if text not in files]
+    own = {text.rpartition('=')[0] or Path(text).stem.partition('_')[0] for text in extra}  # as in `name_models`
+    unknown = [name for name in args.models or () if name not in models and not (files and name in own)]
     if unknown:
         known = f'some of {", ".join(models)}' if files else 'an experiment file'
         raise ConfigError(f'--models: {unknown[0]}; expected {known}.')
+    names = [name for name in args.models or models if name in models]
     call = _call(args, experiment, names)
-    call.configs += [text for text in args.configs if text not in files]
+    call.configs += extra
     teachers = list(dict.fromkeys(models[name]['teacher'] for name in names if 'teacher' in models[name]))
     if not teachers:
         return [call]
     first = _call(args, experiment, teachers)
     first.teaching, first.no_controls, first.keep_checkpoints = True, True, True
-    first.ensemble, first.seed_ensemble, first.baseline, first.test_on = [], [], None, []
+    first.ensemble, first.seed_ensemble, first.baseline, first.test_on, first.test_classes = [], [], None, [], []
     return [first, call]
 
 

@@ -15,6 +15,8 @@ from dynstg_mm.benchmark.tables import (
     cost_rows,
     difference_rows,
     distance_rows,
+    elsewhere_lines,
+    elsewhere_rows,
     explanations,
     failures,
     in_order,
@@ -27,39 +29,43 @@ from dynstg_mm.benchmark.tables import (
 from dynstg_mm.files import atomic_open
 
 
-def write_report(results: Results, out: Path, beside: Mapping[str, Results] | None = None) -> list[str]:
+def write_report(results: Results, out: Path, beside: Mapping[str, Results] | None = None, *,
+                 elsewhere: Mapping[str, Results] | None = None) -> list[str]:
     """Print the tables, and write results.md, results.html and, if a model is complete, results.png.
 
     Args:
         results: The results; the models are compared with their baseline.
         out: An existing folder.
         beside: As in `tables.protocol_rows`.
+        elsewhere: As in `tables.elsewhere_rows`.
 
     Returns:
         The names of the files.
     """
     names = ['results.md', 'results.html']
-    print(write_tables(results, out / names[0], results.baseline, beside))
-    write_page(results, out / names[1], beside)
+    print(write_tables(results, out / names[0], results.baseline, beside, elsewhere))
+    write_page(results, out / names[1], beside, elsewhere)
     if results.complete():
         names.append('results.png')
         write_picture(results, out / names[-1])
     return names
 
 
-def write_page(results: Results, path: str | Path, beside: Mapping[str, Results] | None = None) -> None:
+def write_page(results: Results, path: str | Path, beside: Mapping[str, Results] | None = None,
+               elsewhere: Mapping[str, Results] | None = None) -> None:
     """Write the page, whole or not at all.
 
     Args:
         results: The results.
         path: The .html file.
         beside: As in `tables.protocol_rows`.
+        elsewhere: As in `tables.elsewhere_rows`.
     """
     templates = jinja2.Environment(loader=jinja2.PackageLoader('dynstg_mm.benchmark', ''), autoescape=True,
                                    trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     templates.filters['unbroken'] = lambda text: text.replace(' %', '\N{NO-BREAK SPACE}%')
     template = templates.get_template('page.html.j2')
-    text = template.render(_tables(results, beside) | _figures(results) | _origin(results))
+    text = template.render(_tables(results, beside, elsewhere or {}) | _figures(results) | _origin(results))
     with atomic_open(path, encoding='utf-8') as file:
         file.write(text.lstrip())
 
@@ -74,7 +80,8 @@ def _complete(results: Results) -> list[str]:
     return [name for name in in_order(results) if results.is_complete(name)]
 
 
-def _tables(results: Results, beside: Mapping[str, Results] | None) -> dict[str, Any]:
+def _tables(results: Results, beside: Mapping[str, Results] | None,
+            elsewhere: Mapping[str, Results]) -> dict[str, Any]:
     complete, baseline = _complete(results), results.baseline
     kinds = [facts.kind for facts in results.models.values()]
     content = (f'{", ".join(_count(kinds.count(kind), kind) for kind in KINDS if kind in kinds)}; '
@@ -92,7 +99,9 @@ def _tables(results: Results, beside: Mapping[str, Results] | None) -> dict[str,
         explanations=explanations(results),
         failures=failures(results, baseline),
         differences=difference_rows(results, str(baseline)) if compares and not numeric else None,
-        protocols=protocol_rows(beside) if beside else None)
+        protocols=protocol_rows(beside) if beside else None,
+        elsewhere=elsewhere_rows(results, elsewhere) if elsewhere else None,
+        elsewhere_lines=elsewhere_lines(results, elsewhere))
 
 
 def _described(results: Results) -> str:

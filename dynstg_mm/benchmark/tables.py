@@ -20,7 +20,7 @@ from dynstg_mm.scale_statistics import (
     scale_interval,
     scale_measures,
 )
-from dynstg_mm.statistics import by_subject, mean_scores, paired_difference, subject_interval
+from dynstg_mm.statistics import by_subject, difference_between, mean_scores, paired_difference, subject_interval
 from dynstg_mm.text import markdown
 
 Rows = list[list[str]]
@@ -220,6 +220,54 @@ def protocol_rows(tables: Mapping[str, Results]) -> Rows:
     return rows
 
 
+def elsewhere_rows(results: Results, elsewhere: Mapping[str, Results]) -> Rows:
+    """The models on their own test clips and on other recordings, side by side: macro-F1, and its differences.
+
+    Args:
+        results: Results of the training's own test clips.
+        elsewhere: Name of the other recordings -> results of the same models.
+
+    Returns:
+        Cells, the header first; empty where a model has no scores. Of a number, the mean absolute errors.
+    """
+    title = _scale_title(results, 'mae') if results.is_numeric else TITLES['macro_f1']
+    header = ['model', f'{title}, own [95 %]']
+    for name in elsewhere:
+        header += [f'{title}, {name} [95 %]', *[f'{name} - own [95 %]'] * (not results.is_numeric)]
+    rows, count = [header], len(results.classes)
+    for name in in_order(results):
+        own, *others = (part.pooled(name) if name in part.models and part.is_complete(name) else None
+                        for part in (results, *elsewhere.values()))
+        rows.append([name, _main_cell(results, own)])
+        for other in others:
+            rows[-1].append(_main_cell(results, other))
+            if not results.is_numeric:
+                found = own and other and difference_between(other, own, count)[0]['macro_f1']
+                rows[-1].append('{:+.3f} [{:+.3f}, {:+.3f}]'.format(*found) if found else '')
+    return rows
+
+
+def _main_cell(results: Results, seeds: Sequence[Sequence[Clip]] | None) -> str:
+    """Macro-F1, or the mean absolute error of a number, with its interval."""
+    if seeds is None:
+        return ''
+    if not results.is_numeric:
+        return interval_cells(seeds, len(results.classes))['macro_f1']
+    return '{:.3f} [{:.3f}, {:.3f}]'.format(mean_scale_scores(seeds, True)['mae'], *scale_interval(seeds, True)['mae'])
+
+
+def elsewhere_lines(results: Results, elsewhere: Mapping[str, Results]) -> list[str]:
+    """A line for each of the other recordings: how many people there are, and whether they are the same."""
+    own, lines = set(results.clips.subject), []
+    for name, other in elsewhere.items():
+        people = set(other.clips.subject)
+        both = len(people & own)
+        how = (f'the difference is that of the {both} people who are in both' if both else
+               'other people, so that a difference is that of the people as well as of the recordings')
+        lines.append(f'{name}: {len(other.clips)} clips of {len(people)} people; {how}')
+    return lines
+
+
 def cost_rows(results: Results) -> Rows:
     """Costs of the models, a row for each that has some; no rows if none has."""
     costs = {name: facts.cost for name, facts in results.models.items() if facts.cost}
@@ -250,7 +298,7 @@ def failures(results: Results, baseline: str | None = None) -> list[str]:
 
 
 def write_tables(results: Results, path: str | Path, baseline: str | None = None,
-                 beside: Mapping[str, Results] | None = None) -> str:
+                 beside: Mapping[str, Results] | None = None, elsewhere: Mapping[str, Results] | None = None) -> str:
     """Write the tables as Markdown, whole or not at all.
 
     Args:
@@ -258,6 +306,7 @@ def write_tables(results: Results, path: str | Path, baseline: str | None = None
         path: The .md file.
         baseline: The model that the others are compared with.
         beside: As in `protocol_rows`.
+        elsewhere: As in `elsewhere_rows`.
 
     Returns:
         The text.
@@ -273,7 +322,8 @@ def write_tables(results: Results, path: str | Path, baseline: str | None = None
         parts += [markdown(scale_difference_rows(results, str(baseline)))] if compares else []
     parts += [markdown(cost_rows(results))] * (results.is_numeric and bool(cost_rows(results)))
     parts += [markdown(protocol_rows(beside))] if beside else []
-    lines = [*explanations(results), *failures(results, baseline)]
+    parts += [markdown(elsewhere_rows(results, elsewhere))] if elsewhere else []
+    lines = [*explanations(results), *elsewhere_lines(results, elsewhere or {}), *failures(results, baseline)]
     parts += ['\n'.join(f'- {line}' for line in lines)] if lines else []
     text = '\n\n'.join(parts) + '\n'
     with atomic_open(path, encoding='utf-8') as file:

@@ -43,8 +43,8 @@ def check(args: argparse.Namespace) -> None:
     from mmengine.logging import MMLogger
 
     from dynstg_mm.benchmark.answers import read_answers
-    from dynstg_mm.benchmark.other_recordings import named_files
     from dynstg_mm.benchmark.runs import kept_runs
+    from dynstg_mm.datasets.named_files import named_files
     from dynstg_mm.files import write_json
     from dynstg_mm.inference.answer_checks import answer_figures
     from dynstg_mm.inference.out_of_fold import out_of_fold
@@ -54,7 +54,8 @@ def check(args: argparse.Namespace) -> None:
     from dynstg_mm.inference.training_gait import TrainingGait
     if min(args.lengths, default=SHORTEST) < SHORTEST:
         raise ConfigError(f'--lengths: expected seconds from {SHORTEST:g}; predict refuses shorter recordings.')
-    others, strangers = named_files(args.others, '--others'), named_files(args.strangers, '--strangers')
+    others, strangers = ({name: part.file for name, part in named_files(texts, option).items()}
+                         for option, texts in (('--others', args.others), ('--strangers', args.strangers)))
     path = Path(args.out)
     content = read_answers(path) if path.exists() else {}
     register_all_modules(init_default_scope=True)

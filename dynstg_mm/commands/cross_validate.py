@@ -25,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--models', nargs='+', metavar='NAME', help='only these models of the experiment file')
     parser.add_argument('--baseline', help='model that the others are compared with (default: the first)')
     add_ensemble_arguments(parser)
+    parser.add_argument('--sites', nargs='+', default=[], metavar='NAME=FILE[:TASK]',
+                        help='train on each of these annotation files, instead of the file of the configs, and test on '
+                        'all of them, as with --test-on; results are in OUT/NAME, and side by side in OUT/sites.md')
     parser.add_argument('--no-controls', action='store_true',
                         help='leave out the control rows: classifiers on metadata and on gait features')
     add_run_arguments(parser)
@@ -48,9 +51,12 @@ def add_run_arguments(parser: argparse.ArgumentParser, seeds: str = '0') -> None
     parser.add_argument('--model-options', nargs='+', action='append', default=[], metavar=('NAME', 'KEY=VALUE'),
                         help='settings for one model; may be repeated')
     parser.add_argument('--keep-checkpoints', action='store_true', help='keep the checkpoints after the test')
-    parser.add_argument('--test-on', nargs='+', action='extend', default=[], metavar='[NAME=]FILE',
-                        help='also test each model on the same people in other annotation files, such as by another '
-                        'pose estimator, whose folds must be the same; results are in OUT/test_on/NAME')
+    parser.add_argument('--test-on', nargs='+', action='extend', default=[], metavar='[NAME=]FILE[:TASK]',
+                        help='also test each model on other annotation files: of other people, such as at another '
+                        'site, or of the same people by another pose estimator, if the folds are the same; results are '
+                        'in OUT/test_on/NAME')
+    parser.add_argument('--test-classes', nargs='+', action='extend', default=[], metavar='OLD=NEW',
+                        help='name of a class in these files, and its name in the training; OLD= leaves it out')
     parser.add_argument('--redo', action='store_true', help='delete and rerun runs with other settings, data or code')
     parser.add_argument('--launcher', choices=['none', 'slurm'], default='none',
                         help='slurm: submit every run as a Slurm job')
@@ -63,12 +69,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     args = parser.parse_args(argv)
-    from dynstg_mm.benchmark.cross_validation import cross_validate
-    from dynstg_mm.benchmark.experiment import plan_calls
+    from dynstg_mm.benchmark.cross_validation import check_call, cross_validate, write_sites
+    from dynstg_mm.benchmark.experiment import by_site, plan_calls
     from dynstg_mm.benchmark.runs import shown_command
     from dynstg_mm.commands.common import one_line_errors, own_command
     with one_line_errors('stopped; the same command resumes'):
-        for call in plan_calls(args):
-            if cross_validate(call, shown_command(own_command('cross-validate', argv))):
-                return 1
+        sites = by_site(args)
+        for part in sites.values() if len(sites) > 1 else ():  # before the first of them is trained
+            check_call(plan_calls(part)[-1])
+        for part in sites.values():
+            for call in plan_calls(part):
+                if cross_validate(call, shown_command(own_command('cross-validate', argv))):
+                    return 1
+        if len(sites) > 1:
+            print(write_sites(list(sites), args.out))
     return 0

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dynstg_mm.commands.common import count, one_line_errors
-from dynstg_mm.errors import ConfigError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add('--name', help='name of the task, with which splits begin; by default that of --out')
     add('--out', required=True, help='annotation file (.pkl) to write')
     args = parser.parse_args(argv)
-    from dynstg_mm.datasets.named_files import named_files
+    from dynstg_mm.datasets.named_files import class_names, named_files
     from dynstg_mm.importers.join import join_files
     with one_line_errors():
         print(join_files(
@@ -51,18 +50,3 @@ def main(argv: Sequence[str] | None = None) -> int:
             renamed=class_names(args.same, '--same'), layout=args.layout, folds=args.folds, adapt=args.adapt,
             same_people=args.same_people, seed=args.seed))
     return 0
-
-
-def class_names(texts: Sequence[str], option: str) -> dict[str, str]:
-    """New name of each class, from OLD=NEW.
-
-    Raises:
-        ConfigError: A text is not of this form, or a name is duplicated.
-    """
-    names: dict[str, str] = {}
-    for text in texts:
-        old, equals, new = text.partition('=')
-        if not old or not equals or old in names:
-            raise ConfigError(f'{option}: {text!r}; expected OLD=NEW, each class once.')
-        names[old] = new
-    return names

@@ -45,6 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--beside', nargs='+', default=[], metavar='NAME=FILE',
                         help='add a table with the models of these results.json side by side, such as '
                         'by_subject=work_dirs/msnd/results.json by_clip=work_dirs/msnd_by_clip/results.json')
+    parser.add_argument('--test-on', nargs='+', default=[], metavar='NAME=FILE',
+                        help='add a table with the same models on other recordings, with differences, such as '
+                        'mediapipe=work_dirs/koa/test_on/mediapipe/results.json')
     parser.add_argument('--ordinal', metavar='NAME',
                         help='the classes are the grades of a scale of this name, lowest first: add errors in grades')
     parser.add_argument('--out', required=True, help='folder for results.md, results.html and results.png')
@@ -79,7 +82,11 @@ def report(args: argparse.Namespace, command: str) -> None:
     results, *others = [_read(text, args) for text in args.results]
     for other, text in zip(others, args.results[1:]):
         results = merge_results(results, other, text.rpartition('=')[2])
-    beside = _read_beside(args.beside)
+    beside, elsewhere = _read_named(args.beside, '--beside'), _read_named(args.test_on, '--test-on')
+    for name, other in elsewhere.items():
+        if other.classes != results.classes:
+            raise ResultsError(f'--test-on: {name}: classes: {", ".join(other.classes)}; the results have '
+                               f'{", ".join(results.classes)}.')
     if args.models:
         results = results.select(models=args.models, source='--models')
     if args.ann_file:
@@ -102,21 +109,21 @@ def report(args: argparse.Namespace, command: str) -> None:
         results.write(args.save_results)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    print(f'{out}: {", ".join(write_report(results, out, beside))}')
+    print(f'{out}: {", ".join(write_report(results, out, beside, elsewhere=elsewhere))}')
 
 
-def _read_beside(texts: Sequence[str]) -> 'dict[str, Results]':
+def _read_named(texts: Sequence[str], option: str) -> 'dict[str, Results]':
     """Results of NAME=FILE texts, by name."""
     from dynstg_mm.benchmark.results import Results
-    beside: dict[str, Results] = {}
+    found: dict[str, Results] = {}
     for text in texts:
         name, _, path = text.rpartition('=')
-        if not name or name in beside:
-            raise ResultsError(f'--beside: {text!r}; expected NAME=FILE, with a different name for every file.')
-        beside[name] = Results.read(path)
-        if beside[name].is_numeric:
+        if not name or name in found:
+            raise ResultsError(f'{option}: {text!r}; expected NAME=FILE, with a different name for every file.')
+        found[name] = Results.read(path)
+        if found[name].is_numeric and option == '--beside':
             raise ResultsError(f'--beside: {path}: target: a number; expected results of classes or grades.')
-    return beside
+    return found
 
 
 def _on_a_scale(results: 'Results', name: str) -> 'Results':

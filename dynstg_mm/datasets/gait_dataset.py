@@ -329,12 +329,12 @@ def check_sides(train: Any, test: dict[str, Any], part: str = 'test') -> None:
                 raise ClipError(f'{where}{"" if one_file else f" of {tested.ann_file}"}: {fault}')
 
 
-def gait_data_sets(settings: Any) -> Iterator[GaitDataset]:
-    """The gait data sets within the settings of a data set, which may wrap others; with all clips, and no pipeline."""
+def gait_data_sets(settings: Any, *, all_clips: bool = True) -> Iterator[GaitDataset]:
+    """The gait data sets within the settings of a data set, which may wrap others, built as by `listing`."""
     for part in _data_sets(settings):
         dataset = DATASETS.get(part.get('type'))
         if isinstance(dataset, type) and issubclass(dataset, GaitDataset):
-            yield DATASETS.build(listing(part, all_clips=True))
+            yield DATASETS.build(listing(part, all_clips=all_clips))
 
 
 def _clips(dataset: GaitDataset) -> list[Clip]:

@@ -55,36 +55,52 @@ def scores_by_fold(learner: Any, columns: Sequence[np.ndarray], labels: Sequence
     scores = []
     for fold in range(len(columns)):
         others = [other for other in range(len(columns)) if other != fold]
-        learner.fit(*(np.concatenate([part[other] for other in others]) for part in (columns, labels)))
-        scores.append(np.zeros((len(columns[fold]), num_classes)))
-        scores[-1][:, learner.classes_] = learner.predict_proba(columns[fold])
+        learned, known = (np.concatenate([part[other] for other in others]) for part in (columns, labels))
+        scores.append(learned_scores(learner, learned, known, columns[fold], num_classes))
     return scores
 
 
-def numbers_by_fold(learner: Any, columns: Sequence[np.ndarray], values: Sequence[np.ndarray],
-                    people: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Numbers of every fold's clips, predicted by a regressor that was fitted to all other folds, with intervals.
+def learned_scores(learner: Any, columns: np.ndarray, labels: np.ndarray, tested: np.ndarray,
+                   num_classes: int) -> np.ndarray:
+    """Scores that a classifier gives to clips after it was fitted to others.
 
-    The 90 % interval is the prediction and the 5 % and 95 % quantiles of the errors on people of the other folds, each
+    Args:
+        learner: A classifier of scikit-learn.
+        columns: Of the clips to learn from, shape (clips, columns).
+        labels: Of these, shape (clips,).
+        tested: Of the others, shape (tested, columns).
+        num_classes: Number of classes.
+
+    Returns:
+        Shape (tested, num_classes); 0 for a class that was not learned.
+    """
+    learner.fit(columns, labels)
+    scores = np.zeros((len(tested), num_classes))
+    scores[:, learner.classes_] = learner.predict_proba(tested)
+    return scores
+
+
+def learned_numbers(learner: Any, columns: np.ndarray, values: np.ndarray, people: np.ndarray,
+                    tested: np.ndarray) -> np.ndarray:
+    """Numbers that a regressor predicts for clips after it was fitted to others, with intervals.
+
+    The 90 % interval is the prediction and the 5 % and 95 % quantiles of the errors on the people it learned from, each
     predicted without that person (five groups of people).
 
     Args:
         learner: A regressor of scikit-learn.
-        columns: Of each fold, shape (clips, columns).
-        values: Of each fold, shape (clips,).
-        people: Who walks, of each fold, shape (clips,).
+        columns: Of the clips to learn from, shape (clips, columns).
+        values: Of these, shape (clips,).
+        people: Who walks in these, shape (clips,).
+        tested: Of the others, shape (tested, columns).
 
     Returns:
-        Of each fold, shape (clips, 3): value, low and high.
+        Shape (tested, 3): value, low and high.
     """
     from sklearn.model_selection import GroupKFold, cross_val_predict
-    scores = []
-    for fold in range(len(columns)):
-        others = [other for other in range(len(columns)) if other != fold]
-        known, truth, groups = (np.concatenate([part[other] for other in others]) for part in (columns, values, people))
-        count = min(5, len(np.unique(groups)))
-        inner = cross_val_predict(learner, known, truth, groups=groups, cv=GroupKFold(count)) if count > 1 else truth
-        low, high = np.quantile(truth - inner, [0.05, 0.95])
-        found = learner.fit(known, truth).predict(columns[fold])
-        scores.append(np.stack([found, found + min(low, 0), found + max(high, 0)], -1))
-    return scores
+    count = min(5, len(np.unique(people)))
+    inner = cross_val_predict(learner, columns, values, groups=people, cv=GroupKFold(count)) if count > 1 else values
+    low, high = np.quantile(values - inner, [0.05, 0.95])
+    found = learner.fit(columns, values).predict(tested)
+    return np.stack([found, found + min(low, 0), found + max(high, 0)], -1)
+

@@ -1,4 +1,4 @@
-"""Annotation files that a command line names, each perhaps with a task."""
+"""What a command line says about annotation files: their names and tasks, and new names of classes."""
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -34,3 +34,18 @@ def named_files(texts: Sequence[str], option: str) -> dict[str, TaskFile]:
             raise ConfigError(f'{option}: {text}: name {name!r}; expected another name before the =.')
         files[name] = TaskFile(str(existing_file(file if colon else rest, 'annotation file')), task or None)
     return files
+
+
+def class_names(texts: Sequence[str], option: str) -> dict[str, str]:
+    """New name of each class, from OLD=NEW.
+
+    Raises:
+        ConfigError: A text is not of this form, or a name is duplicated.
+    """
+    names: dict[str, str] = {}
+    for text in texts:
+        old, equals, new = text.partition('=')
+        if not old or not equals or old in names:
+            raise ConfigError(f'{option}: {text!r}; expected OLD=NEW, each class once.')
+        names[old] = new
+    return names

@@ -3,7 +3,7 @@ from argparse import ArgumentParser
 
 import pytest
 
-from dynstg_mm.benchmark.experiment import plan_calls, read_experiment
+from dynstg_mm.benchmark.experiment import by_site, calls_with_teachers, plan_calls, read_experiment
 from dynstg_mm.benchmark.plan import name_ensembles, name_models
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.commands import cross_validate
@@ -192,3 +192,36 @@ def test_experiment_file_repeats_the_published_table(name, trained, monkeypatch)
 
 def without_teacher(options):
     return {option for option in options if not option.startswith('model.teacher_ckpt=')}
+
+
+def test_each_site_is_trained_on_and_all_others_are_tested(experiment, tmp_path):
+    for name in ('kiel', 'lyon', 'rom'):
+        (tmp_path / f'{name}.pkl').touch()
+    path = experiment(TAUGHT + f'sites: {{kiel: {tmp_path}/kiel.pkl, lyon: "{tmp_path}/lyon.pkl:gait"}}')
+    sites = by_site(parse(path, '--out', 'out', '--cfg-options', 'feats=j'))
+    assert {name: args.out for name, args in sites.items()} == dict(kiel='out/kiel', lyon='out/lyon')
+    assert sites['lyon'].test_on == [f'kiel={tmp_path}/kiel.pkl']
+    assert sites['kiel'].test_on == [f'lyon={tmp_path}/lyon.pkl:gait']
+    call = calls_with_teachers(sites['lyon'])[-1]
+    files = [f'{part}_dataloader.dataset.ann_file={tmp_path}/lyon.pkl' for part in ('train', 'test')]
+    assert call.cfg_options == ['feats=b,bm', 'task=koa_stage', *files, 'split=gait', 'feats=j']
+    assert list(by_site(parse(path, '--out', 'out', '--sites', *(f'{name}={tmp_path}/{name}.pkl'
+                                                                for name in ('lyon', 'rom'))))) == ['lyon', 'rom']
+    with pytest.raises(ConfigError, match='--sites: '):
+        by_site(parse('a.py', '--out', 'out', '--sites', tmp_path / 'rom.pkl'))
+    assert list(by_site(parse('a.py', '--out', 'out'))) == ['']
+
+
+def test_a_config_of_the_command_line_may_be_the_only_model(experiment):
+    path = experiment(TAUGHT)
+    call, = plan_calls(parse(path, 'mine=own.py', '--models', 'mine', '--out', 'out'))
+    assert call.configs == ['mine=own.py'] and call.baseline is None and not call.ensemble
+    assert names(plan_calls(parse(path, 'mine=own.py', '--models', 'small', '--out', 'out'))[-1]) == ['small', 'mine']
+
+
+def test_the_estimator_test_names_both_estimators_and_their_shared_joints():
+    content = read_experiment(ROOT / 'configs/experiments/koa-nm-estimators.yml')
+    assert list(content['sites']) == ['openpose', 'mediapipe'] and content['options'] == dict(layout='gait_13')
+    for model in content['models'].values():
+        config = resolve_config(model['config'], dict(layout='gait_13', task='koa_pd_nm'))
+        assert config.model.backbone.graph_cfg.layout == config.test_dataloader.dataset.layout == 'gait_13'

@@ -1,18 +1,25 @@
-"""A tiny model with random weights on two folds, tested on other recordings of the same people."""
+"""A tiny model with random weights on two folds, tested on other recordings: of the same people, and of others."""
 import numpy as np
 import pytest
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
-from dynstg_mm.benchmark.other_recordings import named_files, results_on
+from dynstg_mm.benchmark.baselines import METADATA, add_controls
+from dynstg_mm.benchmark.cross_validation import write_sites
+from dynstg_mm.benchmark.other_recordings import plan_test, results_on
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Model, plan_runs
+from dynstg_mm.datasets.folds import subject_folds
+from dynstg_mm.datasets.named_files import TaskFile, class_names
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.safe_pickle import load_pickle
 
-from .test_cross_validate import write_config
+from .conftest import make
+from .test_cross_validate import error, write_config
+
+CLASSES = ['normal', 'parkinson', 'ataxia', 'osteoarthritis']
 
 
 @pytest.fixture
@@ -37,11 +44,21 @@ def other_file(file, change):
     return str(path)
 
 
+def scores_on(runs, file, task=None, renamed=None):
+    about = Results.of_folds(CLASSES, {0: []}, [0])
+    about.add_model('tiny', [], config='tiny.py')
+    return results_on(runs, plan_test(runs, TaskFile(str(file), task), CLASSES, renamed), about)
+
+
+def strangers(data):
+    """Other people, without folds."""
+    data['annotations'] = [dict(clip, subject=f'Lyon/{clip["subject"]}') for clip in data['annotations']]
+    data['split'] = {}
+
+
 def test_scores_on_the_same_file_are_those_of_the_own_test_and_change_with_the_recordings(runs):
     runs, file = runs
-    own = Results.of_folds(list('abcd'), {0: []}, [0])
-    own.add_model('tiny', [], config='tiny.py')
-    same = results_on(runs, str(file), own)
+    same = scores_on(runs, file)
     assert len(same.clips) == 16 and same.is_complete('tiny') and same.folds == [0, 1]
 
     def noisy(data):
@@ -49,7 +66,7 @@ def test_scores_on_the_same_file_are_those_of_the_own_test_and_change_with_the_r
         data['annotations'] = [dict(clip, keypoint=clip['keypoint'] + 5 * rng.normal(size=clip['keypoint'].shape))
                                for clip in data['annotations'] if clip['frame_dir'] != missing]
         data['split'] = {name: [clip for clip in clips if clip != missing] for name, clips in data['split'].items()}
-    other = results_on(runs, other_file(file, noisy), own)
+    other = scores_on(runs, other_file(file, noisy))
     assert len(other.clips) == 15
     before, after = (dict(zip(part.clips.index, part.scores('tiny')[0])) for part in (same, other))
     assert not all(np.allclose(before[clip], after[clip], atol=2e-4) for clip in after)
@@ -63,14 +80,94 @@ def test_a_person_of_the_training_is_refused(runs):
         data['split'] = {name.replace('fold0', 'foldx').replace('fold1', 'fold0').replace('foldx', 'fold1'): clips
                          for name, clips in splits.items()}
     with pytest.raises(ConfigError, match=r'other\.pkl.*fold 0'):
-        results_on(runs, other_file(file, exchange), Results.of_folds(list('abcd'), {0: []}, [0]))
+        scores_on(runs, other_file(file, exchange))
 
 
-def test_files_have_names_of_their_own(tmp_path):
-    file = tmp_path / 'walks.pkl'
-    file.touch()
-    assert named_files([str(file), f'noisy={file}']) == dict(walks=str(file), noisy=str(file))
-    with pytest.raises(ConfigError, match='--test-on'):
-        named_files([str(file), str(file)])
-    with pytest.raises(FileNotFoundError):
-        named_files(['missing.pkl'])
+def test_everybody_at_another_site_is_tested_once_and_as_many_of_each_class_by_every_fold(runs):
+    runs, file = runs
+    found = scores_on(runs, other_file(file, strangers))
+    assert len(found.clips) == 16 and found.is_complete('tiny')
+    people = found.clips.groupby('fold').subject.unique()
+    assert not set(people[0]) & set(people[1])
+    assert all(found.clips[found.clips.fold == fold].groupby('label').subject.nunique().tolist() == [1] * 4
+               for fold in (0, 1))
+
+
+def test_classes_of_another_site_are_mapped_by_name(runs):
+    runs, file = runs
+    names = ['ataxie', 'normal', 'autre', 'parkinson']  # of labels 0, 1, 2, 3 there
+
+    def french(data):
+        strangers(data)
+        data['classes'] = names
+    path = other_file(file, french)
+    found = scores_on(runs, path, renamed=class_names(['ataxie=ataxia', 'autre='], '--x'))
+    theirs = {clip['frame_dir']: names[clip['label']] for clip in load_pickle(path)['annotations']}
+    assert len(found.clips) == 12
+    for clip, label in found.clips.label.items():
+        assert CLASSES[label] == theirs[clip].replace('ataxie', 'ataxia')
+    with pytest.raises(ConfigError, match='classes: ataxie'):
+        scores_on(runs, path)
+    with pytest.raises(ConfigError, match='--test-classes: sain'):
+        scores_on(runs, path, renamed=dict(sain='normal'))
+
+
+def test_a_task_of_the_other_file_is_tested(runs):
+    runs, file = runs
+
+    def two_tasks(data):
+        strangers(data)
+        data['split'] = subject_folds(data['annotations'][:8], 'some', folds=2, fewer=True)
+    path = other_file(file, two_tasks)
+    found = scores_on(runs, path, 'some')
+    splits = load_pickle(path)['split']
+    assert [sorted(found.clips.index[found.clips.fold == fold]) for fold in (0, 1)] == [
+        sorted(splits[f'some_fold{fold}_test']) for fold in (0, 1)]
+    with pytest.raises(ConfigError, match='no task all'):
+        scores_on(runs, path, 'all')
+
+
+def test_people_of_the_training_at_another_site_are_refused_before_anything_is_trained(runs, tmp_path):
+    runs, file = runs
+
+    def one_known(data):
+        known = data['annotations'][0]['subject']
+        strangers(data)
+        data['annotations'][5]['subject'] = known
+    path = other_file(file, one_known)
+    assert 'other.pkl: fold ' in error(tmp_path / 'df-stgnn_tiny.py', '--test-on', path, '--out', tmp_path / 'new')
+    assert not (tmp_path / 'new').exists()
+
+
+def test_controls_learn_at_the_source_and_are_tested_elsewhere(runs):
+    runs, file = runs
+    path = other_file(file, strangers)
+
+    def rates_by_class(data):
+        data['annotations'] = [dict(clip, rate=20. + 5 * clip['label']) for clip in data['annotations']]
+    data = load_pickle(file)
+    rates_by_class(data)
+    dump_pickle(data, file)
+    other = plan_test(runs, TaskFile(path), CLASSES)
+    everybody = [dict(clip=clip['frame_dir'], subject=clip['subject'], label=clip['label'])
+                 for clip in data['annotations']]
+    learned = {0: everybody, 1: everybody}
+    here, there = (Results.of_folds(CLASSES, other.tests(), [0]) for _ in range(2))
+    add_controls(there, str(file), tests=other.tests(), training=learned, test_file=path)
+    assert there.is_complete(METADATA) and there.scores(METADATA)[0].argmax(-1).tolist() != there.clips.label.tolist()
+    changed = load_pickle(path)
+    rates_by_class(changed)
+    dump_pickle(changed, path)
+    add_controls(here, str(file), tests=other.tests(), training=learned, test_file=path)
+    assert here.scores(METADATA)[0].argmax(-1).tolist() == here.clips.label.tolist()
+
+
+def test_sites_are_written_side_by_side(tmp_path):
+    for site, other in (('kiel', 'lyon'), ('lyon', 'kiel')):
+        for folder in (tmp_path / site, tmp_path / site / 'test_on' / other):
+            folder.mkdir(parents=True)
+            make(models=('a', 'b')).write(folder / 'results.json')
+    text = write_sites(['kiel', 'lyon'], tmp_path)
+    assert text == (tmp_path / 'sites.md').read_text()
+    assert text.index('Trained on kiel') < text.index('lyon - own') < text.index('Trained on lyon')
+    assert sum(line.startswith('| a ') for line in text.splitlines()) == 2

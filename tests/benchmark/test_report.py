@@ -120,6 +120,27 @@ def test_protocols_side_by_side(results, report):
         [True] * 5, [True] * 3 + [False] * 2]
 
 
+def test_own_and_other_recordings_side_by_side(results, report, error):
+    own, noisy, other = (results / f'{name}.json' for name in ('own', 'noisy', 'other'))
+    worse = flip(results, 'worse', lambda clip: clip['clip'].endswith('_3'))
+    report(f'a={results}/model', '--save-results', own)
+    report(f'a={worse}', '--save-results', noisy)
+    strangers = Results.read(own)
+    strangers.clips['subject'] = 'x' + strangers.clips.subject
+    strangers.write(other)
+    printed = report(own, '--test-on', f'noisy={noisy}', f'lyon={other}')
+    table = printed[printed.index('| model | macro-F1, own'):].splitlines()
+    cells = [cell.strip() for cell in table[2].split('|')[1:-1]]
+    assert cells[0] == 'a' and cells[1] == cells[4] and cells[5].startswith('+0.000 [-')
+    assert cells[3] != '' and cells[3] != cells[5]
+    page = (results / 'report/results.html').read_text()
+    for text in (printed, page):
+        assert '40 people who are in both' in text and 'lyon: 40 clips of 40 people; other people' in text
+    strangers.classes = ['NM', 'PD']
+    strangers.write(other)
+    assert '--test-on: lyon: classes' in error(own, '--test-on', f'lyon={other}')
+
+
 def test_difference_is_paired_by_subject(results, report):
     worse = flip(results, 'worse', lambda clip: clip['clip'].endswith('_3'))
     report(f'good={results}/model', f'worse={worse}', '--baseline', 'good')
