@@ -9,6 +9,7 @@ import numpy as np
 from dynstg_mm.audit.clips import AuditedClip, audit_clips, check_scale
 from dynstg_mm.audit.findings import Finding, Findings
 from dynstg_mm.audit.near_copies import Copy, near_copies
+from dynstg_mm.audit.origins import judge_origins, recognised_origins
 from dynstg_mm.audit.shortcuts import Shortcut, judge_shortcuts, shortcuts
 from dynstg_mm.audit.splits import Tasks, check_classes, judge_copies, read_tasks, task_clips
 from dynstg_mm.datasets.annotation_file import AnnotationFile
@@ -29,6 +30,7 @@ class Audit:
     tasks: Tasks
     copies: list[Copy]
     shortcuts: dict[str, list[Shortcut]] = field(default_factory=dict)  # by task
+    origins: dict[str, list[Shortcut]] = field(default_factory=dict)  # by field of the annotations, such as site
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -100,6 +102,10 @@ def audit_file(path: str | os.PathLike, *, layout: str | Layout | None = None, s
     judge_copies(copies, tasks, clips, findings)
     audit = Audit(str(path), skeleton, file.classes, clips, tasks, copies)
     _add_shortcuts(audit, findings, progress)
+    if skeleton is not None:
+        audit.origins = recognised_origins([clip for clip in measured if not clip.wrong], skeleton, findings,
+                                           progress=progress)
+        judge_origins(audit.origins, findings)
     audit.findings = findings.sorted()
     return audit
 

@@ -75,6 +75,15 @@ KINDS = {
     'place': Kind('warning', 'keypoint', 'place, size or direction alone predicts the class above chance level',
                   _SHORTCUT, 'CenterSkeleton removes the place, ScaleByLegLength the size, MirrorDirection (2-D) or '
                   'AlignHeading (3-D) the direction.'),
+    'site_class': Kind('warning', 'site', 'the site, camera, estimator or session alone predicts the class above '
+                       'chance level', 'A model that recognises the site then knows the class without the gait.',
+                       'Compare within one site, test on a site left out, or train with balance=site,label.'),
+    'site_known': Kind('warning', 'site', 'the keypoints reveal where a clip is from, as a model sees them',
+                       'Where classes differ between sites, a model can learn the site instead of the gait.',
+                       'Test on a site that the model has not seen: join makes such splits.'),
+    'several_sites': Kind('warning', 'subject', 'a person is at several sites',
+                          'Where a whole site is left out, the model knows whom it is tested on.',
+                          'Give different people different names, or fold by person too (join --same-people).'),
     'counted_twice': Kind('warning', 'keypoint', 'one recording has several clip names on the same side of a split',
                           'It counts twice, and other folds may separate the copies.', 'Keep only one of the copies.'),
     'two_names': Kind('warning', 'subject', 'one recording has two subjects', 'Folds may separate the copies.',

@@ -7,7 +7,7 @@ import numpy as np
 
 from dynstg_mm.audit.audit import Audit
 from dynstg_mm.audit.clips import AuditedClip
-from dynstg_mm.text import markdown
+from dynstg_mm.text import few, markdown
 
 SHOWN = 12  # places of a finding that the text lists
 
@@ -20,6 +20,10 @@ def text_report(audit: Audit) -> str:
     if audit.shortcuts:
         parts += ['How well the class is predicted without the gait, by trees tested on held-out people. A row at '
                   'chance level is harmless.', markdown(_shortcut_rows(audit))]
+    if audit.origins:
+        parts += ['How well trees recognise where a clip is from, by the keypoints as a model sees them and by the '
+                  'class alone, on held-out people. Above chance level, test on a site that is left out.',
+                  markdown(_origin_rows(audit))]
     for finding in audit.findings:
         lines = [f'{finding.level.upper()} ({finding.kind}): {finding.field}: {finding.message}. {finding.reason} '
                  f'{finding.advice}']
@@ -90,6 +94,16 @@ def _shortcut_rows(audit: Audit) -> list[list[str]]:
     return rows
 
 
+def _origin_rows(audit: Audit) -> list[list[str]]:
+    rows = [['field', 'values', 'predicted from', 'macro-recall [95 %]', 'chance level', 'accuracy']]
+    for field, ways in audit.origins.items():
+        values = {str(clip.data[field]) for clip in audit.clips.values() if clip.data.get(field) is not None}
+        rows += [[field, few(sorted(values), most=6), way.source,
+                  f'{way.macro_recall:.3f} [{way.low:.3f}, {way.high:.3f}]', f'{way.chance:.3f}',
+                  f'{way.accuracy:.3f}'] for way in ways]
+    return rows
+
+
 def _range(values: Sequence[float], form: str) -> str:
     if not values:
         return ''
@@ -120,4 +134,5 @@ def json_report(audit: Audit) -> dict[str, Any]:
         tasks={task: dict(classes=audit.class_names(task), splits=families)
                for task, families in audit.tasks.items()},
         copies=[asdict(copy) for copy in audit.copies],
-        shortcuts={task: [asdict(way) for way in ways] for task, ways in audit.shortcuts.items()}, clips=clips)
+        shortcuts={task: [asdict(way) for way in ways] for task, ways in audit.shortcuts.items()},
+        origins={field: [asdict(way) for way in ways] for field, ways in audit.origins.items()}, clips=clips)

@@ -1,5 +1,5 @@
 """How well the class can be predicted without the gait."""
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +7,7 @@ import numpy as np
 
 from dynstg_mm.audit.clips import AuditedClip
 from dynstg_mm.audit.findings import Findings
+from dynstg_mm.datasets.annotation_file import ORIGINS
 from dynstg_mm.datasets.folds import fold_split, subject_folds
 from dynstg_mm.datasets.metadata_control import metadata_forest, metadata_of, scores_by_fold
 from dynstg_mm.errors import DataError
@@ -39,7 +40,7 @@ class Shortcut:
 
 
 def shortcuts(task: str, clips: Sequence[AuditedClip], *, progress: bool = True, seed: int = 0) -> list[Shortcut]:
-    """How well metadata, place, size and direction predict the class: trees, tested on held-out people.
+    """How well metadata, place, size, direction and site predict the class: trees, tested on held-out people.
 
     Args:
         task: Its name.
@@ -54,18 +55,39 @@ def shortcuts(task: str, clips: Sequence[AuditedClip], *, progress: bool = True,
         DataError: There are fewer than two classes, or a class has too few people.
     """
     classes = sorted({clip.data['label'] for clip in clips})
-    if len(classes) < 2:
-        raise DataError(f'{len(classes)} classes; the control needs two.')
-    people = {label: {clip.data['subject'] for clip in clips if clip.data['label'] == label} for label in classes}
-    fewest = min(classes, key=lambda label: len(people[label]))
+    columns = dict(with_bar(list(_columns(clips).items()), f'metadata of {task}', progress)) if len(classes) > 1 else {}
+    learners = {source: _learner(source, seed) for source in columns}
+    return predicted(clips, [classes.index(clip.data['label']) for clip in clips], columns, learners, 'class {}',
+                     classes, seed=seed)
+
+
+def predicted(clips: Sequence[AuditedClip], labels: Sequence[int], columns: Mapping[str, np.ndarray],
+              learners: Mapping[str, Any], wording: str, names: Sequence[Any], *, seed: int = 0) -> list[Shortcut]:
+    """How well a number of each clip is predicted from each source, over folds by person.
+
+    Args:
+        clips: The clips, with subject.
+        labels: The number of each clip.
+        columns: Source -> its inputs, shape (clips, columns).
+        learners: Source -> a classifier of scikit-learn.
+        wording: What a number means, such as 'class {}', for errors.
+        names: Names of the numbers.
+        seed: Seed of folds and intervals.
+
+    Raises:
+        DataError: There are fewer than two numbers, or one has too few people.
+    """
+    if len(names) < 2:
+        raise DataError(f'{len(names)} classes; the control needs two.')
+    people = [{clip.data['subject'] for clip, own in zip(clips, labels) if own == label} for label in range(len(names))]
+    fewest = min(range(len(names)), key=lambda label: len(people[label]))
     count = min(FOLDS, len(people[fewest]))
     if count < FEWEST:
-        raise DataError(f'{count} people of class {fewest}; the control needs {FEWEST}.')
-    rows = [dict(frame_dir=clip.name, subject=clip.data['subject'], label=classes.index(clip.data['label']))
-            for clip in clips]
+        raise DataError(f'{count} people of {wording.format(names[fewest])}; the control needs {FEWEST}.')
+    rows = [dict(frame_dir=clip.name, subject=clip.data['subject'], label=label) for clip, label in zip(clips, labels)]
     folds = _folds(rows, count, seed)
-    return [_shortcut(source, columns, rows, folds, len(classes), seed)
-            for source, columns in with_bar(list(_columns(clips).items()), f'metadata of {task}', progress)]
+    return [_shortcut(source, learners[source], values, rows, folds, len(names), seed)
+            for source, values in columns.items()]
 
 
 def _folds(rows: Sequence[dict[str, Any]], count: int, seed: int) -> list[np.ndarray]:
@@ -88,16 +110,19 @@ def _columns(clips: Sequence[AuditedClip]) -> dict[str, np.ndarray]:
     columns['place'] = np.array([clip.measured.place for clip in clips])
     columns['body size'] = np.array([[clip.measured.size] for clip in clips])
     columns['walking direction'] = np.array([clip.measured.direction for clip in clips])
+    for field in ORIGINS:
+        names = sorted({str(clip.data.get(field)) for clip in clips})
+        columns[field] = np.array([[str(clip.data.get(field)) == name for name in names] for clip in clips], float)
     return {source: values for source, values in columns.items() if (values != values[:1]).any()}
 
 
-def _shortcut(source: str, columns: np.ndarray, rows: Sequence[dict[str, Any]], folds: Sequence[np.ndarray],
-              classes: int, seed: int) -> Shortcut:
+def _shortcut(source: str, learner: Any, columns: np.ndarray, rows: Sequence[dict[str, Any]],
+              folds: Sequence[np.ndarray], classes: int, seed: int) -> Shortcut:
     """How well these columns (clips, columns) predict the class."""
     labels = np.array([row['label'] for row in rows])
     scores = np.zeros((len(rows), classes))
-    for fold, part in zip(folds, scores_by_fold(_learner(source, seed), [columns[fold] for fold in folds],
-                                                [labels[fold] for fold in folds], classes)):
+    inputs, known = ([values[fold] for fold in folds] for values in (columns, labels))
+    for fold, part in zip(folds, scores_by_fold(learner, inputs, known, classes)):
         scores[fold] = part
     clips = [dict(row, score=score) for row, score in zip(rows, scores)]
     result = classification_scores(confusion_of(clips, classes))
@@ -131,6 +156,9 @@ def judge_shortcuts(task: str, results: Sequence[Shortcut], findings: Findings) 
             alone = '; alone: ' + ', '.join(map(describe, single)) if single else ''
             findings.add('metadata' if result.gain >= FAR else 'metadata_trace',
                          f'task {task}: macro-recall with {describe(result)}, chance level {result.chance:.2f}{alone}')
+        elif result.source in ORIGINS and result.gain >= TRACE:
+            findings.add('site_class', f'task {task}: macro-recall with {describe(result)}, chance level '
+                         f'{result.chance:.2f}')
         elif result.source in APPEARANCE and result.gain >= TRACE:
             findings.add('place', f'task {task}: macro-recall with {describe(result)}, chance level '
                          f'{result.chance:.2f}')

@@ -62,7 +62,7 @@ def test_the_table_has_differences_by_person_and_their_mean():
 
 def test_the_command_runs_all_tasks_and_writes_one_table(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cross_validation, 'Processes', StandIn)
-    monkeypatch.setattr(cross_validation, 'write_report', lambda *args: [])
+    monkeypatch.setattr(cross_validation, 'write_report', lambda *args, **options: [])
     monkeypatch.setattr(cross_validation, 'add_costs', lambda *args: None)
     path, out = write_config(tmp_path), tmp_path / 'out'
     arguments = [f'a={path}', f'b={path}', '--elements', 'no-dynamic', 'no-phases', '--seeds', '0', '--out', str(out)]

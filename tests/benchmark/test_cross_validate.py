@@ -131,7 +131,7 @@ def test_killed_and_resumed_run_equals_one_that_was_not_stopped(tmp_path, monkey
     out = out.rename(tmp_path / 'moved')
     fold, arguments[arguments.index('--out') + 1] = out / 'runs/df-stgnn/seed3/fold0', out
     monkeypatch.setattr(cross_validation, 'Processes', forks)
-    monkeypatch.setattr(cross_validation, 'write_report', lambda *args: [])
+    monkeypatch.setattr(cross_validation, 'write_report', lambda *args, **options: [])
     assert call(*arguments) == 0
     log = (fold / 'train.log').read_text()
     assert 'resumed epoch: ' in log and 'gait/macro_f1' in log and not list(fold.glob('*.pth'))
@@ -182,7 +182,7 @@ def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_p
     table = (out / 'results.md').read_text()
     assert '| df-stgnn ' in table and '| incomplete' in table and 'no node for it' in table
 
-    monkeypatch.setattr(cross_validation, 'write_report', lambda *args: [])
+    monkeypatch.setattr(cross_validation, 'write_report', lambda *args, **options: [])
     monkeypatch.setattr(cross_validation, 'measure_costs', lambda configs: {})
     # A run whose files are damaged counts as failed, and the message shows how to rerun it.
     summary = (fold / 'train_summary.json').read_text()
@@ -211,7 +211,7 @@ def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_p
 
 def test_teachers_have_no_results_and_drop_none(config, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cross_validation, 'Processes', StandIn)
-    monkeypatch.setattr(cross_validation, 'write_report', lambda *args: [])
+    monkeypatch.setattr(cross_validation, 'write_report', lambda *args, **options: [])
     monkeypatch.setattr(cross_validation, 'measure_costs', lambda configs: {})
     path, out = config(), tmp_path / 'out'
     options = [str(path), '--seeds', '3', '--out', str(out), '--no-controls']
