@@ -37,7 +37,7 @@ def test_a_recipe_becomes_weights_with_all_that_an_answer_needs(recipe, tmp_path
             super().call(command, log, slot)
     for module in (release, cross_validation):
         monkeypatch.setattr(module, 'Processes', Counted)
-    monkeypatch.setattr(cross_validation, 'write_report', lambda results, out: [])  # pictures take seconds
+    monkeypatch.setattr(cross_validation, 'write_report', lambda results, out, **options: [])  # pictures take seconds
     arguments = [str(recipe), '--out', str(tmp_path / 'out'), '--zoo', str(tmp_path / 'zoo'), '--no-controls']
     assert main(arguments) == 0
     assert sorted(started) == ['test', 'test', 'train', 'train', 'train']  # two folds, and everybody
