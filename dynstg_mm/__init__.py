@@ -5,7 +5,8 @@ into `mmaction.registry`, so that a config needs only `custom_imports = dict(imp
 quick: patches and registrations follow when MMAction2's own modules are imported. It registers:
 
 backbones   DFSTGNN, DynSTGMamba, and STGMamba, a block for use alone or after any other backbone
-heads       GaitHead; GaitParameterHead, to pretrain without labels
+heads       GaitHead; GaitParameterHead, to pretrain without labels; TargetHead for scores beside the class, with
+            CORNOutput, CORALOutput, SoftmaxOutput, GaussianOutput, QuantileOutput
 data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDDataset, ActedGaitDataset, CAREPDDataset,
             PDWalkDataset, AtaxiaDataset
 transforms  to clean       KeepTrackedPerson, MapLayout, FillMissingJoints, ResampleRate, SampleWindows
@@ -19,7 +20,7 @@ sampler     BalancedSampler, for several sites in one training
 metric      GaitMetric
 recognizer  Distiller, a student with a teacher and a list of losses (LogitLoss, RelationLoss, FeatureLoss,
             DistanceLoss, AngleLoss); CGRKD and, for comparison, LogitKD, FitNet, RKD are such lists with a name
-hooks       EpochSeedHook, ModelInputsHook, DistillationHook
+hooks       EpochSeedHook, ModelInputsHook, TargetStatisticsHook, DistillationHook
 schedule    WarmupCosineLR
 inferencer  GaitInferencer
 

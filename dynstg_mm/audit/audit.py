@@ -14,6 +14,7 @@ from dynstg_mm.audit.shortcuts import Shortcut, judge_shortcuts, shortcuts
 from dynstg_mm.audit.splits import Tasks, check_classes, judge_copies, read_tasks, task_clips
 from dynstg_mm.datasets.annotation_file import AnnotationFile
 from dynstg_mm.datasets.exact_copies import exact_copies
+from dynstg_mm.datasets.targets import Target
 from dynstg_mm.errors import DataError
 from dynstg_mm.skeletons import Layout, get_layout
 from dynstg_mm.text import alike_names
@@ -96,6 +97,7 @@ def audit_file(path: str | os.PathLike, *, layout: str | Layout | None = None, s
         if alike is not None:
             findings.add(kind, f'{alike[0]!r} and {alike[1]!r}')
     check_classes(tasks, clips, findings)
+    _check_grades(file.targets.values(), list(clips.values()), findings)
     for name in sorted(set(clips) - {name for members in task_clips(tasks, clips).values() for name in members}):
         findings.add('unused', f'clip {name}')
     copies = _copies(clips, skeleton, progress)
@@ -125,6 +127,16 @@ def _add_shortcuts(audit: Audit, findings: Findings, progress: bool) -> None:
             findings.add('no_control', f'task {task}: {error}')
         else:
             judge_shortcuts(task, audit.shortcuts[task], findings)
+
+
+def _check_grades(targets: Iterable[Target], clips: Sequence[AuditedClip], findings: Findings) -> None:
+    for target in targets:
+        sound = [clip for clip in clips if not any(field.startswith(('targets', 'label')) for field in clip.wrong)]
+        grades = [(target.value_of(clip.data), clip.data.get('subject')) for clip in sound]
+        for index, grade in enumerate(target.classes):
+            people = {str(subject) for value, subject in grades if value == index}
+            if len(people) < 2:
+                findings.add('few_of_grade', f'targets.{target.name}: grade {grade}: {len(people)} people')
 
 
 def _check_rates(clips: Sequence[AuditedClip], findings: Findings) -> None:

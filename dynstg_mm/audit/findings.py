@@ -47,6 +47,8 @@ KINDS = {
                     'Write who walks in each clip.'),
     'origin': Kind('error', 'site', 'a site, camera, estimator, session or data set is neither a line of text nor a '
                    'number', _REFUSED, 'Write its name, or leave the field out.'),
+    'target': Kind('error', 'targets', 'a score is not described, or is none of its scale', _REFUSED,
+                   'Correct the score, or write None where it is missing.'),
     'classes': Kind('error', 'classes', 'not a list of different names', _REFUSED,
                     'Write one name for each class, in the order of the labels.'),
     'wrong_layout': Kind('error', 'layout', 'not a skeleton layout', _REFUSED,
@@ -98,6 +100,8 @@ KINDS = {
                             'Its scores cannot be computed there.', 'Make stratified folds.'),
     'few_subjects': Kind('warning', 'subject', 'a class has fewer than 5 people',
                          'Its scores depend on single people.', 'Do not interpret the scores of this class alone.'),
+    'few_of_grade': Kind('warning', 'targets', 'a grade of a score has fewer than 2 people',
+                         'A model cannot learn it and be tested on it.', 'Join it with the grade beside it.'),
     'no_part': Kind('warning', 'split', 'the name contains neither train, val nor test',
                     'Subjects on both sides cannot be found without it.', 'Name splits <name>_train, <name>_test.'),
     'lost_joints': Kind('warning', 'keypoint', 'more than a third of the joints are lost while the person is visible',
@@ -190,6 +194,8 @@ class Findings:
     def add_fault(self, fault: Fault) -> None:
         """Add a fault of an annotation file."""
         place = fault.field if fault.clip is None else f'clip {fault.clip}'
+        if fault.clip is not None and fault.kind == 'target':  # which of several
+            place += f': {fault.field}'
         self.add(fault.kind, f'{place}: {fault.message.removesuffix(".")}')
 
     def sorted(self) -> list[Finding]:

@@ -101,8 +101,6 @@ def report(args: argparse.Namespace, command: str) -> None:
         expected = ', '.join(results.complete()) or 'a model with all scores, and there is none'
         raise ResultsError(f'--baseline: {args.baseline!r}; expected one of {expected}.')
     results.baseline = args.baseline or results.baseline
-    if args.ordinal:
-        results = _on_a_scale(results, args.ordinal)
     if args.save_results:
         results.command = united(results.command, command, '\n')
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)
@@ -131,8 +129,6 @@ def _on_a_scale(results: 'Results', name: str) -> 'Results':
     import dataclasses
 
     from dynstg_mm.datasets.targets import Target
-    if results.target is not None:
-        raise ResultsError(f'--ordinal: these are results of the target {results.target.name}; expected classes.')
     described = dict(type='ordinal', grades=results.classes, from_label=True)
     return dataclasses.replace(results, target=Target.of(name, described, '--ordinal'))
 
@@ -159,7 +155,8 @@ def _read(text: str, args: argparse.Namespace) -> 'Results':
     name, _, path = text.rpartition('=')
     if Path(path).suffix == '.json':
         results = Results.read(path).select(seeds=args.seeds, folds=args.folds, source=path)
-        return results.rename(name) if name else results
+        results = results.rename(name) if name else results
+        return _on_a_scale(results, args.ordinal) if args.ordinal and results.target is None else results
     if not Path(path).is_dir():
         raise ResultsError(f'{path}: not a folder; expected a folder of predictions, or a results.json.')
     if Path(path, 'results.json').is_file():
@@ -167,4 +164,5 @@ def _read(text: str, args: argparse.Namespace) -> 'Results':
     if args.seeds or args.folds:
         raise ResultsError(f'{path}: --seeds and --folds select from a results.json; for a folder of predictions, '
                            'name the folder of the fold.')
-    return results_of_folder(name or Path(path).name, path)
+    results = results_of_folder(name or Path(path).name, path)
+    return _on_a_scale(results, args.ordinal) if args.ordinal else results

@@ -70,6 +70,10 @@ class Distiller(RecognizerGCN):
         super().__init__(**{key: value for key, value in student.items() if key != 'type'})
         self.teacher = Teacher(teacher, teacher_ckpt)
         heads = self.cls_head, self.teacher.network.cls_head
+        for role, head in zip(('student', 'teacher'), heads):
+            if hasattr(head, 'outputs'):
+                raise ConfigError(f'{role}: cls_head: {type(head).__name__}; a distiller compares scores of classes; '
+                                  'expected a head of classes, such as GaitHead.')
         if heads[0].num_classes != heads[1].num_classes:
             raise ConfigError(f'student: cls_head.num_classes: {heads[0].num_classes}; the teacher has '
                               f'{heads[1].num_classes}.')

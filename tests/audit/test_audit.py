@@ -77,6 +77,7 @@ CLIPS = [  # what is done to a clip, the kind of finding, and what the place say
     (change_field('rate', 7), 'odd_rate', '7'),
     (change_field('label', '0'), 'label', "'0'"),
     (change_field('label', 4), 'label', '4; expected'),
+    (change_field('targets', dict(updrs=4)), 'target', 'targets.updrs: 4; expected one of 0, 1, 2, 3'),
     (change_field('subject', None), 'subject', 'missing'),
     (change_field('subject', ['A', 'B']), 'subject', 'a list of 2'),
     (change_keypoint(lambda keypoint: keypoint[:, :60]), 'too_short', ' a window has 2.56 s'),
@@ -100,7 +101,8 @@ def test_every_defect_of_a_clip_is_listed_with_its_name(people, tmp_path):
     for (change, _, _), clip in zip(CLIPS, people):
         change(clip)
     people += [dict(people[-1]), 'no dict', dict(frame_dir=3)]
-    dump_pickle(dict(split={}, annotations=people, classes=['normal', 'parkinson', 'ataxia', 'osteoarthritis']),
+    dump_pickle(dict(split={}, annotations=people, classes=['normal', 'parkinson', 'ataxia', 'osteoarthritis'],
+                     targets=dict(updrs=dict(type='ordinal', grades=[0, 1, 2, 3]), cadence=dict(type='numeric'))),
                 tmp_path / 'clips.pkl')
     found = places(tmp_path / 'clips.pkl')
     for (_, kind, text), clip in zip(CLIPS, people):
@@ -168,6 +170,7 @@ def same_subject(data):
     (lambda data: to_clip(keypoint_score=data['annotations'][0]['keypoint_score'] > 0)(data), False),
     (to_file(classes=['a', 'b', 'c', 'c']), True), (to_file(classes=['a', 'b', 3, 'd']), True),
     (to_file(classes='abcd'), True), (to_file(classes=('a', 'b', 'c', 'd')), False),
+    (to_file(targets=dict(updrs=3)), True),
     (to_file(layout='skeleton'), True), (to_file(layout=dict(num_node=10**8, inward=[], center=0)), True),
     (to_file(layout='body_25'), False), (to_file(split=['train']), True),
     (as_tests(set), False), (as_tests(np.array), False), (as_tests(tuple), False), (as_tests(str), True),

@@ -140,6 +140,10 @@ def test_classes_become_grades_by_request(tmp_path):
             str(tmp_path / 'out/results.json')])
     results = Results.read(tmp_path / 'out/results.json')
     assert results.has_scale and results.target.grades == ('NM', 'KOA', 'PD')
+    merged = tmp_path / 'merged.json'
+    report([str(tmp_path / 'out/results.json'), f'more={tmp_path / "results.json"}', '--ordinal', 'stage', '--out',
+            str(tmp_path / 'merged'), '--save-results', str(merged)])
+    assert list(Results.read(merged).models) == ['a', 'b', 'more-a', 'more-b']
     shares = [float(cell.split()[0]) for cell in distance_rows(results)[1][1:]]
     assert sum(shares) == pytest.approx(100, abs=.2)
     assert 'quadratic kappa' in (tmp_path / 'out/results.md').read_text()

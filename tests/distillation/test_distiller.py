@@ -188,6 +188,8 @@ class OwnRecognizer(RecognizerGCN):
     (dict(teacher=recognizer(16, backbone=dict(type='ResNet', depth=18))), ConfigError, 'teacher: backbone.graph_cfg'),
     (dict(student=dict(recognizer(), type=OwnRecognizer)), ConfigError, 'student: type'),
     (dict(student=recognizer(cls_head=None)), ConfigError, 'student: cls_head'),
+    (dict(student=recognizer(cls_head=dict(type='TargetHead', in_channels=12, outputs=dict(
+        a=dict(type='CORNOutput', num_grades=2))))), ConfigError, 'student: cls_head: TargetHead'),
 ])
 def test_models_that_are_no_pair_are_refused(tmp_path, options, error, field):
     with pytest.raises(error, match=field):
