@@ -116,7 +116,7 @@ def clip_of(where: str, name: str, times: np.ndarray, places: np.ndarray) -> Cli
     keypoint, seen = at_even_times(places[whole] @ np.array(UPRIGHT['z'], float).T, seconds[whole], RATE, MAX_GAP)
     score = np.repeat(seen[None, :, None], JOINTS, 2).astype(np.float32)
     return dict(frame_dir=name, subject=match['person'], label=CLASSES.index(match['gait']), walk=match['walk'],
-                sensor=int(match['sensor']), rate=RATE, total_frames=len(seen), unit='m',
+                sensor=int(match['sensor']), camera=int(match['sensor']), rate=RATE, total_frames=len(seen), unit='m',
                 keypoint=keypoint[None].astype(np.float32), keypoint_score=score)
 
 

@@ -60,7 +60,10 @@ def join_files(files: Mapping[str, TaskFile], out: str | os.PathLike, *, name: s
         own = _with_class(file, _chosen(file, files[key].task), (classes_of or {}).get(key), renamed or {})
         own = [dict(clip, dataset=key, **_joints(file, clip, target)) for clip in own]
         clips += [_prefixed(clip, key, same_people) for clip in own] if len(read) > 1 else own
-    names = list(classes or dict.fromkeys(clip[CLASS] for clip in clips))
+    known = [(renamed or {}).get(name, name) for key, file in read.items()
+             for name in (classes_of or {}).get(key) or file.classes or ()]
+    used = {clip[CLASS] for clip in clips}
+    names = list(classes or dict.fromkeys(name for name in known if name in used))
     for clip in clips:
         if clip[CLASS] not in names:
             raise DataError(f'clip {clip["frame_dir"]}: class {clip[CLASS]}; expected one of {", ".join(names)}. '

@@ -5,6 +5,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
+from dynstg_mm.benchmark import cross_validation
 from dynstg_mm.benchmark.baselines import METADATA, add_controls
 from dynstg_mm.benchmark.cross_validation import write_sites
 from dynstg_mm.benchmark.other_recordings import plan_test, results_on
@@ -14,10 +15,12 @@ from dynstg_mm.datasets.folds import subject_folds
 from dynstg_mm.datasets.named_files import TaskFile, class_names
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import dump_pickle
+from dynstg_mm.importers.join import join_files
 from dynstg_mm.safe_pickle import load_pickle
 
+from ..conftest import SAMPLE
 from .conftest import make
-from .test_cross_validate import error, write_config
+from .test_cross_validate import call, error, forks, write_config  # noqa: F401
 
 CLASSES = ['normal', 'parkinson', 'ataxia', 'osteoarthritis']
 
@@ -171,3 +174,27 @@ def test_sites_are_written_side_by_side(tmp_path):
     assert text == (tmp_path / 'sites.md').read_text()
     assert text.index('Trained on kiel') < text.index('lyon - own') < text.index('Trained on lyon')
     assert sum(line.startswith('| a ') for line in text.splitlines()) == 2
+
+
+def test_a_site_left_out_is_trained_for_with_a_balanced_sampler_and_tested_elsewhere_too(tmp_path, monkeypatch, forks):  # noqa: F811
+    """Two sites with cameras of their own, and a third one that is only tested."""
+    cameras = dict(kiel=(1., 0.), lyon=(.8, .1), rom=(1.2, -.1))  # scale, and how far the camera is turned
+    config = write_config(tmp_path)
+    for place, (site, (scale, angle)) in enumerate(cameras.items()):
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], np.float32)
+        clips = [dict(clip, keypoint=scale * clip['keypoint'].astype(np.float32) @ turn)
+                 for clip in load_pickle(SAMPLE)['annotations'] if int(clip['frame_dir'][-4:-2]) == place]
+        dump_pickle(dict(split={}, annotations=clips, classes=CLASSES, layout='body_25'), tmp_path / f'{site}.pkl')
+    both, out = tmp_path / 'both.pkl', tmp_path / 'out'
+    join_files({site: TaskFile(str(tmp_path / f'{site}.pkl')) for site in ('kiel', 'lyon')}, both, name='gait',
+               by='dataset')
+    monkeypatch.setattr(cross_validation, 'Processes', forks)
+    monkeypatch.setattr(cross_validation, 'measure_costs', lambda configs: {})
+    assert call(config, '--out', out, '--no-controls', '--test-on', tmp_path / 'rom.pkl', '--cfg-options',
+                *(f'{part}_dataloader.dataset.ann_file={both}' for part in ('train', 'test')),
+                'split=gait_leave_dataset_out', 'balance=dataset', 'train_cfg.max_epochs=1') == 0
+    own, rom = Results.read(out / 'results.json'), Results.read(out / 'test_on/rom/results.json')
+    assert [own.clips[own.clips.fold == fold].subject.str[:4].unique().tolist() for fold in (0, 1)] == [['kiel'],
+                                                                                                      ['lyon']]
+    assert own.is_complete('df-stgnn') and rom.is_complete('df-stgnn') and len(own.clips) == 16 == 2 * len(rom.clips)
+    assert 'rom: 8 clips of 4 people; other people' in (out / 'results.md').read_text()

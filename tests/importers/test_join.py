@@ -51,6 +51,12 @@ def test_classes_and_joints_are_mapped_by_name(files, tmp_path):
     assert len(GaitDataset(str(out), [], split='gait_leave_dataset_out_adapt1', fold=1)) == 10
 
 
+def test_classes_are_in_the_order_of_the_files_and_only_those_that_are_there(files, tmp_path):
+    join_files(files, tmp_path / 'both.pkl', name='gait', by='dataset', renamed=dict(RENAMED, KOA='KOA'),
+               classes_of=dict(Kiel=['KOA', 'NM', 'PD']))
+    assert load_pickle(tmp_path / 'both.pkl')['classes'] == ['KOA', 'NM']
+
+
 def test_equal_names_are_one_person_only_if_that_is_said(files, tmp_path):
     out = tmp_path / 'both.pkl'
     join_files(files, out, name='gait', by='dataset', renamed=RENAMED, same_people=True)
