@@ -11,7 +11,7 @@ import numpy as np
 from dynstg_mm.benchmark.results import UNKNOWN_SEED, Clip, Results
 from dynstg_mm.benchmark.schema import COST, NUMBERS, TEXT, TEXTS, score_fault
 from dynstg_mm.datasets.targets import Target
-from dynstg_mm.errors import ResultsError
+from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import check_fields, read_json
 
 TRAIN_SUMMARY = dict(COST, required=['parameters', 'cpu_seconds'])
@@ -38,7 +38,7 @@ def read_predictions(path: str | Path, target: Target | None = None) -> tuple[li
     if 'targets' in content:
         if target is None or any(target.name not in clip['targets'] for clip in content['clips']):
             raise ResultsError(f'{path}: targets: {", ".join(content["targets"])}; expected '
-                               f'{"classes" if target is None else target.name}. cross-validate compares targets.')
+                               f'{"classes" if target is None else target.name}.')
         content = dict(classes=list(target.outputs), clips=[
             {**clip, **clip['targets'][target.name]} for clip in content['clips']
             if clip['targets'][target.name]['label'] is not None])
@@ -61,8 +61,36 @@ def read_train_summary(path: str | Path) -> dict[str, Any]:
     return read_json(path, TRAIN_SUMMARY, ResultsError)
 
 
-def results_of_folder(name: str, folder: str | Path) -> Results:
+def predicted_target(path: str | Path, name: str | None = None) -> Target | None:
+    """The target of a predictions.json that holds numbers or several targets; None for classes.
+
+    Args:
+        path: The file.
+        name: Which of several.
+
+    Raises:
+        ResultsError: There is no such target, or there are several and none is named.
+    """
+    described = read_json(path, dict(type='object'), ResultsError).get('targets') or {}
+    chosen = [name] if name is not None else list(described)
+    if not described and name is None:
+        return None
+    if len(chosen) > 1 or chosen[0] not in described:
+        raise ResultsError(f'{path}: targets: {", ".join(described) or "none"}; expected '
+                           f'{"one; --target names it" if name is None else name}.')
+    try:
+        return Target.of(chosen[0], described[chosen[0]])
+    except ConfigError as error:
+        raise ResultsError(f'{path}: {error}') from None
+
+
+def results_of_folder(name: str, folder: str | Path, target_name: str | None = None) -> Results:
     """Results of one model and one seed from the predictions.json of a folder, or of one folder for each fold.
+
+    Args:
+        name: Name of the model.
+        folder: The folder.
+        target_name: Which of several targets.
 
     Raises:
         ResultsError: There are none, or they are inconsistent.
@@ -71,9 +99,10 @@ def results_of_folder(name: str, folder: str | Path) -> Results:
                    key=lambda path: [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', str(path))])
     if not paths:
         raise ResultsError(f'{folder}: no predictions.json in it or below it; test a model with this --work-dir.')
-    folds, classes, summaries = {}, read_predictions(paths[0])[0], []
+    target = predicted_target(paths[0], target_name)
+    folds, classes, summaries = {}, read_predictions(paths[0], target)[0], []
     for fold, path in enumerate(paths):
-        own_classes, folds[fold] = read_predictions(path)
+        own_classes, folds[fold] = read_predictions(path, target)
         if own_classes != classes:
             raise ResultsError(f'{path}: classes: {", ".join(own_classes)}; {paths[0]} has {", ".join(classes)}.')
         if path.with_name('train_summary.json').is_file():
@@ -85,7 +114,7 @@ def results_of_folder(name: str, folder: str | Path) -> Results:
                            'that do not overlap.')
     if len({clip['subject'] for clip in clips}) < 2:
         raise ResultsError(f'{folder}: all clips are of one subject; an interval by subject needs at least two.')
-    results = Results.of_folds(classes, folds, [UNKNOWN_SEED])
+    results = Results.of_folds(classes, folds, [UNKNOWN_SEED], target=target)
     results.add_model(name, [clips], cost=training_cost(summaries))
     return results
 

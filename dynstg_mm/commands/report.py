@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--test-on', nargs='+', default=[], metavar='NAME=FILE',
                         help='add a table with the same models on other recordings, with differences, such as '
                         'mediapipe=work_dirs/koa/test_on/mediapipe/results.json')
+    parser.add_argument('--target', metavar='NAME', help='which target of folders of predictions to compare')
     parser.add_argument('--ordinal', metavar='NAME',
                         help='the classes are the grades of a scale of this name, lowest first: add errors in grades')
     parser.add_argument('--out', required=True, help='folder for results.md, results.html and results.png')
@@ -164,5 +165,5 @@ def _read(text: str, args: argparse.Namespace) -> 'Results':
     if args.seeds or args.folds:
         raise ResultsError(f'{path}: --seeds and --folds select from a results.json; for a folder of predictions, '
                            'name the folder of the fold.')
-    results = results_of_folder(name or Path(path).name, path)
-    return _on_a_scale(results, args.ordinal) if args.ordinal else results
+    results = results_of_folder(name or Path(path).name, path, args.target)
+    return _on_a_scale(results, args.ordinal) if args.ordinal and results.target is None else results

@@ -8,6 +8,7 @@ from dynstg_mm.benchmark import cross_validation
 from dynstg_mm.benchmark.merge import merge_results
 from dynstg_mm.benchmark.page import write_report
 from dynstg_mm.benchmark.plan import all_tests, check_tests
+from dynstg_mm.benchmark.predictions import results_of_folder
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.benchmark.tables import distance_rows, scale_difference_rows, scale_rows
@@ -147,6 +148,19 @@ def test_classes_become_grades_by_request(tmp_path):
     shares = [float(cell.split()[0]) for cell in distance_rows(results)[1][1:]]
     assert sum(shares) == pytest.approx(100, abs=.2)
     assert 'quadratic kappa' in (tmp_path / 'out/results.md').read_text()
+
+
+def test_folders_of_predictions_are_compared_by_target(tmp_path):
+    clips = [dict(clip=f'c{place}', subject=f'p{place}', targets=dict(
+        updrs=dict(label=place % 4 if place else None, score=[.1, .2, .3, .4]),
+        speed=dict(label=1 + place / 10, score=[1.3, 1., 1.8]))) for place in range(8)]
+    (tmp_path / 'predictions.json').write_text(json.dumps(dict(targets=DESCRIBED, clips=clips)))
+    assert len(results_of_folder('a', tmp_path, 'updrs').clips) == 7
+    report([f'a={tmp_path}', '--target', 'speed', '--out', str(tmp_path / 'out')])
+    assert 'mean absolute error in m/s' in (tmp_path / 'out/results.md').read_text()
+    for name in (None, 'pain'):
+        with pytest.raises(ResultsError, match='predictions.json: targets: updrs, speed'):
+            results_of_folder('a', tmp_path, name)
 
 
 def test_results_of_another_target_are_not_merged():
