@@ -35,7 +35,7 @@ def test_shipped_configs_pass(paths):
 
 
 @pytest.mark.parametrize('option, named', [
-    ('layout=coco', 'model.backbone.graph_cfg.layout'), ('in_channels=3', 'model.backbone.in_channels'),
+    ('in_channels=3', 'model.backbone.in_channels'),
     ('num_classes=4', 'model.cls_head.num_classes'), ('train_pipeline.0.type=PoseDecode', 'train_dataloader.dataset')])
 def test_a_variable_that_changes_nothing_is_refused(option, named):
     with pytest.raises(ConfigError, match=named):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -63,22 +64,23 @@ class Target:
             ConfigError: A field is missing, unknown or wrong.
         """
         if not isinstance(name, str) or not name.isidentifier():
-            raise ConfigError(f'{where}: the name {name!r}; expected letters, digits and _, such as updrs_gait.')
+            raise ConfigError(f'{where}: the name {_shown(name)}; expected letters, digits and _, such as updrs_gait.')
         where = f'{where}.{name}'
         if not isinstance(settings, Mapping):
-            raise ConfigError(f'{where}: {settings!r}; expected a dict such as dict(type="ordinal", '
+            raise ConfigError(f'{where}: {_shown(settings)}; expected a dict such as dict(type="ordinal", '
                               'grades=[0, 1, 2, 3]) or dict(type="numeric").')
         fields = {field.name for field in dataclasses.fields(cls)} - {'name'}
         unknown = [field for field in settings if field not in fields]
         if unknown:
-            raise ConfigError(f'{where}.{unknown[0]}: unknown; expected some of {", ".join(sorted(fields))}.')
-        if settings.get('type') not in TYPES:
-            raise ConfigError(f'{where}.type: {settings.get("type")!r}; expected one of {", ".join(TYPES)}.')
+            raise ConfigError(f'{where}.{_shown(unknown[0])}: unknown; expected some of {", ".join(sorted(fields))}.')
+        if not isinstance(settings.get('type'), str) or settings['type'] not in TYPES:
+            raise ConfigError(f'{where}.type: {_shown(settings.get("type"))}; expected one of {", ".join(TYPES)}.')
         grades = _grades(settings.get('grades', ()), f'{where}.grades', settings['type'] == 'numeric')
         low, high = (settings.get(end) for end in ('low', 'high'))
         for end in (low, high):
             if end is not None and (not _is_number(end) or settings['type'] != 'numeric'):
-                raise ConfigError(f'{where}: low, high: {low!r}, {high!r}; expected numbers, of a numeric target.')
+                raise ConfigError(f'{where}: low, high: {_shown(low)}, {_shown(high)}; expected numbers, of a numeric '
+                                  'target.')
         if low is not None and high is not None and not low < high:
             raise ConfigError(f'{where}: low, high: {low!r}, {high!r}; expected low below high.')
         if settings.get('from_label') and settings['type'] == 'numeric':
@@ -113,11 +115,12 @@ class Target:
         Raises:
             DataError: It is neither missing nor a value of this target.
         """
-        if value is None or isinstance(value, NUMBERS) and math.isnan(value):
+        if value is None or isinstance(value, (float, np.floating)) and math.isnan(value):
             return math.nan
         if not self.is_numeric:
             for index, grade in enumerate(self.grades):
-                if _is_number(grade) == _is_number(value) and grade == value:
+                alike = _is_number if _is_number(grade) else _is_text
+                if alike(value) and grade == value:
                     return float(index)
             hint = ' as a number, not as text' * (isinstance(value, str) and value.strip() in self.classes)
             raise DataError(f'{_shown(value)}; expected one of {", ".join(self.classes)}{hint}, or None if it is '
@@ -174,7 +177,7 @@ def read_targets(described: object, where: str = 'targets') -> dict[str, Target]
         ConfigError: There are none, or one is wrong.
     """
     if not isinstance(described, Mapping) or not described:
-        raise ConfigError(f'{where}: {described!r}; expected a dict of a description for each target.')
+        raise ConfigError(f'{where}: {_shown(described)}; expected a dict of a description for each target.')
     return {name: Target.of(name, settings, where) for name, settings in described.items()}
 
 
@@ -220,7 +223,7 @@ def choose_targets(asked: object, known: Mapping[str, Target]) -> dict[str, Targ
         return chosen
     names = [asked] if isinstance(asked, str) else list(asked) if isinstance(asked, Sequence) else []
     if not names:
-        raise ConfigError(f'targets: {asked!r}; expected names of targets, or a dict of descriptions.')
+        raise ConfigError(f'targets: {_shown(asked)}; expected names of targets, or a dict of descriptions.')
     for name in names:
         if name not in known:
             found = f'it has {few(list(known))}' if known else 'it describes none'
@@ -260,14 +263,14 @@ def target_faults(clip: Mapping[str, Any], targets: Iterable[Target], complete: 
 def _grades(grades: object, where: str, numeric: bool) -> tuple[str | float, ...]:
     if not isinstance(grades, (list, tuple)) or numeric and grades:
         expected = 'none, since the target is a number' if numeric else 'a list, in the order of the scale'
-        raise ConfigError(f'{where}: {grades!r}; expected {expected}.')
+        raise ConfigError(f'{where}: {_shown(grades)}; expected {expected}.')
     if numeric:
         return ()
     plain = [_is_number(grade) or isinstance(grade, str) and grade != '' and grade.isprintable() for grade in grades]
     if len(grades) < 2 or not all(plain) or len(set(map(str, grades))) < len(grades):
-        raise ConfigError(f'{where}: {list(grades)!r}; expected at least two different names or numbers.')
+        raise ConfigError(f'{where}: {_shown(list(grades))}; expected at least two different names or numbers.')
     if all(map(_is_number, grades)) and list(grades) != sorted(grades):
-        raise ConfigError(f'{where}: {list(grades)!r}; expected rising numbers.')
+        raise ConfigError(f'{where}: {_shown(list(grades))}; expected rising numbers.')
     return tuple(grades)
 
 
@@ -275,9 +278,21 @@ def _described(target: Target) -> str:
     return f'{target.type} {", ".join(target.classes)}'.strip()
 
 
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, NUMBERS) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, NUMBERS) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond any float
+        return False
 
 
 def _shown(value: object) -> str:
-    return repr(value.item() if isinstance(value, np.generic) else value)[:60]
+    try:
+        return ' '.join(reprlib.repr(value.item() if isinstance(value, np.generic) else value).split())
+    except ValueError:  # Python prints no number of more than 4300 digits
+        return 'a huge number'

@@ -58,6 +58,19 @@ def test_wrong_value_is_named_with_its_clip(annotation_file, values, field):
             build(path, targets=['updrs_gait'])
 
 
+@pytest.mark.parametrize('value', [np.array([1, 2]), np.zeros((9, 9)), 10**400, 10**5000, [[1]] * 99, {1: 2}, b'2'],
+                         ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize('settings', [UPDRS['updrs_gait'], dict(type='nominal', grades=['a', 'b']),
+                                      dict(type='numeric')])
+def test_anything_else_is_one_short_line(value, settings):
+    for error, read in ((DataError, lambda: Target.of('a', settings).encode(value)),
+                        (ConfigError, lambda: Target.of('a', dict(type='ordinal', grades=value))),
+                        (ConfigError, lambda: Target.of('a', dict(type=value)))):
+        with pytest.raises(error) as caught:
+            read()
+        assert '\n' not in str(caught.value) and len(str(caught.value)) < 300
+
+
 @pytest.mark.parametrize('value, end', [(-1, 'low'), (3, 'high'), ('1.2', 'text'), (np.inf, 'infinite')])
 def test_number_outside_its_range_is_refused(value, end):
     with pytest.raises(DataError, match='expected a number from 0 to 2.5'):
