@@ -72,6 +72,8 @@ setup(
         # later ones, the only ones for Python 3.13, come without a model.
         'video': ['av>=14', 'mediapipe==0.10.14; python_version < "3.13"'],
         'rtmlib': ['av>=14', 'rtmlib>=0.0.13', 'onnxruntime'],  # models are files of the user's
+        'tensorboard': ['tensorboard'],  # TensorboardVisBackend
+        'wandb': ['wandb'],  # WandbVisBackend
         'slurm': ['submitit'],  # cross-validate --launcher slurm
         'tests': ['av>=14', 'bvhio', 'crepes', 'h5py>=3.8', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit',
                   'triton; sys_platform == "linux"'],

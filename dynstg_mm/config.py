@@ -172,7 +172,7 @@ def apply_options(cfg: Config, options: Mapping[str, Any] | None) -> Config:
         SHORT_OPTIONS[name](cfg, value)
     others = {name: value for name, value in options.items() if name not in short}
     for name in others:
-        _check_place(cfg, name)
+        _find_place(cfg, name)
     cfg.merge_from_dict(others)
     if not isinstance(cfg.get('model') or {}, dict):
         raise ConfigError(f'{cfg.filename}: model: {cfg.model!r}; expected a dict.')
@@ -205,8 +205,8 @@ def _check_variable(cfg: Config, key: str, read: Collection[str]) -> None:
                           f'expected the setting itself, such as {few(made)}.')
 
 
-def _check_place(cfg: Config, name: str) -> None:
-    """Refuse a setting below one that is no dict, or a place in a list that does not exist."""
+def _find_place(cfg: Config, name: str) -> None:
+    """Refuse a setting below one that is no dict, or a place in a list that does not exist; make the next place."""
     node: Any = cfg
     parts = name.split('.')
     for index, part in enumerate(parts):
@@ -214,6 +214,9 @@ def _check_place(cfg: Config, name: str) -> None:
             node = node[int(part)]
         elif isinstance(node, (dict, Config)) and part in node:
             node = node[part]
+        elif isinstance(node, list) and part == str(len(node)) and part != parts[-1]:
+            node.append(ConfigDict())  # such as visualizer.vis_backends.1.type
+            node = node[-1]
         elif not isinstance(node, (dict, Config)) or part.isdecimal():
             shown = f'a list of {len(node)}' if isinstance(node, list) else reprlib.repr(node)
             raise ConfigError(f'--cfg-options: {name}: {cfg.filename} has no {part} there, since '

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import difflib
+import importlib.util
 import inspect
 import reprlib
 import textwrap
@@ -72,6 +73,11 @@ TEXT_TOO = ('teacher', 'student', 'dataset')  # may be the path of a config, or 
 WORDS = {float: 'a number', int: 'a whole number', bool: 'True or False', str: 'text', list: 'a list',
          tuple: 'a list', dict: 'a dict', type(None): 'None'}
 MANY = 20  # more names than these are not listed
+# Where MMEngine sends its logs -> what it imports there, each set on its own being enough.
+LOG_PACKAGES: dict[str, list[tuple[str, ...]]] = dict(
+    TensorboardVisBackend=[('tensorboard', ), ('tensorboardX', )], WandbVisBackend=[('wandb', )],
+    MLflowVisBackend=[('mlflow', )], ClearMLVisBackend=[('clearml', )], NeptuneVisBackend=[('neptune', )],
+    DVCLiveVisBackend=[('dvclive', 'pygit2')], AimVisBackend=[('aim', )])
 
 
 def check_config(cfg: Config) -> None:
@@ -93,10 +99,12 @@ def check_config(cfg: Config) -> None:
 def _check_all(cfg: Config) -> None:
     if cfg.get('model') is None:
         raise ConfigError('model: missing; expected the settings of a model.')
+    if isinstance(cfg.get('custom_hooks'), dict):
+        raise ConfigError('custom_hooks: a dict; expected a list of dicts. A hook with a name is one of default_hooks, '
+                          'such as default_hooks.early_stopping.type=EarlyStoppingHook.')
     for field, part in TOP.items():
         _check_top(cfg.get(field), field, part)
-    for name, hook in (cfg.get('default_hooks') or {}).items():
-        _check_top(hook, f'default_hooks.{name}', HOOK)
+    _check_named(cfg.get('default_hooks') or {}, 'default_hooks', HOOK)
     seed = (cfg.get('randomness') or {}).get('seed')
     if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 2**32):
         raise ConfigError(f'randomness.seed: {seed!r}; expected a whole number from 0 to {2**32 - 1}.')
@@ -138,8 +146,19 @@ def _check(settings: Any, field: str, part: Part) -> None:
             for name, value in settings.items():
                 if name in NESTED:
                     _check(value, f'{field}.{name}', NESTED[name])
-                for key, own in value.items() if name in BY_NAME and isinstance(value, dict) else ():
-                    _check(own, f'{field}.{name}.{key}', BY_NAME[name])
+                if name in BY_NAME and isinstance(value, dict):
+                    _check_named(value, f'{field}.{name}', BY_NAME[name])
+
+
+def _check_named(parts: Mapping[str, Any], field: str, part: Part) -> None:
+    """Check parts that have a name each; one without a type is perhaps another one with its name mistyped."""
+    for name, settings in parts.items():
+        if isinstance(settings, dict) and 'type' not in settings:
+            others = [other for other, own in parts.items() if isinstance(own, dict) and 'type' in own]
+            hint = _nearest(name, others)
+            if hint:
+                raise ConfigError(f'{field}.{name}: unknown; {hint}. A new one needs its type.')
+        _check(settings, f'{field}.{name}', part)
 
 
 def _built(settings: dict[str, Any], field: str, part: Part) -> Callable[..., Any] | None:
@@ -155,7 +174,16 @@ def _built(settings: dict[str, Any], field: str, part: Part) -> Callable[..., An
         if built is None and '.' not in named:
             hint = _nearest(named, _registered(registry)) or 'install its package, or import it (custom_imports)'
             raise ConfigError(f'{field}.type: {named}: unknown {_singular(root)}; {hint}.')
+    _check_log_package(getattr(built, '__name__', named), field)
     return built
+
+
+def _check_log_package(name: str, field: str) -> None:
+    choices = LOG_PACKAGES.get(name, [()])
+    missing = [[module for module in modules if importlib.util.find_spec(module) is None] for modules in choices]
+    if all(missing):
+        raise ConfigError(f'{field}.type: {name} needs {missing[0][0]}, which is not installed; run pip install '
+                          f'{" ".join(choices[0])}.')
 
 
 def _singular(registry: Registry) -> str:

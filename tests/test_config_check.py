@@ -1,4 +1,5 @@
 """Whatever is valid passes, and what is wrong is named with its place and the nearest names."""
+import contextlib
 from pathlib import Path
 
 import mmaction
@@ -7,7 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import HOOKS, MODELS, Registry
 
 from dynstg_mm.config import apply_options, parse_cfg_options, read_config
-from dynstg_mm.config_check import NESTED, TOP, check_config
+from dynstg_mm.config_check import LOG_PACKAGES, NESTED, TOP, check_config
 from dynstg_mm.datasets import GaitDataset
 from dynstg_mm.errors import ConfigError
 
@@ -16,6 +17,7 @@ from .conftest import ROOT
 SMALL = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 KOA = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
 STGCN = ROOT / 'configs/stgcn/stgcn_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
+TARGETS = next((ROOT / 'configs').glob('*/*cadence*.py'))
 CGRKD = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
 OURS = sorted(path for path in (ROOT / 'configs').glob('*/*.py') if path.parent.name != '_base_')
 MMACTION = sorted((Path(mmaction.__file__).parent / '.mim/configs/skeleton').rglob('*.py'))
@@ -83,7 +85,10 @@ def test_valid_options_pass(path, options):
     (SMALL, 'train_cfg.max_epoch=3', 'train_cfg.max_epoch: .*max_epochs'),
     (SMALL, 'default_hooks.checkpoint.type=CheckpointHok', 'default_hooks.checkpoint.type: .*CheckpointHook'),
     (SMALL, 'default_hooks.checkpoint.intervall=2', 'default_hooks.checkpoint.intervall: .*interval'),
-    (SMALL, 'default_hooks.chekpoint.interval=2', 'default_hooks.chekpoint.type: missing'),
+    (SMALL, 'default_hooks.chekpoint.interval=2', 'default_hooks.chekpoint: .*checkpoint'),
+    (SMALL, 'default_hooks.early_stopping.patience=2', 'default_hooks.early_stopping: .*type'),
+    (SMALL, 'custom_hooks.0.type=EarlyStoppingHook', 'custom_hooks: a dict.*default_hooks'),
+    (TARGETS, 'model.cls_head.outputs.cadense.weight=2', 'model.cls_head.outputs.cadense: .*cadence'),
     (SMALL, 'default_hooks.timer=3', 'default_hooks.timer: 3'),
     (SMALL, 'visualizer.vis_backends.0.type=LocalBackend', 'vis_backends.0.type: LocalBackend: .*LocalVisBackend'),
     (SMALL, 'log_processor.windw_size=2', 'log_processor.windw_size: .*window_size'),
@@ -112,6 +117,23 @@ def test_values_of_a_data_set_have_its_types(option, value):
 def test_what_a_gait_data_set_cannot_use_is_named(option, value):
     with pytest.raises(ConfigError, match=option):
         GaitDataset('gait.pkl', [], **{option: value})
+
+
+def test_a_log_service_is_added_in_one_line_and_its_missing_package_is_named(monkeypatch):
+    option = 'visualizer.vis_backends.1.type=WandbVisBackend'
+    for packages, named in (([('no_wandb', )], 'vis_backends.1.type: .*pip install no_wandb'),
+                            ([('no_wandb', ), ('torch', )], None)):
+        monkeypatch.setitem(LOG_PACKAGES, 'WandbVisBackend', packages)
+        config = read(SMALL, option, 'visualizer.vis_backends.1.init_kwargs.project=gait')
+        assert [backend.type for backend in config.visualizer.vis_backends] == ['LocalVisBackend', 'WandbVisBackend']
+        with pytest.raises(ConfigError, match=named) if named else contextlib.nullcontext():
+            check_config(config)
+
+
+@pytest.mark.parametrize('place', ['2.type=WandbVisBackend', '1=WandbVisBackend', 'one.type=WandbVisBackend'])
+def test_only_the_next_place_in_a_list_is_made(place):
+    with pytest.raises(ConfigError, match='visualizer.vis_backends is a list of 1'):
+        read(SMALL, f'visualizer.vis_backends.{place}')
 
 
 def test_setting_without_its_place_is_found():

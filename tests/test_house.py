@@ -29,6 +29,7 @@ ALLOWED = {
     'datasets': BASE | {'gait', 'skeletons'},
     'config': BASE | {'datasets', 'gait', 'skeletons'},
     'config_check': BASE,
+    'validation_check': BASE,
     'hooks': BASE,
     'inputs': BASE | {'config', 'datasets', 'gait', 'hooks', 'skeletons'},
     'schedules': BASE,
@@ -40,11 +41,11 @@ ALLOWED = {
     'estimators': BASE,
     'importers': BASE | {'datasets', 'estimators', 'gait', 'skeleton_figure', 'skeletons', 'video'},
     'benchmark': BASE | {'config', 'config_check', 'datasets', 'distillation', 'gait', 'hooks', 'layers', 'models',
-                         'ops', 'scale_statistics', 'skeletons', 'statistics'},
+                         'ops', 'scale_statistics', 'skeletons', 'statistics', 'validation_check'},
     'audit': BASE | {'datasets', 'gait', 'skeleton_figure', 'skeletons', 'statistics'},
     'inference': BASE | {'audit', 'benchmark', 'config', 'config_check', 'datasets', 'distillation', 'estimators',
                          'gait', 'hooks', 'importers', 'inputs', 'layers', 'models', 'ops', 'scale_statistics',
-                         'skeleton_figure', 'skeletons', 'statistics', 'video'},
+                         'skeleton_figure', 'skeletons', 'statistics', 'validation_check', 'video'},
 }
 TORCH_ONLY = ('ops', 'layers')  # rooms without MMEngine, mmcv and MMAction2
 

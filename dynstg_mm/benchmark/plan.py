@@ -135,12 +135,14 @@ def check_tests(models: Sequence[Model]) -> list[Task]:
     """
     from dynstg_mm.config_check import check_config  # imports all models
     from dynstg_mm.hooks import check_targets
+    from dynstg_mm.validation_check import check_validation
     read: dict[str, list[Task]] = {}
     checked: set[tuple[str, str]] = set()
     first: list[Task] = []
     for model in models:
         cfg = model.settings()
         check_config(cfg)
+        check_validation(cfg, 'cross-validation trains without, and tests the last checkpoint')
         data, outputs = _checked_data(model, cfg)
         tested, trained = (_settings_key(part.dataset) for part in (cfg.test_dataloader, cfg.train_dataloader))
         if tested not in read:

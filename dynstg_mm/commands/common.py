@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from mmengine.runner import Runner
 
 
+LOG_SERVICES = ('aim', 'clearml', 'dvclive', 'mlflow', 'neptune', 'wandb')
+
+
 class CfgOptions(argparse.Action):
     """`--cfg-options` that import MMEngine only if they are given, so that `-h` is quick."""
 
@@ -140,6 +143,11 @@ def wrong_settings(cfg: 'Config') -> Iterator[None]:
         raise
     except (ValueError, AssertionError, ImportError) as error:
         raise ConfigError(f'{cfg.filename}: {error or type(error).__name__}') from error
+    except Exception as error:
+        service = type(error).__module__.partition('.')[0]
+        if service in LOG_SERVICES:  # such as a login that is missing
+            raise ConfigError(f'{cfg.filename}: visualizer.vis_backends: {service}: {error}') from error
+        raise
 
 
 def run_command(job: Callable[[argparse.Namespace], int | None], args: argparse.Namespace) -> int:

@@ -96,6 +96,7 @@ def train(args: argparse.Namespace) -> None:
     from dynstg_mm.config_check import check_config
     from dynstg_mm.hooks import CompleteCheckpointHook, check_classes, check_targets, fit_targets
     from dynstg_mm.inputs import record_inputs
+    from dynstg_mm.validation_check import check_validation
     cfg = load_config(args, lambda cfg: merge_args(cfg, args))
     if args.no_validate:  # after --cfg-options, which may be about the validation too
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
@@ -103,6 +104,7 @@ def train(args: argparse.Namespace) -> None:
     for field in ('train_cfg', 'train_dataloader', 'optim_wrapper'):
         if cfg.get(field) is None:
             raise ConfigError(f'{args.config}: {field}: missing; a training needs it.')
+    check_validation(cfg, '--no-validate' if args.no_validate else None)
     check_parts(cfg)
     started = time.time()
     runner = build_runner(cfg)

@@ -160,6 +160,10 @@ class GaitDataset(PoseDataset):
         """Annotation of a clip, with the layout for the transforms."""
         return dict(super().get_data_info(idx), layout=self.layout)
 
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """The class of a clip, in a list, as MMEngine's `ClassBalancedDataset` asks for it."""
+        return [int(super().get_data_info(idx)['label'])]
+
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline; its first, repeatable transforms only once per clip, as long as the cache has room."""
         results, first = self.get_data_info(idx), self._repeatable()

@@ -70,7 +70,7 @@ class Target:
             raise ConfigError(f'{where}: {_shown(settings)}; expected a dict such as dict(type="ordinal", '
                               'grades=[0, 1, 2, 3]) or dict(type="numeric").')
         fields = {field.name for field in dataclasses.fields(cls)} - {'name'}
-        unknown = [field for field in settings if field not in fields]
+        unknown = [field for field in settings if field not in (*fields, '_scope_')]  # of MMEngine, if inherited
         if unknown:
             raise ConfigError(f'{where}.{_shown(unknown[0])}: unknown; expected some of {", ".join(sorted(fields))}.')
         if not isinstance(settings.get('type'), str) or settings['type'] not in TYPES:

@@ -39,6 +39,10 @@ def recognizer_settings(model: dict | str, role: str) -> dict:
         model: The settings, or the path of a config file that has them as `model`.
         role: `teacher` or `student`, for the message of an error.
 
+    Returns:
+        The settings; those of a student without the `_scope_` that MMEngine adds to what a config inherits from
+        `mmaction::`, since a distiller passes them on as arguments.
+
     Raises:
         ConfigError: The settings are not those of a `RecognizerGCN` with a head; a student may not be a subclass.
         FileNotFoundError: There is no such config file.
@@ -54,7 +58,7 @@ def recognizer_settings(model: dict | str, role: str) -> dict:
         raise ConfigError(f'{role}: type: {name}; expected RecognizerGCN itself, which the student is trained as.')
     if not model.get('cls_head'):
         raise ConfigError(f'{role}: cls_head: missing; both networks must score classes.')
-    return model
+    return {name: value for name, value in model.items() if name != '_scope_'} if role == 'student' else model
 
 
 def layout_of(model: dict) -> dict | None:

@@ -1,3 +1,4 @@
+import math
 import os
 import pickle
 import re
@@ -332,3 +333,17 @@ def test_hostile_file_is_refused_and_not_executed(tmp_path):
     with pytest.raises(pickle.UnpicklingError, match='hostile.pkl: refused: it names posix.system'):
         build(str(path))
     assert not (tmp_path / 'touched').exists()
+
+
+def test_rare_classes_are_repeated(annotation_file):
+    def change(data):
+        data['split']['train'] = [name for name in data['split']['train'] if 'normal' not in name or '_0' == name[-2:]]
+
+    rare = dict(type='GaitDataset', ann_file=annotation_file(change), split='train', pipeline=[], layout='body_25')
+    balanced = DATASETS.build(dict(type='ClassBalancedDataset', oversample_thr=0.5, dataset=rare))
+    plain = balanced.dataset
+    times = [balanced.repeat_indices.count(index) for index in range(len(plain))]
+    share = [sum(plain.get_cat_ids(other) == plain.get_cat_ids(index) for other in range(len(plain))) / len(plain)
+             for index in range(len(plain))]
+    assert times == [math.ceil(max(1, math.sqrt(0.5 / one))) for one in share] and max(times) > 1
+    assert balanced.get_cat_ids(0) == [balanced.get_data_info(0)['label']]

@@ -140,3 +140,8 @@ def test_config_and_file_must_describe_a_target_alike():
     with pytest.raises(ConfigError, match='targets.updrs_gait: .* 0, 1, 2, 3, 4 in the config'):
         choose_targets(dict(updrs_gait=dict(type='ordinal', grades=[0, 1, 2, 3, 4])), known)
     assert choose_targets('updrs_gait', known) == known
+
+
+def test_what_mmengine_adds_to_an_inherited_description_is_no_field():
+    settings = dict(type='ordinal', grades=[0, 1, 2])
+    assert Target.of('updrs', dict(settings, _scope_='mmaction')) == Target.of('updrs', settings)

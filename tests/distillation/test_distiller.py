@@ -175,6 +175,20 @@ def test_half_precision(tmp_path):
     assert all(value.dtype == torch.float32 and value.isfinite() for value in losses.values())
 
 
+def test_settings_inherited_from_mmaction(tmp_path):
+    """MMEngine adds `_scope_` to every dict with a type that a config inherits from `mmaction::`."""
+    def inherited(node):
+        if isinstance(node, dict):
+            node = {name: inherited(value) for name, value in node.items()}
+            return dict(node, _scope_='mmaction') if 'type' in node else node
+        return node
+    pair = dict(teacher=inherited(recognizer(16, in_channels=2)), student=inherited(recognizer(in_channels=2)))
+    losses = [inherited(dict(type='LogitLoss')), inherited(dict(type='FeatureLoss'))]
+    model = distiller(tmp_path, 'Distiller', losses=losses, **pair)
+    plain = distiller(tmp_path, 'Distiller', losses=[dict(type='LogitLoss'), dict(type='FeatureLoss')])
+    assert distillation_losses(model) == distillation_losses(plain)
+
+
 class OwnRecognizer(RecognizerGCN):
     pass
 
