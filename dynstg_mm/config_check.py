@@ -143,6 +143,7 @@ def _check(settings: Any, field: str, part: Part) -> None:
         built = _built(settings, field, part)
         if built is not None:
             _check_options(settings, field, part, built)
+            _check_class_weight(settings, field)
             for name, value in settings.items():
                 if name in NESTED:
                     _check(value, f'{field}.{name}', NESTED[name])
@@ -184,6 +185,15 @@ def _check_log_package(name: str, field: str) -> None:
     if all(missing):
         raise ConfigError(f'{field}.type: {name} needs {missing[0][0]}, which is not installed; run pip install '
                           f'{" ".join(choices[0])}.')
+
+
+def _check_class_weight(head: Mapping[str, Any], field: str) -> None:
+    """Refuse more or fewer class weights than classes, which MMAction2's losses meet in the first step."""
+    loss, classes = head.get('loss_cls'), head.get('num_classes')
+    weights = loss.get('class_weight') if isinstance(loss, dict) else None
+    if isinstance(weights, (list, tuple)) and classes and len(weights) != classes:
+        raise ConfigError(f'{field}.loss_cls.class_weight: {len(weights)} numbers; expected one for each of {classes} '
+                          'classes.')
 
 
 def _singular(registry: Registry) -> str:

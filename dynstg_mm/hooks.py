@@ -36,18 +36,22 @@ class EpochSeedHook(Hook):
 
 @HOOKS.register_module()
 class TargetStatisticsHook(Hook):
-    """Give the outputs of a `TargetHead` the training values, for balanced weights, and means and deviations.
+    """Give the outputs of a `TargetHead` the training values, and a loss of classes the training clips of each class.
 
-    The command for training adds this hook by itself.
+    They need these for balanced weights, means and deviations. The command for training adds this hook by itself.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Read the values of all training clips."""
+        """Read the values or classes of all training clips."""
         model = runner.model.module if hasattr(runner.model, 'module') else runner.model
         head = getattr(getattr(model, 'student', model), 'cls_head', None)
         dataset = runner.train_dataloader.dataset
-        outputs = getattr(head, 'outputs', None)
-        if not isinstance(outputs, torch.nn.ModuleDict) or not hasattr(dataset, 'get_data_info'):
+        outputs, count = getattr(head, 'outputs', None), getattr(getattr(head, 'loss_cls', None), 'fit_classes', None)
+        if not hasattr(dataset, 'get_data_info'):
+            return
+        if count is not None:
+            count(torch.tensor([int(dataset.get_data_info(index)['label']) for index in range(len(dataset))]))
+        if not isinstance(outputs, torch.nn.ModuleDict):
             return
         rows = [dataset.get_data_info(index).get('targets') for index in range(len(dataset))]
         if any(row is None or len(row) != len(outputs) for row in rows):

@@ -66,6 +66,9 @@ def test_valid_options_pass(path, options):
     (SMALL, 'model.backbone.graph_cfg=coco', 'model.backbone.graph_cfg: .coco'),
     (SMALL, 'model.backbone=DFSTGNN', 'model.backbone: .DFSTGNN'),
     (SMALL, 'model.cls_head.drop=0.1', 'model.cls_head.drop: .*dropout'),  # of MMAction2's class above ours
+    (SMALL, 'model.cls_head.loss_cls.type=CrossEntropyLoss model.cls_head.loss_cls.class_weight=1,2',
+     'model.cls_head.loss_cls.class_weight: 2 numbers'),
+    (SMALL, 'model.cls_head.loss_cls.type=FocalLos', 'model.cls_head.loss_cls.type: .*FocalLoss'),
     (STGCN, 'model.backbone.gcn_typ=unit_gcn', 'model.backbone.gcn_typ: .*gcn_type'),
     (STGCN, 'model.backbone.tcn_dropuot=0.1', 'model.backbone.tcn_dropuot: .*tcn_dropout'),
     (CGRKD, 'model.student.backbone.siez=small', 'model.student.backbone.siez: .*size'),
@@ -97,7 +100,7 @@ def test_valid_options_pass(path, options):
 ])
 def test_wrong_setting_is_named_with_the_nearest(path, option, named):
     with pytest.raises(ConfigError, match=f'{path.name}: .*{named}'):
-        check_config(read(path, option))
+        check_config(read(path, *option.split()))
 
 
 @pytest.mark.parametrize('option, value', [

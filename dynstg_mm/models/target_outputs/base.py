@@ -75,9 +75,13 @@ class GradesOutput(TargetOutput):
         """Count the grades, for balanced weights. A grade without clips has no weight."""
         self.fitted = True
         if self.balanced:
-            counts = torch.bincount(values.long(), minlength=len(self.weight)).to(self.weight)
-            present = counts > 0
-            self.weight.copy_(torch.where(present, len(values) / (present.sum() * counts.clamp(min=1)), 0.))
+            self.weight.copy_(balanced_weights(torch.bincount(values.long(), minlength=len(self.weight))))
+
+
+def balanced_weights(counts: Tensor) -> Tensor:
+    """Weights (K) inversely proportional to the counts (K) of clips, as in scikit-learn; 0 for one of 0."""
+    present = counts > 0
+    return torch.where(present, counts.sum() / (present.sum() * counts.clamp(min=1)), 0.)
 
 
 def from_exceedance(above: Tensor) -> Tensor:
