@@ -104,6 +104,11 @@ def _check_all(cfg: Config) -> None:
                           'such as default_hooks.early_stopping.type=EarlyStoppingHook.')
     for field, part in TOP.items():
         _check_top(cfg.get(field), field, part)
+    backends = (cfg.get('visualizer') or {}).get('vis_backends') or ()
+    names = [str(backend.get('name') or backend['type']) for backend in backends if isinstance(backend, dict)]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ConfigError(f'visualizer.vis_backends.{index}: {name}: is duplicated; give one of them a name.')
     _check_named(cfg.get('default_hooks') or {}, 'default_hooks', HOOK)
     seed = (cfg.get('randomness') or {}).get('seed')
     if seed is not None and (not isinstance(seed, int) or not 0 <= seed < 2**32):

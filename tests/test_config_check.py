@@ -94,6 +94,7 @@ def test_valid_options_pass(path, options):
     (TARGETS, 'model.cls_head.outputs.cadense.weight=2', 'model.cls_head.outputs.cadense: .*cadence'),
     (SMALL, 'default_hooks.timer=3', 'default_hooks.timer: 3'),
     (SMALL, 'visualizer.vis_backends.0.type=LocalBackend', 'vis_backends.0.type: LocalBackend: .*LocalVisBackend'),
+    (SMALL, 'visualizer.vis_backends.1.type=LocalVisBackend', 'vis_backends.1: LocalVisBackend'),
     (SMALL, 'log_processor.windw_size=2', 'log_processor.windw_size: .*window_size'),
     (SMALL, 'randomness.seed=-1', 'randomness.seed: -1'),
     (SMALL, 'randomness.sed=1', 'randomness.sed: .*seed'),

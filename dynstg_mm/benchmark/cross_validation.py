@@ -89,6 +89,10 @@ def cross_validate(args: Namespace, command: str) -> int:
     keep = args.keep_checkpoints or bool(others)
     tasks = check_tests(models)
     folds = choose_folds(args.folds, all_tests(tasks), models[0])
+    if not models[0].has_folds:
+        only = models[0].settings().test_dataloader.dataset
+        print(f'{models[0].config}: has no folds; tested once, on split {only.split} of {only.ann_file}.',
+              file=sys.stderr)
     runs = plan_runs(models, args.seeds, folds, args.out)
     renamed = class_names(args.test_classes, '--test-classes')
     classes = tasks[0].outputs if tasks[0].target is None else None

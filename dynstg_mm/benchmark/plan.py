@@ -15,7 +15,7 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 
 from dynstg_mm.benchmark.results import Clip
-from dynstg_mm.benchmark.runs import Model
+from dynstg_mm.benchmark.runs import ONLY_FOLD, Model
 from dynstg_mm.config import check_parts, parse_cfg_options
 from dynstg_mm.datasets.annotation_file import AnnotationFile, shared_faults
 from dynstg_mm.datasets.folds import folds_of
@@ -198,10 +198,14 @@ def _checked_data(model: Model, cfg: Config) -> tuple[Any, int | None]:
     if not (cfg.get('train_dataloader') or {}).get('dataset'):
         raise ConfigError(f'{model.config}: train_dataloader.dataset: missing; expected the training data.')
     data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    for field in ('ann_file', 'split', 'fold'):
+    for field in ('ann_file', 'split', *(['fold'] if 'fold' in data else [])):
         if data.get(field) is None:
             raise ConfigError(f'{model.config}: test_dataloader.dataset.{field}: missing; expected a GaitDataset with '
-                              'ann_file, split and fold.')
+                              'ann_file and split, and with fold to test every fold.')
+    kind = DATASETS.get(data['type']) if isinstance(data.get('type'), str) else None
+    if kind is None or not issubclass(kind, GaitDataset):
+        raise ConfigError(f'{model.config}: test_dataloader.dataset.type: {data.get("type")}; expected a GaitDataset, '
+                          'which knows who walks; convert --format mmaction makes its file.')
     evaluators = cfg.get('test_evaluator') or []
     evaluators = evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]
     if not any(evaluator['type'] == 'GaitMetric' and not evaluator.get('out_file') for evaluator in evaluators):
@@ -211,17 +215,21 @@ def _checked_data(model: Model, cfg: Config) -> tuple[Any, int | None]:
 
 
 def _read_tests(model: Model, data: Any) -> list[Task]:
-    """The tasks, with the test clips of every fold, read by the data set itself, which checks them."""
+    """The tasks, with the test clips of every fold, read by the data set itself, which checks them.
+
+    Without folds, the test split of the config is the only one.
+    """
     file = AnnotationFile.read(data.ann_file)
-    folds = folds_of(file.split_names, str(data.split))
+    folds = folds_of(file.split_names, str(data.split)) if 'fold' in data else [ONLY_FOLD]
     if not folds:
         raise ConfigError(f'{data.ann_file}: split {data.split}_fold<k>_test: missing, and {model.config} names it; '
-                          f'splits of the file: {few(file.split_names, like=f"{data.split}_fold0_test")}.')
+                          f'splits of the file: {few(file.split_names, like=f"{data.split}_fold0_test")}. convert and '
+                          'join make folds; a config without fold tests its own split.')
     sides: dict[str, list[dict[str, Any]]] = {}
     tested: dict[int, GaitDataset] = {}
     for fold in folds:
         try:
-            dataset = tested[fold] = DATASETS.build(dict(listing(data), fold=fold))
+            dataset = tested[fold] = DATASETS.build(dict(listing(data), **dict(fold=fold) if 'fold' in data else {}))
         except NoTargetValue:  # such as of the only person who is tested
             continue
         sides[dataset.split] = [dataset.get_data_info(index) for index in range(len(dataset))]

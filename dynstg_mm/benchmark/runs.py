@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -19,7 +20,7 @@ from mmengine.config import Config
 from dynstg_mm.benchmark.cost import code_version, versions
 from dynstg_mm.benchmark.predictions import read_predictions, read_train_summary, training_cost
 from dynstg_mm.benchmark.results import Clip, Results
-from dynstg_mm.config import checkpoints_of, parse_cfg_options, resolve_config
+from dynstg_mm.config import apply_options, checkpoints_of, parse_cfg_options, read_config, resolve_config
 from dynstg_mm.datasets.folds import EVERYBODY
 from dynstg_mm.datasets.targets import Target
 from dynstg_mm.errors import ConfigError, ResultsError, UserError
@@ -29,6 +30,8 @@ NOTES = dict(type='object', properties=dict(record=dict(type='object'), seconds=
 KEPT = dict(type='object', required=['record'], properties=dict(record=dict(
     type='object', required=['config'], properties=dict(config=dict(
         type='object', required=['model', 'test_dataloader'])))))  # what a test needs of it
+
+ONLY_FOLD = 0  # of a config with one split for training and one for the test
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +50,18 @@ class Model:
 
     def settings(self, fold: int | str | None = None, seed: int = 0) -> Config:
         """The resolved config, for a fold and a seed if they are given."""
-        options = dict(parse_cfg_options(self.options), **({} if fold is None else dict(fold=fold)))
-        return resolve_config(self.config, options, seed=seed)
+        chosen = () if fold is None else self.fold_options(fold)
+        return resolve_config(self.config, parse_cfg_options([*self.options, *chosen]), seed=seed)
+
+    def fold_options(self, fold: int | str) -> list[str]:
+        """The option that chooses a fold; none for the only one of a config whose test data have no folds."""
+        return [f'fold={fold}'] if fold != ONLY_FOLD or self.has_folds else []
+
+    @functools.cached_property
+    def has_folds(self) -> bool:
+        """Whether the test data set has folds."""
+        cfg = apply_options(read_config(self.config), parse_cfg_options(self.options))
+        return 'fold' in ((cfg.get('test_dataloader') or {}).get('dataset') or {})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +88,8 @@ class Run:
     def commands(self, checkpoint: str | Path = 'CHECKPOINT') -> tuple[list[str], list[str]]:
         """Arguments of the processes for training and testing."""
         package = [sys.executable, '-m', 'dynstg_mm']
-        common = ['--work-dir', str(self.folder), '--cfg-options', f'fold={self.fold}', *self.model.options]
+        options = [*self.model.fold_options(self.fold), *self.model.options]
+        common = ['--work-dir', str(self.folder), *(['--cfg-options', *options] if options else [])]
         return ([*package, 'train', self.model.config, '--seed', str(self.seed), '--no-validate', *common],
                 [*package, 'test', self.model.config, str(checkpoint), *common])
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import mmaction
 import numpy as np
 import pytest
 
@@ -68,11 +69,13 @@ def error(*arguments):
 class StandIn(Processes):
     """Writes the files of a run without training; runs of the model `unlucky` fail."""
 
+    split = 'gait_fold{}_test'
+
     def perform(self, run, slot=0):
         if run.model.name == 'unlucky':
             raise RuntimeError('no node\nfor it')
         data = load_pickle(run.record['config']['test_dataloader']['dataset']['ann_file'])
-        tested = data['split'][f'gait_fold{run.fold}_test']
+        tested = data['split'][self.split.format(run.fold)]
         clips = [dict(clip=clip['frame_dir'], subject=clip['subject'], label=clip['label'],
                       score=np.random.default_rng(place).dirichlet([1] * 4).tolist())
                  for place, clip in enumerate(data['annotations']) if clip['frame_dir'] in tested]
@@ -82,6 +85,10 @@ class StandIn(Processes):
         (run.folder / 'train_summary.json').write_text(json.dumps(dict(parameters=9, cpu_seconds=60)))
         classes = ['normal', 'antalgic', 'trendelenburg', 'shuffling']
         (run.folder / 'predictions.json').write_text(json.dumps(dict(classes=classes, clips=clips)))
+
+
+class Splits(StandIn):
+    split = 'test'
 
 
 def children_of(process):
@@ -207,6 +214,31 @@ def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_p
     config(change=lambda data: data['annotations'][0].update(rate=31.))
     assert f'{fold}: was run with another data.' in error(*one)
     assert call(*one, '--redo') == 0 and (fold / 'predictions.json').stat().st_mtime_ns != before
+
+
+def test_a_config_without_folds_is_tested_on_its_own_split(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cross_validation, 'Processes', Splits)
+    config = next(ROOT.glob('configs/df_stgnn/df-stgnn_*synthetic-gait*.py'))
+    small = ['model.backbone.base_channels=[8,8]', 'model.backbone.depths=[1,1]', 'model.cls_head.in_channels=8']
+    data = load_pickle(SAMPLE)
+    assert call(config, '--out', tmp_path / 'out', '--cfg-options', *small) == 0
+    results = Results.read(tmp_path / 'out/results.json')
+    assert results.clips.fold.unique().tolist() == [0] and set(results.clips.index) == set(data['split']['test'])
+    labels = {clip['frame_dir']: clip['label'] for clip in data['annotations']}
+    assert all(labels[clip] == label for clip, label in results.clips.label.items())
+    assert set(results.complete()) == {'df-stgnn', *cross_validation.CONTROLS}  # these learn from the split `train`
+    assert all('fold=' not in command for command in results.models['df-stgnn'].commands)
+    assert 'tested once, on split test' in capsys.readouterr().err
+    assert '| df-stgnn ' in (tmp_path / 'out/results.md').read_text()
+    for options, field in ((['--folds', '1'], '--folds: 1'),
+                           (['--cfg-options', 'test_dataloader.dataset.split=None'], 'test_dataloader.dataset.split'),
+                           (['--cfg-options', 'test_dataloader.dataset.split=train'], 'split train'),
+                           (['--cfg-options', 'default_hooks.stop.type=EarlyStoppingHook',
+                             'default_hooks.stop.monitor=gait/macro_f1'], 'default_hooks.stop: EarlyStoppingHook')):
+        assert field in error(config, '--out', tmp_path / 'other', *options)
+    stock = Path(mmaction.__file__).parent / '.mim/configs/skeleton/stgcn'
+    stock /= 'stgcn_8xb16-joint-u100-80e_ntu60-xsub-keypoint-2d.py'
+    assert 'dataset.type: PoseDataset' in error(stock, '--out', tmp_path / 'other')
 
 
 def test_teachers_have_no_results_and_drop_none(config, tmp_path, monkeypatch, capsys):
