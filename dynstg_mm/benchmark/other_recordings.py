@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmaction.registry import DATASETS
 from mmengine.config import Config
@@ -25,7 +26,8 @@ from dynstg_mm.text import few
 OPTION = '--test-on'
 
 
-class OtherTest(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class OtherTest:
     """What the models of a cross-validation are tested on besides their own test clips."""
 
     file: str

@@ -33,8 +33,10 @@ class Task(NamedTuple):
     """What models are compared in: the classes, or a target.
 
     Attributes:
-        target: What is scored; None for classes. outputs: Names of the scores, such as the classes. tests: The test
-        clips of every fold, whose `label` is a class, a grade or a number; a clip without one is left out.
+        target: What is scored; None for classes.
+        outputs: Names of the scores, such as the classes.
+        tests: The test clips of every fold, whose `label` is a class, a grade or a number; a clip without one is left
+            out.
     """
 
     target: Target | None

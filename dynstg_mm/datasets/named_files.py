@@ -1,13 +1,14 @@
 """What a command line says about annotation files: their names and tasks, and new names of classes."""
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.files import existing_file
 
 
-class TaskFile(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class TaskFile:
     """An annotation file, and the task in it that is meant, or None."""
 
     file: str

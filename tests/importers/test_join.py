@@ -115,7 +115,8 @@ def test_wrong_files_and_options_are_one_line(files, tmp_path, options, field):
 def test_files_have_names_and_tasks(tmp_path):
     file = tmp_path / 'a:b.pkl'
     file.touch()
-    assert named_files([str(file), f'c={file}:koa_nm'], '--x') == {'a:b': (str(file), None), 'c': (str(file), 'koa_nm')}
+    assert named_files([str(file), f'c={file}:koa_nm'], '--x') == {
+        'a:b': TaskFile(str(file)), 'c': TaskFile(str(file), 'koa_nm')}
     with pytest.raises(UserError, match='--x'):
         named_files([str(file), str(file)], '--x')
     with pytest.raises(FileNotFoundError):
