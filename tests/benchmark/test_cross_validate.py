@@ -167,7 +167,7 @@ def test_a_slurm_job_carries_out_a_run_and_reports_why_it_failed(tmp_path, monke
     run = Run(Model('a', 'nowhere.py'), 0, 0, tmp_path / 'run', {})
     jobs = SlurmJobs(tmp_path / 'slurm', ['timeout_min=5'], cluster='local')
     failed = execute([run], jobs, 1)
-    assert failed[run].startswith('error: nowhere.py: no such config file') and run.notes()['slurm_job']
+    assert failed[run].startswith('nowhere.py: no such config file') and run.notes()['slurm_job']
 
 
 def test_all_models_are_put_together_and_what_is_done_is_not_rerun(config, tmp_path, monkeypatch, capsys):
