@@ -69,7 +69,9 @@ def check(args: argparse.Namespace) -> None:
 
 def _checkpoints(args: argparse.Namespace) -> Iterator[tuple[str, Measured]]:
     """Name and figures of each checkpoint of a config."""
+    from dynstg_mm.files import existing_file, resolve_shipped
     from dynstg_mm.inference import GaitInferencer
+    existing_file(resolve_shipped(args.source), 'config, or folder of runs')
     if not args.checkpoints:
         raise ConfigError(f'{args.source}: no checkpoint; expected CONFIG CHECKPOINT, or the folder of a '
                           'cross-validation.')

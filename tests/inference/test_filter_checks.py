@@ -131,5 +131,8 @@ def test_what_is_missing_is_named(tmp_path):
         main([str(CONFIG)])
     assert 'no checkpoint' in stopped.value.code
     with pytest.raises(SystemExit) as stopped:
+        main([str(tmp_path / 'none')])
+    assert 'none: no such config, or folder' in stopped.value.code
+    with pytest.raises(SystemExit) as stopped:
         main([str(tmp_path), '--models', 'small'])
     assert 'runs/small' in stopped.value.code
