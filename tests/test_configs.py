@@ -142,7 +142,7 @@ def test_there_is_a_config_of_every_model_on_every_data_set():
     models = ('dynstg-mamba-small', 'dynstg-mamba-large', 'df-stgnn', 'cgrkd-large-to-small', 'stgcn', 'stgcnpp',
               'aagcn')
     assert names >= {f'{model}_1xb16-joint-w64-{data}' for model, data in itertools.product(models, data_sets)}
-    assert names >= {f'slowonly_r50_1xb16-w64-{data}' for data in data_sets[1:]} and len(names) <= 48
+    assert names >= {f'slowonly_r50_1xb16-w64-{data}' for data in data_sets[1:]} and len(names) <= 54
 
 
 # Options

@@ -59,7 +59,10 @@ DYNSTG_MAMBA = ('https://arxiv.org/abs/2503.13156', 'DynSTG-Mamba: Dynamic Spati
 COLLECTIONS = {  # folder of the configs -> name, URL and title of the paper
     'aagcn': ('AAGCN', 'https://arxiv.org/abs/1912.06971',
               'Skeleton-Based Action Recognition with Multi-Stream Adaptive Graph Convolutional Networks'),
-    'cgrkd': ('CGRKD', *DYNSTG_MAMBA), 'df_stgnn': ('DF-STGNN', *DYNSTG_MAMBA),
+    'cgrkd': ('CGRKD', *DYNSTG_MAMBA),
+    'ctrgcn': ('CTR-GCN', 'https://arxiv.org/abs/2107.12213',
+               'Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action Recognition'),
+    'df_stgnn': ('DF-STGNN', *DYNSTG_MAMBA),
     'dynstg_mamba': ('DynSTG-Mamba', *DYNSTG_MAMBA),
     'posec3d': ('PoseC3D', 'https://arxiv.org/abs/2104.13586', 'Revisiting Skeleton-based Action Recognition'),
     'stgcn': ('ST-GCN', 'https://arxiv.org/abs/1801.07455',

@@ -18,7 +18,8 @@ from dynstg_mm.commands.common import count, run_command
 
 # name -> file in configs/_base_/models
 MODELS = {'dynstg-mamba-large': 'dynstg_mamba_large', 'dynstg-mamba-small': 'dynstg_mamba_small',
-          'df-stgnn': 'df_stgnn', 'stgcn': 'stgcn', 'stgcnpp': 'stgcnpp', 'aagcn': 'aagcn'}
+          'df-stgnn': 'df_stgnn', 'stgcn': 'stgcn', 'stgcnpp': 'stgcnpp', 'aagcn': 'aagcn',
+          'ctrgcn': 'ctrgcn'}
 PARTS = ('models', 'growth', 'scan', 'answer')
 BACKENDS = ('torch', 'numba', 'triton', 'mamba')
 SCANS = ('272,64,64,4', '400,32,50,4', '272,128,100,16')

@@ -1,5 +1,6 @@
 """Backbones and heads, registered in MMAction2; the letters of the shapes are those of `dynstg_mm.ops`."""
 from dynstg_mm.models.class_losses import BalancedSoftmaxLoss, FocalLoss
+from dynstg_mm.models.ctr_gcn import CTRGCN
 from dynstg_mm.models.df_stgnn import DFSTGNN
 from dynstg_mm.models.dynstg_mamba import DynSTGMamba
 from dynstg_mm.models.gait_head import GaitHead
@@ -14,5 +15,6 @@ from dynstg_mm.models.target_outputs import (
     SoftmaxOutput,
 )
 
-__all__ = ['BalancedSoftmaxLoss', 'CORALOutput', 'CORNOutput', 'DFSTGNN', 'DynSTGMamba', 'FocalLoss', 'GaitHead',
-           'GaitParameterHead', 'GaussianOutput', 'QuantileOutput', 'STGMamba', 'SoftmaxOutput', 'TargetHead']
+__all__ = ['BalancedSoftmaxLoss', 'CORALOutput', 'CORNOutput', 'CTRGCN', 'DFSTGNN', 'DynSTGMamba', 'FocalLoss',
+           'GaitHead', 'GaitParameterHead', 'GaussianOutput', 'QuantileOutput', 'STGMamba', 'SoftmaxOutput',
+           'TargetHead']
