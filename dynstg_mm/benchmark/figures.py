@@ -9,9 +9,11 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from dynstg_mm.benchmark.results import Results
+from dynstg_mm.diagnostic_statistics import net_benefit
 from dynstg_mm.scale_statistics import by_person, mean_scale_scores, scale_interval
 from dynstg_mm.statistics import (
     Seeds,
+    by_subject,
     calibration,
     class_scores,
     confusion_of,
@@ -168,6 +170,21 @@ def reliability(results: Results, styles: Mapping[str, Style]) -> tuple[Figure, 
     axes.set_aspect('equal')
     axes.legend(loc='upper left', fontsize=9)
     return figure, 'Reliability diagram; expected calibration error: ' + '; '.join(described)
+
+
+def decision_curves(results: Results, styles: Mapping[str, Style], index: int) -> tuple[Figure, str]:
+    """Net benefit of acting on a class, by person, against the probability from which one acts."""
+    figure, described, thresholds = new_figure(height=4.2), [], np.linspace(.01, .95, 95)
+    axes, label = figure.add_subplot(), results.classes[index]
+    for name, style in styles.items():
+        worth, everybody = net_benefit([by_subject(clips) for clips in results.pooled(name)], index, thresholds)
+        axes.plot(thresholds, worth, color=style['color'], linestyle=style['linestyle'], label=_legend(name))
+        described.append(f'{name} {np.interp(.5, thresholds, worth):.3f}')
+    axes.plot(thresholds, everybody, color='#8c959f', linewidth=1, label='everybody')
+    axes.axhline(0, color='black', linewidth=1, label='nobody')
+    axes.set(xlabel=f'probability of {label} from which one acts', ylabel='net benefit', ylim=(-.05, None))
+    axes.legend(fontsize=9)
+    return figure, f'Decision curves of {label}; net benefit at a probability of 0.5: ' + '; '.join(described)
 
 
 def subject_errors(results: Results, names: Sequence[str]) -> tuple[Figure | None, str, int, int]:

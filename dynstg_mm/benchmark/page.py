@@ -13,6 +13,8 @@ from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.schema import KINDS
 from dynstg_mm.benchmark.tables import (
     cost_rows,
+    detectable_line,
+    diagnostic_rows,
     difference_rows,
     distance_rows,
     elsewhere_lines,
@@ -26,6 +28,7 @@ from dynstg_mm.benchmark.tables import (
     scale_rows,
     write_tables,
 )
+from dynstg_mm.diagnostic_statistics import rest_against
 from dynstg_mm.files import atomic_open
 
 
@@ -99,6 +102,8 @@ def _tables(results: Results, beside: Mapping[str, Results] | None,
         explanations=explanations(results),
         failures=failures(results, baseline),
         differences=difference_rows(results, str(baseline)) if compares and not numeric else None,
+        detectable=detectable_line(results, str(baseline)) if compares and not numeric else None,
+        diagnostic=diagnostic_rows(results),
         protocols=protocol_rows(beside) if beside else None,
         elsewhere=elsewhere_rows(results, elsewhere) if elsewhere else None,
         elsewhere_lines=elsewhere_lines(results, elsewhere))
@@ -132,6 +137,8 @@ def _figures(results: Results) -> dict[str, Any]:
         confusion_width=max(220, round(72 * figures.confusion_size(results.classes))),
         roc=figures.embedded(*figures.roc(results, styles)) if results.clips.label.nunique() > 1 else None,
         calibration=figures.embedded(*figures.reliability(results, styles)),
+        decisions=[figures.embedded(*figures.decision_curves(results, styles, index)) for index in
+                   rest_against(results.classes)] if diagnostic_rows(results) else [],
         subject_errors=figures.embedded(errors, described) if errors else None, subjects_right=right, subjects=subjects,
         curves=figures.embedded(curves[0], curves[1]) if curves[0] else None)
 

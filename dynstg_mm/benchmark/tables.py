@@ -10,6 +10,7 @@ import numpy as np
 
 from dynstg_mm.benchmark.baselines import METADATA
 from dynstg_mm.benchmark.results import Clip, Results
+from dynstg_mm.diagnostic_statistics import MEASURES, Estimate, detectable_difference, diagnostic_scores, rest_against
 from dynstg_mm.files import atomic_open
 from dynstg_mm.scale_statistics import (
     by_person,
@@ -28,6 +29,8 @@ Rows = list[list[str]]
 TITLES = dict(accuracy='accuracy', macro_f1='macro-F1', macro_recall='macro-recall', log_loss='log-loss')
 SCALE_TITLES = dict(mae='mean absolute error', kappa='quadratic kappa', within_one='at most 1 grade off',
                     spearman='Spearman', concordance='concordance', coverage='inside the 90 % interval')
+DIAGNOSTIC = dict(sensitivity='sensitivity', specificity='specificity', auc='AUC', brier='Brier score',
+                  slope='calibration slope')
 OVER_FOLDS = ('accuracy', 'macro_f1', 'macro_recall')  # as papers report it
 DIFFERENCES = ('accuracy', 'macro_f1', 'log_loss')
 PROTOCOLS = ('accuracy', 'macro_f1')
@@ -196,6 +199,37 @@ def difference_rows(results: Results, baseline: str, scores: Sequence[str] = DIF
     return rows
 
 
+def diagnostic_rows(results: Results) -> Rows:
+    """One class against the rest, by person: of two classes the second, otherwise each. No rows if people leak."""
+    if results.target is not None or results.leaking_subjects() or not results.complete():
+        return []
+    several = len(results.classes) > 2
+    rows = [['model', *['class'] * several, 'people', *(f'{DIAGNOSTIC[measure]} [95 %]' for measure in MEASURES)]]
+    for name in in_order(results):
+        people = [by_subject(clips) for clips in results.pooled(name)] if results.is_complete(name) else []
+        for index in rest_against(results.classes) if people else ():
+            found = diagnostic_scores(people, index)
+            count = sum(person['label'] == index for person in people[0])
+            rows.append([name, *[results.classes[index]] * several, f'{count} of {len(people[0])}',
+                         *(_estimate(found[measure]) for measure in MEASURES)])
+    return rows
+
+
+def _estimate(found: Estimate | None) -> str:
+    return '–' if found is None else '{:.3f} [{:.3f}, {:.3f}]'.format(*found)
+
+
+def detectable_line(results: Results, baseline: str) -> str:
+    """How large a difference of macro-F1 to the baseline so many people can show."""
+    theirs = results.pooled(baseline)
+    differences = [paired_difference(results.pooled(name), theirs, len(results.classes), resamples=1000)['macro_f1']
+                   for name in results.complete() if name != baseline]
+    found = [detectable_difference(ends) for _, *ends, _ in differences]
+    return (f'With these {results.clips.subject.nunique()} people, a difference of {np.median(found):.3f} in macro-F1 to '
+            f'{baseline} would be found in 8 of 10 such studies (median over the models); a smaller one may well exist '
+            'unseen.')
+
+
 def protocol_rows(tables: Mapping[str, Results]) -> Rows:
     """The same models under several protocols, side by side, per clip; a leaking protocol is marked.
 
@@ -315,7 +349,10 @@ def write_tables(results: Results, path: str | Path, baseline: str | None = None
     parts = []
     if not results.is_numeric:
         parts += [markdown(result_rows(results))]
-        parts += [markdown(difference_rows(results, str(baseline)))] if compares else []
+        if compares:
+            parts += [markdown(difference_rows(results, str(baseline))), detectable_line(results, str(baseline))]
+        diagnostic = diagnostic_rows(results)
+        parts += [markdown(diagnostic)] if diagnostic else []
     if results.has_scale:
         parts += [markdown(scale_rows(results))]
         parts += [markdown(distance_rows(results))] if results.complete() and not results.is_numeric else []
