@@ -225,9 +225,9 @@ def detectable_line(results: Results, baseline: str) -> str:
     differences = [paired_difference(results.pooled(name), theirs, len(results.classes), resamples=1000)['macro_f1']
                    for name in results.complete() if name != baseline]
     found = [detectable_difference(ends) for _, *ends, _ in differences]
-    return (f'With these {results.clips.subject.nunique()} people, a difference of {np.median(found):.3f} in macro-F1 to '
-            f'{baseline} would be found in 8 of 10 such studies (median over the models); a smaller one may well exist '
-            'unseen.')
+    return (f'With these {results.clips.subject.nunique()} people, a difference of {np.median(found):.3f} in macro-F1 '
+            f'to {baseline} would be found in 8 of 10 such studies (median over the models); a smaller one may well '
+            'exist unseen.')
 
 
 def protocol_rows(tables: Mapping[str, Results]) -> Rows:

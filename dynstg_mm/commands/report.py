@@ -54,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--out', required=True, help='folder for results.md, results.html and results.png')
     parser.add_argument('--latency', action='store_true',
                         help='remeasure the latency of all networks, for rows that come from several machines')
+    parser.add_argument('--tripod', action='store_true',
+                        help='also write tripod_ai.md, the TRIPOD+AI checklist with what the results know filled in')
     parser.add_argument('--save-results', metavar='FILE', help='also write everything as one results.json')
     args = parser.parse_args(argv)
     from dynstg_mm.benchmark.runs import shown_command
@@ -73,6 +75,8 @@ def report(args: argparse.Namespace, command: str) -> None:
     from dynstg_mm.benchmark.merge import merge_results, united
     from dynstg_mm.benchmark.page import write_report
     from dynstg_mm.benchmark.plan import name_ensembles
+    from dynstg_mm.benchmark.tripod import checklist
+    from dynstg_mm.files import atomic_open
     from dynstg_mm.skeletons import get_layout
     if args.source_layout and not args.ann_file:
         raise ResultsError('--source-layout: needs --ann-file, whose rows it is for.')
@@ -108,7 +112,12 @@ def report(args: argparse.Namespace, command: str) -> None:
         results.write(args.save_results)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    print(f'{out}: {", ".join(write_report(results, out, beside, elsewhere=elsewhere))}')
+    files = write_report(results, out, beside, elsewhere=elsewhere)
+    if args.tripod:
+        with atomic_open(out / 'tripod_ai.md', encoding='utf-8') as file:
+            file.write(checklist(results))
+        files.append('tripod_ai.md')
+    print(f'{out}: {", ".join(files)}')
 
 
 def _read_named(texts: Sequence[str], option: str) -> 'dict[str, Results]':

@@ -35,8 +35,9 @@ def test_sections_come_in_order(tmp_path):
     results.models['a'].curves = {(0, 0): [2., 1.]}
     results.add_model('metadata only', [results.pooled('a')[0]] * 3, kind='control')
     write_page(results, tmp_path / 'page.html', dict(one=results, other=results))
-    titles = ['Results', 'Differences to a', 'By protocol', 'Macro-F1', 'Confusion matrices', 'ROC', 'Calibration',
-              'Errors by subject', 'Learning curves', 'Cost', 'Metadata control', 'Versions', 'Commands']
+    titles = ['Results', 'Differences to a', 'One class against the rest', 'By protocol', 'Macro-F1',
+              'Confusion matrices', 'ROC', 'Calibration', 'Decision curves', 'Errors by subject', 'Learning curves',
+              'Cost', 'Metadata control', 'Versions', 'Commands']
     assert re.findall('<h2>(.*?)</h2>', (tmp_path / 'page.html').read_text()) == titles
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 
 import numpy as np
 import pytest
@@ -106,6 +107,16 @@ def test_saved_results_are_read_again_and_means_are_added(results, report):
     assert rows_of(printed) == ['a', 'b', 'a-seeds'] and 'a-seeds: mean of the scores of a over the 2 seeds' in printed
 
 
+def test_checklist_is_filled_in_from_the_results(results, report):
+    report(f'model={results}/model', '--tripod')
+    text = (results / 'report/tripod_ai.md').read_text()
+    assert '40 people: 20 NM, 20 KOA' in text
+    assert text.count('To be written by the authors') > 30
+    assert 'sensitivity' in (results / 'report/results.md').read_text()
+    page = (results / 'report/results.html').read_text()
+    assert 'One class against the rest' in page and 'Decision curves of KOA' in page
+
+
 def test_protocols_side_by_side(results, report):
     people, clips = results / 'people.json', results / 'clips.json'
     report(f'a={results}/model', f'b={results}/model', '--save-results', people)
@@ -144,7 +155,8 @@ def test_own_and_other_recordings_side_by_side(results, report, error):
 def test_difference_is_paired_by_subject(results, report):
     worse = flip(results, 'worse', lambda clip: clip['clip'].endswith('_3'))
     report(f'good={results}/model', f'worse={worse}', '--baseline', 'good')
-    line = [line for line in (results / 'report/results.md').read_text().splitlines() if line.startswith('| worse')][-1]
+    line, = [line for line in (results / 'report/results.md').read_text().splitlines()
+             if re.match(r'\| worse +\| [+-]', line)]
     clips = results_of_folder('a', results / 'model').pooled('a')[0]
     change = sum(1 if np.argmax(clip['score']) != clip['label'] else -1
                  for clip in clips if clip['clip'].endswith('_3'))
