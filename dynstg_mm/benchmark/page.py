@@ -94,7 +94,7 @@ def _tables(results: Results, beside: Mapping[str, Results] | None,
     compares = baseline in complete and len(complete) > 1
     numeric = results.is_numeric
     return dict(
-        content=content, several=len(results.seeds) > 1, complete=complete, baseline=baseline,
+        title=title_of(results), content=content, several=len(results.seeds) > 1, complete=complete, baseline=baseline,
         target=results.target, results=None if numeric else result_rows(results, cost=False),
         scale=scale_rows(results) if results.has_scale else None,
         distances=distance_rows(results) if results.has_scale and not numeric and complete else None,
@@ -107,6 +107,16 @@ def _tables(results: Results, beside: Mapping[str, Results] | None,
         protocols=protocol_rows(beside) if beside else None,
         elsewhere=elsewhere_rows(results, elsewhere) if elsewhere else None,
         elsewhere_lines=elsewhere_lines(results, elsewhere))
+
+
+def title_of(results: Results) -> str:
+    """Data set and task: the data part of the configs' names, the option `task`, and the classes or the target."""
+    facts = [facts for facts in results.models.values() if facts.config]
+    data = dict.fromkeys(Path(str(one.config)).stem.rpartition('_')[2] for one in facts)
+    tasks = dict.fromkeys(option.removeprefix('task=') for one in facts for option in one.options or ()
+                          if option.startswith('task='))
+    named = ', '.join([*data, *tasks])
+    return f'{named}: {_described(results).removeprefix("classes: ")}' if named else _described(results)
 
 
 def _described(results: Results) -> str:

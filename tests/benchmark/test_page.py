@@ -2,7 +2,7 @@ import re
 
 from matplotlib.image import imread
 
-from dynstg_mm.benchmark.page import write_page, write_report
+from dynstg_mm.benchmark.page import title_of, write_page, write_report
 from dynstg_mm.benchmark.tables import result_rows, write_tables
 
 from .conftest import make
@@ -26,6 +26,14 @@ def test_page_is_one_file_and_reports_what_failed(tmp_path):
     assert not re.search('<i>|<b>|<script|<link|https?:', page)
     assert page.count('<img alt="') == page.count('<img') == page.count('src="data:image/svg+xml;base64,') > 3
     assert len(re.findall('no differences to a', page + write_tables(results, tmp_path / 'page.md', 'a'))) == 2
+
+
+def test_title_names_data_set_task_and_classes(tmp_path):
+    results = make()
+    assert title_of(results) == ', '.join(results.classes)
+    results.models['a'].config, results.models['a'].options = 'configs/stgcn/stgcn_1xb16_koa-keypoint-2d.py', ['task=pd']
+    write_page(results, tmp_path / 'page.html')
+    assert f'<h1>koa-keypoint-2d, pd: {", ".join(results.classes)}</h1>' in (tmp_path / 'page.html').read_text()
 
 
 def test_sections_come_in_order(tmp_path):
