@@ -115,8 +115,8 @@ def title_of(results: Results) -> str:
     data = dict.fromkeys(Path(str(one.config)).stem.rpartition('_')[2] for one in facts)
     tasks = dict.fromkeys(option.removeprefix('task=') for one in facts for option in one.options or ()
                           if option.startswith('task='))
-    named = ', '.join([*data, *tasks])
-    return f'{named}: {_described(results).removeprefix("classes: ")}' if named else _described(results)
+    named, outputs = ', '.join([*data, *tasks]), _described(results).removeprefix('classes: ')
+    return f'{named}: {outputs}' if named else outputs
 
 
 def _described(results: Results) -> str:

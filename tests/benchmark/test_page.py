@@ -31,7 +31,8 @@ def test_page_is_one_file_and_reports_what_failed(tmp_path):
 def test_title_names_data_set_task_and_classes(tmp_path):
     results = make()
     assert title_of(results) == ', '.join(results.classes)
-    results.models['a'].config, results.models['a'].options = 'configs/stgcn/stgcn_1xb16_koa-keypoint-2d.py', ['task=pd']
+    results.models['a'].config = 'configs/stgcn/stgcn_1xb16_koa-keypoint-2d.py'
+    results.models['a'].options = ['task=pd']
     write_page(results, tmp_path / 'page.html')
     assert f'<h1>koa-keypoint-2d, pd: {", ".join(results.classes)}</h1>' in (tmp_path / 'page.html').read_text()
 
