@@ -14,9 +14,9 @@ class DynamicGraphConv(DerivedModule):
 
     .. math:: A_t[k] = A_0[k] + \alpha_k \sum_p \pi_{t,p} R_p
 
-    Alpha starts at 0: an untrained layer is exactly the static graph convolution. Source: Method, DF-STGNN.
-    Our choices:
+    With alpha = 0, a layer is exactly the static graph convolution. Source: Method, DF-STGNN. Our choices:
 
+    - Alpha starts at one half. At 0, neither the relations nor the phases get a gradient before it has grown.
     - Each subset has its own alpha, because the inward and the outward edges may depend on the phase to different
       degrees.
     - The hierarchy (joints pool to limbs, a graph convolution runs there, its result is added to the joints) is one
@@ -40,7 +40,7 @@ class DynamicGraphConv(DerivedModule):
         super().__init__()
         self.static = StaticAdjacency(adjacency, learn_filter)
         self.register_buffer('hierarchy', hierarchy if hierarchy is None else hierarchy[None].clone())
-        self.alpha = nn.Parameter(torch.zeros(len(adjacency))) if dynamic else None
+        self.alpha = nn.Parameter(torch.full((len(adjacency), ), 0.5)) if dynamic else None
         subsets = len(adjacency) + (hierarchy is not None)
         self.weight = nn.Parameter(torch.empty(subsets, in_channels, out_channels))
         self.bias = nn.Parameter(torch.empty(out_channels))

@@ -1,35 +1,55 @@
 """A soft assignment of frames to phases of the movement."""
+import math
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dynstg_mm.layers.derived import DerivedModule
 
+class MovementPhases(nn.Module):
+    r"""The phase of each frame, from the phase portrait of one signal of the pose.
 
-class MovementPhases(DerivedModule):
-    r"""The phase of each frame: :math:`\pi = \operatorname{softmax}_p(W \bar x_t)`, x a mean over joints.
+    .. math::
+        s_t = \sum_{v,c} w_{vc} x_{t,vc}, \qquad
+        \theta_t = \operatorname{atan2}(-\dot s_t / \sigma_{\dot s},\; (s_t - \bar s) / \sigma_s), \qquad
+        \pi_{t,p} = \operatorname{softmax}_p \kappa \cos(\theta_t - 2 \pi p / P)
 
-    Source: Method, Movement phases (our reading of arXiv 2503.13156).
+    In walking, signal and speed run once around a loop in each stride: the angle says where in the stride a frame is.
+    Mean and deviations are those of the clip, so neither amplitude nor cadence counts. Source: Method, Movement phases;
+    after the phase angle of the thigh (Villarreal, Poonawala and Gregg 2016). Our choices: the signal is learned, and
+    starts as the difference between the legs; the phases are soft.
 
     Args:
-        in_channels: Width c.
-        num_phases: p; 1 switches the phases off, and every frame is assigned to the only one.
+        start: First weights of the signal, such as those of `leg_difference`.
+        num_phases: P; 1 switches the phases off, and every frame is assigned to the only one.
+        sharpness: First value of kappa, which is learned.
 
     Shape:
-        x: (b, t, v, c). Result: (b, t, p), non-negative, summing to 1 over p.
+        start: (v, c). x: (b, t, v, c). Result: (b, t, p), non-negative, summing to 1 over p.
     """
 
-    def __init__(self, in_channels: int, num_phases: int = 4) -> None:
+    def __init__(self, start: Tensor, num_phases: int = 4, sharpness: float = 4.) -> None:
         super().__init__()
-        self.score = nn.Linear(in_channels, num_phases) if num_phases > 1 else None
+        self.num_phases = num_phases
+        if num_phases > 1:
+            self.signal = nn.Parameter(start.clone())
+            self.sharpness = nn.Parameter(torch.tensor(sharpness))
+            angle = 2 * math.pi * torch.arange(num_phases) / num_phases
+            self.register_buffer('centres', torch.stack([angle.cos(), angle.sin()]), persistent=False)  # (2, p)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Phases of features."""
-        if self.score is None:
+        """Phases of a pose over time."""
+        if self.num_phases == 1:
             return x.new_ones(*x.shape[:2], 1)
-        weight = self.derived(_mean_over_joints, self.score.weight, x.shape[2])  # (p, v c)
-        return F.linear(x.flatten(2), weight, self.score.bias).softmax(-1)
+        return (self.sharpness * self.portrait(x) @ self.centres).softmax(-1)
 
-
-def _mean_over_joints(weight, joints):
-    """One matrix for a mean over joints followed by a product, (p, c) -> (p, v c)."""
-    return weight.repeat(1, joints) / joints
+    def portrait(self, x: Tensor) -> Tensor:
+        """Cosine and sine of the angle in the phase portrait, (b, t, 2); zeros where the pose stands still."""
+        exact = torch.promote_types(x.dtype, torch.float32)  # a difference of poses loses too much in half precision
+        signal = (x.to(exact) * self.signal).sum((2, 3))  # (b, t)
+        signal = signal - signal.mean(1, keepdim=True)
+        padded = torch.cat([signal[:, :1], signal, signal[:, -1:]], 1)
+        speed = padded[:, 2:] - padded[:, :-2]
+        portrait = torch.stack([signal, -speed], -1)
+        spread = (portrait.square().mean(1, keepdim=True) + 1e-4).sqrt()
+        return F.normalize(portrait / spread, dim=-1, eps=1e-3)

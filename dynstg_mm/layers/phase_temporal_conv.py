@@ -17,7 +17,8 @@ class PhaseTemporalConv(nn.Module):
 
     The channels fall into as many branches as there are dilations. Kernels are mixed before they meet the joints,
     so the phases cost little. Source: Method, Temporal filter; branches after ST-GCN++ (Duan 2022). Our choice:
-    the product W over channels after the filter, without which channels of different dilations would never mix.
+    the product W over channels after the filter, without which channels of different dilations would never mix, and
+    kernels of the phases that start nearly alike.
 
     Args:
         channels: Width c.
@@ -44,6 +45,8 @@ class PhaseTemporalConv(nn.Module):
         self.kernel = nn.Parameter(torch.empty(num_phases, kernel_size, channels))
         bound = math.sqrt(3 / kernel_size)
         nn.init.uniform_(self.kernel, -bound, bound)
+        with torch.no_grad():  # one kernel, and a tenth of what the others differ from their mean
+            self.kernel.copy_(self.kernel[0] + 0.1 * (self.kernel - self.kernel.mean(0)))
         self.project = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor, phases: Tensor) -> Tensor:

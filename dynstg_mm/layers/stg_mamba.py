@@ -124,11 +124,14 @@ class STGMambaBlock(DerivedModule):
         total = adjacency.sum(0, keepdim=True)  # (1, v, v)
         total = total / total.sum(1, keepdim=True).clamp_min(1e-6)
         dynamic = dynamic and mixes
-        has_phases = dynamic and num_phases is not None
         self.static = StaticAdjacency(total, learn_filter) if mixes else None
-        self.alpha = nn.Parameter(torch.zeros(())) if dynamic else None
-        self.phases = MovementPhases(channels, num_phases) if has_phases else None
-        self.relation = PhaseRelation(channels) if has_phases else None
+        self.alpha = nn.Parameter(torch.tensor(0.5)) if dynamic else None
+        self.phases = self.relation = None
+        if dynamic and num_phases is not None:
+            joints = adjacency.shape[-1]
+            signal = torch.randn(joints, channels) / math.sqrt(joints * channels)
+            self.phases = MovementPhases(signal, num_phases)
+            self.relation = PhaseRelation(channels, joints, num_phases, total.abs().mean().item())
 
     def forward(self, x: Tensor, relations: Tensor | None = None) -> Tensor:
         """The block on whole clips."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dynstg_mm.layers import DynamicGraphConv, MovementPhases, PhaseRelation, PhaseTemporalConv, recompute
+from dynstg_mm.layers import DynamicGraphConv, PhaseRelation, PhaseTemporalConv, recompute
 
 
 class DFSTGNNLayer(nn.Module):
@@ -16,7 +16,7 @@ class DFSTGNNLayer(nn.Module):
         adjacency: A.
         hierarchy: From `limb_hierarchy`; None leaves it out.
         stride: Temporal stride.
-        num_phases: p; 1 switches the phases off.
+        num_phases: p.
         phase_filter: Mix the temporal filter by phase; otherwise one filter serves all frames.
         dynamic: Dynamic part of the adjacency.
         learn_filter: Learned filter and gate of the static part.
@@ -26,7 +26,7 @@ class DFSTGNNLayer(nn.Module):
         with_cp: Recompute the inside of graph and temporal convolution in the backward pass instead of storing it.
 
     Shape:
-        x: (b, t, v, c). adjacency: (k, v, v). hierarchy: (v, v). Result: (b, t', v, c_out) with
+        x: (b, t, v, c). phases: (b, t, p). adjacency: (k, v, v). hierarchy: (v, v). Result: (b, t', v, c_out) with
         t' = ceil(t / stride); and of these frames the phases (b, t', p) and the relations, (b, t', v, v) or None.
     """
 
@@ -36,10 +36,8 @@ class DFSTGNNLayer(nn.Module):
                  dropout: float = 0., with_cp: bool = False) -> None:
         super().__init__()
         self.stride, self.with_cp = stride, with_cp
-        if not (dynamic or phase_filter):
-            num_phases = 1  # nothing uses them
-        self.phases = MovementPhases(in_channels, num_phases)
-        self.relation = PhaseRelation(in_channels) if dynamic else None
+        size = adjacency.abs().mean().item()
+        self.relation = PhaseRelation(in_channels, adjacency.shape[-1], num_phases, size) if dynamic else None
         self.graph_conv = DynamicGraphConv(in_channels, out_channels, adjacency, hierarchy=hierarchy, dynamic=dynamic,
                                            learn_filter=learn_filter)
         self.graph_norm = nn.BatchNorm1d(out_channels)
@@ -49,9 +47,9 @@ class DFSTGNNLayer(nn.Module):
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.shortcut = nn.Linear(in_channels, out_channels) if in_channels != out_channels else nn.Identity()
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def forward(self, x: Tensor, phases: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Features, phases and relations of the frames that remain."""
-        phases, relations = self.read(x)  # (b, t, p), (b, t, v, v)
+        relations = None if self.relation is None else self.relation(x, phases)  # (b, t, v, v)
         y = recompute(self.graph_conv, x, relations, enabled=self.with_cp)  # (b, t, v, c_out)
         y = F.relu(self.graph_norm(y.flatten(0, 2)), inplace=True).view(y.shape)
         y = recompute(self.temporal_conv, y, phases, enabled=self.with_cp)  # (b, t', v, c_out)
@@ -59,12 +57,7 @@ class DFSTGNNLayer(nn.Module):
         y = F.relu(y + self.shortcut(x[:, ::self.stride]), inplace=True)
         return y, phases[:, ::self.stride], relations if relations is None else relations[:, ::self.stride]
 
-    def read(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Phases (b, t, p) of x, and how joints relate in each frame, (b, t, v, v) or None."""
-        phases = self.phases(x)
-        return phases, None if self.relation is None else self.relation(x, phases)
-
-    def filters(self, x: Tensor) -> dict[str, Tensor | None]:
+    def filters(self, x: Tensor, phases: Tensor) -> dict[str, Tensor | None]:
         """`phases` (b, t, p) and `adjacency` (b, t, k, v, v) for x, for reading and plotting."""
-        phases, relations = self.read(x)
+        relations = None if self.relation is None else self.relation(x, phases)
         return dict(phases=phases, adjacency=self.graph_conv.adjacency(relations, (x.shape[0], x.shape[1])))

@@ -21,3 +21,21 @@ def build_graph(layout: str | dict[str, Any], mode: str = 'spatial', **options: 
     """
     completed = get_layout(layout)
     return completed, torch.tensor(Graph(completed, mode=mode, **options).A, dtype=torch.float32)
+
+
+def leg_difference(layout: dict[str, Any], channels: int) -> Tensor:
+    """Weights of a signal that follows the stride: the first coordinate of the left leg minus that of the right.
+
+    Args:
+        layout: From `get_layout`. If it names no legs, the weights are random: the network finds a signal by itself.
+        channels: Input channels, C; the first is the coordinate along which people walk.
+
+    Shape:
+        Result: (V, C).
+    """
+    weight = torch.zeros(layout['num_node'], channels)
+    legs = layout.get('legs', ())
+    for leg in legs:
+        for joint in leg:
+            weight[joint, 0] = (1 if joint in layout['left'] else -1) / len(leg)
+    return weight if legs else torch.randn_like(weight) / weight.numel()**0.5

@@ -26,15 +26,13 @@ def phase_features(x: Tensor, phases: Tensor) -> Tensor:
     return torch.bmm(share.transpose(1, 2).to(x.dtype), x.flatten(2)).view(len(x), phases.shape[-1], *x.shape[2:])
 
 
-def relation(query: Tensor, key: Tensor) -> Tensor:
-    r"""Relation between joints in each phase, :math:`R_p = \tanh(q_p k_p^T / \sqrt{c'})` (Method, Dynamic adjacency).
+def unit_size(graphs: Tensor) -> Tensor:
+    """The graphs of each clip, brought to a root mean square of 1 over phases and pairs of joints.
 
     Shape:
-        query, key: (b, p, v, c'). Result: (b, p, v, w).
+        graphs, result: (b, p, v, w).
     """
-    scaled = query * query.shape[-1]**-0.5
-    product = torch.bmm(scaled.flatten(0, 1), key.flatten(0, 1).transpose(1, 2))  # (b p, v, w)
-    return torch.tanh(product).view(*query.shape[:3], key.shape[2])
+    return graphs * (graphs.square().mean((1, 2, 3), keepdim=True) + 1e-6).rsqrt()
 
 
 def frame_relation(relations: Tensor, phases: Tensor) -> Tensor:
@@ -44,16 +42,3 @@ def frame_relation(relations: Tensor, phases: Tensor) -> Tensor:
         relations: (b, p, v, w). phases: (b, t, p). Result: (b, t, v, w).
     """
     return torch.bmm(phases.to(relations.dtype), relations.flatten(2)).view(*phases.shape[:2], *relations.shape[2:])
-
-
-def phase_balance(phases: Tensor) -> Tensor:
-    """How unevenly the phases are used: 0 if all are used equally, p - 1 if one takes every frame.
-
-    Our choice: the sum of squares of the mean use over clips and frames. It keeps one phase from taking all frames;
-    whether frames differ in their phase is left to the task.
-
-    Shape:
-        phases: (b, t, p). Result: scalar.
-    """
-    usage = phases.mean((0, 1))  # (p,)
-    return phases.shape[-1] * usage.square().sum() - 1

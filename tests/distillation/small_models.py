@@ -13,7 +13,7 @@ METHODS = ('CGRKD', 'LogitKD', 'FitNet', 'RKD')
 
 def recognizer(width=12, layout='body_25', in_channels=3, num_classes=2, **options):
     backbone = dict(type='DynSTGMamba', graph_cfg=dict(layout=layout), base_channels=(8, width), depths=(1, 1),
-                    in_channels=in_channels, balance_weight=0)
+                    in_channels=in_channels)
     head = dict(type='GCNHead', num_classes=num_classes, in_channels=width)
     return dict(type='RecognizerGCN', **{'backbone': backbone, 'cls_head': head, **options})
 

@@ -111,23 +111,11 @@ def test_every_parameter_gets_a_gradient():
     backbone = build(type='DynSTGMamba', graph_cfg=BODY)
     with torch.no_grad():
         for name, value in backbone.named_parameters():
-            if name.endswith('alpha'):
-                value.fill_(0.3)
-            elif name.endswith('filter'):
+            if name.endswith(('filter', 'table')):
                 value.add_(0.01 * torch.randn_like(value))
     backbone(torch.randn(4, 1, 16, 25, 2)).square().sum().backward()
     for name, value in backbone.named_parameters():
         assert value.grad is not None and value.grad.abs().max() > 0, name
-
-
-def test_balance_is_trained_with_any_head():
-    backbone = build(type='DynSTGMamba', graph_cfg=BODY, balance_weight=1.)
-    scores = [layer.phases.score for stage in backbone.stages for layer in stage if hasattr(layer, 'temporal_conv')]
-    for score in scores:
-        torch.nn.init.zeros_(score.weight)
-        score.bias.data = torch.tensor([3., 0, 0, 0])
-    (backbone(torch.randn(4, 1, 16, 25, 2)) * 0).sum().backward()
-    assert all(score.bias.grad[0] > 0 for score in scores)  # the phase that takes all is pushed down
 
 
 def test_tubelets_hold_neighbouring_frames_and_the_last_one_is_repeated():
@@ -136,8 +124,11 @@ def test_tubelets_hold_neighbouring_frames_and_the_last_one_is_repeated():
     filled = torch.cat([x, x[:, :, -1:], x[:, :, -1:]], 2)
     torch.testing.assert_close(backbone(x), backbone(filled))
     frames = backbone.data_bn(x[0, 0].flatten(1)).view(7, 25, 2)
-    expected = backbone.embed(torch.cat([*frames[3:6]], -1)).relu()
-    torch.testing.assert_close(backbone._embed(x)[0, 1], expected)
+    expected = (backbone.embed(torch.cat([*frames[3:6]], -1)) + backbone.joint_embedding).relu()
+    features, phases = backbone._embed(x)
+    torch.testing.assert_close(features[0, 1], expected)
+    means = torch.stack([frames[:3].mean(0), frames[3:6].mean(0), frames[6]])
+    torch.testing.assert_close(phases, backbone.phases(means[None]))
 
 
 def test_no_clips():
@@ -185,6 +176,7 @@ PARTS = [
     (dict(phase_filter=False), lambda model: all(len(part.kernel) == 1 for part in layers(model, PhaseTemporalConv))),
     (dict(dynamic=False), lambda model: not named(model, 'alpha')),
     (dict(learn_filter=False), lambda model: not named(model, 'graph_conv.static')),
+    (dict(joint_embedding=False), lambda model: not named(model, 'joint_embedding')),
     (dict(hierarchy=False), lambda model: layers(model, DynamicGraphConv)[0].hierarchy is None),
     (dict(tubelet_size=1), lambda model: model.embed.in_features == 2),
     (dict(with_cp=True), lambda model: all(part.with_cp for part in layers(model, (DFSTGNNLayer, STGMambaBlock)))),
@@ -200,7 +192,7 @@ PARTS = [
     (dict(mamba=dict(bidirectional=False)), lambda model: layers(model, STGMambaBlock)[0].groups == 1),
     (dict(mamba=dict(scan='spatio-temporal')), lambda model: layers(model, STGMambaBlock)[0].scan != 'temporal'),
     (dict(mamba=dict(expand=1, state_size=16)), lambda model: layers(model, STGMambaBlock)[0].A_log.shape == (16, 16)),
-    (dict(mamba=dict(num_phases=2)), lambda model: len(named(model, 'phases.score.weight')) == 6),
+    (dict(mamba=dict(num_phases=2)), lambda model: len(named(model, 'phases.signal')) == 4),
 ]
 
 
@@ -244,12 +236,10 @@ def test_permuting_joints_and_graph_permutes_the_output():
                limbs={name: [place[joint] for joint in joints] for name, joints in limbs.items()})
     first, second = (build(type='DynSTGMamba', graph_cfg=dict(layout=layout)).eval() for layout in (one, two))
     for name, value in first.state_dict().items():
-        if name.endswith('alpha'):
-            value.fill_(0.5)
-        elif not any(part in name for part in ('data_bn', 'adjacency', 'filter', 'hierarchy')):
+        if name in ('joint_embedding', 'phases.signal'):
+            value = value[order]
+        if not any(part in name for part in ('data_bn', 'adjacency', 'static.filter', 'hierarchy')):
             second.state_dict()[name].copy_(value)
-    second.load_state_dict({name: first.state_dict()[name] for name in second.state_dict() if name.endswith('alpha')},
-                           strict=False)
     x = torch.randn(2, 1, 16, 4, 2)
     torch.testing.assert_close(second(x[:, :, :, order]), first(x)[..., order], rtol=1e-4, atol=1e-5)
 
@@ -264,7 +254,10 @@ def test_filters_can_be_read():
         torch.testing.assert_close(layer['phases'].sum(-1), torch.ones(b, t))
     with pytest.raises(RuntimeError, match='training mode'):
         backbone.train().filters(torch.randn(1, 1, 16, 25, 2))
-    # untrained, every layer is the plain graph
+    for earlier, later in ((0, 3), (3, 5)):  # all layers share the phases
+        torch.testing.assert_close(found[later]['phases'], found[earlier]['phases'][:, ::2])
+    set_alphas(backbone, 0.)  # the plain graph
+    found = backbone.eval().filters(torch.randn(2, 1, 16, 25, 2))
     torch.testing.assert_close(found[0]['adjacency'][0, 0], backbone.stages[0][0].graph_conv.static.adjacency)
 
 
