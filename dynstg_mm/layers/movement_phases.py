@@ -41,7 +41,7 @@ class MovementPhases(nn.Module):
         """Phases of a pose over time."""
         if self.num_phases == 1:
             return x.new_ones(*x.shape[:2], 1)
-        return (self.sharpness * self.portrait(x) @ self.centres).softmax(-1)
+        return (self.sharpness * self.portrait(x).to(x.dtype) @ self.centres).softmax(-1)
 
     def portrait(self, x: Tensor) -> Tensor:
         """Cosine and sine of the angle in the phase portrait, (b, t, 2); zeros where the pose stands still."""
