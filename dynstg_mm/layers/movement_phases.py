@@ -16,8 +16,8 @@ class MovementPhases(nn.Module):
 
     In walking, signal and speed run once around a loop in each stride: the angle says where in the stride a frame is.
     Mean and deviations are those of the clip, so neither amplitude nor cadence counts. Source: Method, Movement phases;
-    after the phase angle of the thigh (Villarreal, Poonawala and Gregg 2016). Our choices: the signal is learned, and
-    starts as the difference between the legs; the phases are soft.
+    after the phase angle of the thigh (Villarreal, Poonawala and Gregg 2016). Our choices: the signal is learned,
+    starts as the difference between the legs, and is smoothed by a binomial filter of five frames; phases are soft.
 
     Args:
         start: First weights of the signal, such as those of `leg_difference`.
@@ -47,9 +47,17 @@ class MovementPhases(nn.Module):
         """Cosine and sine of the angle in the phase portrait, (b, t, 2); zeros where the pose stands still."""
         exact = torch.promote_types(x.dtype, torch.float32)  # a difference of poses loses too much in half precision
         signal = (x.to(exact) * self.signal).sum((2, 3))  # (b, t)
+        for _ in range(2):  # noise would count twice: in the signal, and more in its speed
+            before, after = _neighbours(signal)
+            signal = (before + 2 * signal + after) / 4
         signal = signal - signal.mean(1, keepdim=True)
-        padded = torch.cat([signal[:, :1], signal, signal[:, -1:]], 1)
-        speed = padded[:, 2:] - padded[:, :-2]
+        before, after = _neighbours(signal)
+        speed = after - before
         portrait = torch.stack([signal, -speed], -1)
         spread = (portrait.square().mean(1, keepdim=True) + 1e-4).sqrt()
         return F.normalize(portrait / spread, dim=-1, eps=1e-3)
+
+
+def _neighbours(signal):
+    """Values of the frames before and after, (b, t) each; those at the ends are repeated."""
+    return torch.cat([signal[:, :1], signal[:, :-1]], 1), torch.cat([signal[:, 1:], signal[:, -1:]], 1)

@@ -24,7 +24,7 @@ def build_graph(layout: str | dict[str, Any], mode: str = 'spatial', **options: 
 
 
 def leg_difference(layout: dict[str, Any], channels: int) -> Tensor:
-    """Weights of a signal that follows the stride: the first coordinate of the left leg minus that of the right.
+    """Weights of a signal that follows the stride: how far the left knee and ankle are before the right ones.
 
     Args:
         layout: From `get_layout`. If it names no legs, the weights are random: the network finds a signal by itself.
@@ -36,6 +36,6 @@ def leg_difference(layout: dict[str, Any], channels: int) -> Tensor:
     weight = torch.zeros(layout['num_node'], channels)
     legs = layout.get('legs', ())
     for leg in legs:
-        for joint in leg:
-            weight[joint, 0] = (1 if joint in layout['left'] else -1) / len(leg)
+        for joint in leg[1:]:  # knee and ankle
+            weight[joint, 0] = (1 if joint in layout['left'] else -1) / 2
     return weight if legs else torch.randn_like(weight) / weight.numel()**0.5
