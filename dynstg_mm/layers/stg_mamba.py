@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dynstg_mm.errors import ConfigError
 from dynstg_mm.layers.derived import DerivedModule
 from dynstg_mm.layers.movement_phases import MovementPhases
+from dynstg_mm.layers.phase_graph import PhaseGraph
 from dynstg_mm.layers.phase_relation import PhaseRelation
 from dynstg_mm.layers.recompute import recompute
 from dynstg_mm.layers.static_adjacency import StaticAdjacency
@@ -131,7 +132,8 @@ class STGMambaBlock(DerivedModule):
             joints = adjacency.shape[-1]
             signal = torch.randn(joints, channels) / math.sqrt(joints * channels)
             self.phases = MovementPhases(signal, num_phases)
-            self.relation = PhaseRelation(channels, joints, num_phases, total.abs().mean().item())
+            self.graphs = PhaseGraph(joints, num_phases)
+            self.relation = PhaseRelation(channels, 0.2 * total.abs().mean().item())
 
     def forward(self, x: Tensor, relations: Tensor | None = None) -> Tensor:
         """The block on whole clips."""
@@ -214,7 +216,8 @@ class STGMambaBlock(DerivedModule):
         if self.alpha is None:
             return static
         if self.phases is not None and self.relation is not None:
-            relations = self.relation(x, self.phases(x))  # (b, t, v, v)
+            phases = self.phases(x)
+            relations = self.relation(x, phases) + self.graphs(phases)  # (b, t, v, v)
         elif relations is None:
             raise ValueError('relations: None; a dynamic block with num_phases=None needs them.')
         return torch.addcmul(static, self.alpha, relations.to(static.dtype))

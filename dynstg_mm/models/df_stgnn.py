@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from dynstg_mm.errors import ConfigError
-from dynstg_mm.layers import MovementPhases
+from dynstg_mm.layers import MovementPhases, PhaseGraph
 from dynstg_mm.models.df_stgnn_layer import DFSTGNNLayer
 from dynstg_mm.models.graph import build_graph, leg_difference
 from dynstg_mm.skeletons.limbs import limb_hierarchy
@@ -68,6 +68,7 @@ class DFSTGNN(BaseModule):
         if not (dynamic or phase_filter):
             num_phases = 1  # nothing uses them
         self.phases = MovementPhases(leg_difference(layout, in_channels), num_phases)
+        self.phase_graph = PhaseGraph(layout['num_node'], num_phases) if dynamic else None
         options: dict[str, Any] = dict(
             hierarchy=limb_hierarchy(layout) if hierarchy else None, num_phases=num_phases, phase_filter=phase_filter,
             dynamic=dynamic, learn_filter=learn_filter, kernel_size=kernel_size, dilations=dilations, dropout=dropout,
@@ -94,10 +95,11 @@ class DFSTGNN(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of clips."""
-        persons, (x, phases) = x.shape[1], self._embed(x)
+        persons, (x, phases, graphs) = x.shape[1], self._embed(x)
         for layer in self._layers():
             if isinstance(layer, DFSTGNNLayer):
-                x, phases, relations = layer(x, phases)
+                x, relations = layer(x, phases, graphs)
+                phases, graphs = phases[:, ::layer.stride], None if graphs is None else graphs[:, ::layer.stride]
             else:
                 x = layer(x, relations)
         return x.permute(0, 3, 1, 2).unflatten(0, (-1, persons))
@@ -118,11 +120,12 @@ class DFSTGNN(BaseModule):
         """
         if self.training:
             raise RuntimeError('filters: the backbone is in training mode; call eval() first.')
-        (x, phases), of_layers = self._embed(x), []
+        (x, phases, graphs), of_layers = self._embed(x), []
         for layer in self._layers():
             if isinstance(layer, DFSTGNNLayer):
-                of_layers.append(layer.filters(x, phases))
-                x, phases, relations = layer(x, phases)
+                of_layers.append(layer.filters(x, phases, graphs))
+                x, relations = layer(x, phases, graphs)
+                phases, graphs = phases[:, ::layer.stride], None if graphs is None else graphs[:, ::layer.stride]
             else:
                 of_layers.append(layer.filters(x, phases, relations))
                 x = layer(x, relations)
@@ -149,7 +152,8 @@ class DFSTGNN(BaseModule):
         x = self.embed(x.transpose(2, 3).flatten(3))  # (b, t, v, c)
         if self.joint_embedding is not None:
             x = x + self.joint_embedding
-        return F.relu(x, inplace=True), phases
+        graphs = None if self.phase_graph is None else self.phase_graph(phases)
+        return F.relu(x, inplace=True), phases, graphs
 
     def _layers(self) -> Iterator[nn.Module]:
         return (layer for stage in self.stages for layer in stage)

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from dynstg_mm.layers import DynamicGraphConv, PhaseRelation, PhaseTemporalConv, recompute
 
+CLIP_SHARE = 0.2  # size of the clip's own graph, of that of the static adjacency
+
 
 class DFSTGNNLayer(nn.Module):
     """Dynamic graph convolution with hierarchy, phase-mixed temporal filter, residual.
@@ -26,8 +28,9 @@ class DFSTGNNLayer(nn.Module):
         with_cp: Recompute the inside of graph and temporal convolution in the backward pass instead of storing it.
 
     Shape:
-        x: (b, t, v, c). phases: (b, t, p). adjacency: (k, v, v). hierarchy: (v, v). Result: (b, t', v, c_out) with
-        t' = ceil(t / stride); and of these frames the phases (b, t', p) and the relations, (b, t', v, v) or None.
+        x: (b, t, v, c). phases: (b, t, p). graphs, of the phases of the frames: (b, t, v, v), or None if not `dynamic`.
+        adjacency: (k, v, v). hierarchy: (v, v). Result: (b, t', v, c_out) with t' = ceil(t / stride); and the relations
+        of these frames, (b, t', v, v) or None.
     """
 
     def __init__(self, in_channels: int, out_channels: int, adjacency: Tensor, *, hierarchy: Tensor | None = None,
@@ -36,8 +39,8 @@ class DFSTGNNLayer(nn.Module):
                  dropout: float = 0., with_cp: bool = False) -> None:
         super().__init__()
         self.stride, self.with_cp = stride, with_cp
-        size = adjacency.abs().mean().item()
-        self.relation = PhaseRelation(in_channels, adjacency.shape[-1], num_phases, size) if dynamic else None
+        size = CLIP_SHARE * adjacency.abs().mean().item()
+        self.relation = PhaseRelation(in_channels, size) if dynamic else None
         self.graph_conv = DynamicGraphConv(in_channels, out_channels, adjacency, hierarchy=hierarchy, dynamic=dynamic,
                                            learn_filter=learn_filter)
         self.graph_norm = nn.BatchNorm1d(out_channels)
@@ -47,17 +50,21 @@ class DFSTGNNLayer(nn.Module):
         self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.shortcut = nn.Linear(in_channels, out_channels) if in_channels != out_channels else nn.Identity()
 
-    def forward(self, x: Tensor, phases: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Features, phases and relations of the frames that remain."""
-        relations = None if self.relation is None else self.relation(x, phases)  # (b, t, v, v)
+    def forward(self, x: Tensor, phases: Tensor, graphs: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Features and relations of the frames that remain."""
+        relations = self.relate(x, phases, graphs)
         y = recompute(self.graph_conv, x, relations, enabled=self.with_cp)  # (b, t, v, c_out)
         y = F.relu(self.graph_norm(y.flatten(0, 2)), inplace=True).view(y.shape)
         y = recompute(self.temporal_conv, y, phases, enabled=self.with_cp)  # (b, t', v, c_out)
         y = self.dropout(self.temporal_norm(y.flatten(0, 2)).view(y.shape))
         y = F.relu(y + self.shortcut(x[:, ::self.stride]), inplace=True)
-        return y, phases[:, ::self.stride], relations if relations is None else relations[:, ::self.stride]
+        return y, relations if relations is None else relations[:, ::self.stride]
 
-    def filters(self, x: Tensor, phases: Tensor) -> dict[str, Tensor | None]:
+    def relate(self, x: Tensor, phases: Tensor, graphs: Tensor | None = None) -> Tensor | None:
+        """How joints relate in each frame (b, t, v, v), or None if the graph is static."""
+        return None if self.relation is None else self.relation(x, phases) + graphs
+
+    def filters(self, x: Tensor, phases: Tensor, graphs: Tensor | None = None) -> dict[str, Tensor | None]:
         """`phases` (b, t, p) and `adjacency` (b, t, k, v, v) for x, for reading and plotting."""
-        relations = None if self.relation is None else self.relation(x, phases)
+        relations = self.relate(x, phases, graphs)
         return dict(phases=phases, adjacency=self.graph_conv.adjacency(relations, (x.shape[0], x.shape[1])))

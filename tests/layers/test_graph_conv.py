@@ -1,6 +1,6 @@
 import torch
 
-from dynstg_mm.layers import DynamicGraphConv, MovementPhases, PhaseRelation
+from dynstg_mm.layers import DynamicGraphConv, MovementPhases, PhaseGraph, PhaseRelation
 
 
 def layer(channels=6, joints=5, **options):
@@ -13,14 +13,7 @@ def clip(phases=4, seed=0):
     """x, and the relations of an untrained layer."""
     torch.manual_seed(seed)
     x, phases = torch.randn(2, 7, 5, 6), torch.rand(2, 7, phases).softmax(-1)
-    return x, relate_joints()(x, phases).detach()
-
-
-def relate_joints(joints=5, phases=4):
-    """A relation whose phases have graphs, as if trained."""
-    relate = PhaseRelation(6, joints, phases, size=0.2)
-    torch.nn.init.normal_(relate.table, std=0.1)
-    return relate
+    return x, PhaseRelation(6, size=0.2)(x, phases).detach()
 
 
 def project(conv, mixed):
@@ -52,21 +45,39 @@ def test_trained_layer_convolves_with_the_adjacency_of_each_frame():
     assert (expected - before).abs().max() > 1e-3
 
 
+def parts(joints=5, phases=4):
+    """Phases, their graphs as if trained, and the relations of a clip."""
+    graphs = PhaseGraph(joints, phases)
+    torch.nn.init.normal_(graphs.graphs, std=0.1)
+    return MovementPhases(torch.randn(joints, 6), phases), graphs, PhaseRelation(6, size=0.2)
+
+
 def test_permuting_joints_and_graphs_permutes_the_output():
     conv, _ = layer()
-    relate, phases_of = relate_joints(), MovementPhases(torch.randn(5, 6))
+    phases_of, graphs, relate = parts()
     x, order = clip()[0], torch.tensor([3, 0, 4, 1, 2])
-    expected = conv(x, relate(x, phases_of(x)))[:, :, order]
+
+    def result(x):
+        phases = phases_of(x)
+        return conv(x, graphs(phases) + relate(x, phases))
+
+    expected = result(x)[:, :, order]
     with torch.no_grad():
-        for matrix in (conv.static.adjacency, conv.static.filter, relate.table):
+        for matrix in (conv.static.adjacency, conv.static.filter, graphs.graphs):
             matrix.copy_(matrix[:, order][:, :, order].clone())
         phases_of.signal.copy_(phases_of.signal[order].clone())
-    x = x[:, :, order]
-    torch.testing.assert_close(conv(x, relate(x, phases_of(x))), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(result(x[:, :, order]), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_relation_is_the_graph_of_its_phase_and_that_of_the_clip():
-    x, relate = clip()[0], relate_joints(phases=2)
+def test_a_frame_has_the_graph_of_its_phase():
+    graphs = parts()[1]
+    torch.testing.assert_close(graphs(torch.eye(4)[None]), graphs.graphs[None])
+    assert PhaseGraph(5)(torch.eye(4)[None]).eq(0).all()  # before training
+
+
+def test_relation_is_that_of_the_clip_in_its_phase():
+    x, relate = clip()[0], PhaseRelation(6, size=0.2)
+    torch.nn.init.constant_(relate.still, 0.7)
     phases = torch.zeros(2, 7, 2)
     phases[:, :3, 0] = phases[:, 3:, 1] = 1
     found = relate(x, phases)
@@ -74,13 +85,12 @@ def test_relation_is_the_graph_of_its_phase_and_that_of_the_clip():
     query, key = relate.query_key(torch.stack([x[:, :3].mean(1), x[:, 3:].mean(1)], 1)).chunk(2, -1)
     clips = torch.einsum('bpvc,bpwc->bpvw', query, key)
     mean = clips.mean(1, keepdim=True)
-    parts = [graphs / graphs.square().mean((1, 2, 3), keepdim=True).sqrt() for graphs in (clips - mean, mean)]
-    expected = relate.table + 0.2 * 0.2 * (parts[0] + parts[1])
-    torch.testing.assert_close(found[:, [0, 3]], expected, rtol=1e-3, atol=1e-4)
+    moving, still = (graphs / graphs.square().mean((1, 2, 3), keepdim=True).sqrt() for graphs in (clips - mean, mean))
+    torch.testing.assert_close(found[:, [0, 3]], 0.2 * (moving + 0.7 * still), rtol=1e-3, atol=1e-4)
 
 
 def test_relation_does_not_depend_on_how_large_features_are():
-    x, relate = clip()[0], relate_joints()
+    x, relate = clip()[0], PhaseRelation(6, size=0.2)
     torch.nn.init.zeros_(relate.query_key.bias)
     phases = torch.rand(2, 7, 4).softmax(-1)
     torch.testing.assert_close(relate(10 * x, phases), relate(x, phases), rtol=1e-2, atol=1e-3)
@@ -88,13 +98,15 @@ def test_relation_does_not_depend_on_how_large_features_are():
 
 def test_every_parameter_gets_a_gradient():
     conv, _ = layer()
-    relate, phases_of = relate_joints(), MovementPhases(torch.randn(5, 6))
+    phases_of, graphs, relate = parts()
     with torch.no_grad():
         conv.static.filter += 0.1
     x = clip()[0]
-    conv(x, relate(x, phases_of(x))).square().sum().backward()
-    for name, value in [*conv.named_parameters(), *relate.named_parameters(), *phases_of.named_parameters()]:
-        assert value.grad is not None and value.grad.abs().max() > 0, name
+    phases = phases_of(x)
+    conv(x, graphs(phases) + relate(x, phases)).square().sum().backward()
+    for module in (conv, phases_of, graphs, relate):
+        for name, value in module.named_parameters():
+            assert value.grad is not None and value.grad.abs().max() > 0, name
 
 
 def test_switches_leave_their_part_out():

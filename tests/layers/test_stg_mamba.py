@@ -130,7 +130,7 @@ def test_relations_may_come_from_outside():
         torch.nn.init.constant_(module.alpha, 0.7)
     x = torch.randn(2, 9, 5, 6)
     phases = own.phases(own.norm(x))
-    relations = own.relation(own.norm(x), phases)
+    relations = own.graphs(phases) + own.relation(own.norm(x), phases)
     torch.testing.assert_close(given(x, relations), own(x))
     found = own.filters(x)
     torch.testing.assert_close(found['phases'], phases)

@@ -111,7 +111,7 @@ def test_every_parameter_gets_a_gradient():
     backbone = build(type='DynSTGMamba', graph_cfg=BODY)
     with torch.no_grad():
         for name, value in backbone.named_parameters():
-            if name.endswith(('filter', 'table')):
+            if name.endswith(('filter', 'phase_graph.graphs')):
                 value.add_(0.01 * torch.randn_like(value))
     backbone(torch.randn(4, 1, 16, 25, 2)).square().sum().backward()
     for name, value in backbone.named_parameters():
@@ -125,7 +125,7 @@ def test_tubelets_hold_neighbouring_frames_and_the_last_one_is_repeated():
     torch.testing.assert_close(backbone(x), backbone(filled))
     frames = backbone.data_bn(x[0, 0].flatten(1)).view(7, 25, 2)
     expected = (backbone.embed(torch.cat([*frames[3:6]], -1)) + backbone.joint_embedding).relu()
-    features, phases = backbone._embed(x)
+    features, phases, _ = backbone._embed(x)
     torch.testing.assert_close(features[0, 1], expected)
     means = torch.stack([frames[:3].mean(0), frames[3:6].mean(0), frames[6]])
     torch.testing.assert_close(phases, backbone.phases(means[None]))
@@ -174,7 +174,7 @@ PARTS = [
     (dict(mamba=False), lambda model: not layers(model, STGMambaBlock)),
     (dict(num_phases=1), lambda model: all(layer['phases'].shape[-1] == 1 for layer in read(model))),
     (dict(phase_filter=False), lambda model: all(len(part.kernel) == 1 for part in layers(model, PhaseTemporalConv))),
-    (dict(dynamic=False), lambda model: not named(model, 'alpha')),
+    (dict(dynamic=False), lambda model: not named(model, 'alpha') and not named(model, 'phase_graph')),
     (dict(learn_filter=False), lambda model: not named(model, 'graph_conv.static')),
     (dict(joint_embedding=False), lambda model: not named(model, 'joint_embedding')),
     (dict(hierarchy=False), lambda model: layers(model, DynamicGraphConv)[0].hierarchy is None),
