@@ -23,7 +23,8 @@ class DynSTGMamba(DFSTGNN):
     """Dynamic spatio-temporal graph Mamba (arXiv 2503.13156): stages of DF-STGNN layers, each with an STG-Mamba block.
 
     Our choice: a block takes the relations of joints from the last layer of its stage instead of computing its own
-    (`mamba=dict(num_phases=4)` lets it compute them).
+    (`mamba=dict(num_phases=4)` lets it compute them). They contain a learned graph, so that a block has no learned
+    filter (`mamba=dict(learn_filter=True)` gives it one).
 
     Args:
         graph_cfg: `layout` and `mode`.
@@ -52,7 +53,8 @@ class DynSTGMamba(DFSTGNN):
         """The block of a stage, if blocks are not left out."""
         if self.mamba is None:
             return None
-        defaults = dict(num_phases=None, joint_order=depth_first(layout), with_cp=self.with_cp, dynamic=True)
+        defaults = dict(num_phases=None, joint_order=depth_first(layout), with_cp=self.with_cp, dynamic=True,
+                        learn_filter=False)
         options = {**defaults, **self.mamba}
         options['dynamic'] &= self.dynamic
         return STGMambaBlock(channels, adjacency, **options)

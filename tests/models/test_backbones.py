@@ -175,7 +175,7 @@ PARTS = [
     (dict(num_phases=1), lambda model: all(layer['phases'].shape[-1] == 1 for layer in read(model))),
     (dict(phase_filter=False), lambda model: all(len(part.kernel) == 1 for part in layers(model, PhaseTemporalConv))),
     (dict(dynamic=False), lambda model: not named(model, 'alpha') and not named(model, 'phase_graph')),
-    (dict(learn_filter=False), lambda model: not named(model, 'graph_conv.static')),
+    (dict(learn_filter=False), lambda model: not named(model, 'static.filter')),
     (dict(joint_embedding=False), lambda model: not named(model, 'joint_embedding')),
     (dict(hierarchy=False), lambda model: layers(model, DynamicGraphConv)[0].hierarchy is None),
     (dict(tubelet_size=1), lambda model: model.embed.in_features == 2),
@@ -184,8 +184,9 @@ PARTS = [
     (dict(kernel_size=3, dilations=(1, 2, 4)), lambda model: layers(model, PhaseTemporalConv)[0].offsets == (
         (-1, 0, 1), (-2, 0, 2), (-4, 0, 4))),
     (dict(mamba=dict(dynamic=False)), lambda model: all(part.alpha is None for part in layers(model, STGMambaBlock))),
-    (dict(mamba=dict(learn_filter=False)), lambda model: len(named(model, 'static.filter')) == 3),
-    (dict(mamba=dict(graph_conv=False, graph_selective=False)), lambda model: len(named(model, 'static.filter')) == 3),
+    (dict(mamba=dict(learn_filter=True)), lambda model: len(named(model, 'static.filter')) == 6),
+    (dict(mamba=dict(graph_conv=False, graph_selective=False)), lambda model: all(
+        part.static is None for part in layers(model, STGMambaBlock))),
     (dict(mamba=dict(graph_conv=False)), lambda model: not layers(model, STGMambaBlock)[0].graph_conv),
     (dict(mamba=dict(graph_selective=False)), lambda model: not layers(model, STGMambaBlock)[0].graph_selective),
     (dict(mamba=dict(kernel_size=1)), lambda model: layers(model, STGMambaBlock)[0].offsets == ((0, ), (0, ))),
