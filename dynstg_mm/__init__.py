@@ -12,7 +12,7 @@ data sets   GaitDataset, KOANMDataset, KOAPDNMDataset, KOAStageDataset, MSNDData
 transforms  to clean       KeepTrackedPerson, MapLayout, FillMissingJoints, ResampleRate, SampleWindows
             to normalise   MirrorDirection, AlignHeading, SideView, CenterSkeleton, ScaleByLegLength, GaitFeatures
             to augment     RandomRot, RandomScale, RandomGaussianNoise, RandomSwapSides, RandomJointDropout,
-                           RandomTimeWarp
+                           RandomProportions, RandomTimeWarp
             to corrupt     LoseJoints, AddNoise, LowerRate, CutClip
             for others     ProjectToImage for PoseC3D; TeacherInput for a teacher with another skeleton;
                            UnlabelledWindows for distillation on unlabelled walks

@@ -1,6 +1,6 @@
 """Reading config files, and the options that change them.
 
-An option `key=value` names one setting in full, such as `model.backbone.size=large`. Eight short options change several
+An option `key=value` names one setting in full, such as `model.backbone.size=large`. Nine short options change several
 places at once:
 
 | option            | sets                                                                                        |
@@ -10,6 +10,7 @@ places at once:
 | `fold=K`          | the fold of the data sets that have folds; `all` trains on everybody and tests nobody       |
 | `feats=A,B`       | `feats` of every `GaitFeatures`, and `in_channels` of all backbones                         |
 | `joint_dropout=P` | `RandomJointDropout(prob=P)` after every `PoseDecode` of the training pipelines; 0 removes it |
+| `proportions=S`   | `RandomProportions(spread=S)` in the same place, after lost joints are filled; 0 removes it |
 | `layout=NAME`     | the skeleton of the data sets that have folds, and of all networks                          |
 | `balance=A,B`     | a `BalancedSampler` by these fields of the training clips, such as `site`                   |
 | `short_clips=HOW` | what every `SampleWindows` does with a clip shorter than a window: pad, drop or refuse     |
@@ -315,18 +316,29 @@ def _set_feats(cfg: Config, feats: str | Sequence[str]) -> None:
 
 
 def _set_joint_dropout(cfg: Config, probability: float) -> None:
-    if isinstance(probability, bool) or not isinstance(probability, (int, float)) or not 0 <= probability <= 1:
-        raise ConfigError(f'--cfg-options: joint_dropout: {probability!r}; expected a probability, 0 to 1.')
+    _set_augmentation(cfg, 'joint_dropout', probability, 1, 'a probability, 0 to 1',
+                      ConfigDict(type='RandomJointDropout', prob=probability, share=(0.1, 0.5)))
+
+
+def _set_proportions(cfg: Config, spread: float) -> None:
+    _set_augmentation(cfg, 'proportions', spread, 0.5, "the standard deviation of the factors' logarithm, 0 to 0.5",
+                      ConfigDict(type='RandomProportions', spread=spread))
+
+
+def _set_augmentation(cfg: Config, option: str, value: float, most: float, expected: str, step: ConfigDict) -> None:
+    """Put a step behind `PoseDecode`, before the skeleton is turned, centred and scaled; 0 removes it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+        raise ConfigError(f'--cfg-options: {option}: {value!r}; expected {expected}.')
     pipelines = [node for node in _nodes(cfg.get('train_dataloader')) if isinstance(node, list) and any(
         isinstance(part, dict) and part.get('type') == 'PoseDecode' for part in node)]
     if not pipelines:
-        raise ConfigError(f'--cfg-options: joint_dropout: no training pipeline of {cfg.filename} has PoseDecode.')
-    step = ConfigDict(type='RandomJointDropout', prob=probability, share=(0.1, 0.5))
-    for pipeline in pipelines:  # before the skeleton is turned, centred and scaled, which must not use the lost joints
-        pipeline[:] = [part for part in pipeline if part.get('type') != 'RandomJointDropout']
-        decoded = [part.get('type') for part in pipeline].index('PoseDecode') + 1
-        pipeline[decoded:decoded] = [step] if probability else []
-    cfg.joint_dropout = probability
+        raise ConfigError(f'--cfg-options: {option}: no training pipeline of {cfg.filename} has PoseDecode.')
+    before = ('PoseDecode', 'RandomJointDropout')  # lost joints are filled before other steps see them
+    for pipeline in pipelines:
+        pipeline[:] = [part for part in pipeline if part.get('type') != step['type']]
+        place = 1 + max(index for index, part in enumerate(pipeline) if part.get('type') in before)
+        pipeline[place:place] = [step] if value else []
+    cfg[option] = value
 
 
 def _set_layout(cfg: Config, layout: str) -> None:
@@ -362,7 +374,7 @@ def _set_short_clips(cfg: Config, how: str) -> None:
 
 SHORT_OPTIONS: dict[str, Callable[[Config, Any], None]] = dict(
     task=_set_task, split=_set_split, fold=_set_fold, feats=_set_feats, joint_dropout=_set_joint_dropout,
-    layout=_set_layout, balance=_set_balance, short_clips=_set_short_clips)
+    proportions=_set_proportions, layout=_set_layout, balance=_set_balance, short_clips=_set_short_clips)
 
 
 def _fit_networks(cfg: Config, changed: Collection[str]) -> None:

@@ -22,6 +22,7 @@ FOLDER = ROOT / 'configs/dynstg_mamba'
 KOA = FOLDER / 'dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
 CGRKD = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
 CGRKD_GAIT13 = ROOT / 'configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-gait13-keypoint-2d.py'
+STGCN = ROOT / 'configs/stgcn/stgcn_1xb16-joint-w64-30e_koa-keypoint-2d.py'
 
 pytestmark = pytest.mark.usefixtures('read_once')
 
@@ -207,18 +208,35 @@ def test_networks_see_the_feats_that_the_pipelines_make(path, feats, channels, a
         MODELS.build(network)
 
 
-@pytest.mark.parametrize('path, count', [(KOA, 1), (CGRKD, 2), (CGRKD_GAIT13, 2)], ids=['plain', 'distilled', 'gait13'])
-def test_joint_dropout_is_in_all_training_pipelines_and_nowhere_else(path, count):
-    config, default = resolve(path, 'joint_dropout=0.5'), resolve(path)
-    lost = list(pipelines(config.train_dataloader, 'RandomJointDropout'))
-    assert len(lost) == count and not list(pipelines(config.test_dataloader, 'RandomJointDropout'))
-    for pipeline in lost:
-        step = pipeline.pop(types(pipeline).index('PoseDecode') + 1)
-        assert step == dict(type='RandomJointDropout', prob=0.5, share=(0.1, 0.5))
+@pytest.mark.parametrize('option, step, config', [
+    ('joint_dropout', dict(type='RandomJointDropout', prob=0.5, share=(0.1, 0.5)), STGCN),
+    ('proportions', dict(type='RandomProportions', spread=0.5), STGCN),
+    ('joint_dropout', dict(type='RandomJointDropout', prob=0.5, share=(0.1, 0.5)), CGRKD),
+    ('joint_dropout', dict(type='RandomJointDropout', prob=0.5, share=(0.1, 0.5)), CGRKD_GAIT13)],
+    ids=['lost joints', 'proportions', 'distilled', 'gait13'])
+def test_augmentation_is_in_all_training_pipelines_and_nowhere_else(option, step, config):
+    changed, default = resolve(config, f'{option}=0.5'), resolve(config)
+    found = list(pipelines(changed.train_dataloader, step['type']))
+    assert len(found) == len(list(pipelines(changed.train_dataloader, 'PoseDecode')))
+    assert not list(pipelines(changed.test_dataloader, step['type']))
+    for pipeline in found:
+        assert pipeline.pop(types(pipeline).index('PoseDecode') + 1) == step
     for field in ('model', 'train_dataloader', 'test_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'):
-        assert config[field] == default[field], field
-    again = apply_options(resolve(path, 'joint_dropout=0.5'), dict(joint_dropout=0))
+        assert changed[field] == default[field], field
+    again = apply_options(resolve(config, f'{option}=0.5'), {option: 0})
     assert again.train_dataloader == default.train_dataloader
+
+
+def test_lost_joints_are_filled_before_proportions_change():
+    for options in (['joint_dropout=0.5'], ['proportions=0.3', 'joint_dropout=0.5'], ['proportions=0.3']):
+        (pipeline, ) = pipelines(resolve(KOA, *options).train_dataloader, 'PoseDecode')
+        names = types(pipeline)
+        lost = ['RandomJointDropout'] if 'joint_dropout=0.5' in options else []
+        start = names.index('PoseDecode') + 1
+        assert names[start:start + len(lost) + 2] == [*lost, 'RandomProportions', 'MirrorDirection']
+        (step, ) = (one for one in pipeline if one.type == 'RandomProportions')
+        assert step.spread == (0.3 if 'proportions=0.3' in options else 0.1)
+    assert 'RandomProportions' not in types(resolve(KOA, 'proportions=0').train_dataloader.dataset.pipeline)
 
 
 @pytest.mark.parametrize('path', [KOA, CGRKD], ids=['plain', 'distilled'])
@@ -296,6 +314,7 @@ def test_teacher_checkpoint_follows_the_run():
     ('layout=koala', 'layout: .*koala'),
     ('joint_dropout=2', 'joint_dropout: 2'),
     ('joint_dropout=True', 'joint_dropout: True'),
+    ('proportions=0.6', 'proportions: 0.6'),
     ('modle.backbone.size=large', 'modle'),
     ('model=small', 'model: .small'),
     ('train_cfg.max_epochs.x=1', 'max_epochs.x: '),

@@ -25,7 +25,7 @@ train_dataloader = dict(
     dataset=dict(
         layout=_base_.layout,
         pipeline=[
-            *_base_.train_windows, *both,
+            *_base_.varied_windows, *both,
             dict(type='UnlabelledWindows', dataset=walks),
             dict(type='PackActionInputs', meta_keys=_base_.meta_keys, algorithm_keys=keys)
         ]))

@@ -12,7 +12,7 @@ walks = dict(
     _base_.walks, pipeline=[*_base_.train_windows, *_base_.augment, *_base_.features, *_base_.pack])
 train_dataloader = dict(
     dataset=dict(pipeline=[
-        *_base_.train_windows, *_base_.features,
+        *_base_.varied_windows, *_base_.features,
         dict(type='UnlabelledWindows', dataset=walks),
         dict(type='PackActionInputs', meta_keys=_base_.meta_keys, algorithm_keys=('unlabelled_inputs', ))
     ]))

@@ -42,7 +42,8 @@ def add_common_arguments(parser: argparse.ArgumentParser, written: str) -> None:
     parser.add_argument(
         '--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE',
         help='override settings of the config; a list is KEY="[a,b]" or KEY=a,b. Short ones that change several places '
-        'at once: task=NAME, split=NAME, fold=K, feats=A,B, layout=NAME, joint_dropout=P, balance=A,B, short_clips=HOW')
+        'at once: task=NAME, split=NAME, fold=K, feats=A,B, layout=NAME, joint_dropout=P, '
+        'proportions=S, balance=A,B, short_clips=HOW')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 

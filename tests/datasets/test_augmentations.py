@@ -8,7 +8,7 @@ RANDOM = [dict(type='RandomRot', heading=30., tilt=5.), dict(type='RandomScale',
           dict(type='RandomScale', scale=0.2, same=True), dict(type='RandomGaussianNoise', sigma=0.05),
           dict(type='RandomGaussianNoise', sigma=0.05, shared=True),
           dict(type='RandomJointDropout', layout='h36m', prob=0.5), dict(type='RandomTimeWarp', strength=0.3),
-          dict(type='RandomSwapSides', layout='h36m')]
+          dict(type='RandomSwapSides', layout='h36m'), dict(type='RandomProportions', layout='h36m', spread=0.2)]
 
 
 def walk(coordinates=2, windows=3, persons=1, frames=40):
@@ -192,3 +192,26 @@ def test_swapped_sides_are_the_same_walk_of_a_mirror_image():
         np.testing.assert_array_equal(again, plain)
     with pytest.raises(ValueError, match='layout: left: missing; RandomSwapSides needs'):
         TRANSFORMS.build(dict(swap, layout=dict(num_node=17, inward=[], center=0)))(walk())
+
+
+def test_proportions_change_the_lengths_of_bones_alike_on_both_sides_and_nothing_else():
+    layout = LAYOUTS['h36m']
+    child, parent = np.transpose(layout['inward'])
+    bones = [keypoint[0].reshape(400, 10, 17, 3)[:, :, child] - keypoint[0].reshape(400, 10, 17, 3)[:, :, parent]
+             for size in [dict(coordinates=3, windows=400, frames=10)]
+             for keypoint in (walk(**size)['keypoint'],
+                              change(dict(type='RandomProportions', layout='h36m', spread=0.2), 0, **size))]
+    factor = (bones[1] * bones[0]).sum(-1) / (bones[0]**2).sum(-1)  # (window, frame, bone)
+    np.testing.assert_allclose(bones[1], factor[..., None] * bones[0], atol=1e-4)  # the direction stays
+    assert np.ptp(factor, axis=1).max() < 1e-3  # one length in a window
+    factor = np.log(factor[:, 0])
+    assert abs(factor.std() / 0.2 - 1) < 0.05 and abs(factor.mean()) < 0.02
+    bone = {joint: index for index, joint in enumerate(child.tolist())}
+    for left, right in zip(layout['left'], layout['right']):
+        np.testing.assert_allclose(factor[:, bone[left]], factor[:, bone[right]], atol=1e-3)
+    assert np.corrcoef(factor[:, [bone[joint] for joint in layout['left']]].T).min() > -0.2
+
+
+def test_no_spread_keeps_the_skeleton():
+    out = change(dict(type='RandomProportions', layout='h36m', spread=0.), 0)
+    np.testing.assert_allclose(out, walk()['keypoint'], atol=1e-6)

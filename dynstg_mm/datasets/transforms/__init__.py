@@ -2,6 +2,7 @@
 from dynstg_mm.datasets.transforms.augment import (
     RandomGaussianNoise,
     RandomJointDropout,
+    RandomProportions,
     RandomRot,
     RandomScale,
     RandomSwapSides,
@@ -24,6 +25,7 @@ from dynstg_mm.datasets.transforms.normalize import (
 __all__ = [
     'AddNoise', 'AlignHeading', 'CenterSkeleton', 'CutClip', 'FillMissingJoints', 'GaitFeatures', 'KeepTrackedPerson',
     'LoseJoints', 'LowerRate', 'MapLayout', 'MirrorDirection', 'ProjectToImage', 'RandomGaussianNoise',
-    'RandomJointDropout', 'RandomRot', 'RandomScale', 'RandomSwapSides', 'RandomTimeWarp', 'ResampleRate',
-    'SampleWindows', 'ScaleByLegLength', 'SideView', 'TeacherInput', 'UnlabelledWindows', 'feature_channels'
+    'RandomJointDropout', 'RandomProportions', 'RandomRot', 'RandomScale', 'RandomSwapSides', 'RandomTimeWarp',
+    'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SideView', 'TeacherInput', 'UnlabelledWindows',
+    'feature_channels'
 ]

@@ -20,7 +20,7 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.geometry import turn_about_vertical, vertical
 from dynstg_mm.gait.signal import fill_missing
 from dynstg_mm.gait.visibility import seen_joints
-from dynstg_mm.skeletons import Layout, mirror_order, pelvis_joints
+from dynstg_mm.skeletons import Layout, depth_first, mirror_order, parents, pelvis_joints
 
 
 def _copied_windows(results: Results) -> np.ndarray:
@@ -199,6 +199,40 @@ class RandomJointDropout(LayoutTransform):
             seen[start:start + length, joint] = False
         seen[:, pelvis] |= ~seen[:, pelvis].any(1, keepdims=True)
         return seen
+
+
+@TRANSFORMS.register_module()
+class RandomProportions(LayoutTransform):
+    """Draw other proportions of the body: each bone is longer or shorter by a factor, in all frames of a window.
+
+    The factors are log-normal and the same for left and right. Joints further out move along, so bones keep their
+    directions, and joints their angles. People differ in build, and pose estimators in where they see a joint: a model
+    should read neither.
+
+    It belongs right after `PoseDecode`, so that place and size are those of the new body; lost joints must be filled by
+    then.
+
+    Args:
+        layout: Replaces the data set's.
+        spread: Standard deviation of the factors' logarithm, 0 to 0.5.
+    """
+
+    def __init__(self, layout: str | Layout | None = None, *, spread: float = 0.1) -> None:
+        super().__init__(layout)
+        self.spread = check_number('spread', spread, 0, 0.5)
+
+    def transform(self, results: Results) -> Results:
+        """Change the proportions of each window."""
+        layout = self.layout(results)
+        order, parent, mirrored = depth_first(layout), parents(layout), mirror_order(layout)
+        for window in _copied_windows(results):
+            factors = np.exp(self.spread * np.random.randn(len(order)).astype(np.float32))
+            factors = factors[np.minimum(np.arange(len(order)), mirrored)]  # a bone is known by its outer joint
+            bones = window - window[..., parent, :]
+            for joint in order:  # from the centre outwards
+                if parent[joint] != joint:
+                    window[..., joint, :] = window[..., parent[joint], :] + factors[joint] * bones[..., joint, :]
+        return results
 
 
 @TRANSFORMS.register_module()
