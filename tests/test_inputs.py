@@ -25,7 +25,7 @@ def inputs_of(name, *options):
      ModelInputs('body_25', ('j', 'jm'), 2, 25., 64, WALKS)),
     (f'{SMALL}_1xb16-joint-w64-60e_msnd-keypoint-3d', ModelInputs(
         'msnd', ('j', 'jm'), 3, 25., 64, ('Healthy', 'Joint Problem', 'Muscle Weakness', 'Neurological Defect'))),
-    ('cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-gait13-keypoint-2d',
+    ('cgrkd/cgrkd-large-to-small_1xb16-joint-w64-60e_koa-gait13-keypoint-2d',
      ModelInputs('gait_13', ('j', 'jm'), 2, 25., 64, ('NM', 'KOA'))),
     (f'{SMALL}_1xb16-joint-w64-8e_synthetic-walks-gait13-keypoint-2d',  # has only training data
      ModelInputs('gait_13', ('j', 'jm'), 2, 25., 64, WALKS)),

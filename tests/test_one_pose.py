@@ -14,7 +14,7 @@ from dynstg_mm.skeletons import LAYOUTS, map_joints, pelvis_joints
 from .conftest import ROOT
 
 SMALL = 'dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64'
-CONFIGS = {2: f'{SMALL}-30e_koa-keypoint-2d', 3: f'{SMALL}-60e_msnd-keypoint-3d'}
+CONFIGS = {2: f'{SMALL}-60e_koa-keypoint-2d', 3: f'{SMALL}-60e_msnd-keypoint-3d'}
 HEAT_MAPS = 'posec3d/slowonly_r50_1xb16-w64-30e_koa-keypoint-2d'
 FEATS = 'feats=j,b,a,rd,jm,bm,am,rdm'
 TOES = ('big_toe', 'foot_index', 'toe_tip', 'foot', 'toes')

@@ -6,7 +6,7 @@
     models:
       st-gcn: ../stgcn/stgcn_1xb16-joint-w64-30e_koa-keypoint-2d.py
       cgrkd:
-        config: ../cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py
+        config: ../cgrkd/cgrkd-large-to-small_1xb16-joint-w64-60e_koa-keypoint-2d.py
         options: {model.temperature: 0.3}
         teacher: large             # its checkpoint of the same fold and seed is model.teacher_ckpt
     teachers:                      # models that only teach; they are trained first and have no row in the table

@@ -1,6 +1,6 @@
 """Train and test configs on all folds with several seeds, and compare them.
 
-    python -m dynstg_mm cross-validate configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py \\
+    python -m dynstg_mm cross-validate configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-60e_koa-keypoint-2d.py \\
         st-gcn=configs/stgcn/stgcn_1xb16-joint-w64-30e_koa-keypoint-2d.py --seeds 0 1 2 --jobs 2 --out work_dirs/koa
 
 Every run trains and tests in separate processes, without validation: the last checkpoint counts. If the command is

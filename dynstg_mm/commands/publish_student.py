@@ -1,6 +1,6 @@
 """Write the student of a distilled checkpoint as a checkpoint that the plain recognizer's config loads.
 
-    python -m dynstg_mm publish-student configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py \\
+    python -m dynstg_mm publish-student configs/cgrkd/cgrkd-large-to-small_1xb16-joint-w64-60e_koa-keypoint-2d.py \\
         work_dirs/koa_nm/epoch_30.pth --out work_dirs/small.pth
 
 The new file holds the student's weights, what it expects as input, the names of the classes and the training split.

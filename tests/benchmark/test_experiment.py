@@ -17,8 +17,8 @@ EXPERIMENTS = {f'{prefix}{path.stem}': path for prefix, folder in (('', 'dynstg_
                for path in (ROOT / f'configs/{folder}/results').glob('koa*.json')} | {
                    path.stem: path for path in (ROOT / 'configs/dynstg_mamba/results').glob('msnd*.json')}
 EXPERIMENTS['cgrkd-koa-stage-settings'] = EXPERIMENTS.pop('cgrkd-koa-stage-ablation-settings')
-SMALL = '../dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
-CGRKD = '../cgrkd/cgrkd-large-to-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
+SMALL = '../dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-60e_koa-keypoint-2d.py'
+CGRKD = '../cgrkd/cgrkd-large-to-small_1xb16-joint-w64-60e_koa-keypoint-2d.py'
 TAUGHT = f"""
 options: {{feats: [b, bm], task: koa_stage}}
 models:
@@ -109,7 +109,7 @@ def test_command_line_adds_to_the_file_and_overrides_it(experiment, trained):
     file = experiment(TAUGHT)
     plain, = plan_calls(parse(file, '--out', 'out'))
     assert plain.baseline == 'taught' and plain.seeds == [0, 1] and plain.folds == ['1'] and plain.no_controls
-    more = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'
+    more = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-60e_koa-keypoint-2d.py'
     call, = plan_calls(parse(file, f'more={more}', '--out', 'out', '--seeds', 3, '--folds', 'all',
                              '--baseline', 'small', '--ensemble', 'three=small,taught,more',
                              '--cfg-options', 'task=koa_nm', '--model-options', 'taught', 'model.temperature=1'))

@@ -1,7 +1,7 @@
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/schedules/adamw.py',
-    '../_base_/models/df_stgnn.py',
+    '../_base_/models/dynstg_mamba_small.py',
     '../_base_/datasets/koa_pd_nm.py'
 ]
 
@@ -9,3 +9,4 @@ model = dict(
     backbone=dict(in_channels=_base_.in_channels, graph_cfg=dict(layout=_base_.layout)),
     cls_head=dict(num_classes=_base_.num_classes))
 train_dataloader = dict(dataset=dict(pipeline=_base_.varied_pipeline))
+train_cfg = dict(max_epochs=60)

@@ -1,5 +1,5 @@
 _base_ = [
-    '../dynstg_mamba/dynstg-mamba-small-pretrained_1xb16-joint-w64-30e_koa-gait13-keypoint-2d.py',
+    '../dynstg_mamba/dynstg-mamba-small-pretrained_1xb16-joint-w64-60e_koa-gait13-keypoint-2d.py',
     '../_base_/datasets/unlabelled_walks.py',
     '../_base_/models/cgrkd_koa.py'
 ]

@@ -1,4 +1,4 @@
-_base_ = './dynstg-mamba-small-pretrained_1xb16-joint-w64-30e_koa-keypoint-2d.py'
+_base_ = './dynstg-mamba-small-pretrained_1xb16-joint-w64-60e_koa-keypoint-2d.py'
 
 # Only the 13 joints that every pose estimator gives. The data set finds them by name in a file with more.
 student_layout = 'gait_13'

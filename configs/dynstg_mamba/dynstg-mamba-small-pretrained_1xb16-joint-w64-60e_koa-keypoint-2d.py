@@ -1,4 +1,4 @@
-_base_ = ['./dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py', '../_base_/models/dynstg_mamba_weights.py']
+_base_ = ['./dynstg-mamba-small_1xb16-joint-w64-60e_koa-keypoint-2d.py', '../_base_/models/dynstg_mamba_weights.py']
 
 pretrained = dict(type='Pretrained', checkpoint=_base_.pretrained_weights['small'], prefix='backbone.')
 model = dict(backbone=dict(init_cfg=pretrained))
