@@ -19,7 +19,7 @@ from dynstg_mm.progress import with_bar
 from dynstg_mm.skeletons import LAYOUTS
 
 CONFIG = f'{SHIPPED}dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
-WEIGHTS = f'{SHIPPED}dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-7574252a.pth'
+WEIGHTS = f'{SHIPPED}dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-0f854110.pth'
 UNALTERED = 'unaltered'
 JOINTS = ('left_wrist', 'right_elbow', 'left_knee', 'nose')
 EPOCHS = 20
