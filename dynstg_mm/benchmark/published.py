@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 import yaml
 
+from dynstg_mm.benchmark.ablation import ablation_rows
 from dynstg_mm.benchmark.answers import CODES, OWN, read_answers
 from dynstg_mm.benchmark.explanations import read_checks
+from dynstg_mm.benchmark.filters import filter_summary, read_filters
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.robustness import Robustness, condition_title, conditions
 from dynstg_mm.benchmark.runs import Model
@@ -34,6 +36,8 @@ DOUBTS = 'configs/zoo/doubts.json'
 DOUBTS_SCHEMA: dict[str, Any] = dict(type='object', required=['rows'], properties=dict(rows=dict(
     type='array', items=dict(type='object', required=['recordings', 'count', 'refused', 'doubted', 'codes']))))
 EXPLANATIONS = 'configs/zoo/explanations.json'
+FILTERS = 'configs/dynstg_mamba/filters.json'
+ABLATION = 'configs/dynstg_mamba/ablation'  # results.json of each task
 ANSWERS = 'configs/zoo/answers.json'
 
 DATASETS = {'koa-nm': 'KOA-NM', 'koa-nm-jointdropout': 'KOA-NM', 'koa-pd-nm': 'KOA-PD-NM', 'koa-stage': 'KOA stage',
@@ -100,6 +104,10 @@ class Published:
             self.tables['answers'] = self.answer_rows
             self.tables['answers:doubts'] = self.answer_doubt_rows
             self.tables['answers:strangers'] = self.stranger_rows
+        if (self.root / FILTERS).is_file():
+            self.tables['filters'] = lambda: filter_summary(read_filters(self.root / FILTERS))
+        if (self.root / ABLATION).is_dir():
+            self.tables['ablation'] = self.ablation_rows
         if (self.root / EXPLANATIONS).is_file():
             self.tables['explanations'] = self.explanation_rows
             self.tables['explanations:joints'] = self.altered_joint_rows
@@ -155,6 +163,10 @@ class Published:
                          *(interval_cells(table.pooled(model), len(table.classes))['macro_f1'] for table in tables)])
         return rows
 
+    def ablation_rows(self) -> Rows:
+        """What each element of `small` is worth on several tasks."""
+        return ablation_rows({path.stem: Results.read(path) for path in sorted((self.root / ABLATION).glob('*.json'))})
+
     def estimator_rows(self) -> Rows:
         """Scores of people, by the pose estimators of training and test."""
         rows = [['task', 'model', 'trained on, tested on', 'people', 'macro-F1 [95 %]', 'log-loss [95 %]']]
@@ -173,6 +185,8 @@ class Published:
         rows = [['task', 'teacher', 'student alone', 'CGRKD (share of the teacher; goal: 99 %)',
                  'points above the student (goal: 1.5)', 'points above the best other distiller (goal: 0)']]
         for task, name, teacher, student, model, others in GOALS:
+            if f'cgrkd/{name}' not in self.paths:
+                continue
             results = self.read(f'cgrkd/{name}')
             means = {one: mean_scores(results.pooled(one), len(results.classes))['macro_f1']
                      for one in (teacher, student, model, *others)}

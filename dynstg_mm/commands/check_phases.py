@@ -12,6 +12,8 @@ found in the keypoints, of those that the annotation lists in `events`, and the 
 Use, entropy: mean of each phase; mean entropy of a frame, 0 for one phase at a time, 1 for equal phases.
 SD of A / mean |A|: how much the graph moves, its standard deviation over time, mean over pairs, by its mean size.
 Alpha: mean size of the weight of the graph's dynamic part.
+
+--out holds the figures; further calls with other names add theirs.
 """
 import argparse
 from collections.abc import Iterator, Sequence
@@ -36,7 +38,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add('--models', nargs='+', metavar='NAME', help='models of the runs (default: all that have filters)')
     add('--seeds', nargs='+', type=seed, help='training seeds of the runs (default: all)')
     add('--no-synthetic', action='store_true', help='leave out the synthetic walks')
-    add('--out', metavar='FILE', help='JSON file to write')
+    add('--name', help="of the rows in --out (default: the model's or checkpoint's)")
+    add('--out', metavar='FILE', help='JSON file to write; rows of other names that it has stay')
     add('--cfg-options', nargs='+', action=CfgOptions, metavar='KEY=VALUE', help='override settings of the config')
     return parser.parse_args(argv)
 
@@ -53,14 +56,19 @@ def check(args: argparse.Namespace) -> None:
     from mmaction.utils import register_all_modules
     from mmengine.logging import MMLogger
 
+    from dynstg_mm.benchmark.filters import read_filters
     from dynstg_mm.files import write_json
     from dynstg_mm.inference.filter_checks import filter_rows
     from dynstg_mm.text import markdown
     register_all_modules(init_default_scope=True)
     MMLogger.get_current_instance().setLevel('WARNING')
-    content = {}
+    content = read_filters(args.out) if args.out and Path(args.out).exists() else {}
+    measured = 0
     for name, found in _runs(args) if Path(args.source).is_dir() else _checkpoints(args):
-        content[name] = found
+        measured += 1
+        if args.name and measured > 1:
+            raise ConfigError(f'--name: {args.name}, for {args.source}, which has several models; choose one.')
+        content[args.name or name] = found
         print(f'{name}\n\n{markdown(filter_rows(found))}\n', flush=True)
     if args.out:
         write_json(args.out, content, indent=1)

@@ -7,6 +7,7 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
 
+from dynstg_mm.benchmark.filters import filter_summary, read_filters
 from dynstg_mm.commands.check_phases import main
 from dynstg_mm.config import read_config
 from dynstg_mm.inference import GaitInferencer
@@ -116,6 +117,30 @@ def test_models_of_a_config_and_of_runs_are_measured(checkpoint, tmp_path, capsy
     assert main([str(tmp_path), '--no-synthetic', '--models', 'other', 'small']) == 0
     text = capsys.readouterr().out
     assert text.index('other') < text.index('small')
+
+    out = tmp_path / 'out.json'
+    before = json.loads(out.read_text())
+    run = [str(tmp_path), '--no-synthetic', '--models', 'small', '--out', str(out)]
+    assert main([*run, '--name', 'here']) == 0
+    after = json.loads(out.read_text())
+    assert list(after) == [*before, 'here'] and after[str(checkpoint)] == before[str(checkpoint)]
+    assert [row[0] for row in filter_summary(read_filters(out))] == ['model', str(checkpoint), 'here']
+    with pytest.raises(SystemExit) as stopped:
+        main([str(tmp_path), '--no-synthetic', '--models', 'small', 'other', '--out', str(out), '--name', 'both'])
+    assert '--name' in stopped.value.code and json.loads(out.read_text()) == after
+    out.write_text('{"a": {"test": [{}]}}')
+    with pytest.raises(SystemExit) as stopped:
+        main(run)
+    assert 'out.json' in stopped.value.code and 'own_phases' in stopped.value.code
+
+
+def test_the_summary_has_the_best_phases_and_the_movement_of_every_layer():
+    row = dict(own_phases=True, nmi_found=0.5, nmi_marked=None, movement=0.25)
+    found = dict(test=[row, dict(row, own_phases=False, nmi_found=0.9, movement=None)], synthetic=[
+        dict(row, nmi_marked=0.61), dict(row, nmi_marked=0.4)])
+    head, first = filter_summary(dict(walks=found))
+    assert head == ['model', 'NMI, strikes found', 'NMI, synthetic walks', 'SD of A / mean |A|, by layer']
+    assert first == ['walks', '0.50', '0.61', '0.25 –']
 
 
 def test_the_table_leaves_shared_phases_and_empty_columns_out():
