@@ -1,5 +1,6 @@
 """A soft assignment of frames to phases of the movement."""
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,31 +11,40 @@ class MovementPhases(nn.Module):
     r"""The phase of each frame, from the phase portrait of one signal of the pose.
 
     .. math::
-        s_t = \sum_{v,c} w_{vc} x_{t,vc}, \qquad
+        s_t = \sum_{v,c} \tfrac12 (w_{vc} - w_{\bar vc})\, x_{t,vc}, \qquad
         \theta_t = \operatorname{atan2}(-\dot s_t / \sigma_{\dot s},\; (s_t - \bar s) / \sigma_s), \qquad
-        \pi_{t,p} = \operatorname{softmax}_p \kappa \cos(\theta_t - 2 \pi p / P)
+        \pi_{t,p} = \operatorname{softmax}_p \kappa \cos(\theta_t - 2 \pi (p + 1/2) / P)
 
     In walking, signal and speed run once around a loop in each stride: the angle says where in the stride a frame is.
     Mean and deviations are those of the clip, so neither amplitude nor cadence counts. Source: Method, Movement phases;
-    after the phase angle of the thigh (Villarreal, Poonawala and Gregg 2016). Our choices: the signal is learned,
-    starts as the difference between the legs, and is smoothed by a binomial filter of five frames; phases are soft.
+    after the phase angle of the thigh (Villarreal, Poonawala and Gregg 2016). Our choices:
+
+    - The signal is learned. It starts as the difference between the legs, and remains a difference between joints and
+      their partners on the other side, v and v bar. What both sides do together, such as the bounce of the body, runs
+      twice around the loop in a stride; learned freely, it takes the signal over.
+    - It is smoothed by a binomial filter of five frames.
+    - Phases are soft, and the first begins with the largest signal.
 
     Args:
         start: First weights of the signal, such as those of `leg_difference`.
         num_phases: P; 1 switches the phases off, and every frame is assigned to the only one.
         sharpness: First value of kappa, which is learned.
+        mirror: Partner of each joint on the other side, from `mirror_order`; None for a skeleton without sides, whose
+            signal is any sum of joints.
 
     Shape:
         start: (v, c). x: (b, t, v, c). Result: (b, t, p), non-negative, summing to 1 over p.
     """
 
-    def __init__(self, start: Tensor, num_phases: int = 4, sharpness: float = 4.) -> None:
+    def __init__(self, start: Tensor, num_phases: int = 4, sharpness: float = 4.,
+                 mirror: Sequence[int] | None = None) -> None:
         super().__init__()
         self.num_phases = num_phases
         if num_phases > 1:
             self.signal = nn.Parameter(start.clone())
             self.sharpness = nn.Parameter(torch.tensor(sharpness))
-            angle = 2 * math.pi * torch.arange(num_phases) / num_phases
+            self.mirror = None if mirror is None else list(mirror)
+            angle = 2 * math.pi * (torch.arange(num_phases) + 0.5) / num_phases
             self.register_buffer('centres', torch.stack([angle.cos(), angle.sin()]), persistent=False)  # (2, p)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,7 +56,8 @@ class MovementPhases(nn.Module):
     def portrait(self, x: Tensor) -> Tensor:
         """Cosine and sine of the angle in the phase portrait, (b, t, 2); zeros where the pose stands still."""
         exact = torch.promote_types(x.dtype, torch.float32)  # a difference of poses loses too much in half precision
-        signal = (x.to(exact) * self.signal).sum((2, 3))  # (b, t)
+        weight = self.signal if self.mirror is None else (self.signal - self.signal[self.mirror]) / 2
+        signal = (x.to(exact) * weight).sum((2, 3))  # (b, t)
         for _ in range(2):  # noise would count twice: in the signal, and more in its speed
             before, after = _neighbours(signal)
             signal = (before + 2 * signal + after) / 4

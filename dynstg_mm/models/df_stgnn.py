@@ -12,6 +12,7 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.layers import MovementPhases, PhaseGraph
 from dynstg_mm.models.df_stgnn_layer import DFSTGNNLayer
 from dynstg_mm.models.graph import build_graph, leg_difference
+from dynstg_mm.skeletons import mirror_order
 from dynstg_mm.skeletons.limbs import limb_hierarchy
 
 
@@ -67,7 +68,8 @@ class DFSTGNN(BaseModule):
         self.joint_embedding = nn.Parameter(first) if joint_embedding else None
         if not (dynamic or phase_filter):
             num_phases = 1  # nothing uses them
-        self.phases = MovementPhases(leg_difference(layout, in_channels), num_phases)
+        self.phases = MovementPhases(leg_difference(layout, in_channels), num_phases,
+                                     mirror=mirror_order(layout) if layout.get('left') else None)
         self.phase_graph = PhaseGraph(layout['num_node'], num_phases) if dynamic else None
         options: dict[str, Any] = dict(
             hierarchy=limb_hierarchy(layout) if hierarchy else None, num_phases=num_phases, phase_filter=phase_filter,

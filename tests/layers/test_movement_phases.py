@@ -5,7 +5,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from dynstg_mm.layers import MovementPhases
 from dynstg_mm.models.graph import leg_difference
-from dynstg_mm.skeletons import get_layout
+from dynstg_mm.skeletons import get_layout, mirror_order
 
 
 def legs(angle, amplitude=1.):
@@ -42,6 +42,15 @@ def test_exchanging_the_legs_is_half_a_stride():
     angle = torch.linspace(0, 4 * np.pi, 41)[None]
     module = phases_of_legs()
     torch.testing.assert_close(module(legs(angle + np.pi)), module(legs(angle)).roll(2, -1), rtol=1e-3, atol=1e-3)
+
+
+def test_exchanging_the_sides_is_half_a_stride_whatever_is_learned():
+    layout = get_layout('gait_13')
+    module = MovementPhases(torch.randn(13, 2), mirror=mirror_order(layout))
+    x = torch.randn(2, 40, 13, 2).cumsum(1)
+    torch.testing.assert_close(module(x[:, :, mirror_order(layout)]), module(x).roll(2, -1), rtol=1e-3, atol=1e-3)
+    together = torch.randn(2, 40, 1, 2).expand(-1, -1, 13, -1)  # a movement of the whole body
+    torch.testing.assert_close(module(x + together), module(x), rtol=0.01, atol=0.01)
 
 
 def test_a_person_who_stands_still_has_all_phases_alike():
