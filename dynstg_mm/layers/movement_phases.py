@@ -19,16 +19,19 @@ class MovementPhases(nn.Module):
     Mean and deviations are those of the clip, so neither amplitude nor cadence counts. Source: Method, Movement phases;
     after the phase angle of the thigh (Villarreal, Poonawala and Gregg 2016). Our choices:
 
-    - The signal is learned. It starts as the difference between the legs, and remains a difference between joints and
-      their partners on the other side, v and v bar. What both sides do together, such as the bounce of the body, runs
-      twice around the loop in a stride; learned freely, it takes the signal over.
+    - The signal is the difference between the legs, and only its sharpness is learned. Learned itself, it follows the
+      stride less and less.
+    - For movements other than walking it can be learned. It then remains a difference between joints and their partners
+      on the other side, v and v bar, because what both sides do together, such as the bounce of the body, runs twice
+      around the loop in a stride.
     - It is smoothed by a binomial filter of five frames.
     - Phases are soft, and the first begins with the largest signal.
 
     Args:
-        start: First weights of the signal, such as those of `leg_difference`.
+        start: Weights of the signal, such as those of `leg_difference`.
         num_phases: P; 1 switches the phases off, and every frame is assigned to the only one.
         sharpness: First value of kappa, which is learned.
+        learn: Learn the signal.
         mirror: Partner of each joint on the other side, from `mirror_order`; None for a skeleton without sides, whose
             signal is any sum of joints.
 
@@ -36,12 +39,15 @@ class MovementPhases(nn.Module):
         start: (v, c). x: (b, t, v, c). Result: (b, t, p), non-negative, summing to 1 over p.
     """
 
-    def __init__(self, start: Tensor, num_phases: int = 4, sharpness: float = 4.,
-                 mirror: Sequence[int] | None = None) -> None:
+    def __init__(self, start: Tensor, num_phases: int = 4, sharpness: float = 4., *,
+                 learn: bool = False, mirror: Sequence[int] | None = None) -> None:
         super().__init__()
         self.num_phases = num_phases
         if num_phases > 1:
-            self.signal = nn.Parameter(start.clone())
+            if learn:
+                self.signal = nn.Parameter(start.clone())
+            else:
+                self.register_buffer('signal', start.clone(), persistent=False)
             self.sharpness = nn.Parameter(torch.tensor(sharpness))
             self.mirror = None if mirror is None else list(mirror)
             angle = 2 * math.pi * (torch.arange(num_phases) + 0.5) / num_phases

@@ -131,7 +131,7 @@ class STGMambaBlock(DerivedModule):
         if dynamic and num_phases is not None:
             joints = adjacency.shape[-1]
             signal = torch.randn(joints, channels) / math.sqrt(joints * channels)
-            self.phases = MovementPhases(signal, num_phases)
+            self.phases = MovementPhases(signal, num_phases, learn=True)
             self.graphs = PhaseGraph(joints, num_phases)
             self.relation = PhaseRelation(channels, 0.2 * total.abs().mean().item())
 

@@ -28,6 +28,8 @@ class DFSTGNN(BaseModule):
         tubelet_size: Frames of a joint that are embedded together, so that all layers run at a fraction of the rate
             and have velocities from the start; 1 switches it off (our choice).
         num_phases: Movement phases, p, which all layers share; 1 switches them off.
+        learn_phases: Learn the signal from which phases are read, for movements other than walking. Otherwise it is the
+            difference between the legs, if the layout names them.
         phase_filter: Mix the temporal filters by phase; otherwise one filter serves all frames.
         joint_embedding: A learned vector for each joint, added to its embedding, so that one joint can be told from
             another that moves alike (our choice).
@@ -50,9 +52,10 @@ class DFSTGNN(BaseModule):
 
     def __init__(self, graph_cfg: dict[str, Any], in_channels: int = 2, base_channels: Sequence[int] = (16, 32, 64),
                  depths: Sequence[int] = (1, 1, 1), tubelet_size: int = 2, num_phases: int = 4,
-                 phase_filter: bool = True, dynamic: bool = True, learn_filter: bool = True, hierarchy: bool = True,
-                 joint_embedding: bool = True, kernel_size: int = 5, dilations: Sequence[int] = (1, 2),
-                 dropout: float = 0., with_cp: bool = False, init_cfg: dict[str, Any] | None = None) -> None:
+                 learn_phases: bool = False, phase_filter: bool = True, dynamic: bool = True, learn_filter: bool = True,
+                 hierarchy: bool = True, joint_embedding: bool = True, kernel_size: int = 5,
+                 dilations: Sequence[int] = (1, 2), dropout: float = 0., with_cp: bool = False,
+                 init_cfg: dict[str, Any] | None = None) -> None:
         super().__init__(init_cfg=init_cfg)
         if len(base_channels) != len(depths):
             raise ConfigError(f'depths: {len(depths)} numbers; base_channels has {len(base_channels)} stages.')
@@ -68,8 +71,9 @@ class DFSTGNN(BaseModule):
         self.joint_embedding = nn.Parameter(first) if joint_embedding else None
         if not (dynamic or phase_filter):
             num_phases = 1  # nothing uses them
-        self.phases = MovementPhases(leg_difference(layout, in_channels), num_phases,
-                                     mirror=mirror_order(layout) if layout.get('left') else None)
+        self.phases = MovementPhases(
+            leg_difference(layout, in_channels), num_phases, learn=learn_phases or not layout.get('legs'),
+            mirror=mirror_order(layout) if layout.get('left') else None)
         self.phase_graph = PhaseGraph(layout['num_node'], num_phases) if dynamic else None
         options: dict[str, Any] = dict(
             hierarchy=limb_hierarchy(layout) if hierarchy else None, num_phases=num_phases, phase_filter=phase_filter,

@@ -49,7 +49,7 @@ def parts(joints=5, phases=4):
     """Phases, their graphs as if trained, and the relations of a clip."""
     graphs = PhaseGraph(joints, phases)
     torch.nn.init.normal_(graphs.graphs, std=0.1)
-    return MovementPhases(torch.randn(joints, 6), phases), graphs, PhaseRelation(6, size=0.2)
+    return MovementPhases(torch.randn(joints, 6), phases, learn=True), graphs, PhaseRelation(6, size=0.2)
 
 
 def test_permuting_joints_and_graphs_permutes_the_output():

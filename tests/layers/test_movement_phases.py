@@ -46,7 +46,7 @@ def test_exchanging_the_legs_is_half_a_stride():
 
 def test_exchanging_the_sides_is_half_a_stride_whatever_is_learned():
     layout = get_layout('gait_13')
-    module = MovementPhases(torch.randn(13, 2), mirror=mirror_order(layout))
+    module = MovementPhases(torch.randn(13, 2), learn=True, mirror=mirror_order(layout))
     x = torch.randn(2, 40, 13, 2).cumsum(1)
     torch.testing.assert_close(module(x[:, :, mirror_order(layout)]), module(x).roll(2, -1), rtol=1e-3, atol=1e-3)
     together = torch.randn(2, 40, 1, 2).expand(-1, -1, 13, -1)  # a movement of the whole body

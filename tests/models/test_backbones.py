@@ -173,6 +173,7 @@ def layers(model, kind):
 PARTS = [
     (dict(mamba=False), lambda model: not layers(model, STGMambaBlock)),
     (dict(num_phases=1), lambda model: all(layer['phases'].shape[-1] == 1 for layer in read(model))),
+    (dict(learn_phases=True), lambda model: named(model, 'phases.signal') == ['phases.signal']),
     (dict(phase_filter=False), lambda model: all(len(part.kernel) == 1 for part in layers(model, PhaseTemporalConv))),
     (dict(dynamic=False), lambda model: not named(model, 'alpha') and not named(model, 'phase_graph')),
     (dict(learn_filter=False), lambda model: not named(model, 'static.filter')),
@@ -193,7 +194,7 @@ PARTS = [
     (dict(mamba=dict(bidirectional=False)), lambda model: layers(model, STGMambaBlock)[0].groups == 1),
     (dict(mamba=dict(scan='spatio-temporal')), lambda model: layers(model, STGMambaBlock)[0].scan != 'temporal'),
     (dict(mamba=dict(expand=1, state_size=16)), lambda model: layers(model, STGMambaBlock)[0].A_log.shape == (16, 16)),
-    (dict(mamba=dict(num_phases=2)), lambda model: len(named(model, 'phases.signal')) == 4),
+    (dict(mamba=dict(num_phases=2)), lambda model: len(named(model, 'phases.signal')) == 3),
 ]
 
 
