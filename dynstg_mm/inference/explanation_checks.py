@@ -19,7 +19,7 @@ from dynstg_mm.progress import with_bar
 from dynstg_mm.skeletons import LAYOUTS
 
 CONFIG = f'{SHIPPED}dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
-WEIGHTS = f'{SHIPPED}dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-0f854110.pth'
+WEIGHTS = f'{SHIPPED}_base_/models/dynstg_mamba_weights.py'
 UNALTERED = 'unaltered'
 JOINTS = ('left_wrist', 'right_elbow', 'left_knee', 'nose')
 EPOCHS = 20
@@ -153,8 +153,8 @@ def altered_config(path: str | os.PathLike, classes: Sequence[str], folder: str 
     for part in ('train', 'val', 'test'):
         config[f'{part}_dataloader']['dataset'].update(
             type='GaitDataset', ann_file=os.fspath(path), split='train' if part == 'train' else 'test')
-    config.model.backbone.init_cfg = dict(type='Pretrained', prefix='backbone.',
-                                          checkpoint=os.fspath(resolve_shipped(WEIGHTS)))
+    weights = resolve_shipped(read_config(WEIGHTS).pretrained_weights.small)
+    config.model.backbone.init_cfg = dict(type='Pretrained', prefix='backbone.', checkpoint=os.fspath(weights))
     config.model.cls_head.num_classes = len(classes)
     config.train_cfg.max_epochs = epochs
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
