@@ -8,10 +8,12 @@ seeds. The second measures checkpoints on the test split of the config. Each pri
 
 NMI: normalised mutual information of the largest phase of a frame and eight bins of the stride. It is 0 if the phases
 do not know the stride, and 0.6 to 0.8 for four sharp ones, by where they begin. The stride is that of foot strikes
-found in the keypoints, of those that the annotation lists in `events`, and the true one of synthetic walks.
+found in the keypoints, of those that the annotation lists in `events`, and the true one of synthetic walks. Phases
+start as those of the difference between the legs, so that a network without training already follows the stride.
 Use, entropy: mean of each phase; mean entropy of a frame, 0 for one phase at a time, 1 for equal phases.
 SD of A / mean |A|: how much the graph moves, its standard deviation over time, mean over pairs, by its mean size.
-Alpha: mean size of the weight of the graph's dynamic part.
+Alpha: mean size of the weight of the graph's dynamic part, which starts at 0.5.
+All layers share the phases: the first row has them. If STG-Mamba blocks have phases of their own, so have their rows.
 
 --out holds the figures; further calls with other names add theirs.
 """

@@ -2,15 +2,17 @@
 
     python -m dynstg_mm plot-filters CONFIG CHECKPOINT --out work_dirs/filters --format pdf png
 
-The figure shows (a) the movement phases of one walk over time, with foot strikes; (b) the phases over the stride, mean
-and standard deviation over all strides of all walks; (c) how much the graph of each layer moves; (d) the graph in the
-middle of each phase minus its mean over time, on the skeleton; (e) the difference between phases; (f) the difference
-between two groups of people, by default all other classes minus the first, which is the healthy one in our data sets.
-All skeletons have one colour scale, whose unit is the mean size of the adjacency. It reaches at least from -0.5 to 0.5,
-so that a graph that stands still looks so. A walk to the left is drawn mirrored, as the network sees it.
+The figure shows (a) the movement phases of one walk over time, with foot strikes; (b) the phases over the stride of the
+leg that the network sees as the left one, mean and standard deviation over all strides of all walks; (c) how much the
+graph of each layer moves; (d) the graph in the middle of each phase minus its mean over time, on the skeleton; (e) the
+difference between phases; (f) the difference between two groups of people, by default all other classes minus the
+first, which is the healthy one in our data sets. All layers share the phases; if STG-Mamba blocks have phases of their
+own, (a) and (b) have a row for each. All skeletons have one colour scale, whose unit is the mean size of the adjacency.
+It reaches at least from -0.5 to 0.5, so that a graph that stands still looks so. In video the network sees a walk to
+the left mirrored, and it is drawn so.
 
-Also writes filters.npz: `phases_<layer>` (t, p), `adjacency_<layer>` (t, k, v, v) and `seconds_<layer>` (t,) for the
-first window of the walk, and `middle`, `difference` (p, v, v) as drawn.
+Also writes filters.npz: `phases_layer_N` (t, p), `adjacency_layer_N` (t, k, v, v) and `seconds_layer_N` (t,) for the
+first window of the walk, N from 0, and `middle`, `difference` (p, v, v) as drawn.
 """
 import argparse
 from collections.abc import Sequence

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from dynstg_mm.errors import UserError
+from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.cleaning import Clip, clip_error
-from dynstg_mm.gait.events import foot_events, phase_at
 from dynstg_mm.gait.pelvis import pelvis
-from dynstg_mm.gait.strides import STRIDES
-from dynstg_mm.gait.walk import walk_of
 from dynstg_mm.gait.windows import SIDES
+from dynstg_mm.inference.strikes import Strikes, find_strikes, over_stride, phase_beyond
 from dynstg_mm.skeletons import Layout, depth_first, get_layout, parents, side_of
 
 if TYPE_CHECKING:
@@ -29,11 +27,7 @@ if TYPE_CHECKING:
 BINS = 8  # phases of the stride
 BODY = 'body'  # the row of the path of the pelvis: rise, sway and changes of speed of the whole body
 RATE = 30.  # frames per second of a recording that does not say
-STRIDE = 1.2  # seconds over which a movement is averaged if no stride is found
 ORDERS, STEPS = 10, 6  # random orders of the deletion curve, and its steps
-CURVE = 20  # points of a stride at which the movement phases are drawn
-
-Strikes = dict[str, list[float]]  # side -> seconds
 
 
 @dataclass
@@ -46,9 +40,11 @@ class Explanation:
         of the stride, each leg's from its own foot strike on; 'time' if no stride was found, and the columns are equal
         parts of the recording. effect: A row a limb, a column a phase. limb_effect: Of each limb, all phases together.
         joints: Names. joint_effect: Of each joint alone. deletion: Probability after each step of the deletion curve.
-        random: The same for random orders. strikes: Seconds of the recording at which the feet strike. layers: Movement
-        phases of each layer of DF-STGNN over a stride of the left leg, a list of `CURVE` rows of p shares; empty for
-        other models. seconds: What the explanation took. span: First and last second of the part that is explained.
+        random: The same for random orders. strikes: Seconds of the recording at which the feet strike. phases: Movement
+        phases of the network over a stride, by the number of the layer: `CURVE` rows of p shares. Layers that share the
+        phases of an earlier one are left out; empty without phases or strides. leg: Whose stride that is, the leg that
+        the network sees as the left one: 'left'; 'right' if it sees the walk mirrored; 'both' if parts of it; or ''.
+        seconds: What the explanation took. span: First and last second of the part that is explained.
     """
 
     predicted: int
@@ -63,7 +59,8 @@ class Explanation:
     deletion: list[float]
     random: list[list[float]]
     strikes: Strikes = field(default_factory=dict)
-    layers: list[list[list[float]]] = field(default_factory=list)
+    phases: dict[str, list[list[float]]] = field(default_factory=dict)
+    leg: str = ''
     seconds: float = 0.
     span: tuple[float, float] = 0., 0.
 
@@ -139,7 +136,8 @@ def _explain(scorer: '_Scorer', up: str, label: int | None, seed: int) -> Explan
         label, float(whole[label]), list(parts), sides, 'stride' if strikes else 'time',
         effect.reshape(len(parts), BINS).tolist(),
         limb_effect.tolist(), list(layout['joints']), joint_effect.tolist(), curves[0].tolist(), curves[1:].tolist(),
-        strikes, scorer.movement_phases(strikes), time.perf_counter() - began, (seconds[0], seconds[-1] + 1 / rate))
+        strikes, *_movement_phases(scorer.inferencer, scorer.clip, strikes), time.perf_counter() - began,
+        (seconds[0], seconds[-1] + 1 / rate))
 
 
 def deletion_curves(scorer: Callable[[Any], np.ndarray], cells: np.ndarray, orders: Sequence[np.ndarray], label: int,
@@ -229,66 +227,25 @@ class _Scorer:
         return self.inferencer.probabilities(dict(self.clean, keypoint=self.neutral.occluded(weight, alone))
                                              for weight in weights)
 
-    def movement_phases(self, strikes: Strikes) -> list[list[list[float]]]:
-        """Mean phases of each layer over a stride of the left leg; empty without phases or without strides."""
-        from mmengine.dataset import pseudo_collate
-        backbone: Any = getattr(self.inferencer.model, 'backbone', None)
-        samples, times = self.inferencer.pipeline.rolling_samples(self.clean, STRIDE / 2)
-        if not strikes or not samples or not hasattr(backbone, 'filters'):
-            return []
-        inputs = self.inferencer.model.data_preprocessor(pseudo_collate(samples))['inputs'].flatten(0, 1)
-        curves, before = [], np.empty(0)
-        for phases in (layer['phases'].cpu().numpy() for layer in backbone.filters(inputs)):  # (windows, t, p)
-            if phases.shape[-1] < 2 or np.array_equal(phases, before):  # a block may take those of the layer before it
-                continue
-            share = (np.arange(phases.shape[1]) + 0.5) / phases.shape[1]
-            seconds = times[:, :1] + share * np.diff(times)
-            before = phases
-            place = phase_beyond(seconds.ravel(), strikes['left'])
-            curves.append(over_stride(place, phases.reshape(-1, phases.shape[-1])))
-        return [curve.round(3).tolist() for curve in curves]
 
-
-def over_stride(phase: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Mean of values (n, p) around `CURVE` points of the stride; `phase` (n,) is NaN where it is unknown."""
-    known = np.isfinite(phase)
-    points = (np.arange(CURVE) + 0.5) / CURVE
-    distance = (points[:, None] - phase[known] + 0.5) % 1 - 0.5
-    weight = np.exp(-(distance / 0.04)**2) + 1e-9
-    return weight @ values[known] / weight.sum(1, keepdims=True)
-
-
-def find_strikes(clip: Clip, layout: str | Layout, up: str = 'y') -> tuple[Strikes, float]:
-    """Seconds at which each foot strikes, and the stride time in seconds.
-
-    Args:
-        clip: The recording.
-        layout: Its layout.
-        up: Vertical axis of a 3-D clip.
-
-    Returns:
-        Strikes of 'left' and 'right'; empty, with a usual stride time, if a foot has no whole stride.
-    """
+def _movement_phases(inferencer: 'GaitInferencer', clip: Clip,
+                     strikes: Strikes) -> tuple[dict[str, list[list[float]]], str]:
+    """`phases` and `leg` of the explanation."""
+    from dynstg_mm.inference.filters import FilterReader, own_phases
     try:
-        events = foot_events(walk_of(clip, layout, up=up))
-    except UserError:  # such as a layout without legs
-        return {}, STRIDE
-    strikes = {side: [event.time for event in events if event.side == side and event.kind == 'strike']
-               for side in SIDES}
-    strides = [stride for seconds in strikes.values() if (stride := _stride(seconds))]
-    return (strikes, float(np.mean(strides))) if len(strides) == 2 else ({}, STRIDE)
-
-
-def _stride(strikes: Sequence[float]) -> float | None:
-    """Median stride time of one foot, if it has a stride."""
-    strides = [gap for gap in np.diff(strikes) if STRIDES[0] <= gap <= STRIDES[1]]
-    return float(np.median(strides)) if strides else None
-
-
-def phase_beyond(seconds: np.ndarray, strikes: Sequence[float]) -> np.ndarray:
-    """Phase of the stride, which continues before the first and after the last strike for a stride of median length."""
-    stride = _stride(strikes) or STRIDE
-    return phase_at(seconds, [strikes[0] - stride, *strikes, strikes[-1] + stride])
+        reader = FilterReader(inferencer)
+    except ConfigError:  # a network without phases
+        return {}, ''
+    if not strikes:
+        return {}, ''
+    walk = reader.read(clip, found=strikes, adjacency=False)
+    curves = {}
+    for number in own_phases(walk.layers):
+        phases = walk.layers[number].phases
+        curve = over_stride(walk.stride(number, strikes).ravel(), phases.reshape(-1, phases.shape[-1]))
+        if curve.shape[1] > 1 and np.isfinite(curve).all():
+            curves[str(number)] = curve.round(3).tolist()
+    return curves, walk.leg if curves else ''
 
 
 def _bins(seconds: np.ndarray, strikes: Strikes) -> dict[str, np.ndarray]:

@@ -12,8 +12,8 @@ from dynstg_mm.errors import ClipError, ConfigError
 from dynstg_mm.gait.cleaning import Clip
 from dynstg_mm.gait.windows import SIDES
 from dynstg_mm.inference.answer_figures import heading_of, upright
-from dynstg_mm.inference.explain import CURVE, over_stride
 from dynstg_mm.inference.filters import OTHER, FilterReader, WalkFilters, mean_movement, movement, own_phases
+from dynstg_mm.inference.strikes import over_stride
 from dynstg_mm.skeleton_figure import SIDE_COLORS, bones
 from dynstg_mm.skeletons import Layout, mirror_order, side_of
 
@@ -158,9 +158,6 @@ def _part(walk: WalkFilters, subject: str, label: int) -> _Part:
 
 def _spread_over_stride(stride: np.ndarray, phases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of phases (n, p) around the points of the stride; NaN if no stride is known."""
-    if not np.isfinite(stride).any():
-        unknown = np.full((CURVE, phases.shape[1]), np.nan)
-        return unknown, unknown
     mean = over_stride(stride, phases)
     return mean, np.sqrt(np.maximum(over_stride(stride, phases**2) - mean**2, 0))
 
@@ -272,7 +269,7 @@ def _draw_phases(figure: Any, summary: FilterSummary) -> None:
             walk.clip + ', mirrored' * mirrored, f'{summary.walks} walks of {summary.people} people', 'graph')):
         axes.set_title(f'$\\bf{{{letter}}}$  {_plain(text)}', fontsize=8, loc='left')
     panels[-1][0].set_xlabel('time [s]', fontsize=8)
-    panels[-1][1].set_xlabel('stride of the left leg [%]', fontsize=8)
+    panels[-1][1].set_xlabel('stride of the leg seen as left [%]', fontsize=8)
     _moving(moving, summary)
     for axes in figure.axes:
         axes.tick_params(labelsize=7)
@@ -378,9 +375,10 @@ def draw_links(axes: Any, pose: np.ndarray, graph: np.ndarray, layout: Layout, s
              ylim=(middle[1] - 1.15 * half, middle[1] + half))
     axes.text(0.5, -0.02, f'largest {np.abs(links).max():.2g}', transform=axes.transAxes, fontsize=6, ha='center',
               va='top', color='#59636e')
-    for leg in layout.get('legs', ()):
-        axes.annotate(side_of(layout, leg[-1])[:1].upper(), pose[leg[-1]], (0, -4), textcoords='offset points',
-                      fontsize=6, ha='center', va='top')
+    ankles = sorted((leg[-1] for leg in layout.get('legs', ())), key=lambda ankle: pose[ankle, 0])
+    for ankle, towards in zip(ankles, ('right', 'left')):  # apart even where the legs cross
+        axes.annotate(side_of(layout, ankle)[:1].upper(), pose[ankle], (1 if towards == 'left' else -1, -4),
+                      textcoords='offset points', fontsize=6, ha=towards, va='top')
     axes.set_axis_off()
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -17,8 +18,8 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.cleaning import Clip
 from dynstg_mm.gait.events import phase_at
 from dynstg_mm.gait.geometry import walks_backwards
-from dynstg_mm.inference.explain import STRIDE, Strikes, find_strikes
-from dynstg_mm.inference.inferencer import GaitInferencer
+from dynstg_mm.inference.inferencer import BATCH, GaitInferencer
+from dynstg_mm.inference.strikes import STRIDE, Strikes, find_strikes, marked_strikes
 from dynstg_mm.skeletons import Layout, get_layout
 
 OTHER = dict(left='right', right='left')
@@ -71,6 +72,11 @@ class WalkFilters:
         places = {side: phase_at(seconds, strikes.get(side, ())) for side in OTHER}
         return np.where(self.mirrored[:, None], places['right'], places['left'])
 
+    @property
+    def leg(self) -> str:
+        """The leg that the network sees as the left one: 'left', 'right', or 'both', each in some windows."""
+        return 'both' if 0 < self.mirrored.mean() < 1 else 'right' if self.mirrored.all() else 'left'
+
 
 class FilterReader:
     """Reads the dynamic filters of a model.
@@ -95,11 +101,13 @@ class FilterReader:
         turn = next((step for step in inferencer.pipeline.steps if isinstance(step, AlignHeading)), None)
         self.up = 'y' if turn is None else turn.up
 
-    def read(self, clip: Clip) -> WalkFilters:
+    def read(self, clip: Clip, *, found: Strikes | None = None, adjacency: bool = True) -> WalkFilters:
         """The filters in windows along a walk, which overlap by half at most.
 
         Args:
             clip: As for `GaitInferencer.answer`, with a layout.
+            found: Foot strikes, if they have been found already.
+            adjacency: Keep the adjacencies, which take by far the most memory.
 
         Raises:
             ClipError: The model cannot use the clip.
@@ -108,23 +116,27 @@ class FilterReader:
         with torch.inference_mode():
             cleaned = inferencer.prepare(clip)
             samples, times = pipeline.rolling_samples(cleaned, max(STRIDE, (pipeline.window or 0) / 2))
-            persons = samples[0]['inputs'].shape[1]
             inputs = inferencer.model.data_preprocessor(pseudo_collate(samples))['inputs'].flatten(0, 1)
-            raw: list[dict[str, Any]] = [
-                {key: None if value is None else value[::persons].float().cpu().numpy()
-                 for key, value in layer.items()} for layer in self.backbone.filters(inputs)]
-        keypoint, rate, start = cleaned['keypoint'][0], float(cleaned['rate']), float(cleaned['first_second'])
+            raw = self._filters(inputs, ('phases', 'adjacency') if adjacency else ('phases', ))
+        keypoint, rate, start = cleaned['keypoint'][0], float(cleaned['rate']), float(cleaned.get('first_second', 0))
         layout = get_layout(cleaned.get('layout') or clip['layout'])
+        if found is None:
+            found, _ = find_strikes(clip, clip['layout'], self.up)
         frames = np.round((times - start) * rate).astype(int)
         seen_from_side = pipeline.sees_from_the_side and keypoint.shape[-1] == 2
         mirrored = np.array([seen_from_side and walks_backwards(keypoint[first:last], layout)
                              for first, last in frames])
-        return WalkFilters(
-            str(clip.get('frame_dir', '')),
-            [LayerFilters(seconds, layer['phases'], layer['adjacency'])
-             for seconds, layer in zip(self._seconds(raw, inputs.shape[2], times[:, 0], rate), raw)],
-            mirrored, find_strikes(clip, clip['layout'], self.up)[0], marked_strikes(clip), keypoint, layout, rate,
-            start)
+        layers = [LayerFilters(seconds, layer['phases'], layer.get('adjacency'))
+                  for seconds, layer in zip(self._seconds(raw, inputs.shape[2], times[:, 0], rate), raw)]
+        return WalkFilters(str(clip.get('frame_dir', '')), layers, mirrored, found, marked_strikes(clip), keypoint,
+                           layout, rate, start)
+
+    def _filters(self, inputs: torch.Tensor, keys: Sequence[str]) -> list[dict[str, np.ndarray]]:
+        """What the layers have of these keys for the first person of windows (windows, M, T, V, C)."""
+        batches = [[{key: layer[key][::inputs.shape[1]].float().cpu().numpy()
+                     for key in keys if layer[key] is not None} for layer in self.backbone.filters(part)]
+                   for part in inputs.split(BATCH)]
+        return [{key: np.concatenate([part[key] for part in parts]) for key in parts[0]} for parts in zip(*batches)]
 
     def _seconds(self, raw: Sequence[dict[str, Any]], frames: int, starts: np.ndarray,
                  rate: float) -> list[np.ndarray]:
@@ -143,13 +155,6 @@ class FilterReader:
         return seconds
 
 
-def marked_strikes(clip: Clip) -> Strikes:
-    """Foot strikes that an annotation lists in `events`; empty without."""
-    events = clip.get('events') or ()
-    return {side: sorted(float(time) for time, of, kind in events if of == side and kind == 'strike')
-            for side in OTHER} if events else {}
-
-
 def own_phases(layers: Sequence[LayerFilters]) -> list[int]:
     """Numbers of the layers whose phases are not those of an earlier one, perhaps at a higher rate."""
     own: list[int] = []
@@ -160,7 +165,8 @@ def own_phases(layers: Sequence[LayerFilters]) -> list[int]:
 
 
 def _same(fine: np.ndarray, coarse: np.ndarray) -> bool:
-    step = max(1, round(fine.shape[1] / coarse.shape[1]))
+    ratio = fine.shape[1] / coarse.shape[1]
+    step = 2**max(0, math.ceil(math.log2(ratio)))  # t halves between stages, rounded up
     part = fine[:, ::step]
     return part.shape == coarse.shape and np.allclose(part, coarse, atol=1e-4)
 

@@ -219,7 +219,7 @@ def _skeleton(clip: Clip, person: int, up: str) -> dict[str, Any] | None:
 def _explained(answer: Answer, explanation: Explanation | None) -> dict[str, Any]:
     """The map of limbs and phases, and the movement phases."""
     if explanation is None:
-        return dict(explanation=None, layers=[])
+        return dict(explanation=None, pictures=[])
     by_stride, name = explanation.by == 'stride', answer.classes[explanation.predicted]
     start, end = (0., 100.) if by_stride else explanation.span
     edges = np.linspace(start, end, BINS + 1)
@@ -238,8 +238,9 @@ def _explained(answer: Answer, explanation: Explanation | None) -> dict[str, Any
     note += 'A limb that keeps still can itself speak for a class; the map cannot show that.'
     return dict(explanation=explanation, explained=name, by_stride=by_stride, columns=columns, heat=heat,
                 heat_note=note, sanity=words.sanity(explanation), findings=words.findings(explanation, name),
-                phases=max((len(rows[0]) for rows in explanation.layers), default=0),
-                layers=[_layer(np.array(rows)) for rows in explanation.layers])
+                phases=max((len(rows[0]) for rows in explanation.phases.values()), default=0),
+                phases_note=words.movement_phases(explanation),
+                pictures=[_picture(number, np.array(rows)) for number, rows in explanation.phases.items()])
 
 
 def _cell(effect: float, largest: float, digits: int) -> dict[str, Any]:
@@ -248,16 +249,17 @@ def _cell(effect: float, largest: float, digits: int) -> dict[str, Any]:
                 amount=round(100 * abs(effect) / max(STRONGEST, largest)))
 
 
-def _layer(phases: np.ndarray) -> dict[str, Any]:
-    """Stacked areas of one layer's phases (points, p), as polygons in a box of 100 by 100."""
-    top = np.column_stack([np.zeros(len(phases)), np.cumsum(phases, 1)]) * 100
-    x = np.linspace(0, 100, len(phases))
+def _picture(layer: str, phases: np.ndarray) -> dict[str, Any]:
+    """Stacked areas of a layer's phases (points, p) over the stride, as polygons in a box of 100 by 100."""
+    ends = (phases[:1] + phases[-1:]) / 2  # the stride is a cycle, and the points are in the middle of its parts
+    top = np.column_stack([np.zeros(len(phases) + 2), np.cumsum(np.concatenate([ends, phases, ends]), 1)]) * 100
+    x = 100 * np.concatenate([[0], (np.arange(len(phases)) + 0.5) / len(phases), [1]])
     areas = []
     for k in range(phases.shape[1]):
         edge = [*zip(x, top[:, k]), *zip(x[::-1], top[::-1, k + 1])]
         areas.append(' '.join(f'{a:.1f},{100 - b:.1f}' for a, b in edge))
-    means = ', '.join(f'phase {k + 1} {value:.0%}' for k, value in enumerate(phases.mean(0)))
-    return dict(areas=areas, label=f'Mean use: {means}')
+    largest = ', '.join(f'phase {k + 1} at {x[point + 1]:.0f} %' for k, point in enumerate(phases.argmax(0)))
+    return dict(areas=areas, layer=layer, label=f'Where in the stride each phase is largest: {largest}')
 
 
 def _gait(answer: Answer, record: TrainingRecord | None) -> dict[str, Any]:

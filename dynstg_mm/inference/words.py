@@ -155,6 +155,24 @@ def findings(explanation: Explanation, name: str) -> list[str]:
     return sentences
 
 
+def movement_phases(explanation: Explanation) -> list[str]:
+    """What the picture of the movement phases shows, in sentences."""
+    several = len(explanation.phases) > 1
+    leg = 'leg that the network sees as the left one' if explanation.leg == 'both' else f'{explanation.leg} leg'
+    sentences = [
+        'The network sorts each moment of the walk into phases that it learned. Nobody named them. ' +
+        ('The layers below have phases of their own.' if several else 'All its layers share them.'),
+        f'{"Each picture" if several else "The picture"} shows how much of each phase there is over a stride of the '
+        f'{leg}, from foot strike to foot strike.']
+    if explanation.leg == 'right':
+        sentences.append('This person walks to the left. The network sees such a walk mirrored, so that it sees the '
+                         'right leg as the left one.')
+    elif explanation.leg == 'both':
+        sentences.append('While this person walks to the right, it is the left leg. The network sees a walk to the '
+                         'left mirrored, and there it is the right leg.')
+    return sentences
+
+
 def points(effect: float) -> str:
     """A change of a probability in percentage points."""
     return f'{round(100 * effect):+d} points'.replace('-', '\N{MINUS SIGN}')

@@ -1,17 +1,19 @@
 """An explanation names the joint that the answer rests on, and depends on what the model has learned."""
 import copy
+import json
 
 import numpy as np
 import pytest
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from scipy.stats import spearmanr
+from torch import nn
 
 from dynstg_mm.files import dump_pickle
 from dynstg_mm.inference import GaitInferencer
-from dynstg_mm.inference.explain import BODY, Explanation, Neutral, explain, find_strikes, phase_beyond
+from dynstg_mm.inference.explain import BODY, Explanation, Neutral, explain
 from dynstg_mm.inference.explanation_checks import altered_config, altered_walks, randomised
-from dynstg_mm.skeletons import LAYOUTS
+from dynstg_mm.skeletons import LAYOUTS, mirror_order
 
 BODY_25 = LAYOUTS['body_25']
 
@@ -61,7 +63,40 @@ def test_the_probability_is_that_of_the_answer(altered, explained):
     assert made.deletion[0] == made.random[0][0] == made.probability
     assert len({made.deletion[-1], *(order[-1] for order in made.random)}) == 1
     assert made.limbs == [*BODY_25['limbs'], BODY]
-    assert made.layers and all(np.sum(rows, axis=1) == pytest.approx(1, abs=0.01) for rows in made.layers)
+
+
+def test_a_mirrored_walk_has_the_same_phases_over_the_stride_of_the_other_leg(altered, explained):
+    assert [made.leg for made in explained] == ['right', 'left']  # one walks to the left
+    clip, made = altered[1][0], explained[0]
+    order = mirror_order(BODY_25)
+    keypoint, score = clip['keypoint'][:, :, order].copy(), clip['keypoint_score'][:, :, order]
+    keypoint[..., 0] = np.where(score > 0, 640 - keypoint[..., 0], 0)
+    mirrored = explain(altered[0], dict(clip, keypoint=keypoint, keypoint_score=score))
+    assert mirrored.leg == 'left'
+    curve, = made.phases.values()  # all layers share the phases
+    np.testing.assert_allclose(mirrored.phases['0'], curve, atol=0.02)
+    np.testing.assert_allclose(np.sum(curve, axis=1), 1, atol=0.01)
+    assert np.ptp(curve, axis=0).max() > 0.5
+    assert json.loads(json.dumps(made.to_json()))['phases'] == made.phases
+
+
+def test_a_network_without_phases_has_none(altered):
+    inferencer = copy.copy(altered[0])
+    inferencer.model = copy.deepcopy(inferencer.model)
+    inferencer.model.backbone = Plain(inferencer.model.backbone)
+    made = explain(inferencer, altered[1][0])
+    assert made.by == 'stride' and made.phases == {} and made.leg == ''
+
+
+class Plain(nn.Module):
+    """A backbone whose filters cannot be read."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.inside = backbone
+
+    def forward(self, x):
+        return self.inside(x)
 
 
 def walking(frames=100, turn=np.pi / 3):
@@ -101,20 +136,6 @@ def test_a_single_joint_moves_alone():
     changed = Neutral(keypoint, BODY_25, 25).occluded(weight, alone=True) - keypoint
     moved = np.abs(changed).max((0, 1, 3)) > 1e-5
     assert np.flatnonzero(moved).tolist() == [10]
-
-
-def test_phases_run_from_strike_to_strike():
-    phase = phase_beyond(np.array([-2., 0.5, 1., 1.5, 2.1, 2.6, 9.]), [1., 2., 3.2])
-    np.testing.assert_allclose(phase, [np.nan, 0.54545455, 0, 0.5, 0.08333333, 0.5, np.nan], atol=1e-6)
-    assert np.isnan(phase_beyond(np.array([5.]), [1., 2., 3., 9., 10.]))  # nobody walks for 6 s
-
-
-def test_strides_of_a_walk_are_found_and_a_skeleton_without_legs_has_none(sample):
-    clip = dict(sample['annotations'][0], layout='body_25')
-    strikes, stride = find_strikes(clip, 'body_25')
-    assert set(strikes) == {'left', 'right'} and 0.8 < stride < 1.6
-    legless = {key: value for key, value in BODY_25.items() if key != 'legs'}
-    assert find_strikes(clip, legless)[0] == {}
 
 
 def test_an_explanation_holds_if_it_beats_nine_of_ten_random_orders():

@@ -1,4 +1,5 @@
 """A network whose phases are the gait cycle, and one with random weights, on synthetic walkers of known strides."""
+import dataclasses
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ from mmengine.config import Config
 from dynstg_mm.benchmark.filters import filter_summary, read_filters
 from dynstg_mm.commands.check_phases import main
 from dynstg_mm.config import read_config
-from dynstg_mm.inference import GaitInferencer
+from dynstg_mm.inference import GaitInferencer, filters
 from dynstg_mm.inference.filter_checks import check_filters, filter_rows, mean_rows, synthetic_walks
 from dynstg_mm.inference.filters import FilterReader, LayerFilters, mean_movement, movement, own_phases
 
@@ -63,7 +64,8 @@ def test_the_network_sees_the_legs_of_a_mirrored_walk_swapped(inferencer):
     flipped = clip['keypoint'].astype(np.float32)
     flipped[..., 0] = np.where(clip['keypoint_score'] > 0, 640 - flipped[..., 0], 0)
     walks = [FilterReader(inferencer).read(one) for one in (clip, dict(clip, keypoint=flipped))]
-    assert {*walks[0].mirrored.tolist(), *walks[1].mirrored.tolist()} == {False, True}
+    assert {walks[0].leg, walks[1].leg} == {'left', 'right'}
+    assert dataclasses.replace(walks[0], mirrored=np.array([True, False])).leg == 'both'
     apart = walks[0].stride(0, walks[0].marked) - walks[1].stride(0, walks[1].marked)
     assert 0.3 < np.nanmedian(np.abs(apart) % 1) < 0.7
 
@@ -74,6 +76,26 @@ def test_frames_of_all_layers_have_their_time(inferencer):
     assert fine.phases.shape[1] == 32 and coarse.phases.shape[1] == 16  # 64 frames, 25 a second, tubelets of 2
     np.testing.assert_allclose(fine.seconds[0, :3], walk.start + np.array([0.5, 2.5, 4.5]) / 25, atol=1e-6)
     np.testing.assert_allclose(coarse.seconds, fine.seconds[:, ::2])
+
+
+def test_windows_go_through_the_network_in_parts(inferencer, monkeypatch):
+    clip = synthetic_walks(inferencer)[0]
+    whole = FilterReader(inferencer).read(clip)
+    monkeypatch.setattr(filters, 'BATCH', 1)
+    parts = FilterReader(inferencer).read(clip, found={}, adjacency=False)
+    assert len(whole.mirrored) > 1 and whole.found and parts.found == {}
+    for one, other in zip(whole.layers, parts.layers):
+        np.testing.assert_allclose(one.phases, other.phases, atol=1e-5)
+        assert one.adjacency is not None and other.adjacency is None
+
+
+@pytest.mark.parametrize('frames', range(1, 30))
+def test_phases_are_shared_at_any_length(frames):
+    """The rate halves twice, rounded up."""
+    phases = np.random.default_rng(0).dirichlet([1] * 3, (2, frames))
+    layers = [LayerFilters(np.zeros((2, len(part[0]))), part, None)
+              for part in (phases, phases[:, ::2], phases[:, ::2][:, ::2], phases[:, ::2][:, ::2][:, ::2])]
+    assert own_phases(layers) == [0]
 
 
 def test_shared_phases_and_movement_are_measured():

@@ -9,8 +9,9 @@ import pytest
 
 from dynstg_mm.datasets.synthetic_gait import capture, draw_walker, film, walk
 from dynstg_mm.inference import Answer, WindowAnswer
-from dynstg_mm.inference.explain import BODY, Explanation, phase_beyond
+from dynstg_mm.inference.explain import BODY, Explanation
 from dynstg_mm.inference.page import index_row, write_index, write_page
+from dynstg_mm.inference.strikes import phase_beyond
 from dynstg_mm.inference.training_record import TrainingRecord
 from dynstg_mm.skeletons import LAYOUTS
 
@@ -67,7 +68,7 @@ def an_explanation(better=True):
     return Explanation(0, 0.83, limbs, sides, 'stride', effect.tolist(), effect.sum(1).tolist(),
                        list(LAYOUTS['body_25']['joints']), [0.] * 25, [0.83, 0.1 if better else 0.8, 0.5],
                        [[0.83, 0.7, 0.5]] * 10, dict(left=[0.5, 1.6], right=[1.1, 2.2]),
-                       [np.full((20, 4), 0.25).tolist()])
+                       {'0': np.full((20, 4), 0.25).tolist()}, 'left')
 
 
 @pytest.fixture(scope='module')
@@ -217,6 +218,33 @@ def test_the_map_marks_the_phase_of_each_frame(filmed, tmp_path):
     still.by, still.span = 'time', (0., 4.)
     columns = made(tmp_path / 'still.html', an_answer(), filmed, still).data['columns']
     assert columns['right'] == (seconds / 4 * 8).astype(int).tolist()
+
+
+@pytest.mark.parametrize('leg, told', [
+    ('left', ['stride of the left leg']), ('right', ['stride of the right leg', 'mirrored']),
+    ('both', ['leg that the network sees as the left one', 'mirrored'])])
+def test_the_movement_phases_say_whose_stride_it_is(leg, told, filmed, tmp_path):
+    explanation = an_explanation()
+    explanation.leg = leg
+    page = made(tmp_path / 'walk.html', an_answer(), filmed, explanation)
+    assert all(part in page.text for part in told) and ('mirrored' in page.text) is (leg != 'left')
+
+
+def test_shared_phases_are_one_picture_and_others_one_each(filmed, tmp_path):
+    explanation = an_explanation()
+    share = (np.arange(20) + 0.5) / 20
+    explanation.phases = {'0': np.stack([share, 1 - share], 1).tolist()}
+    page = made(tmp_path / 'one.html', an_answer(), filmed, explanation)
+    first, second = (attrs['points'].split() for tag, attrs in page.tags if tag == 'polygon')
+    assert 'All its layers share them' in page.text and 'layer 0' not in page.text
+    assert {'0.0,50.0', '2.5,97.5', '97.5,2.5', '100.0,50.0'} < set(first)  # the stride is a cycle
+    assert second[:22] == first[:21:-1]  # its lower edge is the upper edge of the first
+    explanation.phases['3'] = np.ones((20, 3)).tolist()
+    page = made(tmp_path / 'several.html', an_answer(), filmed, explanation)
+    assert 'layer 0' in page.text and 'layer 3' in page.text and 'All its layers' not in page.text
+    assert [tag for tag, _ in page.tags].count('polygon') == 5
+    explanation.phases = {}
+    assert 'phases that' not in made(tmp_path / 'none.html', an_answer(), filmed, explanation).text
 
 
 def test_the_index_has_a_row_for_each_answer(tmp_path):
