@@ -1,7 +1,7 @@
 # Weights pretrained on synthetic walks. data/README.md shows how to make the walks; the configs are synthetic-walks_*.
 pretrained_weights = dict(
     small='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-0f854110.pth',
-    small_gait13='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-gait13-934a565e.pth',
+    small_gait13='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-gait13-a9f10159.pth',
     small_msnd='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-msnd-69c87e40.pth',
     large='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-large_8e_synthetic-walks-c99716fd.pth',
     large_msnd='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-large_8e_synthetic-walks-msnd-d26b53e5.pth')
