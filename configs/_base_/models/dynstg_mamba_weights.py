@@ -1,6 +1,6 @@
 # Weights pretrained on synthetic walks. data/README.md shows how to make the walks; the configs are synthetic-walks_*.
 pretrained_weights = dict(
-    small='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-0f854110.pth',
+    small='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-a54c297d.pth',
     small_gait13='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-gait13-a9f10159.pth',
     small_msnd='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-small_8e_synthetic-walks-msnd-69c87e40.pth',
     large='dynstg_mm::dynstg_mamba/pretrained/dynstg-mamba-large_8e_synthetic-walks-c99716fd.pth',
