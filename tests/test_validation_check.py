@@ -8,7 +8,7 @@ from dynstg_mm.validation_check import check_validation
 from .conftest import ROOT
 
 SMALL = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-20e_synthetic-gait-keypoint-2d.py'
-KOA = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py'  # without validation
+KOA = ROOT / 'configs/dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-60e_koa-keypoint-2d.py'  # without validation
 STOP = ['default_hooks.stop.type=EarlyStoppingHook', 'default_hooks.stop.monitor=gait/macro_f1']
 OFTEN = 'train_cfg.val_interval=1'
 PLATEAU = ['param_scheduler.type=ReduceOnPlateauLR', 'param_scheduler.monitor=gait/macro_f1']

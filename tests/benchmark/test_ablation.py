@@ -29,7 +29,7 @@ def test_every_main_element_can_be_taken_away(element):
 def test_tasks_are_found_by_name_file_and_config():
     name, experiment = ablation_experiment('koa-stage', ['no-phases'])
     assert name == 'koa-stage' and experiment['options'] == dict(task='koa_stage')
-    assert experiment['models'][FULL]['config'].endswith('mamba-small_1xb16-joint-w64-30e_koa-keypoint-2d.py')
+    assert experiment['models'][FULL]['config'].endswith('mamba-small_1xb16-joint-w64-60e_koa-keypoint-2d.py')
     assert experiment['models']['no-phases']['options'] == {'model.backbone.num_phases': 1}
     name, experiment = ablation_experiment('cgrkd-koa-nm', ['no-mamba'], 'cgrkd')
     assert experiment['models']['no-mamba']['options']['model.student.backbone.mamba'] is False
