@@ -16,7 +16,6 @@ from ..conftest import ROOT
 EXPERIMENTS = {f'{prefix}{path.stem}': path for prefix, folder in (('', 'dynstg_mamba'), ('cgrkd-', 'cgrkd'))
                for path in (ROOT / f'configs/{folder}/results').glob('koa*.json')} | {
                    path.stem: path for path in (ROOT / 'configs/dynstg_mamba/results').glob('msnd*.json')}
-EXPERIMENTS['cgrkd-koa-stage-settings'] = EXPERIMENTS.pop('cgrkd-koa-stage-ablation-settings')
 SMALL = '../dynstg_mamba/dynstg-mamba-small_1xb16-joint-w64-60e_koa-keypoint-2d.py'
 CGRKD = '../cgrkd/cgrkd-large-to-small_1xb16-joint-w64-60e_koa-keypoint-2d.py'
 TAUGHT = f"""
