@@ -9,4 +9,4 @@ model = dict(
     backbone=dict(in_channels=_base_.in_channels, graph_cfg=dict(layout=_base_.layout)),
     cls_head=dict(num_classes=_base_.num_classes))
 train_dataloader = dict(dataset=dict(pipeline=_base_.varied_pipeline))
-train_cfg = dict(max_epochs=20)
+train_cfg = dict(max_epochs=40)
