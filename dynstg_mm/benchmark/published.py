@@ -42,7 +42,7 @@ ANSWERS = 'configs/zoo/answers.json'
 
 DATASETS = {'koa-nm': 'KOA-NM', 'koa-nm-jointdropout': 'KOA-NM', 'koa-pd-nm': 'KOA-PD-NM', 'koa-stage': 'KOA stage',
             'msnd': 'MSND', 'msnd-by-clip': 'MSND (by clip, people known)'}
-SUMMARY = ('small-pretrained', 'cgrkd', 'st-gcn', 'posec3d', 'gait features + extra-trees', 'metadata only')
+SUMMARY = ('small', 'small-pretrained', 'st-gcn', 'posec3d', 'gait features + extra-trees', 'metadata only')
 SUMMARY_COLUMNS = {'koa-nm': 'KOA-NM', 'koa-pd-nm': 'three classes', 'koa-stage': 'stages', 'msnd': 'MSND'}
 GOALS = (  # task, file, teacher, student alone, CGRKD, other distillers
     ('KOA-NM, joints lost', 'koa-nm-jointdropout', 'large-pretrained-jointdropout', 'small-pretrained-jointdropout',
@@ -94,7 +94,9 @@ class Published:
             raise ConfigError(f'{root}: no configs/*/results/*.json; expected the folder of the repository.')
         self.made: dict[str, str] = {}
         self.read = functools.cache(self._read)
-        self.tables: dict[str, Callable[[], Rows]] = dict(summary=self.summary_rows, goals=self.goal_rows)
+        self.tables: dict[str, Callable[[], Rows]] = dict(summary=self.summary_rows)
+        if any(f'cgrkd/{name}' in self.paths for _, name, *_ in GOALS):
+            self.tables['goals'] = self.goal_rows
         if ROBUSTNESS in self.paths:
             self.tables['robustness'] = self.robustness_rows
             self.tables['robustness:loss'] = functools.partial(self.robustness_rows, loss=True)

@@ -19,9 +19,10 @@ from dynstg_mm.files import resolve_shipped
 from ..conftest import ROOT
 
 PATHS = sorted(ROOT.glob('configs/*/results/*.json'))
+ABLATION = sorted(ROOT.glob('configs/dynstg_mamba/ablation/*.json'))
 
 
-@pytest.mark.parametrize('path', PATHS, ids=lambda path: f'{path.parts[-3]}-{path.stem}')
+@pytest.mark.parametrize('path', PATHS + ABLATION, ids=lambda path: f'{path.parts[-3]}-{path.parts[-2]}-{path.stem}')
 def test_published_results_are_complete_and_their_origin_is_known(path):
     results = Robustness.read(path) if path.stem == 'robustness' else Results.read(path)
     assert results.baseline in results.models and results.versions['torch']
@@ -94,8 +95,8 @@ def test_wrong_marks_are_named(tmp_path, text, field):
 
 
 def test_missing_results_of_a_table_are_named(tmp_path):
-    (tmp_path / 'configs/cgrkd/results').mkdir(parents=True)
-    shutil.copy(ROOT / 'configs/cgrkd/results/koa-nm.json', tmp_path / 'configs/cgrkd/results')
+    (tmp_path / 'configs/zoo/results').mkdir(parents=True)
+    shutil.copy(ROOT / 'configs/zoo/results/koa-nm-OpenPose-to-OpenPose.json', tmp_path / 'configs/zoo/results')
     with pytest.raises(ResultsError, match='configs/dynstg_mamba/results/.*json: no such file'):
         Published(tmp_path).tables['summary']()
 
