@@ -23,7 +23,7 @@ from dynstg_mm.benchmark.filters import filter_summary, read_filters
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.robustness import Robustness, condition_title, conditions
 from dynstg_mm.benchmark.runs import Model
-from dynstg_mm.benchmark.tables import COST, Rows, cost_rows, difference_rows, in_order, interval_cells
+from dynstg_mm.benchmark.tables import COST, Rows, cost_rows, difference_rows, in_order, interval_cells, speed_rows
 from dynstg_mm.errors import ConfigError, ResultsError
 from dynstg_mm.files import SHIPPED, read_json
 from dynstg_mm.statistics import by_subject, mean_scores, paired_difference
@@ -35,10 +35,13 @@ ROBUSTNESS = 'dynstg_mamba/robustness'
 DOUBTS = 'configs/zoo/doubts.json'
 DOUBTS_SCHEMA: dict[str, Any] = dict(type='object', required=['rows'], properties=dict(rows=dict(
     type='array', items=dict(type='object', required=['recordings', 'count', 'refused', 'doubted', 'codes']))))
+SPEED_SCHEMA: dict[str, Any] = dict(type='object', required=['options'], properties=dict(options=dict(
+    type='object', required=['layouts', 'batch_size', 'baseline'])))
 EXPLANATIONS = 'configs/zoo/explanations.json'
 FILTERS = 'configs/dynstg_mamba/filters.json'
 ABLATION = 'configs/dynstg_mamba/ablation'  # results.json of each task
 ANSWERS = 'configs/zoo/answers.json'
+SPEED = 'configs/benchmark/ntu/benchmark.json'  # written by the command benchmark
 
 DATASETS = {'koa-nm': 'KOA-NM', 'koa-nm-jointdropout': 'KOA-NM', 'koa-pd-nm': 'KOA-PD-NM', 'koa-stage': 'KOA stage',
             'msnd': 'MSND', 'msnd-by-clip': 'MSND (by clip, people known)'}
@@ -63,11 +66,15 @@ DYNSTG_MAMBA = ('https://arxiv.org/abs/2503.13156', 'DynSTG-Mamba: Dynamic Spati
 COLLECTIONS = {  # folder of the configs -> name, URL and title of the paper
     'aagcn': ('AAGCN', 'https://arxiv.org/abs/1912.06971',
               'Skeleton-Based Action Recognition with Multi-Stream Adaptive Graph Convolutional Networks'),
+    'blockgcn': ('BlockGCN', 'https://arxiv.org/abs/2305.11468',
+                 'BlockGCN: Redefine Topology Awareness for Skeleton-Based Action Recognition'),
     'cgrkd': ('CGRKD', *DYNSTG_MAMBA),
     'ctrgcn': ('CTR-GCN', 'https://arxiv.org/abs/2107.12213',
                'Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action Recognition'),
     'df_stgnn': ('DF-STGNN', *DYNSTG_MAMBA),
     'dynstg_mamba': ('DynSTG-Mamba', *DYNSTG_MAMBA),
+    'efficientgcn': ('EfficientGCN', 'https://arxiv.org/abs/2106.15125',
+                     'Constructing Stronger and Faster Baselines for Skeleton-based Action Recognition'),
     'posec3d': ('PoseC3D', 'https://arxiv.org/abs/2104.13586', 'Revisiting Skeleton-based Action Recognition'),
     'stgcn': ('ST-GCN', 'https://arxiv.org/abs/1801.07455',
               'Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition'),
@@ -113,6 +120,9 @@ class Published:
         if (self.root / EXPLANATIONS).is_file():
             self.tables['explanations'] = self.explanation_rows
             self.tables['explanations:joints'] = self.altered_joint_rows
+        if (self.root / SPEED).is_file():
+            for layout in read_json(self.root / SPEED, SPEED_SCHEMA)['options']['layouts']:
+                self.tables[f'speed:{layout}'] = functools.partial(self.speed_rows, layout)
         if any(ESTIMATORS.fullmatch(name) for name in self.paths):
             self.tables['estimators'] = self.estimator_rows
         for name in self.results():
@@ -225,6 +235,12 @@ class Published:
                 *([name, *(cell(name, place) for place in chosen)] for name in content.models
                   if not loss or name != content.baseline)]
 
+    def speed_rows(self, layout: str) -> Rows:
+        """Sizes and speed of the models on windows of NTU RGB+D's form."""
+        content = read_json(self.root / SPEED, SPEED_SCHEMA)
+        options = content['options']
+        return speed_rows(content[f'models_{layout}'], layout, options['batch_size'], options['baseline'])
+
     def doubt_rows(self) -> Rows:
         """What check-doubts wrote: how often recordings are refused or doubted, and why."""
         rows = [['recordings', 'number', 'refused', 'refused or doubted', 'why']]
@@ -317,9 +333,11 @@ class Published:
         """Path and text of every metafile."""
         for folder, (collection, url, title) in COLLECTIONS.items():
             if (self.root / 'configs' / folder).is_dir():
-                paper = dict(URL=url, Title=title)
-                content = dict(Collections=[dict(Name=collection, README=self._readme(folder), Paper=paper)],
-                               Models=[*self._models(folder, collection), *self._pretrained(folder, collection)])
+                models = [*self._models(folder, collection), *self._pretrained(folder, collection)]
+                if not models:  # without results yet
+                    continue
+                content = dict(Collections=[dict(Name=collection, README=self._readme(folder),
+                                                 Paper=dict(URL=url, Title=title))], Models=models)
                 yield self.root / f'configs/{folder}/metafile.yml', yaml.safe_dump(content, sort_keys=False, width=120,
                                                                                    allow_unicode=True)
 

@@ -21,7 +21,14 @@ from dynstg_mm.scale_statistics import (
     scale_interval,
     scale_measures,
 )
-from dynstg_mm.statistics import by_subject, difference_between, mean_scores, paired_difference, subject_interval
+from dynstg_mm.statistics import (
+    by_subject,
+    difference_between,
+    mean_scores,
+    paired_difference,
+    spread,
+    subject_interval,
+)
 from dynstg_mm.text import markdown
 
 Rows = list[list[str]]
@@ -308,6 +315,38 @@ def cost_rows(results: Results) -> Rows:
     keys = [key for key in COST if any(key in cost for cost in costs.values())]
     rows = [[name, *(COST[key][1](cost[key]) if key in cost else '' for key in keys)] for name, cost in costs.items()]
     return [['model', *(COST[key][0] for key in keys)], *rows] if rows else []
+
+
+def speed_rows(results: Mapping[str, Mapping[str, Any]], layout: str, batch_size: int, baseline: str) -> Rows:
+    """What the command `benchmark` has measured of models, each beside its ratio to the baseline.
+
+    Args:
+        results: Model -> `parameters`, `multiply_adds`, and, if measured, `memory` (bytes) and the times of each round
+            (seconds): `latency`, `throughput`, `step`.
+        layout: Layout of the skeletons.
+        batch_size: Windows of `throughput` and `step`.
+        baseline: The model that ratios refer to.
+    """
+    timed = all('latency' in cost for cost in results.values())
+    rows = [[f'model ({layout})', 'parameters', 'multiply-adds']]
+    if timed:
+        rows[0] += ['latency, batch 1', f'throughput, batch {batch_size}', 'training step', 'peak memory of a step']
+    for name, cost in results.items():
+        cells = dict(parameters=f'{cost["parameters"]:,}', multiply_adds=f'{cost["multiply_adds"] / 1e9:.3f} G')
+        if timed:
+            speed = spread([batch_size / value for value in cost['throughput']])
+            cells |= dict(latency=milliseconds(cost['latency']), throughput=f'{speed} windows/s',
+                          step=milliseconds(cost['step']), memory=f'{cost["memory"] / 2**20:.0f} MB')
+        base = results.get(baseline)
+        rows.append([name, *(cell if base is None or key == 'throughput' else
+                             f'{cell}, x {np.median(np.array(cost[key]) / np.array(base[key])):.3f}'
+                             for key, cell in cells.items())])
+    return rows
+
+
+def milliseconds(seconds: Sequence[float]) -> str:
+    """Median ± half the interquartile range."""
+    return f'{spread(np.multiply(seconds, 1e3))} ms'
 
 
 def explanations(results: Results) -> list[str]:

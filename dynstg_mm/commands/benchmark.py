@@ -2,6 +2,7 @@
 
     python -m dynstg_mm benchmark --out work_dirs/benchmark
     python -m dynstg_mm benchmark --parts models --models stgcn dynstg-mamba-small --dtype bfloat16
+    python -m dynstg_mm benchmark --parts models --persons 2 --layouts coco nturgb+d --rounds 0
     python -m dynstg_mm benchmark --parts answer
 
 Models take turns, round by round, so that other load on the machine affects all of them equally. A time is the median
@@ -14,12 +15,12 @@ walking; the CPU time is in brackets.
 import argparse
 from collections.abc import Sequence
 
-from dynstg_mm.commands.common import count, run_command
+from dynstg_mm.commands.common import count, number, run_command
 
 # name -> file in configs/_base_/models
 MODELS = {'dynstg-mamba-large': 'dynstg_mamba_large', 'dynstg-mamba-small': 'dynstg_mamba_small',
           'df-stgnn': 'df_stgnn', 'stgcn': 'stgcn', 'stgcnpp': 'stgcnpp', 'aagcn': 'aagcn',
-          'ctrgcn': 'ctrgcn'}
+          'ctrgcn': 'ctrgcn', 'blockgcn': 'blockgcn', 'efficientgcn-b0': 'efficientgcn_b0'}
 PARTS = ('models', 'growth', 'scan', 'answer')
 BACKENDS = ('torch', 'numba', 'triton', 'mamba')
 SCANS = ('272,64,64,4', '400,32,50,4', '272,128,100,16')
@@ -41,6 +42,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--baseline', choices=list(MODELS), default='stgcn', help='the model that ratios refer to')
     parser.add_argument('--layouts', nargs='+', default=['body_25', 'coco'], help='names of skeleton layouts')
     parser.add_argument('--frames', type=count, default=100, help='frames of a window')
+    parser.add_argument('--persons', type=count, default=1, help='persons in a window')
     parser.add_argument('--batch-size', type=count, default=16, help='windows for throughput and training step')
     parser.add_argument('--growth-frames', nargs='+', type=count, default=[64, 256, 1024, 4096],
                         help='window lengths of the part growth')
@@ -52,7 +54,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--backends', nargs='+', choices=BACKENDS, default=BACKENDS,
                         help='backends of the scan to compare with the reference; those that do not run here are '
                         'skipped')
-    parser.add_argument('--rounds', type=count, default=7, help='rounds after a first one that is not counted')
+    parser.add_argument('--rounds', type=number, default=7,
+                        help='rounds after a first one that is not counted; with 0, models are counted, not timed')
     parser.add_argument('--device', help='such as cpu or cuda; by default a GPU if there is one')
     parser.add_argument('--dtype', choices=['float32', 'bfloat16', 'float16'], default='float32',
                         help='autocast type of the models, and type of the input of the scan')

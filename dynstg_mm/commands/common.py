@@ -110,6 +110,11 @@ def count(text: str) -> int:
     return _number(text, 1)
 
 
+def number(text: str) -> int:
+    """An option that is a number from 0."""
+    return _number(text, 0)
+
+
 def seed(text: str) -> int:
     """An option that is a random seed."""
     return _number(text, 0, 2**32 - 1)

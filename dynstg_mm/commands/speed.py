@@ -20,6 +20,7 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from dynstg_mm.benchmark.cost import multiply_adds, processor
+from dynstg_mm.benchmark.tables import milliseconds, speed_rows
 from dynstg_mm.commands import benchmark as command
 from dynstg_mm.commands.common import keep_freed_memory, own_command
 from dynstg_mm.commands.speed_answer import answer_task, measure_answer
@@ -28,7 +29,6 @@ from dynstg_mm.files import SHIPPED, atomic_open, resolve_shipped
 from dynstg_mm.ops import selective_scan
 from dynstg_mm.ops.selective_scan import runs
 from dynstg_mm.skeletons import get_layout
-from dynstg_mm.statistics import spread
 from dynstg_mm.text import markdown
 
 Rows = list[list[str]]
@@ -67,7 +67,8 @@ def run(args: Namespace) -> None:
         rows, results['answer'] = measure_answer(args)
         tables.append(rows)
     progress('')
-    text = f'{machine(args)}; windows of {args.frames} frames\n\n' + '\n\n'.join(map(markdown, tables))
+    windows = f'windows of {args.frames} frames, persons: {args.persons}'
+    text = f'{machine(args)}; {windows}\n\n' + '\n\n'.join(map(markdown, tables))
     print('\r' + text)
     if args.out:
         write(Path(args.out), text, results)
@@ -87,6 +88,7 @@ class Bench:
     """Builds, runs and times models according to the options."""
 
     def __init__(self, args: Namespace) -> None:
+        self.persons = args.persons
         if args.device.startswith('cuda') and not torch.cuda.is_available():
             raise ConfigError(f'--device: {args.device}; PyTorch finds no GPU here.')
         try:
@@ -102,12 +104,14 @@ class Bench:
         config.model.cls_head.num_classes = 4
         config.model.backbone.in_channels = 3
         config.model.backbone.graph_cfg.layout = layout
+        if 'num_person' in config.model.backbone:
+            config.model.backbone.num_person = self.persons
         torch.manual_seed(0)
         return MODELS.build(config.model).to(self.device)
 
     def window(self, batch: int, frames: int, layout: str) -> Tensor:
-        """Random windows, (batch, 1, frames, V, 3)."""
-        return torch.randn(batch, 1, frames, get_layout(layout)['num_node'], 3, device=self.device)
+        """Random windows, (batch, persons, frames, V, 3)."""
+        return torch.randn(batch, self.persons, frames, get_layout(layout)['num_node'], 3, device=self.device)
 
     def infer(self, model: nn.Module, x: Tensor) -> Tensor:
         """Scores of a model in eval mode; switching to it is not part of the latency."""
@@ -190,8 +194,8 @@ def peak_memory(bench: Bench, args: Namespace, task: str) -> int:
     if bench.device.type == 'cuda':
         return memory_task(bench, args, task)
     call = own_command('benchmark', [
-        '--task', task, '--frames', args.frames, '--batch-size', args.batch_size, '--device', args.device,
-        '--dtype', args.dtype, '--threads', args.threads])
+        '--task', task, '--frames', args.frames, '--persons', args.persons, '--batch-size', args.batch_size, '--device',
+        args.device, '--dtype', args.dtype, '--threads', args.threads])
     done = subprocess.run(call, env=dict(os.environ, MALLOC_MMAP_THRESHOLD_='65536'), text=True,
                           stdout=subprocess.PIPE, check=True)
     return int(done.stdout.split()[-1])
@@ -203,7 +207,7 @@ def measure_models(bench: Bench, args: Namespace, layout: str) -> tuple[Rows, di
     one, many = (bench.window(batch, args.frames, layout) for batch in (1, args.batch_size))
     times: dict[str, dict[str, list[float]]] = {
         name: dict(latency=[], throughput=[], step=[]) for name in models}
-    for turn in range(args.rounds + 1):
+    for turn in range(args.rounds + 1) if args.rounds else ():
         progress(f'{layout}: round {turn} of {args.rounds}')
         for name, model in models.items():
             model.eval()
@@ -214,22 +218,12 @@ def measure_models(bench: Bench, args: Namespace, layout: str) -> tuple[Rows, di
                 times[name][key] += [value] * (turn > 0)  # the first round compiles and warms up
     results: dict[str, dict[str, Any]] = {}
     for name, model in models.items():
-        progress(f'{layout}: memory of {name}')
         results[name] = dict(
-            parameters=sum(value.numel() for value in model.parameters()), multiply_adds=multiply_adds(model, one),
-            memory=peak_memory(bench, args, f'train:{name}:{layout}'), **times[name])
-    base = results.get(args.baseline)
-    rows = [[f'model ({layout})', 'parameters', 'multiply-adds', 'latency, batch 1',
-             f'throughput, batch {args.batch_size}', 'training step', 'peak memory of a step']]
-    for name, cost in results.items():
-        rows.append([
-            name, f'{cost["parameters"]:,}' + ratio(cost, base, 'parameters'),
-            f'{cost["multiply_adds"] / 1e9:.3f} G' + ratio(cost, base, 'multiply_adds'),
-            milliseconds(cost['latency']) + ratio(cost, base, 'latency'),
-            f'{spread([args.batch_size / value for value in cost["throughput"]])} windows/s',
-            milliseconds(cost['step']) + ratio(cost, base, 'step'),
-            f'{cost["memory"] / 2**20:.0f} MB' + ratio(cost, base, 'memory')])
-    return rows, results
+            parameters=sum(value.numel() for value in model.parameters()), multiply_adds=multiply_adds(model, one))
+        if args.rounds:
+            progress(f'{layout}: memory of {name}')
+            results[name].update(times[name], memory=peak_memory(bench, args, f'train:{name}:{layout}'))
+    return speed_rows(results, layout, args.batch_size, args.baseline), results
 
 
 def measure_growth(bench: Bench, args: Namespace) -> tuple[Rows, dict[str, Any]]:
@@ -287,16 +281,6 @@ def measure_scan(bench: Bench, args: Namespace) -> tuple[Rows, dict[str, Any]]:
             rows.append([f'({size.replace(",", ", ")})', name, milliseconds(times[name]), f'{faster:.1f}',
                          f'{memory[name] / 2**20:.0f} MB, x {memory[name] / max(memory["reference"], 1):.3f}'])
     return rows, results
-
-
-def milliseconds(seconds: Sequence[float]) -> str:
-    """Median ± half the interquartile range."""
-    return f'{spread(np.multiply(seconds, 1e3))} ms'
-
-
-def ratio(cost: dict[str, Any], base: dict[str, Any] | None, key: str) -> str:
-    """Median over the rounds of the ratio to the baseline."""
-    return '' if base is None else f', x {np.median(np.array(cost[key]) / np.array(base[key])):.3f}'
 
 
 def machine(args: Namespace) -> str:

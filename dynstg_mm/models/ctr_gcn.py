@@ -15,9 +15,11 @@ class CTRGCN(GCNBackbone):
     """Channel-wise topology refinement graph convolutional network.
 
     Chen et al., Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action Recognition, ICCV 2021
-    (https://arxiv.org/abs/2107.12213). With 60 classes it has 1.46 M parameters, as published.
+    (https://arxiv.org/abs/2107.12213). It has the published 1.46 M parameters (120 classes) and 1.97 G
+    multiply-adds.
 
-    Here persons are normalized alike, as in MMAction2's backbones; the paper normalizes the first and the second apart.
+    Persons are normalized alike, as in MMAction2's backbones; the authors' code normalizes two persons apart.
+    MMAction2's folder `projects/ctrgcn` registers the same name: import only one of them.
 
     Args:
         graph_cfg: `layout` (name or dict) and `mode`, as for MMAction2's backbones.

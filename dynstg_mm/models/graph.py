@@ -1,10 +1,13 @@
 """Adjacency matrices of skeleton layouts, by MMAction2's `Graph`."""
 from typing import Any
 
+import numpy as np
 import torch
 from mmaction.models.utils import Graph
+from mmaction.models.utils.graph import get_hop_distance
 from torch import Tensor
 
+from dynstg_mm.errors import ConfigError
 from dynstg_mm.skeletons import get_layout
 
 
@@ -39,3 +42,25 @@ def leg_difference(layout: dict[str, Any], channels: int) -> Tensor:
         for joint in leg[1:]:  # knee and ankle
             weight[joint, 0] = (1 if joint in layout['left'] else -1) / 2
     return weight if legs else torch.randn_like(weight) / weight.numel()**0.5
+
+
+def hop_graph(graph_cfg: dict[str, Any]) -> tuple[dict[str, Any], Tensor]:
+    """Distances along a layout's edges, for backbones that need nothing else of the graph.
+
+    Args:
+        graph_cfg: `layout`; see `skeletons.get_layout`.
+
+    Returns:
+        The completed layout, and the edges of the shortest path between two joints (v, v); those without a path are one
+        edge further apart than any others.
+
+    Raises:
+        ConfigError: `graph_cfg` has other options.
+    """
+    if set(graph_cfg) != {'layout'}:
+        raise ConfigError(f'graph_cfg: {", ".join(graph_cfg) or "empty"}; expected layout alone: this backbone makes '
+                          'its own subsets of the graph.')
+    layout = get_layout(graph_cfg['layout'])
+    hops = get_hop_distance(layout['num_node'], layout['inward'], layout['num_node'] - 1)
+    connected = np.isfinite(hops)
+    return layout, torch.tensor(np.where(connected, hops, hops[connected].max() + 1)).long()

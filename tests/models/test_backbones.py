@@ -49,7 +49,8 @@ def test_shape_is_what_heads_expect(config, channels, layout, persons, frames, i
 
 @pytest.mark.parametrize('name', LAYOUTS)
 @pytest.mark.parametrize('backbone', [dict(type='DynSTGMamba'), dict(type='STGCN', num_stages=2, base_channels=8),
-                                      dict(type='AAGCN', num_stages=2, base_channels=8, num_person=1)])
+                                      dict(type='AAGCN', num_stages=2, base_channels=8, num_person=1),
+                                      dict(type='CTRGCN', num_stages=2, base_channels=8)])
 def test_every_layout_works_in_our_backbones_and_in_mmactions(backbone, name):
     joints = LAYOUTS[name]['num_node']
     model = build(**backbone, graph_cfg=dict(layout=name, mode='spatial'), in_channels=3)

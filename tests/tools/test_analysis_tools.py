@@ -39,6 +39,18 @@ def test_benchmark_prints_one_table_a_part_and_keeps_the_numbers(tmp_path, run_t
     assert (tmp_path / 'growth.png').stat().st_size > 5000
 
 
+def test_benchmark_counts_several_persons_without_timing(tmp_path, run_tool):
+    counted = []
+    for persons in (1, 2):
+        done = run_tool('tools/analysis_tools/benchmark.py', '--parts', 'models', '--models', 'efficientgcn-b0',
+                        'aagcn', '--layouts', 'coco', '--frames', 16, '--persons', persons, '--rounds', 0,
+                        '--out', tmp_path)
+        assert done.returncode == 0 and 'latency' not in done.stdout, done.stdout
+        counted.append(json.loads((tmp_path / 'benchmark.json').read_text())['models_coco'])
+    for name, cost in counted[0].items():
+        assert counted[1][name]['multiply_adds'] == pytest.approx(2 * cost['multiply_adds'], rel=1e-3)
+
+
 def test_the_parts_of_an_answer_are_timed(tmp_path):
     speed_answer.write_recording(tmp_path / 'walk.csv')
     args = Namespace(answer_model='koa-nm', device='cpu')

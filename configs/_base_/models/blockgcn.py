@@ -1,0 +1,4 @@
+model = dict(
+    type='RecognizerGCN',
+    backbone=dict(type='BlockGCN', graph_cfg=dict()),
+    cls_head=dict(type='GCNHead', in_channels=256))
