@@ -160,7 +160,7 @@ def movement_phases(explanation: Explanation) -> list[str]:
     several = len(explanation.phases) > 1
     leg = 'leg that the network sees as the left one' if explanation.leg == 'both' else f'{explanation.leg} leg'
     sentences = [
-        'The network sorts each moment of the walk into phases that it learned. Nobody named them. ' +
+        'The network sorts each moment of the walk into phases by where the legs are. Nobody named them. ' +
         ('The layers below have phases of their own.' if several else 'All its layers share them.'),
         f'{"Each picture" if several else "The picture"} shows how much of each phase there is over a stride of the '
         f'{leg}, from foot strike to foot strike.']
