@@ -21,6 +21,7 @@ COMMANDS = {
     'msnd': 'convert the MSND data set',
     'acted-gait': 'convert the acted pathological gaits by Kinect',
     'care-pd': 'convert the CARE-PD data set: Parkinson\'s disease at several sites',
+    'actions': 'convert MSR Action3D, UTD-MHAD or UTKinect: actions by Kinect',
     'pd-walk': 'convert the PD-Walk data set',
     'ataxia': 'convert the Auto-Gait (ataxia) data set',
     'synthetic-gait': 'generate synthetic walks',

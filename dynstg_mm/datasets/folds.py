@@ -107,7 +107,7 @@ def subject_folds(clips: Sequence[dict[str, Any]], name: str, *, label: str = 'l
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')  # about a class with fewer subjects than folds, which was asked for
         chosen = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(subjects, labels))
-    return _splits(clips, name, [{subjects[index] for index in test} for _, test in chosen])
+    return folds_by(clips, name, [{subjects[index] for index in test} for _, test in chosen])
 
 
 def leave_one_subject_out(clips: Sequence[dict[str, Any]], name: str, *, label: str = 'label') -> dict[str, list[str]]:
@@ -127,7 +127,7 @@ def leave_one_subject_out(clips: Sequence[dict[str, Any]], name: str, *, label: 
     subjects = sorted(subject_classes(clips, label))
     if len(subjects) < 2:
         raise DataError(f'{name}: {len(subjects)} subjects; leaving one out needs at least 2.')
-    return _splits(clips, name, [{subject} for subject in subjects])
+    return folds_by(clips, name, [{subject} for subject in subjects])
 
 
 def leaking_folds(clips: Sequence[dict[str, Any]], name: str, *, label: str = 'label', folds: int = 5,
@@ -168,8 +168,19 @@ def subject_classes(clips: Iterable[dict[str, Any]], label: str = 'label') -> di
     return classes
 
 
-def _splits(clips: Sequence[dict[str, Any]], name: str, tested: Sequence[set[Any]]) -> dict[str, list[str]]:
-    """Splits of every fold, given the subjects that it tests."""
+def folds_by(clips: Sequence[dict[str, Any]], name: str, tested: Sequence[set[Any]],
+             by: str = 'subject') -> dict[str, list[str]]:
+    """Folds that test the clips with given values of a field, and train on all others.
+
+    Args:
+        clips: Annotations with `frame_dir` and the field `by`.
+        name: Name of the task.
+        tested: The values of each fold.
+        by: The field.
+
+    Returns:
+        Name of each split (`fold_split`) -> names of its clips.
+    """
     return {fold_split(name, fold, part): [
-        clip['frame_dir'] for clip in clips if (clip['subject'] in subjects) == (part == 'test')]
-        for fold, subjects in enumerate(tested) for part in ('train', 'test')}
+        clip['frame_dir'] for clip in clips if (clip[by] in values) == (part == 'test')]
+        for fold, values in enumerate(tested) for part in ('train', 'test')}
