@@ -6,5 +6,6 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(in_channels=_base_.in_channels, graph_cfg=dict(layout=_base_.layout)),
+    backbone=dict(
+        in_channels=_base_.in_channels, coordinates=_base_.coordinates, graph_cfg=dict(layout=_base_.layout)),
     cls_head=dict(num_classes=_base_.num_classes))

@@ -231,7 +231,7 @@ def _checked(path: str | os.PathLike, places: np.ndarray) -> np.ndarray:
     if len(wrong):
         frame, joint = wrong[0]
         raise DataError(f'{path}: joints: frame {frame + 1}, joint {joint + 1}: '
-                        f'{" ".join(f"{number:g}" for number in places[frame, joint])}; expected metres, up to {FAR:g}.')
+                        f'{" ".join(f"{number:g}" for number in places[frame, joint])}; expected up to {FAR:g} m.')
     return places
 
 

@@ -25,7 +25,8 @@ class BlockGCN(GCNBackbone):
 
     Args:
         graph_cfg: `layout` (name or dict).
-        in_channels: Input channels, C. Distances between joints are measured in all of them.
+        in_channels: Input channels, C.
+        coordinates: The first channels, in which distances between joints are measured. By default all.
         base_channels: Channels of the first blocks, a multiple of `num_groups` and 4.
         num_stages: Blocks.
         inflate_stages: Blocks, counted from 1, that double the channels.
@@ -38,11 +39,13 @@ class BlockGCN(GCNBackbone):
         x: (N, M, T, V, C). Result: (N, M, C', T', V).
     """
 
-    def __init__(self, graph_cfg: dict[str, Any], in_channels: int = 3, base_channels: int = 128, num_stages: int = 9,
-                 inflate_stages: Sequence[int] = (4, ), down_stages: Sequence[int] = (4, 7), num_groups: int = 8,
-                 num_elements: int = 64, init_cfg: dict[str, Any] | None = None) -> None:
+    def __init__(self, graph_cfg: dict[str, Any], in_channels: int = 3, coordinates: int | None = None,
+                 base_channels: int = 128, num_stages: int = 9, inflate_stages: Sequence[int] = (4, ),
+                 down_stages: Sequence[int] = (4, 7), num_groups: int = 8, num_elements: int = 64,
+                 init_cfg: dict[str, Any] | None = None) -> None:
         layout, hops = hop_graph(graph_cfg)
         super().__init__(layout, in_channels, init_cfg)
+        self.coordinates = coordinates or in_channels
         self.embed = nn.Conv2d(in_channels, base_channels, 1)
         self.joints = nn.Parameter(torch.randn(base_channels, 1, len(hops)))
         self.data_bn = JointNorm(base_channels, len(hops))
@@ -58,7 +61,7 @@ class BlockGCN(GCNBackbone):
 
     def features(self, x: Tensor) -> Tensor:
         """Features of persons; see `GCNBackbone`."""
-        topologies = self.topology(x).split(self.widths, 1)
+        topologies = self.topology(x[:, :self.coordinates]).split(self.widths, 1)
         x = self.data_bn(self.embed(x) + self.joints)
         for block, topology in zip(self.blocks, topologies):
             x = block(x + topology)

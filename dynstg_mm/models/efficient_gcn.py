@@ -16,14 +16,15 @@ class EfficientGCN(GCNBackbone):
     """EfficientGCN-B0.
 
     Song et al., Constructing Stronger and Faster Baselines for Skeleton-based Action Recognition, TPAMI 2022
-    (https://arxiv.org/abs/2106.15125). It has the published 0.29 M parameters and 2.73 G
-    multiply-adds (288 frames).
+    (https://arxiv.org/abs/2106.15125). It has the published 0.29 M parameters and 2.73 G multiply-adds (288
+    frames).
 
-    The input branches are made from the joints here, so the data gives places of joints (`feats=j`).
+    The input branches are made from the places of joints here, not in the pipeline.
 
     Args:
         graph_cfg: `layout` (name or dict).
         in_channels: Input channels, C.
+        coordinates: The first channels, which are places; others are not used. By default all.
         stem_channels: Channels of the first layers of each branch.
         branch_channels: Channels of the blocks of each branch.
         main_channels: Channels of the blocks after the branches, each of which halves the frames.
@@ -33,16 +34,17 @@ class EfficientGCN(GCNBackbone):
         x: (N, M, T, V, C). Result: (N, M, C', T', V).
     """
 
-    def __init__(self, graph_cfg: dict[str, Any], in_channels: int = 3, stem_channels: int = 64,
-                 branch_channels: Sequence[int] = (48, 32), main_channels: Sequence[int] = (64, 128),
-                 init_cfg: dict[str, Any] | None = None) -> None:
+    def __init__(self, graph_cfg: dict[str, Any], in_channels: int = 3, coordinates: int | None = None,
+                 stem_channels: int = 64, branch_channels: Sequence[int] = (48, 32),
+                 main_channels: Sequence[int] = (64, 128), init_cfg: dict[str, Any] | None = None) -> None:
         layout, hops = hop_graph(graph_cfg)
         super().__init__(layout, in_channels, init_cfg)
+        self.coordinates = coordinates or in_channels
         self.parents, graph = parents(layout), _distance_subsets(hops)
         self.branches = nn.ModuleList()
         for _ in range(3):
-            branch = [nn.BatchNorm2d(2 * in_channels), _SpatialLayer(2 * in_channels, stem_channels, graph),
-                      _TemporalLayer(stem_channels)]
+            branch = [nn.BatchNorm2d(2 * self.coordinates),
+                      _SpatialLayer(2 * self.coordinates, stem_channels, graph), _TemporalLayer(stem_channels)]
             for before, width in zip((stem_channels, *branch_channels), branch_channels):
                 branch += [_SpatialLayer(before, width, graph), _JointAttention(width)]
             self.branches.append(nn.Sequential(*branch))
@@ -53,6 +55,7 @@ class EfficientGCN(GCNBackbone):
 
     def features(self, x: Tensor) -> Tensor:
         """Features of persons; see `GCNBackbone`."""
+        x = x[:, :self.coordinates]
         parts = (self._joints(x), self._velocities(x), self._bones(x))
         return self.main(torch.cat([branch(part) for branch, part in zip(self.branches, parts)], 1))
 

@@ -132,6 +132,19 @@ def test_windows_are_cut_at_the_real_rate():
     assert starts == [0, 12, 25] and test['num_clips'] == 3
 
 
+@pytest.mark.parametrize('frames', [10, 39, 64, 200])
+def test_a_clip_is_stretched_from_its_first_frame_to_its_last(frames):
+    time = np.linspace(0, 1, frames)[None, :, None, None]
+    keypoint = (np.sin(3 * time) * np.ones((1, 1, 5, 3))).astype(np.float32)
+    score = np.broadcast_to(time[..., 0] > 0.5, (1, frames, 5)).astype(np.float32)
+    results = build('StretchClip', frames=64)(dict(keypoint=keypoint, keypoint_score=score, total_frames=frames))
+    assert results['total_frames'] == 64 and results['keypoint_score'].shape == (1, 64, 5)
+    np.testing.assert_allclose(results['keypoint'][0, :, 0, 0], np.sin(3 * np.linspace(0, 1, 64)), atol=2e-3)
+    assert abs(results['keypoint_score'].mean() - 0.5) < 0.06
+    with pytest.raises(ConfigError, match='frames'):
+        build('StretchClip', frames=1)
+
+
 def test_clip_shorter_than_a_window_is_padded_left_out_or_refused():
     for test_mode in (False, True):
         out = build('SampleWindows', duration=2.56, num_clips=2, test_mode=test_mode)(stick())

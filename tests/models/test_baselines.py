@@ -111,6 +111,17 @@ def test_mmaction_counts_baselines(name):
     assert 1 <= share < 1.1  # it counts batch normalization, too
 
 
+def test_places_are_the_first_channels():
+    x = torch.randn(2, 1, 8, 13, 4)
+    backbone = as_if_trained(small('EfficientGCN', 'gait_13', in_channels=4, coordinates=2)).backbone
+    torch.testing.assert_close(backbone(x), backbone(torch.cat([x[..., :2], x[..., :2]], -1)))
+    backbone = as_if_trained(small('BlockGCN', 'gait_13', in_channels=4, coordinates=2)).backbone
+    seen = []
+    backbone.topology.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
+    backbone(x)
+    assert seen == [2]
+
+
 @pytest.mark.parametrize('name', ['BlockGCN', 'EfficientGCN'])
 def test_subsets_that_a_backbone_makes_itself_cannot_be_set(name):
     with pytest.raises(ConfigError, match='^graph_cfg: .*mode'):

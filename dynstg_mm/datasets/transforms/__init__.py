@@ -20,12 +20,13 @@ from dynstg_mm.datasets.transforms.normalize import (
     SampleWindows,
     ScaleByLegLength,
     SideView,
+    StretchClip,
 )
 
 __all__ = [
     'AddNoise', 'AlignHeading', 'CenterSkeleton', 'CutClip', 'FillMissingJoints', 'GaitFeatures', 'KeepTrackedPerson',
     'LoseJoints', 'LowerRate', 'MapLayout', 'MirrorDirection', 'ProjectToImage', 'RandomGaussianNoise',
     'RandomJointDropout', 'RandomProportions', 'RandomRot', 'RandomScale', 'RandomSwapSides', 'RandomTimeWarp',
-    'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SideView', 'TeacherInput', 'UnlabelledWindows',
+    'ResampleRate', 'SampleWindows', 'ScaleByLegLength', 'SideView', 'StretchClip', 'TeacherInput', 'UnlabelledWindows',
     'feature_channels'
 ]

@@ -10,10 +10,37 @@ from dynstg_mm.errors import ConfigError
 from dynstg_mm.gait.cleaning import check_length, clip_error
 from dynstg_mm.gait.geometry import MIN_TRAVEL, align_heading, leg_length, mirror_direction, vertical
 from dynstg_mm.gait.pelvis import pelvis
-from dynstg_mm.gait.signal import window_frames, window_starts
+from dynstg_mm.gait.signal import resample, window_frames, window_starts
 from dynstg_mm.skeletons import Layout
 
 SHORT_CLIPS = ('pad', 'drop', 'refuse')
+
+
+@TRANSFORMS.register_module()
+class StretchClip(BaseTransform):
+    """Stretch or shrink a whole clip to a number of frames, by splines, for actions that are of one kind at any pace.
+
+    It follows `FillMissingJoints`. The duration is lost, so that gait should be cut by `SampleWindows` instead.
+
+    Args:
+        frames: Number of frames of the result. A clip of fewer than 4 is left as it is.
+    """
+
+    repeatable = True
+
+    def __init__(self, frames: int = 64) -> None:
+        if frames < 2:
+            raise ConfigError(f'frames: {frames!r}; expected at least 2.')
+        self.frames = frames
+
+    def transform(self, results: Results) -> Results:
+        """Resample keypoints, and scores if there are some."""
+        for key in {'keypoint', 'keypoint_score'} & set(results):
+            track = np.asarray(results[key])
+            last = max(track.shape[1] - 1, 1)
+            results[key] = resample(track, last, self.frames - 1, nearest=key != 'keypoint')
+        results['total_frames'] = results['keypoint'].shape[1]
+        return results
 
 
 @TRANSFORMS.register_module()
