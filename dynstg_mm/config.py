@@ -200,7 +200,8 @@ def _check_variable(cfg: Config, key: str, read: Collection[str]) -> None:
     value = cfg[first]
     shared = isinstance(value, (dict, list)) and len(value) > 0  # such as a pipeline
     made = [name for name, setting in _settings(cfg) if name.partition('.')[0] in read and '.' in name
-            and (name.endswith(f'.{first}') or shared and setting == value)]
+            and (name.endswith(f'.{first}') or shared and (
+                setting == value or first.endswith(f'_{name.rpartition(".")[2]}')))]  # or it was a choice for that
     if made:
         raise ConfigError(f'--cfg-options: {key}: a variable of {cfg.filename}, which changes no setting any more; '
                           f'expected the setting itself, such as {few(made)}.')
