@@ -74,9 +74,10 @@ setup(
         'rtmlib': ['av>=14', 'rtmlib>=0.0.13', 'onnxruntime'],  # models are files of the user's
         'tensorboard': ['tensorboard'],  # TensorboardVisBackend
         'wandb': ['wandb'],  # WandbVisBackend
+        'search': ['optuna>=4.2'],  # search
         'slurm': ['submitit'],  # cross-validate --launcher slurm
-        'tests': ['av>=14', 'bvhio', 'crepes', 'h5py>=3.8', 'hypothesis', 'pytest', 'pytest-xdist', 'submitit',
-                  'triton; sys_platform == "linux"'],
+        'tests': ['av>=14', 'bvhio', 'crepes', 'h5py>=3.8', 'hypothesis', 'optuna>=4.2', 'pytest',
+                  'pytest-xdist', 'submitit', 'triton; sys_platform == "linux"'],
         'docs': ['sphinx', 'myst-parser', 'furo', 'sphinx-copybutton', 'latex2mathml'],
         'dev': ['build', 'mypy', 'pre-commit', 'ruff'],
     },

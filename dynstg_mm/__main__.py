@@ -9,6 +9,7 @@ COMMANDS = {
     'test': 'test a checkpoint, and write every clip\'s scores',
     'predict': 'ask a trained model about recordings',
     'cross-validate': 'train and test configs on all folds with several seeds',
+    'search': 'search options of a config on inner folds (Optuna)',
     'report': 'compare tested models: tables, a page and a picture',
     'ablation': 'measure what each element of a model is worth, on one or several tasks',
     'robustness': 'test trained models on corrupted recordings',

@@ -92,13 +92,7 @@ def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
         FileNotFoundError: There is no such file.
         ConfigError: It is not YAML, or a field is missing or wrong.
     """
-    file = existing_file(resolve_shipped(path), 'experiment file')
-    try:
-        content = yaml.load(file.read_text(encoding='utf-8'), _Loader)
-        check_fields(content, SCHEMA, path, ConfigError)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f'{path}: not a YAML file ({" ".join(str(error).split())}).') from None
-    content = dict(teachers={}) | content
+    content = dict(teachers={}) | read_yaml(path, SCHEMA, 'experiment file')
     for group in ('models', 'teachers'):
         content[group] = {name: dict(config=model) if isinstance(model, str) else dict(model)
                           for name, model in content[group].items()}
@@ -113,6 +107,27 @@ def read_experiment(path: str | os.PathLike) -> dict[str, Any]:
     for part in (*networks.values(), content.get('release', {})):
         if not part.get('config', SHIPPED).startswith(SHIPPED):
             part['config'] = shipped + os.path.normpath(folder / part['config'])
+    return content
+
+
+def read_yaml(path: str | os.PathLike, schema: dict[str, Any], what: str) -> dict[str, Any]:
+    """Read a YAML file of plain data, and check it against a JSON schema.
+
+    Args:
+        path: The file, which this package may ship.
+        schema: The schema, as `files.check_fields` takes it.
+        what: What the file is, in words.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ConfigError: It is not YAML, or a field is missing or wrong.
+    """
+    file = existing_file(resolve_shipped(path), what)
+    try:
+        content = yaml.load(file.read_text(encoding='utf-8'), _Loader)
+        check_fields(content, schema, path, ConfigError)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(f'{path}: not a YAML file ({" ".join(str(error).split())}).') from None
     return content
 
 
@@ -199,7 +214,7 @@ def _call(args: Namespace, experiment: dict[str, Any], names: Sequence[str]) -> 
     left_out = set(networks) - set(names)
     call = Namespace(**vars(args), teaching=False)
     call.configs = [f'{name}={networks[name]["config"]}' for name in names]
-    call.cfg_options = [*_texts(experiment.get('options', {})), *args.cfg_options]
+    call.cfg_options = [*option_texts(experiment.get('options', {})), *args.cfg_options]
     own = [[name, *_own_options(args, experiment, name)] for name in names]
     call.model_options = [part for part in own if len(part) > 1] + [
         part for part in args.model_options if part[0] not in left_out]
@@ -222,10 +237,10 @@ def _call(args: Namespace, experiment: dict[str, Any], names: Sequence[str]) -> 
 def _own_options(args: Namespace, experiment: dict[str, Any], name: str) -> list[str]:
     """Options of one model: its own from the file, and the path of its teacher's checkpoints."""
     networks = experiment['teachers'] | experiment['models']
-    texts = _texts(networks[name].get('options', {}))
+    texts = option_texts(networks[name].get('options', {}))
     teacher = networks[name].get('teacher')
     if teacher is not None:
-        shared = [*_texts(experiment.get('options', {})), *args.cfg_options]
+        shared = [*option_texts(experiment.get('options', {})), *args.cfg_options]
         own = [text for part in args.model_options if part[0] == teacher for text in part[1:]]
         options = parse_cfg_options([*shared, *_own_options(args, experiment, teacher), *own])
         epochs = resolve_config(networks[teacher]['config'], options).train_cfg.max_epochs
@@ -243,14 +258,15 @@ def _is_missing(call: Namespace, out: str) -> bool:
                    for model in models for seed in call.seeds for fold in folds)
 
 
-def _texts(options: dict[str, Any]) -> list[str]:
+def option_texts(options: dict[str, Any]) -> list[str]:
     """Options as `KEY=VALUE`."""
-    return [f'{key}={_text(value)}' for key, value in options.items()]
+    return [f'{key}={value_text(value)}' for key, value in options.items()]
 
 
-def _text(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A value as `--cfg-options` read it."""
     if isinstance(value, list):
-        items = ','.join(map(_text, value))
+        items = ','.join(map(value_text, value))
         return items if len(value) > 1 else f'[{items}]'
     return str(value)
 

@@ -211,7 +211,7 @@ def execute(runs: Sequence[Run], launcher: Launcher, jobs: int) -> dict[Run, str
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TimeRemainingColumn(), TextColumn('left'))
-    with (Progress(*columns, console=console, speed_estimate_period=1e9) as bar, _signals_interrupt(),
+    with (Progress(*columns, console=console, speed_estimate_period=1e9) as bar, signals_interrupt(),
           ThreadPoolExecutor(jobs) as pool):
         task = bar.add_task('runs', total=len(runs), completed=len(runs) - len(waiting))
         if not console.is_terminal:
@@ -239,7 +239,7 @@ def execute(runs: Sequence[Run], launcher: Launcher, jobs: int) -> dict[Run, str
 
 
 @contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
+def signals_interrupt() -> Iterator[None]:
     """Treat the signals that end a job or close a terminal as Ctrl-C."""
     numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     for number in numbers:

@@ -53,6 +53,10 @@ class Model:
         chosen = () if fold is None else self.fold_options(fold)
         return resolve_config(self.config, parse_cfg_options([*self.options, *chosen]), seed=seed)
 
+    def with_options(self, options: Iterable[str]) -> Model:
+        """The same model with further options."""
+        return dataclasses.replace(self, options=(*self.options, *options))
+
     def fold_options(self, fold: int | str) -> list[str]:
         """The option that chooses a fold; none for the only one of a config whose test data have no folds."""
         return [f'fold={fold}'] if fold != ONLY_FOLD or self.has_folds else []
