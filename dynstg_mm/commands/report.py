@@ -106,6 +106,8 @@ def report(args: argparse.Namespace, command: str) -> None:
         expected = ', '.join(results.complete()) or 'a model with all scores, and there is none'
         raise ResultsError(f'--baseline: {args.baseline!r}; expected one of {expected}.')
     results.baseline = args.baseline or results.baseline
+    if args.tripod and results.target is not None:
+        raise ResultsError(f'--tripod: the results are of the target {results.target.name}; expected those of classes.')
     if args.save_results:
         results.command = united(results.command, command, '\n')
         Path(args.save_results).parent.mkdir(parents=True, exist_ok=True)

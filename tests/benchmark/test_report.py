@@ -250,6 +250,7 @@ def test_wrong_options_are_one_line(results, report, error):
             ([model, '--folds', 0], 'model: --seeds and --folds'), ([model, '--latency'], '--latency'),
             ([model, '--baseline', 'c'], "--baseline: 'c'"), ([f'x={results}/nowhere'], 'nowhere: not a folder'),
             ([model, '--source-layout', 'coco'], '--source-layout'),
+            ([model, '--ordinal', 'stage', '--tripod'], '--tripod'),
             ([model, '--ann-file', results / 'data.pkl', '--source-layout', 'cocoa'], 'layout: '),
             ([results / 'out'], 'out/results.json'), ([model, '--save-results', results], '--save-results'),
             ([saved, '--beside', 'people.json'], "--beside: 'people.json'"),
