@@ -127,9 +127,11 @@ def same_outputs(one, other):
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_resumes(recordings, checkpoint, tmp_path,  # noqa: F811
                                                                     capsys, monkeypatch):
     out, call = tmp_path / 'out', [str(CONFIG), str(checkpoint), str(recordings), *OPTIONS, '--out']
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & may have it ignored
     with monkeypatch.context() as patch:
         patch.setattr('sys.stdout', Interrupted())
         assert main([*call, str(out)]) == 130
+    signal.signal(signal.SIGINT, before)
     told = capsys.readouterr().err
     assert '2 answered; ' in told and ' of 3 files' in told and told.count('\n') == 1
     assert [row['clip'] for row in rows(out / 'predictions.csv')] == ['une marche/0', 'une marche/1']
