@@ -5,10 +5,10 @@ places at once:
 
 | option            | sets                                                                                        |
 |-------------------|---------------------------------------------------------------------------------------------|
-| `task=NAME`       | one of the config's `tasks`: the data sets that have folds, and `num_classes` of all heads   |
+| `task=NAME`       | one of the config's `tasks`: its data sets, and `num_classes` of all heads                   |
 | `split=NAME`      | the splits of the data sets that have folds, such as `mine_leave_site_out`                  |
 | `fold=K`          | the fold of the data sets that have folds; `all` trains on everybody and tests nobody       |
-| `feats=A,B`       | `feats` of every `GaitFeatures`, and `in_channels` of all backbones                         |
+| `feats=A,B`       | `feats` of every `GaitFeatures` or `GenSkeFeat`, and `in_channels` of all backbones         |
 | `joint_dropout=P` | `RandomJointDropout(prob=P)` after every `PoseDecode` of the training pipelines; 0 removes it |
 | `proportions=S`   | `RandomProportions(spread=S)` in the same place, after lost joints are filled; 0 removes it |
 | `layout=NAME`     | the skeleton of the data sets that have folds, and of all networks                          |
@@ -39,6 +39,7 @@ from dynstg_mm.text import few
 # What MMEngine's runners read from a config besides the arguments of `Runner`.
 RUNNER_SETTINGS = ('activation_checkpointing', 'compile', 'efficient_conv_bn_eval', 'find_unused_parameters',
                    'model_wrapper_cfg', 'runner_type', 'strategy', 'sync_bn')
+STREAMS = ('j', 'b', 'jm', 'bm')  # of MMAction2's GenSkeFeat, three channels each
 
 
 class ConfigOptions(DictAction):
@@ -269,12 +270,30 @@ def _set_task(cfg: Config, task: str) -> None:
         raise ConfigError(f'--cfg-options: task: {task}; expected one of {", ".join(tasks)}.' if tasks else
                           f'--cfg-options: task: {cfg.filename} has only one.')
     before = tasks.get(cfg.get('task')) or {}
-    for data in _data_with_folds(cfg):
-        for field in before.get('dataset', ()):
+    for part, data in _data_of_tasks(cfg):
+        for field in _task_settings(before, part):
             data.pop(field, None)
-        data.update(tasks[task].dataset)
+        data.update(_task_settings(tasks[task], part))
+    if 'num_person' in tasks[task]:
+        for step in _typed(cfg, 'FormatGCNInput'):
+            step['num_person'] = tasks[task].num_person
     cfg.task, cfg.num_classes = task, tasks[task].num_classes
     _fit_networks(cfg, ['task'])
+
+
+def _task_settings(task: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """What a task sets in a data set of a part, 'train' or 'test'."""
+    return {**task.get('dataset', {}), **task.get(part, {})}
+
+
+def _data_of_tasks(cfg: Config) -> Iterator[tuple[str, dict]]:
+    """The data sets that a task sets: those with folds and, if tasks name the splits of the parts, each part's own."""
+    for data in _data_with_folds(cfg):
+        yield 'all', data
+    for part, of_task in (('train', 'train'), ('val', 'test'), ('test', 'test')):
+        for data in _nodes(cfg.get(f'{part}_dataloader')):
+            if isinstance(data, dict) and data.get('type') == 'ActionDataset':
+                yield of_task, data
 
 
 def _set_split(cfg: Config, name: str) -> None:
@@ -305,14 +324,18 @@ def _set_fold(cfg: Config, fold: int | str) -> None:
 
 def _set_feats(cfg: Config, feats: str | Sequence[str]) -> None:
     from dynstg_mm.datasets.transforms.features import FEATS, feature_channels
+    of_gait = any(_typed(cfg.get('train_dataloader'), 'GaitFeatures'))
+    steps = list(_typed(cfg, 'GaitFeatures' if of_gait else 'GenSkeFeat'))
     names = [feats] if isinstance(feats, str) else list(feats) if isinstance(feats, (list, tuple)) else []
-    if not names or set(map(str, names)) - set(FEATS):
-        raise ConfigError(f'--cfg-options: feats: {feats!r}; expected one or more of {", ".join(FEATS)}.')
-    if 'coordinates' not in cfg or not any(_typed(cfg.get('train_dataloader'), 'GaitFeatures')):
-        raise ConfigError(f'--cfg-options: feats: {cfg.filename} has no GaitFeatures, or no coordinates (2 or 3).')
-    for step in list(_typed(cfg, 'GaitFeatures')):
+    known = FEATS if of_gait else STREAMS
+    if not names or set(map(str, names)) - set(known):
+        raise ConfigError(f'--cfg-options: feats: {feats!r}; expected one or more of {", ".join(known)}.')
+    if 'in_channels' not in cfg or not steps or of_gait and 'coordinates' not in cfg:
+        raise ConfigError(f'--cfg-options: feats: {cfg.filename} has no GaitFeatures with coordinates (2 or 3), and no '
+                          'GenSkeFeat with in_channels.')
+    for step in steps:
         step['feats'] = names
-    cfg.feats, cfg.in_channels = names, feature_channels(names, cfg.coordinates)
+    cfg.feats, cfg.in_channels = names, feature_channels(names, cfg.coordinates if of_gait else 3)
     _fit_networks(cfg, ['feats'])
 
 
@@ -392,8 +415,11 @@ def _fit_network(network: dict, cfg: Config, changed: Collection[str]) -> None:
     if 'layout' in changed:
         for graph in _with_layout(network.get('backbone')):
             graph['layout'] = cfg.layout
-    if 'feats' in changed and 'in_channels' in (network.get('backbone') or {}):
-        network['backbone']['in_channels'] = cfg.in_channels
+    backbone = network.get('backbone') or {}
+    while isinstance(backbone.get('backbone'), dict):  # in front of it
+        backbone = backbone['backbone']
+    if 'feats' in changed and 'in_channels' in backbone:
+        backbone['in_channels'] = cfg.in_channels
 
 
 def _check_short_settings(cfg: Config, options: Mapping[str, Any]) -> None:
@@ -401,7 +427,7 @@ def _check_short_settings(cfg: Config, options: Mapping[str, Any]) -> None:
     data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
     expected = {}
     if 'task' not in options:
-        expected.update((cfg.get('tasks') or {}).get(cfg.get('task'), {}).get('dataset', {}))
+        expected.update(_task_settings((cfg.get('tasks') or {}).get(cfg.get('task'), {}), 'test'))
     if 'fold' not in options and cfg.get('fold') is not None and 'fold' in data:
         expected['fold'] = cfg.fold
     for field, value in expected.items():

@@ -229,8 +229,10 @@ def _of_windows(steps: list[Mapping[str, Any]]) -> dict[str, Any]:
     """Features, rate and frames of a window."""
     known: dict[str, Any] = {}
     for step in _built(steps):
-        if type(step).__name__ == 'GaitFeatures':
-            known['features'] = step.feats
+        if type(step).__name__ in ('GaitFeatures', 'GenSkeFeat'):
+            known['features'] = tuple(step.feats)
+        elif type(step).__name__ == 'UniformSampleFrames':
+            known['window_frames'] = step.clip_len
         else:
             known.update(rate=float(step.rate), window_frames=step.clip_len)
     return known
@@ -240,7 +242,7 @@ def _built(steps: list[Mapping[str, Any]]) -> Iterator[Any]:
     """The transforms that know the windows, built, so that their defaults apply."""
     from mmaction.registry import TRANSFORMS
     for step in steps:
-        if step.get('type') in ('SampleWindows', 'GaitFeatures'):
+        if step.get('type') in ('SampleWindows', 'GaitFeatures', 'GenSkeFeat', 'UniformSampleFrames'):
             yield TRANSFORMS.build(step)
 
 

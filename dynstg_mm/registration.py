@@ -8,7 +8,7 @@ from dynstg_mm.import_hooks import when_imported
 # Registry of MMAction2 -> our modules that register into it; imported at the registry's first look-up.
 LOCATIONS = {
     'MODELS': ('dynstg_mm.models', 'dynstg_mm.distillation'),
-    'DATASETS': ('dynstg_mm.datasets.catalog', ),
+    'DATASETS': ('dynstg_mm.datasets.catalog', 'dynstg_mm.datasets.action_dataset'),
     'DATA_SAMPLERS': ('dynstg_mm.datasets.samplers', ),
     'TRANSFORMS': ('dynstg_mm.datasets.transforms', ),
     'METRICS': ('dynstg_mm.benchmark.metric', ),

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    'dynstg_mm.datasets.action_dataset': ('ActionDataset', ),
     'dynstg_mm.datasets.catalog': ('ActedGaitDataset', 'AtaxiaDataset', 'CAREPDDataset', 'KOANMDataset',
                                    'KOAPDNMDataset', 'KOAStageDataset', 'MSNDDataset', 'PDWalkDataset',
                                    'SyntheticGaitDataset'),

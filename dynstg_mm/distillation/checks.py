@@ -73,8 +73,12 @@ def check_every_class(dataset: Any, num_classes: int) -> None:
     """
     if not hasattr(dataset, 'get_data_info'):
         return
-    present = {int(dataset.get_data_info(index)['label']) for index in range(len(dataset))}
-    missing = [label for label in range(num_classes) if label not in present]
+    missing = list(range(num_classes))
+    for index in range(len(dataset)):
+        if not missing:  # a large data set need not be read to its end
+            return
+        label = int(dataset.get_data_info(index)['label'])
+        missing = [other for other in missing if other != label]
     if missing:
         names = getattr(dataset, 'metainfo', {}).get('classes') or range(num_classes)
         raise DataError(f'train_dataloader.dataset: no clip of class {names[missing[0]]}; expected clips of all.')

@@ -1,0 +1,10 @@
+_base_ = '../dynstg_mamba/dynstg-mamba-small_8xb16-joint-u100-80e_ntu60-xsub-keypoint-3d.py'
+
+teacher = 'dynstg-mamba-large_8xb16-joint-u100-80e_ntu60-xsub-keypoint-3d'
+model = dict(
+    _delete_=True,
+    type='CGRKD',  # or LogitKD, FitNet, RKD
+    student=_base_.model,
+    teacher=f'dynstg_mm::dynstg_mamba/{teacher}.py',
+    teacher_ckpt=f'work_dirs/{teacher}{{task_folder}}/epoch_16.pth')
+default_hooks = dict(distillation=dict(type='DistillationHook'))
