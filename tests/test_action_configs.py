@@ -153,9 +153,10 @@ def test_missing_person_is_zeros_and_clips_are_averaged(tmp_path):
     runner = Runner.from_cfg(shrunk(resolve(SMALL), tmp_path))
     alone, both = (runner.test_dataloader.dataset[index] for index in (0, 1))
     assert alone['inputs'][:, 0].any() and not alone['inputs'][:, 1].any() and both['inputs'][:, 1].any()
+    runner.model.eval()
     sample, = runner.model.test_step(dict(inputs=[both['inputs']], data_samples=[both['data_samples']]))
     with torch.no_grad():
-        features, _ = runner.model.eval().extract_feat(both['inputs'][None].float())
+        features, _ = runner.model.extract_feat(both['inputs'][None].float())
         scores = runner.model.cls_head(features).softmax(-1)
     assert len(scores) == 2
     torch.testing.assert_close(sample.pred_score, scores.mean(0))
