@@ -11,6 +11,7 @@ COMMANDS = {
     'cross-validate': 'train and test configs on all folds with several seeds',
     'search': 'search options of a config on inner folds (Optuna)',
     'report': 'compare tested models: tables, a page and a picture',
+    'fuse': 'fuse the scores of several streams or models on one test split',
     'ablation': 'measure what each element of a model is worth, on one or several tasks',
     'robustness': 'test trained models on corrupted recordings',
     'convert': 'convert your own recordings to one annotation file',

@@ -144,11 +144,37 @@ class _PlainUnpickler(pickle.Unpickler):
         return array.astype(array.dtype.newbyteorder('='), copy=False)  # as `_Array` does it
 
 
-def load_pickle(path: str | os.PathLike) -> Any:
+class _TensorUnpickler(_PlainUnpickler):
+    """Also builds the tensors of MMAction2's dumps: each is a view of a storage, which PyTorch saved as a file."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ('torch.storage', '_load_from_bytes'):  # which would itself run what is in the bytes
+            return self._storage
+        return self._tensor if (module, name) == ('torch._utils', '_rebuild_tensor_v2') else super().find_class(
+            module, name)
+
+    def _storage(self, content: Any) -> Any:
+        import torch
+        storage = torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
+        if not isinstance(storage, torch.storage.TypedStorage):
+            raise UnsafePickleError(f'it makes a tensor of a {type(storage).__name__}')
+        return storage
+
+    def _tensor(self, storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Any:
+        import torch
+        last = offset + sum((length - 1) * step for length, step in zip(size, stride))
+        if not isinstance(storage, torch.storage.TypedStorage) or min(offset, *size, *stride) < 0 or (
+                math.prod(size) > len(storage) or last >= len(storage)):  # PyTorch would enlarge the storage
+            raise UnsafePickleError('it makes a tensor that is larger than its content')
+        return torch.empty(0, dtype=storage.dtype).set_(storage._untyped_storage, offset, size, stride)
+
+
+def load_pickle(path: str | os.PathLike, *, tensors: bool = False) -> Any:
     """Read a pickle that holds only numpy arrays, plain containers, strings and numbers.
 
     Args:
         path: The file.
+        tensors: Also read tensors, as in the predictions that MMAction2's `tools/test.py --dump` writes.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -161,7 +187,7 @@ def load_pickle(path: str | os.PathLike) -> Any:
         if not path.stat().st_size:
             raise EOFError('it is empty')
         with open(path, 'rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return _parse(content, content)
+            return _parse(content, content, _TensorUnpickler if tensors else _PlainUnpickler)
     except OSError:
         raise
     except Exception as error:  # a damaged pickle can make the unpickler raise anything
@@ -184,9 +210,9 @@ def parse_pickle(content: bytes, where: str) -> Any:
         raise _unreadable(where, error, 'pickle') from None
 
 
-def _parse(content: mmap.mmap | bytes, file: Any) -> Any:
+def _parse(content: mmap.mmap | bytes, file: Any, reader: type[_PlainUnpickler] = _PlainUnpickler) -> Any:
     _check_sizes(content)
-    return _without_placeholders(_PlainUnpickler(file).load(), {})
+    return _without_placeholders(reader(file).load(), {})
 
 
 def _unreadable(where: str | os.PathLike, error: Exception, what: str) -> UnreadablePickleError:
