@@ -76,8 +76,8 @@ setup(
         'wandb': ['wandb'],  # WandbVisBackend
         'search': ['optuna>=4.2'],  # search
         'slurm': ['submitit'],  # cross-validate --launcher slurm
-        'tests': ['av>=14', 'bvhio', 'crepes', 'h5py>=3.8', 'hypothesis', 'optuna>=4.2', 'pytest',
-                  'pytest-xdist', 'submitit', 'triton; sys_platform == "linux"'],
+        'tests': ['av>=14', 'bvhio', 'crepes', 'h5py>=3.8', 'hypothesis', 'ipykernel', 'nbclient', 'optuna>=4.2',
+                  'pytest', 'pytest-xdist', 'submitit', 'triton; sys_platform == "linux"'],
         'docs': ['sphinx', 'myst-parser', 'furo', 'sphinx-copybutton', 'latex2mathml'],
         'dev': ['build', 'mypy', 'pre-commit', 'ruff'],
     },

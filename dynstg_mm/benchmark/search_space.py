@@ -4,6 +4,8 @@
     train_cfg.max_epochs: {low: 10, high: 40, step: 10}    # whole numbers, since low and high are
     model.cls_head.dropout: [0.0, 0.25, 0.5]               # choices
     feats: [[j, jm], [b, bm]]
+
+Settings are named as for `--cfg-options`.
 """
 from __future__ import annotations
 

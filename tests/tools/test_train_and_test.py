@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
+import mmaction
 import numpy as np
 import pytest
 import torch
@@ -46,7 +48,9 @@ def test_train_and_test(tmp_path, run_tool):
     assert done.returncode == 0, done.stdout
     assert 'gait/macro_f1' in done.stdout and 'predicted as normal' in done.stdout
     assert len(json.loads((work / 'predictions.json').read_text())['clips']) == 4
-    assert (work / 'dump.pkl').stat().st_size > 0
+    tools = Path(mmaction.__file__).parent / '.mim/tools/analysis_tools'
+    done = run_tool(tools / 'report_accuracy.py', '--preds', *[work / 'dump.pkl'] * 2, '--coefficients', 1, 1)
+    assert done.returncode == 0 and 'Top 1 Accuracy: ' in done.stdout, done.stdout
     assert 'may know these people' not in done.stdout  # the config trains on one part and tests on the other
     assert torch.load(work / 'epoch_2.pth', weights_only=True)['meta']['inputs']['layout'] == 'body_25'
     done = run_tool('tools/test.py', CONFIG, work / 'epoch_2.pth', '--work-dir', work, '--cfg-options', *TINY,
