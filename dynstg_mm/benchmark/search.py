@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 OBJECTIVES = {'log_loss': 'minimize', 'macro_f1': 'maximize'}  # both by person
+POLL = 2.  # seconds between two looks at the trials of other processes
 _MUTEX = threading.RLock()  # configs are read by one thread at a time, and trials chosen
 
 
@@ -127,6 +129,16 @@ class Search:
                 for processes in self.processes:
                     processes.stop()
                 raise
+
+    def wait(self, count: int, jobs: int) -> None:
+        """Wait for the trials of other processes, and repeat those whose process ends without a value."""
+        while self.running():
+            time.sleep(POLL)
+            self.run(count, jobs)
+
+    def running(self) -> int:
+        """Number of trials that have begun and not ended."""
+        return sum(trial.state.name == 'RUNNING' for trial in self.study.get_trials(deepcopy=False))
 
     def trials(self) -> list[FrozenTrial]:
         """The trials that have ended, without those that were stopped and repeated."""

@@ -98,16 +98,22 @@ def run(args: argparse.Namespace, command: str) -> int:
         plan = Plan(model, space, args.objective, args.inner_folds, tuple(seeds), args.seed, not args.no_prune)
         best: dict[int, list[str]] = {}
         status = 0
-        for fold in folds:
-            search = Search(plan, fold, len(tasks[0].outputs), Path(args.out, f'fold{fold}'))
+        searches = {fold: Search(plan, fold, len(tasks[0].outputs), Path(args.out, f'fold{fold}')) for fold in folds}
+        for search in searches.values():
             search.run(args.trials, args.jobs)
+        for fold, search in searches.items():
+            if args.test:
+                search.wait(args.trials, args.jobs)
+            running = search.running()
+            if running:
+                print(f'fold {fold}: {running} trials are still running in other processes.')
             chosen = search.best()
-            if chosen is None:
-                print(f'fold {fold}: no complete trial; {search.folder}/search.md has the errors.')
-                status = 1
-            else:
+            if chosen is not None:
                 best[fold] = chosen
                 print(f'fold {fold}: --cfg-options {" ".join(chosen)}\n{search.folder}: search.md, trials.csv, best.py')
+            elif not running:
+                print(f'fold {fold}: no complete trial; {search.folder}/search.md has the errors.')
+                status = 1
         if args.test and best:
             status |= test_outer(model, best, tasks[0], seeds, Path(args.out, 'test'), args.jobs, command)
     return status

@@ -3,12 +3,13 @@ import csv
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
 
 from dynstg_mm.benchmark.inner_folds import write_inner_folds
-from dynstg_mm.benchmark.launch import Processes
+from dynstg_mm.benchmark.launch import Processes, locked
 from dynstg_mm.benchmark.results import Results
 from dynstg_mm.benchmark.runs import Model
 from dynstg_mm.benchmark.search import Plan, Search
@@ -127,6 +128,26 @@ def test_a_trial_whose_process_ended_is_repeated_in_its_folder(search):
     assert again.number != stopped.number and again.params == stopped.params
     assert second._folder_of(again) == first._folder_of(stopped)
     assert search().trials() == []  # the stopped one does not count
+
+
+def test_waits_for_trials_of_others(search, monkeypatch):
+    other, own = search(), search()
+    with other._alone():
+        trial = other._next(1)
+    folder = other._folder_of(trial)
+    folder.mkdir()
+    slept = []
+
+    def end_of_the_other(seconds):
+        slept.append(own.running())
+        other.study.tell(trial, .5)
+
+    monkeypatch.setattr('dynstg_mm.benchmark.search.time', SimpleNamespace(sleep=end_of_the_other))
+    with locked(folder):
+        own.run(1, jobs=1)
+        assert own.best() is None
+        own.wait(1, jobs=1)
+    assert slept == [1] and own.running() == 0 and own.best() == options_of(trial.params)
 
 
 def test_each_trial_draws_anew_and_a_failed_one_counts(search, files, monkeypatch):
